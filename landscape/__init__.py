@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from landscape.surface import Surface as Surface
     from landscape.surface import Trajectory as Trajectory
 
-__all__ = ["__version__", "plot", *_WHERE]  # noqa: PLE0604
+__all__ = ["__version__", "plot", *_WHERE]
 
 # In a checkout the renderers lie in plot/ beside this folder, installed they are landscape/plot/ (see setup.py).
 _here = os.path.dirname(os.path.abspath(__file__))

@@ -123,7 +123,7 @@ def axis_levels(number: int) -> NDArray[np.intp]:
     Examples
     --------
     >>> axis_levels(6)
-    array([0, 2, 1, 3, 2, 0])
+    array([0, 2, 1, 2, 3, 0])
     """
     levels = np.zeros(number, dtype=np.intp)
     spans = [(0, number - 1)]

@@ -131,8 +131,7 @@ class Surface:
         return dataclasses.replace(
             self,
             axes=tuple(
-                dataclasses.replace(axis, values=axis.values[keep])
-                for axis, keep in zip(self.axes, kept, strict=True)
+                dataclasses.replace(axis, values=axis.values[keep]) for axis, keep in zip(self.axes, kept, strict=True)
             ),
             values={name: array[index] for name, array in self.values.items()},
             state=self.state[index],
