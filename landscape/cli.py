@@ -1,0 +1,109 @@
+"""The command ``landscape``: reads the command line, runs one command, turns errors into one line and an exit code.
+
+Each command is a module in ``landscape/commands/``: its docstring's first line is its help, ``configure(parser)``
+adds its options, ``run(options)`` does the work and returns the exit code. Those modules import what is heavy
+inside functions, so that help answers at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import logging
+import sys
+import traceback
+from collections.abc import Sequence
+
+from landscape import __version__
+from landscape.errors import LandscapeError, UsageError
+
+COMMANDS = ("demo", "evaluate", "plot", "info", "export")
+
+DONE, FAILED, MISUSED, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what was wrong in one line, and exits with 2."""
+
+    def error(self, message: str) -> None:  # type: ignore[override]
+        raise UsageError(f"{message} (see '{self.prog} --help')")
+
+
+class _Help(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
+    """Keeps the layout of examples and adds defaults, but not where there is none to speak of."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        if action.default is None or action.default is False or action.default == []:
+            return action.help
+        return super()._get_help_string(action)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of the whole command line."""
+    parser = _Parser(
+        prog="landscape",
+        description="Loss landscapes of trained PyTorch networks: from a checkpoint to an honest picture.",
+        formatter_class=_Help,
+    )
+    parser.add_argument("--version", action="version", version=f"landscape {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=_Parser)
+    for name in COMMANDS:
+        module = importlib.import_module(f"landscape.commands.{name}")
+        text = (module.__doc__ or "").strip()
+        command = commands.add_parser(
+            name, help=text.splitlines()[0].rstrip("."), description=text, formatter_class=_Help, allow_abbrev=False
+        )
+        module.configure(command)
+        command.add_argument("--debug", action="store_true", help="show the traceback of an error, and log details")
+        command.set_defaults(run=module.run)
+    return parser
+
+
+def join_negative_values(arguments: Sequence[str]) -> list[str]:
+    """Let ``--x -1:1:51`` mean ``--x=-1:1:51``: argparse takes a word that starts with a dash for an option."""
+    joined: list[str] = []
+    for word in arguments:
+        negative = len(word) > 1 and word[0] == "-" and (word[1].isdigit() or word[1] == ".")
+        if negative and joined and joined[-1].startswith("--") and "=" not in joined[-1]:
+            joined[-1] += "=" + word
+        else:
+            joined.append(word)
+    return joined
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; return its exit code: 0 done, 1 failed, 2 misused, 130 interrupted, 143 terminated."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in words
+    logging.basicConfig(level=logging.DEBUG if debug else logging.WARNING, format="landscape: %(message)s")
+    logging.captureWarnings(not debug)
+    try:
+        options = build_parser().parse_args(join_negative_values(words))
+        return int(options.run(options))
+    except UsageError as error:
+        return _failed(error, MISUSED, debug)
+    except LandscapeError as error:
+        return _failed(error, FAILED, debug)
+    except KeyboardInterrupt as error:
+        return _failed(error, INTERRUPTED, debug)
+    except BrokenPipeError:
+        # Whoever read our output has gone, as `landscape info | head` does. Python would complain at exit.
+        sys.stdout = None  # type: ignore[assignment]
+        return FAILED
+    except MemoryError as error:
+        return _failed(error, FAILED, debug)
+    except (OSError, ValueError, TypeError, KeyError, RuntimeError) as error:
+        return _failed(error, FAILED, debug)
+
+
+def _failed(error: BaseException, code: int, debug: bool) -> int:
+    if debug:
+        traceback.print_exception(error)
+    text = " ".join(str(error).split())
+    if code == INTERRUPTED:
+        text = text or "interrupted"
+    elif not isinstance(error, LandscapeError):
+        # Not foreseen: say what kind it was, since its text alone may be as little as a key.
+        text = f"{type(error).__name__}: {text or 'no message'}; --debug shows where"
+    print(f"landscape: {'' if code == INTERRUPTED else 'error: '}{text}", file=sys.stderr)
+    return code
