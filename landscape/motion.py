@@ -1,0 +1,108 @@
+"""Moving a network's weights along directions, and putting everything back as it was.
+
+    theta(a, b, ...) = theta* + a * dx + b * dy + ...
+
+The sum is formed in float32 (float64 for float64 weights) and stored in the weights' own type.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from landscape.params import Tree, running_variances, work_dtype
+
+
+class Motion:
+    """Sets the weights of a network to points of a plane. theta* is what the network holds when this is made.
+
+    Parameters
+    ----------
+    model : Module
+        Changed in place by `move_to`; see `untouched` for putting it back.
+    tensors : mapping of str to Tensor
+        The live tensors that move (`landscape.params.moved_tensors`).
+    directions : sequence of trees
+        One tensor for each name, on any device; they are kept on the weights' device.
+    """
+
+    def __init__(self, model: nn.Module, tensors: Tree, directions: Sequence[Tree]) -> None:
+        self._live = {name: tensor.detach() for name, tensor in tensors.items()}
+        self._start = {name: tensor.clone() for name, tensor in self._live.items()}
+        self._clamped = running_variances(model) & set(tensors)
+        self.set_directions(directions)
+
+    @property
+    def start(self) -> Mapping[str, Tensor]:
+        """theta*: copies of the tensors as they were."""
+        return self._start
+
+    def set_directions(self, directions: Sequence[Tree]) -> None:
+        """Go on with other directions about the same theta*."""
+        self._directions = [
+            {name: tree[name].detach().to(live.device, work_dtype(live)) for name, live in self._live.items()}
+            for tree in directions
+        ]
+
+    @torch.no_grad()
+    def move_to(self, coefficients: Sequence[float]) -> None:
+        """Set the weights to theta* plus these multiples of the directions.
+
+        Parameters
+        ----------
+        coefficients : sequence of float, one for each direction, x first
+        """
+        steps = [
+            (coefficient, tree)
+            for coefficient, tree in zip(coefficients, self._directions, strict=True)
+            if coefficient != 0.0
+        ]
+        for name, live in self._live.items():
+            start = self._start[name]
+            if not steps:
+                live.copy_(start)
+                continue
+            exact = live.dtype == work_dtype(live)
+            target = live if exact else torch.empty(live.shape, dtype=work_dtype(live), device=live.device)
+            (coefficient, tree), *rest = steps
+            source = start if exact else start.to(target.dtype)
+            torch.add(source, tree[name], alpha=coefficient, out=target)
+            for coefficient, tree in rest:
+                target.add_(tree[name], alpha=coefficient)
+            if name in self._clamped:
+                target.clamp_(min=0.0)
+            if not exact:
+                live.copy_(target)
+
+
+@contextmanager
+def untouched(model: nn.Module) -> Iterator[None]:
+    """Leave a model as it was: parameters, buffers, modes, and torch's random generators, whatever happens inside.
+
+    Gradient flags are never changed here: weights are moved through detached views.
+    """
+    parameters = {name: (parameter, parameter.detach().clone()) for name, parameter in model.named_parameters()}
+    buffers = [
+        (module, name, buffer, None if buffer is None else buffer.detach().clone())
+        for module in model.modules()
+        for name, buffer in module._buffers.items()
+    ]
+    modes = [(module, module.training) for module in model.modules()]
+    devices = {parameter.device for parameter, _ in parameters.values() if parameter.device.type == "cuda"}
+    with torch.random.fork_rng(devices=sorted(devices, key=str)):
+        try:
+            yield
+        finally:
+            with torch.no_grad():
+                for parameter, value in parameters.values():
+                    parameter.copy_(value)
+                for module, name, buffer, value in buffers:
+                    if buffer is not None and value is not None:
+                        buffer.copy_(value)
+                    # A forward pass may have put another tensor in its place.
+                    module._buffers[name] = buffer
+            for module, training in modes:
+                module.training = training
