@@ -22,7 +22,7 @@ class Motion:
     Parameters
     ----------
     model : Module
-        Changed in place by `move_to`; see `untouched` for putting it back.
+        Changed in place by `move_to`; `restore` puts its weights back.
     tensors : mapping of str to Tensor
         The live tensors that move (`landscape.params.moved_tensors`).
     directions : sequence of trees
@@ -47,6 +47,12 @@ class Motion:
             for tree in directions
         ]
 
+    def restore(self) -> None:
+        """Put the weights back to theta*, bit for bit."""
+        with torch.no_grad():
+            for name, live in self._live.items():
+                live.copy_(self._start[name])
+
     @torch.no_grad()
     def move_to(self, coefficients: Sequence[float]) -> None:
         """Set the weights to theta* plus these multiples of the directions.
@@ -62,7 +68,7 @@ class Motion:
         ]
         for name, live in self._live.items():
             start = self._start[name]
-            if not steps:
+            if not steps:  # not theta* + 0: a running variance below 0 stays what it is
                 live.copy_(start)
                 continue
             exact = live.dtype == work_dtype(live)
@@ -80,25 +86,23 @@ class Motion:
 
 @contextmanager
 def untouched(model: nn.Module) -> Iterator[None]:
-    """Leave a model as it was: parameters, buffers, modes, and torch's random generators, whatever happens inside.
+    """Leave a model's buffers and modes, and torch's random generators, as they were, whatever happens inside.
 
-    Gradient flags are never changed here: weights are moved through detached views.
+    The parameters are put back by `Motion.restore`, which holds the only copy of them: a second one here would
+    cost a large network its memory once more. Gradient flags are never changed.
     """
-    parameters = {name: (parameter, parameter.detach().clone()) for name, parameter in model.named_parameters()}
     buffers = [
         (module, name, buffer, None if buffer is None else buffer.detach().clone())
         for module in model.modules()
         for name, buffer in module._buffers.items()
     ]
     modes = [(module, module.training) for module in model.modules()]
-    devices = {parameter.device for parameter, _ in parameters.values() if parameter.device.type == "cuda"}
+    devices = {parameter.device for parameter in model.parameters() if parameter.device.type == "cuda"}
     with torch.random.fork_rng(devices=sorted(devices, key=str)):
         try:
             yield
         finally:
             with torch.no_grad():
-                for parameter, value in parameters.values():
-                    parameter.copy_(value)
                 for module, name, buffer, value in buffers:
                     if buffer is not None and value is not None:
                         buffer.copy_(value)
