@@ -36,20 +36,13 @@ PAPER_EPS = 0.1
 NOT_FINITE_GREY = (0.55, 0.55, 0.55, 1.0)
 
 # Their lightness goes up and down: they draw ridges where the loss has none.
-_RAINBOWS = set("turbo jet spectral rainbow gist_rainbow hsv nipy_spectral gist_ncar prism flag".split())
-    "turbo",
-    "jet",
-    "spectral",
-    "rainbow",
-    "gist_rainbow",
-    "hsv",
-    "nipy_spectral",
-    "gist_ncar",
-    "prism",
-    "flag",
-}
+_RAINBOWS = frozenset(
+    {"turbo", "jet", "spectral", "rainbow", "gist_rainbow", "hsv", "nipy_spectral", "gist_ncar", "prism", "flag"}
+)
 # They diverge from a middle, and a loss has no middle. Only the look of the 2018 figures asks for one ("classic").
-_DIVERGING = set("coolwarm bwr seismic rdbu rdylbu rdylgn piyg prgn brbg puor rdgy".split())
+_DIVERGING = frozenset(
+    {"coolwarm", "bwr", "seismic", "rdbu", "rdylbu", "rdylgn", "piyg", "prgn", "brbg", "puor", "rdgy"}
+)
 
 
 @dataclass(frozen=True)
