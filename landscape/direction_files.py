@@ -28,8 +28,6 @@ def read_direction_file(
     model: nn.Module,
     path: str | Path,
     *,
-    include: str | None = None,
-    exclude: str | None = None,
     trust: bool = False,
 ) -> Plane:
     """See `landscape.directions.read_plane`."""
@@ -41,7 +39,7 @@ def read_direction_file(
         raise DirectionError(f"{path} has no directions")
     if stored:
         return _stored_plane(model, path, axes, stored)
-    return _followed_plane(model, path, axes, include, exclude, trust)
+    return _followed_plane(model, path, axes, trust)
 
 
 def _stored_plane(
@@ -58,18 +56,19 @@ def _stored_plane(
     return _restricted(Plane.of(directions, move), list(live), model, move)
 
 
-def _followed_plane(
-    model: nn.Module, path: str | Path, axes: Sequence[Axis], include: str | None, exclude: str | None, trust: bool
-) -> Plane:
+def _followed_plane(model: nn.Module, path: str | Path, axes: Sequence[Axis], trust: bool) -> Plane:
     sources = {axis.source for axis in axes}
     recipes = [axis.recipe for axis in axes]
     if sources == {"random"}:
-        plane = rebuild_plane(
-            model, recipes, include=recipes[0].get("include", include), exclude=recipes[0].get("exclude", exclude)
-        )
+        plane = rebuild_plane(model, recipes)
     elif sources == {"checkpoint"}:
         plane = checkpoint_plane(
-            model, [recipe["path"] for recipe in recipes], move=recipes[0].get("move"), trust=trust
+            model,
+            [recipe["path"] for recipe in recipes],
+            move=recipes[0].get("move"),
+            include=recipes[0].get("include"),
+            exclude=recipes[0].get("exclude"),
+            trust=trust,
         )
     else:
         raise DirectionError(

@@ -175,6 +175,8 @@ def random_plane(
             "ignore": ignore,
             "move": move,
             "orthogonal": orthogonal,
+            "include": include,
+            "exclude": exclude,
         }
         drawn = {name: random_tensor(seed, axis, name, tensor.shape) for name, tensor in weights.items()}
         tree = normalize_direction(drawn, weights, layout, norm=norm, ignore=ignore)
@@ -228,6 +230,8 @@ def checkpoint_plane(
             "path": str(checkpoint.path),
             "sha256": checkpoint.sha256,
             "move": move,
+            "include": include,
+            "exclude": exclude,
         }
         directions.append(Direction.of(tree, recipe, f"towards {Path(checkpoint.path).name}"))
     return Plane.of(directions, move, include, exclude)
@@ -237,8 +241,6 @@ def read_plane(
     model: nn.Module,
     path: str | Path,
     *,
-    include: str | None = None,
-    exclude: str | None = None,
     trust: bool = False,
 ) -> Plane:
     """Take the directions of a file: a surface of ours, or a surface's or direction file of the 2018 tool.
@@ -255,10 +257,10 @@ def read_plane(
     """
     from landscape.direction_files import read_direction_file
 
-    return read_direction_file(model, path, include=include, exclude=exclude, trust=trust)
+    return read_direction_file(model, path, trust=trust)
 
 
-def rebuild_plane(model: nn.Module, recipes: Sequence[Mapping[str, Any]], **chosen: Any) -> Plane:
+def rebuild_plane(model: nn.Module, recipes: Sequence[Mapping[str, Any]]) -> Plane:
     """Build random directions again from their recipes (one for each axis, of one seed and one way)."""
     first = recipes[0]
     return random_plane(
@@ -269,7 +271,8 @@ def rebuild_plane(model: nn.Module, recipes: Sequence[Mapping[str, Any]], **chos
         ignore=first["ignore"],
         orthogonal=bool(first["orthogonal"]),
         move=first["move"],
-        **chosen,
+        include=first.get("include"),
+        exclude=first.get("exclude"),
     )
 
 
