@@ -1,0 +1,152 @@
+"""Data sets by the name a user types: ``digits``, ``cifar10:ROOT``, ``npz:FILE`` or ``file.py:factory``.
+
+Images of bytes become float32 N x C x H x W in [0, 1], then each channel is normalised where that is asked for; labels
+become int64.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from landscape.archives import Arrays, images_first, read_cifar10, read_digits, read_npz, scale_images
+from landscape.datasets import Columns, Data, as_data
+from landscape.errors import ProblemError, UsageError
+from landscape.references import failure, resolve
+
+Normalize = tuple[tuple[float, ...], tuple[float, ...]]
+
+_SPLITS = ("train", "test")
+_FORMS = "write NAME=digits[:train|test], NAME=cifar10:FOLDER[:train|test], NAME=npz:FILE or NAME=file.py:factory"
+
+
+def resolve_data(references: Sequence[str], *, normalize: Normalize | None = None) -> dict[str, Data]:
+    """Return the data sets that ``NAME=REFERENCE`` texts name, in their order.
+
+    Parameters
+    ----------
+    references : sequence of str
+        A reference without a name is called "train" or "test" after the split of a built-in set, else "data".
+    normalize : (mean, std), optional
+        One number a channel, or one for all; of the built-in sets alone.
+
+    Raises
+    ------
+    UsageError
+        A name is not possible or comes twice, or there is no reference.
+    ProblemError
+        A data set cannot be found, read or built.
+    """
+    found: dict[str, Data] = {}
+    for text in references:
+        name, reference = split_name(text)
+        if name in found:
+            raise UsageError(f"--data has two data sets called {name!r}; give each a name of its own")
+        found[name] = open_data(reference, name, normalize=normalize)
+    if not found:
+        raise UsageError(f"there are no data to measure on; {_FORMS}")
+    return found
+
+
+def split_name(text: str) -> tuple[str, str]:
+    """Split ``NAME=REFERENCE``; a reference alone gets the name of its split, or "data"."""
+    match = re.match(r"([^=:/\\]*)=(.*)", text, re.DOTALL)
+    name, reference = match.groups() if match else (_default_name(text), text)
+    if not re.fullmatch(r"[A-Za-z0-9_.-]+", name) or not reference:
+        raise UsageError(f"--data {text!r} is not a data set; {_FORMS}; a name is of letters, digits, '_', '.' and '-'")
+    return name, reference
+
+
+def _default_name(reference: str) -> str:
+    if reference.partition(":")[0] in ("digits", "cifar10"):
+        return "test" if reference.endswith(":test") else "train"
+    return "data"
+
+
+def open_data(reference: str, name: str, *, normalize: Normalize | None = None) -> Data:
+    """Return the data set that one reference stands for."""
+    kind, _, rest = reference.partition(":")
+    if kind == "digits":
+        return _built_in(read_digits(_split(rest or "train", reference)), name, reference, 16, normalize)
+    if kind == "cifar10" and not reference.endswith(".py"):
+        root, colon, split = rest.rpartition(":")
+        if not colon or split not in _SPLITS:
+            root, split = rest, "train"
+        if not root:
+            raise UsageError(f"--data {name}={reference} does not say where CIFAR-10 lies; {_FORMS}")
+        return _built_in(read_cifar10(root, split), name, reference, 255, normalize)
+    if kind == "npz":
+        return _from_npz(rest, name, reference, normalize)
+    source = resolve(reference, what=f"data set {name!r}", call=False)
+    if callable(source) and not hasattr(source, "__getitem__") and not hasattr(source, "__iter__"):
+        try:
+            source = source()
+        except (Exception, SystemExit) as error:
+            raise ProblemError(f"data set {name!r}: {reference}() failed: {failure(error)}") from error
+    if normalize is not None:
+        raise UsageError(
+            f"--normalize is for the built-in data sets; {name}={reference} makes its own samples, normalise them there"
+        )
+    return as_data(source, name, reference)
+
+
+def parse_normalize(text: str) -> Normalize:
+    """Turn ``"0.49,0.48,0.45/0.25,0.24,0.26"`` (means, then standard deviations) into numbers.
+
+    Raises
+    ------
+    UsageError
+        It is not of that form, or a deviation is not above 0.
+    """
+    example = "write MEAN/STD, one number a channel, as in 0.4914,0.4822,0.4465/0.2470,0.2435,0.2616"
+    try:
+        mean, std = (tuple(float(each) for each in part.split(",")) for part in text.split("/"))
+    except ValueError:
+        raise UsageError(f"--normalize {text!r} is not a mean and a standard deviation; {example}") from None
+    if len(mean) != len(std) or not np.isfinite([*mean, *std]).all() or min(std) <= 0:
+        raise UsageError(f"--normalize {text!r} needs as many deviations as means, each above 0; {example}")
+    return mean, std
+
+
+def _split(text: str, reference: str) -> str:
+    if text not in _SPLITS:
+        raise UsageError(f"--data {reference!r}: there is no split {text!r}, only train and test")
+    return text
+
+
+def _from_npz(path: str, name: str, reference: str, normalize: Normalize | None) -> Data:
+    x, y = read_npz(path)
+    if x.dtype == np.uint8:
+        return _built_in((images_first(x, path), y), name, reference, 255, normalize)
+    return _built_in((x, y), name, reference, None, normalize)
+
+
+def _built_in(arrays: Arrays, name: str, reference: str, maximum: int | None, normalize: Normalize | None) -> Data:
+    x, y = arrays
+    if normalize is not None:
+        channels = x.shape[1] if x.ndim > 1 else 0
+        if len(normalize[0]) not in (1, channels) or not (maximum or np.issubdtype(x.dtype, np.floating)):
+            raise UsageError(
+                f"--normalize has {len(normalize[0])} numbers, but {name}={reference} has {channels} channels "
+                f"of {x.dtype}"
+            )
+    change = None if maximum is None and normalize is None else scale_images(maximum, normalize)
+    data = Columns((_tensor(x, name), _labels(y, name)), name, reference, changes=(change, None))
+    data.normalize = normalize
+    return data
+
+
+def _tensor(array: Any, name: str) -> Tensor:
+    try:
+        return torch.from_numpy(np.ascontiguousarray(array))
+    except TypeError as error:
+        raise ProblemError(f"data set {name!r} is of {array.dtype}, which is not a number torch has") from error
+
+
+def _labels(y: Any, name: str) -> Tensor:
+    return _tensor(y.astype(np.int64) if np.issubdtype(y.dtype, np.integer) else y, name)
