@@ -44,7 +44,7 @@ def log_steps(points: int, last: int) -> tuple[int, ...]:
     Examples
     --------
     >>> log_steps(6, 100)
-    (1, 3, 6, 15, 39, 100)
+    (1, 3, 7, 17, 41, 100)
     """
     if points < 2 or last < points:
         raise ValueError(f"{points} points in log time need at least 2 points and as many steps, got {last} steps")
