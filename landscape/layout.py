@@ -1,0 +1,346 @@
+"""A surface as HDF5 and back, in memory; `landscape.store` specifies the layout and looks after the file around it.
+
+Values that a file claims are checked before anything of their size is allocated.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from landscape.errors import FormatError
+from landscape.files import printable
+from landscape.grid import Axis, Floats, grid_shape
+from landscape.strict_json import from_json, to_json
+from landscape.surface import INTERPOLATED, Surface, Trajectory
+
+VERSION = 1
+USER_BLOCK = 512
+
+Array = NDArray[Any]
+
+# What version 1 defines; all else in a file belongs to somebody else and is kept. Attributes follow an @.
+_OURS = re.compile(
+    r"@(format|version|software|created|command|title|problem|complete)"
+    r"|axes|axes/[0-9]+(@(label|source|kind|sha256|recipe|length))?"
+    r"|directions|directions@cosines|directions/[0-9]+(/.*)?"
+    r"|data|data/[A-Za-z0-9_.-]+"
+    r"|(origin|quality)(@json)?|state"
+    r"|trajectory|trajectory/[^/]+(/(coordinates|residual|loss|step)|@json)?",
+    re.DOTALL,
+)
+_NAME = re.compile(r"(?!\.+\Z)[A-Za-z0-9_.-]+")
+# How h5py and NumPy complain of a file whose content is not as specified.
+WRONG = (KeyError, IndexError, ValueError, TypeError, AttributeError, OSError, RuntimeError, OverflowError)
+
+_STDERR, _PAIRED = "_stderr", "_paired_stderr"
+
+
+def build(
+    surface: Surface,
+    title: str,
+    directions: Sequence[Mapping[str, Array]] | None = None,
+    previous: bytes | None = None,
+) -> bytes:
+    """Return the HDF5 image of a surface, an empty user block in front, with what ``previous`` holds beyond it.
+
+    Raises
+    ------
+    FormatError
+        What ``previous`` holds cannot be copied.
+    ValueError, TypeError
+        A name or a value cannot be held.
+    """
+    image = io.BytesIO()
+    # 1.8's format and no newer: attributes may pass 64 KiB, and any HDF5 in use can read it.
+    with h5py.File(image, "w", userblock_size=USER_BLOCK, libver=("v108", "v108")) as file:
+        _set_text(file, "format", "landscape")
+        file.attrs["version"] = VERSION
+        for name in ("software", "created", "command"):
+            _set_text(file, name, getattr(surface, name))
+        if title:
+            _set_text(file, "title", title)
+        _set_text(file, "problem", to_json(surface.problem))
+        file.attrs["complete"] = surface.complete
+        _write_axes(file, surface)
+        file["state"] = np.asarray(surface.state, dtype=np.uint8)
+        _write_data(file.create_group("data", track_order=True), surface)
+        for name in ("origin", "quality"):
+            _set_text(file.create_group(name), "json", to_json(getattr(surface, name)))
+        runs = file.create_group("trajectory", track_order=True)
+        for name, run in surface.trajectories.items():
+            _write_trajectory(runs, name, run)
+        if directions is not None:
+            _write_directions(file["directions"], directions)
+        if previous is not None:
+            _keep_from(previous, file, with_directions=directions is None)
+    return image.getvalue()
+
+
+def _write_axes(file: h5py.File, surface: Surface) -> None:
+    axes = file.create_group("axes")
+    for number, axis in enumerate(surface.axes):
+        dataset = axes.create_dataset(str(number), data=axis.values)
+        for name in ("label", "source", "kind", "sha256"):
+            _set_text(dataset, name, getattr(axis, name))
+        _set_text(dataset, "recipe", to_json(axis.recipe))
+        dataset.attrs["length"] = float(axis.length)
+    group = file.create_group("directions")
+    if surface.cosines is not None:
+        group.attrs["cosines"] = np.asarray(surface.cosines, dtype=np.float64)
+
+
+def _write_data(data: h5py.Group, surface: Surface) -> None:
+    parts = ((surface.values, ""), (surface.stderr, _STDERR), (surface.paired_stderr, _PAIRED))
+    for members, suffix in parts:
+        for name, array in members.items():
+            group, metric = _split(data, name)
+            group[metric + suffix] = np.asarray(array, dtype=np.float64)
+    for name, count in surface.counts.items():
+        _data_set(data, name)["count"] = np.asarray(count, dtype=np.int64)
+
+
+def _split(data: h5py.Group, name: str) -> tuple[h5py.Group, str]:
+    part, _, metric = name.partition("/")
+    if not _NAME.fullmatch(metric) or metric == "count" or metric.endswith((_STDERR, "_paired")):
+        raise ValueError(
+            f"values must be called DATA/METRIC, of letters, digits, '_', '.' and '-', METRIC neither 'count' nor "
+            f"ending in '_stderr' or '_paired'; got {name!r}"
+        )
+    return _data_set(data, part), metric
+
+
+def _data_set(data: h5py.Group, name: str) -> h5py.Group:
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"a data set's name must be of letters, digits, '_', '.' and '-', got {name!r}")
+    return data[name] if name in data else data.create_group(name, track_order=True)
+
+
+def _write_trajectory(runs: h5py.Group, name: str, run: Trajectory) -> None:
+    if not name or "/" in name or "\0" in name or not name.strip("."):
+        raise ValueError(f"a trajectory's name must be text without a slash, got {name!r}")
+    group = runs.create_group(name)
+    for part in ("coordinates", "residual", "loss"):
+        group[part] = np.asarray(getattr(run, part), dtype=np.float64)
+    group["step"] = np.asarray(run.step, dtype=np.int64)
+    _set_text(group, "json", to_json(run.attributes))
+
+
+def _write_directions(group: h5py.Group, directions: Sequence[Mapping[str, Array]]) -> None:
+    for number, tensors in enumerate(directions):
+        member = group.create_group(str(number))
+        for place, (name, tensor) in enumerate(tensors.items()):
+            array = np.asarray(tensor)
+            if array.dtype.kind not in "fiu":
+                raise TypeError(f"a direction's tensors must be real numbers, {name!r} is {array.dtype}")
+            _set_text(member.create_dataset(str(place), data=array), "name", name)
+
+
+def _keep_from(previous: bytes, new: h5py.File, *, with_directions: bool) -> None:
+    try:
+        with h5py.File(io.BytesIO(previous), "r") as old:
+            _keep(old, new, "")
+            if with_directions and _digests(old) == _digests(new):
+                _copy(old["directions"], new["directions"], [name for name in old["directions"] if _is_number(name)])
+    except WRONG as error:
+        raise FormatError(f"what it holds cannot be kept ({type(error).__name__}: {error})") from error
+
+
+def _digests(file: h5py.File) -> list[str]:
+    return [_text(axis, "sha256") for axis in _numbered(file["axes"], h5py.Dataset)]
+
+
+def _keep(old: Any, new: Any, path: str) -> None:
+    """Copy what is in ``old`` and not of this version of the format."""
+    for name in old.attrs:
+        if not _OURS.fullmatch(f"{path}@{name}"):
+            new.attrs.create(name, old.attrs[name], dtype=old.attrs.get_id(name).dtype)
+    if not (isinstance(old, h5py.Group) and isinstance(new, h5py.Group)):
+        return
+    for name in old:
+        where = f"{path}/{name}".lstrip("/")
+        if name in new:
+            if isinstance(old.get(name, getlink=True), h5py.HardLink):
+                _keep(old[name], new[name], where)
+        elif not _OURS.fullmatch(where) and not _is_measurement(old, name, path):
+            _copy(old, new, [name])
+
+
+def _is_measurement(group: h5py.Group, name: str, path: str) -> bool:
+    return re.fullmatch(r"data/[^/]+", path) is not None and group.get(name, getclass=True) is h5py.Dataset
+
+
+def _copy(old: h5py.Group, new: h5py.Group, names: Sequence[str]) -> None:
+    for name in names:
+        link = old.get(name, getlink=True)
+        if isinstance(link, h5py.HardLink):
+            old.copy(name, new, name=name)
+        else:
+            new[name] = link
+
+
+def parse(image: bytes, path: str, stem: str, digest: str) -> Surface:
+    """Return the surface in an HDF5 image; what is not known is ignored.
+
+    Raises
+    ------
+    FormatError, or one of `WRONG`
+        A part is missing or not as specified.
+    """
+    with h5py.File(io.BytesIO(image), "r") as file:
+        axes = tuple(_axis(dataset) for dataset in _numbered(_child(file, "axes", h5py.Group), h5py.Dataset))
+        if not axes:
+            raise FormatError("it has no axes")
+        shape = grid_shape(axes)
+        state = _array(_child(file, "state", h5py.Dataset), "u", 1, shape)
+        if state.size and state.max() > INTERPOLATED:
+            raise FormatError("its state holds a number this version does not know")
+        parts: dict[str, dict[str, Any]] = {"values": {}, "stderr": {}, "paired_stderr": {}, "counts": {}}
+        for name, group in _children(_child(file, "data", h5py.Group), h5py.Group):
+            if _NAME.fullmatch(name):
+                _read_data(name, group, shape, parts)
+        runs = _children(_child(file, "trajectory", h5py.Group), h5py.Group)
+        return Surface(
+            axes,
+            state=state,
+            cosines=_cosines(_child(file, "directions", h5py.Group)),
+            problem=_json(file, "problem"),
+            origin=_json(_child(file, "origin", h5py.Group), "json"),
+            quality=_json(_child(file, "quality", h5py.Group), "json"),
+            trajectories={name: _trajectory(group) for name, group in runs},
+            title=_text(file, "title") or stem,
+            path=path,
+            digest=digest,
+            software=_text(file, "software"),
+            created=_text(file, "created"),
+            command=_text(file, "command"),
+            **parts,
+        )
+
+
+def parse_directions(image: bytes) -> list[dict[str, Array]]:
+    """Return the tensors of each direction, by name; an empty list where they are not in the file. As `parse` else."""
+    with h5py.File(io.BytesIO(image), "r") as file:
+        directions = []
+        for group in _numbered(_child(file, "directions", h5py.Group), h5py.Group):
+            tensors: dict[str, Array] = {}
+            for dataset in _numbered(group, h5py.Dataset):
+                name = _text(dataset, "name")
+                if name in tensors:
+                    raise FormatError(f"it holds the tensor {printable(name)} twice")
+                tensors[name] = _array(dataset, "fiu", None, dataset.shape)
+            directions.append(tensors)
+        return directions
+
+
+def _axis(dataset: h5py.Dataset) -> Axis:
+    if len(dataset.shape) != 1:
+        raise FormatError(f"its axis {dataset.name} has {len(dataset.shape)} dimensions")
+    length = float(dataset.attrs["length"])
+    text = {name: _text(dataset, name) for name in ("label", "source", "sha256", "kind")}
+    return Axis(_array(dataset, "f", 8, dataset.shape), recipe=_json(dataset, "recipe"), length=length, **text)
+
+
+def _read_data(name: str, group: h5py.Group, shape: tuple[int, ...], parts: dict[str, dict[str, Any]]) -> None:
+    for member, dataset in _children(group, h5py.Dataset):
+        if member == "count":
+            parts["counts"][name] = _array(dataset, "i", 8, shape)
+        elif member.endswith(_PAIRED):
+            parts["paired_stderr"][f"{name}/{member.removesuffix(_PAIRED)}"] = _array(dataset, "f", 8, shape)
+        elif member.endswith(_STDERR):
+            parts["stderr"][f"{name}/{member.removesuffix(_STDERR)}"] = _array(dataset, "f", 8, shape)
+        else:
+            parts["values"][f"{name}/{member}"] = _array(dataset, "f", 8, shape)
+
+
+def _trajectory(group: h5py.Group) -> Trajectory:
+    coordinates = _child(group, "coordinates", h5py.Dataset)
+    if len(coordinates.shape) != 2:
+        raise FormatError(f"{printable(coordinates.name)} has {len(coordinates.shape)} dimensions, 2 were expected")
+    length = coordinates.shape[:1]
+    return Trajectory(
+        _array(coordinates, "f", 8, coordinates.shape),
+        residual=_array(_child(group, "residual", h5py.Dataset), "f", 8, length),
+        loss=_array(_child(group, "loss", h5py.Dataset), "f", 8, length),
+        step=_array(_child(group, "step", h5py.Dataset), "i", 8, length),
+        attributes=_json(group, "json"),
+    )
+
+
+def _cosines(group: h5py.Group) -> Floats | None:
+    if "cosines" not in group.attrs:
+        return None
+    cosines = np.asarray(group.attrs["cosines"])
+    if cosines.dtype.kind != "f" or cosines.ndim != 2 or cosines.shape[0] != cosines.shape[1]:
+        raise FormatError(f"its cosines are not a square matrix but {cosines.dtype} of shape {cosines.shape}")
+    return cosines.astype(np.float64)
+
+
+def _array(dataset: h5py.Dataset, kinds: str, itemsize: int | None, shape: tuple[int, ...]) -> Any:
+    """Read a dataset of a known kind and shape whose bytes are in the file, in native byte order."""
+    dtype = dataset.dtype
+    if dtype.kind not in kinds or (itemsize is not None and dtype.itemsize != itemsize) or dataset.shape != shape:
+        raise FormatError(f"{printable(dataset.name)} is {dtype} of shape {dataset.shape}, the grid needs {shape}")
+    if dataset.is_virtual or dataset.external or dataset.chunks is not None:
+        raise FormatError(f"{printable(dataset.name)} is not stored in one piece")
+    # Both: what was never written has no storage, and the storage is itself just a claim.
+    if min(dataset.id.get_storage_size(), dataset.file.id.get_filesize()) < dataset.nbytes:
+        raise FormatError(f"{printable(dataset.name)} claims {dataset.nbytes} bytes that are not in the file")
+    array = np.asarray(dataset[()])
+    return array.astype(array.dtype.newbyteorder("="), copy=False)
+
+
+def _child(group: h5py.Group, name: str, kind: type) -> Any:
+    for found, member in _children(group, kind, only=name):
+        if found == name:
+            return member
+    raise FormatError(f"it has no {kind.__name__.lower()} {group.name.rstrip('/')}/{name}")
+
+
+def _children(group: h5py.Group, kind: type, only: str | None = None) -> Iterator[tuple[str, Any]]:
+    # Hard links only: others may lead anywhere, to other files too, and are nothing this version defines.
+    for name in group if only is None else [only]:
+        if isinstance(group.get(name, getlink=True), h5py.HardLink):
+            member = group[name]
+            if isinstance(member, kind):
+                yield name, member
+
+
+def _numbered(group: h5py.Group, kind: type) -> list[Any]:
+    """Return the members called 0, 1, 2, ... of a kind, in that order."""
+    members = {int(name): member for name, member in _children(group, kind) if _is_number(name)}
+    if sorted(members) != list(range(len(members))):
+        raise FormatError(f"the members of {printable(group.name)} are not numbered from 0 on")
+    return [members[number] for number in range(len(members))]
+
+
+def _is_number(name: str) -> bool:
+    return name.isascii() and name.isdecimal()
+
+
+def _set_text(target: Any, name: str, text: str) -> None:
+    # Fixed length: a text of variable length lies in a heap of its own, which grows and is harder to check.
+    data = text.replace("\0", r"\x00").encode("utf-8", "backslashreplace")
+    target.attrs.create(name, np.array(data, dtype=h5py.string_dtype("utf-8", max(1, len(data)))))
+
+
+def _text(target: Any, name: str) -> str:
+    value = target.attrs.get(name, b"")
+    if isinstance(value, bytes):
+        return value.decode("utf-8")
+    if not isinstance(value, str):
+        raise FormatError(f"its attribute {name} is not text")
+    return str(value)
+
+
+def _json(target: Any, name: str) -> dict[str, Any]:
+    value = from_json(_text(target, name) or "{}")
+    if not isinstance(value, dict):
+        raise FormatError(f"its attribute {name} is not a JSON mapping")
+    return value
