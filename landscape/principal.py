@@ -31,7 +31,7 @@ from landscape.grid import Floats
 from landscape.params import Tree, work_dtype
 
 # Numbers in memory at a time, over all steps: 128 MiB in float64.
-_PIECE = 1 << 24
+PIECE = 1 << 24
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +49,7 @@ class Components:
         return self.variance / self.total
 
 
-def pieces(tree: Tree, rows: int, numbers: int = _PIECE) -> Iterator[tuple[str, slice]]:
+def pieces(tree: Tree, rows: int, numbers: int = PIECE) -> Iterator[tuple[str, slice]]:
     """Yield names and stretches of the flattened tensors, such that ``rows`` of them hold ``numbers`` numbers."""
     size = max(1, numbers // max(1, rows))
     for name, tensor in tree.items():
@@ -67,6 +67,17 @@ def differences(points: Sequence[Tree], origin: Tree, name: str, part: slice) ->
     return array
 
 
+def not_finite(rows: Floats, name: str, labels: Sequence[str]) -> str:
+    """Say which point, or theta*, is not finite in a stretch of differences."""
+    bad = ~np.isfinite(rows).all(axis=1)
+    # theta* is subtracted from all of them.
+    which = "theta*, the end of the run" if bad.all() else labels[int(bad.argmax())]
+    return (
+        f"{which}: {name} holds values that are not finite, so it has no place in a plane; "
+        "leave out the steps from there on"
+    )
+
+
 def principal_components(
     points: Sequence[Tree],
     origin: Tree,
@@ -74,7 +85,7 @@ def principal_components(
     components: int = 2,
     ignored: Callable[[str], bool] = lambda name: False,
     labels: Sequence[str] | None = None,
-    numbers: int = _PIECE,
+    numbers: int = PIECE,
 ) -> Components:
     r"""Find the directions along which points in weight space vary most [1]_ [2]_.
 
@@ -152,23 +163,13 @@ def _inner_products(
     for name, part in pieces(origin, len(points), numbers):
         rows = differences(points, origin, name, part)
         if not np.isfinite(rows).all():
-            raise CheckpointError(_not_finite(rows, name, labels))
+            raise CheckpointError(not_finite(rows, name, labels))
         if name in kept:
             # A matrix times its own transpose: NumPy computes half of it and mirrors the rest.
             gram += rows @ rows.T
         else:
             outside += float(((rows - rows.mean(axis=0)) ** 2).sum())
     return gram, outside
-
-
-def _not_finite(rows: Floats, name: str, labels: Sequence[str]) -> str:
-    bad = ~np.isfinite(rows).all(axis=1)
-    # theta* is subtracted from all of them.
-    which = "theta*, the end of the run" if bad.all() else labels[int(bad.argmax())]
-    return (
-        f"{which}: {name} holds values that are not finite, so it has no place in a plane; "
-        "leave out the steps from there on"
-    )
 
 
 def _combinations(

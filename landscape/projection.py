@@ -1,0 +1,124 @@
+r"""Where points in weight space lie in a plane, and how far off it, by least squares in the plane's own basis.
+
+.. math:: c = \arg\min_c \lVert \theta_i - \theta_* - D c \rVert, \quad D = (d_x, d_y)
+
+Right for directions of any length and at any angle: dividing an inner product by a length is right only for
+orthogonal directions, and gives multiples of the direction only for those of length 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from landscape.errors import CheckpointError, DirectionError
+from landscape.grid import Floats
+from landscape.params import Tree
+from landscape.principal import PIECE, differences, not_finite, pieces
+
+# Below this sine two directions are one line in float32, in which they are stored.
+_PARALLEL = 1e-6
+
+
+@dataclass(frozen=True, eq=False)
+class Projection:
+    """Points in a plane, and their distances from it."""
+
+    coordinates: Floats  # (points, directions): multiples of the directions
+    residual: Floats  # (points,): Euclidean distance from the plane
+    distance: Floats  # (points,): Euclidean distance from theta*
+
+    @property
+    def share(self) -> Floats:
+        """The part of each point's way from theta* that is off the plane: 0 in it, 1 straight away from it."""
+        return np.divide(self.residual, self.distance, out=np.zeros_like(self.residual), where=self.distance > 0)
+
+
+def project_points(
+    points: Sequence[Tree],
+    origin: Tree,
+    directions: Sequence[Tree],
+    *,
+    labels: Sequence[str] | None = None,
+    numbers: int = PIECE,
+) -> Projection:
+    """Project points in weight space onto a plane, or a line, or a volume.
+
+    Parameters
+    ----------
+    points : sequence of trees
+        Tensors of the names and shapes of ``origin``. Each is read twice, piece by piece.
+    origin : tree
+        theta*. Its names are what counts as weight space, for the distances too.
+    directions : sequence of trees
+        A name of ``origin`` that a direction lacks is one it does not move.
+    labels : sequence of str, optional
+        What error messages call the points.
+    numbers : int
+        How many numbers are in memory at a time.
+
+    Raises
+    ------
+    CheckpointError
+        A weight is not finite.
+    DirectionError
+        A direction is zero, or two of them are parallel.
+
+    Examples
+    --------
+    >>> origin = {"w": torch.zeros(3)}
+    >>> plane = [{"w": torch.tensor([2.0, 0.0, 0.0])}, {"w": torch.tensor([1.0, 1.0, 0.0])}]
+    >>> found = project_points([{"w": torch.tensor([3.0, 1.0, 0.5])}], origin, plane)
+    >>> found.coordinates, found.residual
+    (array([[1., 1.]]), array([0.5]))
+    """
+    names = list(labels) if labels is not None else [f"point {number}" for number in range(len(points))]
+    gram = np.zeros((len(directions), len(directions)))
+    products = np.zeros((len(points), len(directions)))
+    squares = np.zeros(len(points))
+    for name, part in pieces(origin, len(points) + len(directions), numbers):
+        rows, basis = differences(points, origin, name, part), _stretch(directions, name, part)
+        if not np.isfinite(rows).all():
+            raise CheckpointError(not_finite(rows, name, names))
+        gram += basis @ basis.T
+        products += rows @ basis.T
+        squares += np.einsum("ij,ij->i", rows, rows)
+    lengths = np.sqrt(gram.diagonal())
+    _require_independent(gram, lengths)
+
+    def solve(right: Floats) -> Floats:
+        # With directions of length 1, so that one that is far longer than another does not spoil the digits.
+        solution: Floats = np.linalg.solve(gram / np.outer(lengths, lengths), (right / lengths).T).T / lengths
+        return solution
+
+    coordinates = solve(products)
+    # What is left is measured, not got by subtracting squares, which would leave 1e-8 of the distance in the plane.
+    left = np.zeros((len(points), len(directions)))
+    residual = np.zeros(len(points))
+    for name, part in pieces(origin, len(points) + len(directions), numbers):
+        basis = _stretch(directions, name, part)
+        rows = differences(points, origin, name, part) - coordinates @ basis
+        left += rows @ basis.T
+        residual += np.einsum("ij,ij->i", rows, rows)
+    correction = solve(left)
+    residual -= np.einsum("ij,ij->i", correction, left)
+    return Projection(coordinates + correction, np.sqrt(np.clip(residual, 0.0, None)), np.sqrt(squares))
+
+
+def _stretch(directions: Sequence[Tree], name: str, part: slice) -> Floats:
+    rows = np.zeros((len(directions), part.stop - part.start))
+    for row, tree in zip(rows, directions, strict=True):
+        if name in tree:
+            row[:] = tree[name].detach().reshape(-1)[part].double().cpu().numpy()
+    return rows
+
+
+def _require_independent(gram: Floats, lengths: Floats) -> None:
+    if not (lengths > 0).all():
+        raise DirectionError(f"direction {int((lengths > 0).argmin()) + 1} is zero: nothing can be projected onto it")
+    smallest = np.linalg.eigvalsh(gram / np.outer(lengths, lengths))[0]
+    # For two directions this is 1 - |cosine|, half the square of the sine between them when small.
+    if smallest < _PARALLEL**2 / 2:
+        raise DirectionError("the directions are parallel, so coordinates along them are not defined; draw a line")
