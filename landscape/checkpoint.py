@@ -1,0 +1,203 @@
+"""A checkpoint's path turned into named tensors, and those put into a network.
+
+A file may hold bare tensors by name or keep them deeper, beside an optimizer and a learning rate, and may hold
+several networks. Which one was taken is said in ``description``.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+
+from landscape.checkpoint_files import own_copies, read_contents
+from landscape.errors import CheckpointError
+from landscape.files import printable
+from landscape.fitting import fit_tensors
+from landscape.params import digest
+
+log = logging.getLogger(__name__)
+
+# Names under which training scripts keep the network, and what marks a second set of its weights.
+_USUAL = frozenset(
+    ("state_dict", "model", "model_state_dict", "model_state", "net", "network", "params", "module", "weights")
+)
+_AVERAGES = ("ema", "average", "averaged", "swa", "teacher", "momentum_encoder", "target_network")
+# Under these names lie tensors that are not a network's.
+_OTHERS = (
+    "optim",
+    "scheduler",
+    "scaler",
+    "rng",
+    "callbacks",
+    "loops",
+    "sampler",
+    "history",
+    "metrics",
+    "hyper_parameters",
+)
+
+# How deep and how wide a file is searched: any real one is done far below, and a hostile one gets no further.
+_DEPTH, _PLACES = 6, 10_000
+_METADATA = 64
+
+
+@dataclass(frozen=True, eq=False)
+class Checkpoint:
+    """Named tensors from a file, on the CPU, that no longer depend on the file."""
+
+    tensors: Mapping[str, Tensor]
+    path: str
+    sha256: str  # of names, types, shapes and bytes of the tensors
+    description: str = ""  # where in the file they lay, and what else was there to choose
+    candidates: tuple[str, ...] = ()  # the keys of all networks in the file
+    metadata: Mapping[str, Any] = field(default_factory=dict)  # numbers and short texts in it: epoch, step, ...
+
+
+def load_checkpoint(path: str | os.PathLike[str], *, key: str | None = None, trust: bool = False) -> Checkpoint:
+    """Read the tensors of a network from a file.
+
+    Parameters
+    ----------
+    path : path
+        What ``torch.save`` wrote, a Lightning checkpoint, safetensors, or the index of one in several files.
+    key : str, optional
+        Which network, where there are several: the names that lead to it, joined by dots, as in ``ema.model``; or
+        the start of the tensors' names, as in ``generator``. By default the one that plainly is the network, its
+        own weights rather than an average of them.
+    trust : bool
+        Run code that comes with the file. Without it such a file is refused.
+
+    Returns
+    -------
+    Checkpoint
+
+    Raises
+    ------
+    CheckpointError
+        The file is missing, damaged, of another kind, or holds code; or it is not clear which network is meant.
+
+    Examples
+    --------
+    >>> load_checkpoint("net.pt").metadata    # doctest: +SKIP
+    {'epoch': 10}
+    """
+    path = Path(path).expanduser()
+    contents = read_contents(path, trust=trust)
+    found = dict(_networks(contents))
+    chosen, place = _choose(found, key, path)
+    tensors = own_copies({name: value for name, value in chosen.items() if isinstance(value, Tensor)}, path)
+    if not any(tensor.is_floating_point() for tensor in tensors.values()):
+        raise CheckpointError(f"{path} holds no weights: none of its {len(tensors)} tensors is of floating point")
+    others = [name for name in found if name != place]
+    description = f"{len(tensors)} tensors{f' under {place!r}' if place else ''}"
+    if others:
+        description += f" (also there: {', '.join(map(printable, others[:5]))})"
+    return Checkpoint(tensors, str(path), digest(tensors), description, tuple(found), _metadata(contents))
+
+
+def apply_checkpoint(model: nn.Module, checkpoint: Checkpoint) -> None:
+    """Put a checkpoint's tensors into a network, in place; the network takes the checkpoint's precision.
+
+    Prefixes that wrappers leave in names (``module.``, ``_orig_mod.``, ``model.``) are taken off or put on as needed.
+
+    Raises
+    ------
+    CheckpointError
+        Names or shapes do not fit; the message lists the first few. The network is then as it was.
+    """
+    fit_tensors(model, checkpoint.tensors, checkpoint.path)
+
+
+def _networks(contents: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield the place and tensors of everything in a file that can be a network, outermost first."""
+    waiting: list[tuple[tuple[str, ...], Any]] = [((), contents)]
+    seen: set[int] = set()
+    for place, value in waiting:
+        if isinstance(value, nn.Module):
+            value = value.state_dict()
+        if id(value) in seen or not isinstance(value, Mapping):
+            continue
+        seen.add(id(value))
+        names = {name: each for name, each in value.items() if isinstance(name, str)}
+        inner = [
+            ((*place, name), each)
+            for name, each in names.items()
+            if isinstance(each, (Mapping, nn.Module)) and not any(word in name.lower() for word in _OTHERS)
+        ]
+        if _is_network(names, bool(inner)):
+            yield ".".join(place), names
+        elif len(place) < _DEPTH and len(waiting) < _PLACES:
+            waiting.extend(inner)
+
+
+def _is_network(names: Mapping[str, Any], nested: bool) -> bool:
+    tensors = [each for each in names.values() if isinstance(each, Tensor)]
+    if not tensors or nested:
+        return False
+    # A log of numbers beside the weights may be tensors too, but no weights are all scalars.
+    return any(tensor.ndim and tensor.numel() for tensor in tensors)
+
+
+def _choose(found: Mapping[str, Mapping[str, Any]], key: str | None, path: Path) -> tuple[Mapping[str, Any], str]:
+    if not found:
+        raise CheckpointError(f"{path} holds no network: there are no tensors by name in it")
+    if key is not None:
+        return _choose_by_key(found, key, path)
+    if len(found) == 1:
+        place = next(iter(found))
+        return found[place], place
+    own = [place for place in found if not _is_average(place)]
+    usual = [place for place in own if place.rpartition(".")[2] in _USUAL or place.partition(".")[0] in _USUAL]
+    for likely in (usual, own):
+        if len(likely) == 1:
+            return found[likely[0]], likely[0]
+    raise CheckpointError(
+        f"{path} holds several networks: {', '.join(map(printable, list(found)[:10]))}; "
+        "choose one with --checkpoint-key (key=...)"
+    )
+
+
+def _is_average(place: str) -> bool:
+    words = place.lower().replace(".", "_").split("_")
+    return any(average in words or average in place.lower().split(".") for average in _AVERAGES)
+
+
+def _choose_by_key(found: Mapping[str, Mapping[str, Any]], key: str, path: Path) -> tuple[Mapping[str, Any], str]:
+    if key in found:
+        return found[key], key
+    below = [place for place in found if place.startswith(key + ".")]
+    if len(below) == 1:
+        return found[below[0]], below[0]
+    for place, names in found.items():
+        prefix = key.removeprefix(place + ".") + "." if place else key + "."
+        part = {name.removeprefix(prefix): each for name, each in names.items() if name.startswith(prefix)}
+        if part:
+            return part, key
+    raise CheckpointError(
+        f"{path} has nothing under {key!r}; it holds {', '.join(repr(place) for place in list(found)[:10])}"
+    )
+
+
+def _metadata(contents: Any) -> dict[str, Any]:
+    """Return numbers and short texts of the outer two levels of a file."""
+    metadata: dict[str, Any] = {}
+    waiting = [("", contents, 0)]
+    for prefix, value, depth in waiting:
+        if not isinstance(value, Mapping) or _is_network(value, False):
+            continue
+        for name, each in value.items():
+            if not isinstance(name, str) or len(metadata) >= _METADATA:
+                continue
+            if isinstance(each, Tensor) and each.ndim == 0 and not each.is_meta:
+                each = each.item()
+            if isinstance(each, (bool, int, float)) or (isinstance(each, str) and len(each) <= 200):
+                metadata[prefix + name] = each
+            elif isinstance(each, Mapping) and depth == 0 and not any(word in name.lower() for word in _OTHERS):
+                waiting.append((f"{name}.", each, 1))
+    return metadata
