@@ -132,10 +132,10 @@ def number_text(value: float, digits: int = 4) -> str:
     if not np.isfinite(value):
         return str(value)
     if value == 0 or 1e-3 <= abs(value) < 1e5:
-        return f"{value + 0.0:.{digits}g}" if abs(value) < 10**digits else f"{value:.0f}"
+        text = f"{value + 0.0:.{digits}g}" if abs(value) < 10**digits else f"{value:.0f}"
+        return text.replace("-", "−")
     mantissa, _, power = f"{value:.{digits - 1}e}".partition("e")
     mantissa = mantissa.rstrip("0").rstrip(".")
     exponent = str(int(power)).translate(_SUPERSCRIPTS)
-    if mantissa in ("1", "-1"):
-        return f"{mantissa[:-1]}10{exponent}"
-    return f"{mantissa}·10{exponent}"
+    text = f"{mantissa[:-1]}10{exponent}" if mantissa in ("1", "-1") else f"{mantissa}·10{exponent}"
+    return text.replace("-", "−")

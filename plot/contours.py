@@ -1,0 +1,168 @@
+"""Filled contours of a plane, with iso-lines labelled in loss units.
+
+Lines are found in the scale's height, not in the loss: between two points whose losses lie decades apart, a straight
+line in the loss would put every level next to the higher one.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from landscape.grid import Floats
+from landscape.surface import Surface
+
+from .colorbars import draw_colorbar
+from .labels import label_lines
+from .ladders import number_text
+from .marks import Sheet, corner_lines, corner_size, draw_corner, draw_frame, draw_ground, draw_marks, hole_colors
+from .relief import draw_relief
+from .scale import CAPPED, MISSING, NOT_FINITE, OK, Scale
+from .style import SMALL_SIZE, our_style
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.contour import QuadContourSet
+
+
+def contour(
+    surface: Surface,
+    name: str | None = None,
+    ax: Axes | None = None,
+    *,
+    scale: Scale | None = None,
+    hillshade: bool = False,
+    labels: bool = True,
+    equal: bool = True,
+    colorbar: bool = True,
+) -> Axes:
+    """Draw filled contours of a plane, the checkpoint (star) and the lowest point (ring).
+
+    Parameters
+    ----------
+    surface : Surface
+        A plane. One that is not finished is drawn as its finest complete grid, and says so.
+    name : str, optional
+        The values, such as ``"test/loss"``; the training loss where there is one.
+    ax : Axes, optional
+        Where to draw. Without it, a figure with title, colour bar and caption is made.
+    scale : Scale, optional
+        Shared with other pictures; by default what suits these values.
+    hillshade : bool
+        Light the surface from the north-west, which shows roughness that lines do not.
+    labels : bool
+        Write levels onto every second line.
+    equal : bool
+        Draw both axes to the same scale.
+    colorbar : bool
+        Draw a colour bar beside ``ax``.
+
+    Returns
+    -------
+    Axes
+        Of the contours; ``axes.figure`` is the picture.
+
+    Raises
+    ------
+    PlotError
+        Not a plane, no such values, or none that is finite.
+    """
+    if ax is None:
+        from .figures import draw_panels
+
+        figure = draw_panels(
+            [surface],
+            kind="contour",
+            name=name,
+            scale=scale,
+            shown=True,
+            hillshade=hillshade,
+            labels=labels,
+            equal=equal,
+        )
+        return figure.axes[0]
+    with our_style():
+        sheet = Sheet.of(surface, name, scale)
+        draw_contours(ax, sheet, hillshade=hillshade, labels=labels, equal=equal)
+        if colorbar:
+            draw_colorbar(ax.get_figure(root=True), sheet.scale, ax=ax, lines=True)  # type: ignore[arg-type]
+    return ax
+
+
+def draw_contours(
+    ax: Axes, sheet: Sheet, *, hillshade: bool = False, labels: bool = True, equal: bool = True
+) -> QuadContourSet | None:
+    """Draw everything but the colour bar; return the iso-lines, or None where no level is crossed."""
+    scale, x, y = sheet.scale, sheet.x, sheet.y
+    extent = (x[0], x[-1], y[0], y[-1])
+    to_scale = draw_frame(ax, sheet, extent, equal=equal)
+    draw_ground(ax, sheet, extent)
+    _draw_holes(ax, sheet)
+    heights = np.ma.masked_invalid(scale.forward(sheet.values))
+    inner = _inner_levels(scale)
+    capped = bool((sheet.codes == CAPPED).any())
+    if hillshade:
+        draw_relief(ax, sheet)
+    else:
+        bounds = list(inner) + ([scale.cap] if capped and scale.cap is not None else [])
+        _fill(ax, x, y, heights, scale, bounds, capped=capped)
+    corner = corner_lines(sheet, to_scale=to_scale)
+    lines = None
+    # Only levels that are crossed: matplotlib warns of any other.
+    crossed = [level for level in inner if heights.min() < scale.forward(level) < heights.max()]
+    if crossed:
+        lines = ax.contour(
+            x, y, heights, levels=scale.forward(crossed), colors="black", linewidths=0.35, alpha=0.6, zorder=2
+        )
+        if labels:
+            texts = {float(scale.forward(each)): scale.text(each) for each in _labelled(inner) if each in crossed}
+            label_lines(ax, lines, texts, SMALL_SIZE, corner=corner_size(corner))
+    draw_marks(ax, sheet)
+    draw_corner(ax, corner)
+    return lines
+
+
+def _inner_levels(scale: Scale) -> list[float]:
+    return [level for level in scale.levels if scale.cap is None or level < scale.cap]
+
+
+def _labelled(levels: list[float]) -> list[float]:
+    """Return every second level, powers of 10 rather than what is between them; the same ones in every panel."""
+    halves = [levels[0::2], levels[1::2]]
+    powers = [sum(number_text(level).lstrip("10.⁰¹²³⁴⁵⁶⁷⁸⁹⁻") == "" for level in half) for half in halves]
+    return halves[int(powers[1] > powers[0])]
+
+
+def _fill(ax: Axes, x: Floats, y: Floats, heights: Floats, scale: Scale, bounds: list[float], *, capped: bool) -> None:
+    """Fill the bands between levels, each in the colour of its middle height; above the cap nothing is drawn."""
+    if not bounds:
+        ax.pcolormesh(x, y, heights, shading="nearest", color=scale.colors(scale.low), zorder=1)
+        return
+    levels = scale.forward(bounds)
+    bottom, top = scale.forward([scale.low, scale.high])
+    edges = np.concatenate([[min(bottom, levels[0])], levels, [max(top, levels[-1])]])
+    colors = list(scale.colors(scale.inverse((edges[:-1] + edges[1:]) / 2)))
+    # Both ends open: `extend="max"` alone leaves a white hole below the lowest level, at the minimum of all places.
+    ax.contourf(
+        x,
+        y,
+        heights,
+        levels=levels,
+        colors=colors[:-1] if capped else colors,
+        extend="min" if capped else "both",
+        zorder=1,
+    )
+
+
+def _draw_holes(ax: Axes, sheet: Sheet) -> None:
+    """Paint the cells that touch a point without a value, so that nothing is drawn across it."""
+    bad = np.where(sheet.codes == CAPPED, OK, sheet.codes)
+    corners = [bad[:-1, :-1], bad[:-1, 1:], bad[1:, :-1], bad[1:, 1:]]
+    cells = np.where(
+        np.any([corner == NOT_FINITE for corner in corners], axis=0),
+        NOT_FINITE,
+        np.where(np.any([corner == MISSING for corner in corners], axis=0), MISSING, OK),
+    ).astype(np.uint8)
+    if (cells != OK).any():
+        ax.pcolormesh(sheet.x, sheet.y, hole_colors(cells), zorder=0.8, linewidth=0)
