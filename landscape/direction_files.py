@@ -19,7 +19,8 @@ from landscape.directions import Direction, Plane, checkpoint_plane, rebuild_pla
 from landscape.errors import DirectionError
 from landscape.grid import Axis
 from landscape.params import moved_tensors, require_same_shapes, work_dtype
-from landscape.store import is_surface, read_directions, read_original_directions, read_surface
+from landscape.original import read_original_directions
+from landscape.store import is_surface, read_directions, read_surface
 
 Array = np.ndarray[Any, Any]
 

@@ -1,0 +1,158 @@
+"""The measurement at theta*: what everything else is compared with, and the test that measuring can be trusted.
+
+Taken before a run starts, all samples once, a prefix of them twice from data read anew: a loader that shuffles or
+augments, and a network that is not deterministic in eval mode, are found here.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from landscape.datasets import fingerprint
+from landscape.errors import EvaluationError, LandscapeError
+from landscape.grid import Floats
+from landscape.objective import Chunk, Objective, SampleValues, Span
+
+logger = logging.getLogger(__name__)
+
+# Samples measured twice. Augmentation and shuffling show in any few; a whole pass would double the start of a run.
+REPEATED_SAMPLES = 1024
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """Each sample's values at theta*, in the order of the samples."""
+
+    samples: SampleValues
+    spans: tuple[Span, ...]  # all samples of all data sets
+    seconds: float  # what one point takes
+
+    def metrics(self, others: Sequence[str] = ()) -> dict[str, tuple[str, ...]]:
+        """Return the names of the metrics of each data set, the loss first."""
+        names: dict[str, list[str]] = {}
+        for data, metric in self.samples.values:
+            names.setdefault(data, []).append(metric)
+        return {
+            data: (*sorted(members, key=lambda metric: metric != "loss"), *others) for data, members in names.items()
+        }
+
+    def slice(self, key: tuple[str, str], start: int, number: int) -> Floats:
+        """Return the values at theta* of some samples."""
+        return self.samples.values[key][start : start + number]
+
+    def prefix_means(self, counts: Mapping[str, int]) -> dict[tuple[str, str], float]:
+        """Return the means at theta* over the first so many samples of each data set."""
+        return {
+            (data, metric): float(values[: counts[data]].mean())
+            for (data, metric), values in self.samples.values.items()
+            if counts.get(data)
+        }
+
+    def means(self, described: Mapping[str, Any] | None = None) -> dict[str, float]:
+        """Return the means at theta*, over as many samples as ``Surface.problem["data"]`` of a file says."""
+        counts = {data: stop for data, _, stop in self.spans}
+        for data, entry in (described or {}).items():
+            counts[data] = min(int(entry.get("samples", counts.get(data, 0))), counts.get(data, 0))
+        return {f"{data}/{metric}": value for (data, metric), value in self.prefix_means(counts).items()}
+
+
+def measure_baseline(objective: Objective) -> Baseline:
+    """Measure all samples at theta*, and some of them twice.
+
+    Raises
+    ------
+    EvaluationError
+        The loss fails, or measuring again gives something else; it says whether data or network differ.
+    """
+    spans = tuple((name, 0, number) for name, number in objective.sizes.items())
+    _require_repeatable(objective)
+    objective.forget()
+    samples = SampleValues()
+    seconds = 0.0
+    for group in objective.groups(spans):
+        chunks = objective.load(group)
+        began = time.perf_counter()
+        measured = _measure(objective, chunks)
+        seconds += time.perf_counter() - began
+        samples = samples.joined(measured)
+    if all(not np.isfinite(v).any() for (_, metric), v in samples.values.items() if metric == "loss"):
+        logger.warning("the loss at the checkpoint itself is not finite for any sample")
+    return Baseline(samples, spans, seconds)
+
+
+def _measure(objective: Objective, chunks: Sequence[Chunk]) -> SampleValues:
+    try:
+        return objective.measure(chunks, check=True)
+    except LandscapeError:
+        raise
+    except Exception as error:
+        if is_out_of_memory(error) or isinstance(error, KeyboardInterrupt):
+            raise
+        raise EvaluationError(f"measuring failed at theta* (the checkpoint itself): {explain_error(error)}") from error
+
+
+def _require_repeatable(objective: Objective) -> None:
+    whole = max(REPEATED_SAMPLES // objective.batch_size, 1) * objective.batch_size
+    group = [(name, 0, min(number, whole)) for name, number in objective.sizes.items()]
+    objective.forget()
+    first = _measure(objective, objective.load(group))
+    again = _measure(objective, objective.load(group))
+    if not _agree(first, again, objective):
+        raise EvaluationError(
+            "the network gives something else each time it is asked, with the same weights and data, "
+            f"in {objective.mode} mode{_how_different(first, again)}; make it deterministic in eval mode, "
+            "or pass --mode train (mode='train'), which seeds torch's generator at each point"
+        )
+    objective.forget()
+    fresh = _measure(objective, objective.load(group))
+    if not _agree(first, fresh, objective):
+        changed = [
+            name
+            for name, _, stop in group
+            if fingerprint(objective.data[name], objective.orders[name][:stop])
+            != fingerprint(objective.data[name], objective.orders[name][:stop])
+        ]
+        which = ", ".join(repr(name) for name in changed or objective.sizes)
+        raise EvaluationError(
+            f"the data set {which} gives something else each time it is read{_how_different(first, fresh)}; a surface "
+            "needs the same samples at every point: turn random augmentation off"
+        )
+
+
+def _agree(first: SampleValues, second: SampleValues, objective: Objective) -> bool:
+    """Return whether two measurements differ by rounding alone, which may push a sample over an edge."""
+    dtype = next((p.dtype for p in objective.model.parameters() if p.is_floating_point()), torch.float32)
+    relative = min(100 * torch.finfo(dtype).eps, 0.05)
+    for key, values in first.values.items():
+        close = np.isclose(values, second.values[key], rtol=relative, atol=relative, equal_nan=True)
+        if (~close).mean() > 0.01:
+            return False
+    return True
+
+
+def _how_different(first: SampleValues, second: SampleValues) -> str:
+    for (data, metric), values in first.values.items():
+        other = second.values[data, metric]
+        if not np.allclose(values, other, equal_nan=True):
+            return f" ({data}/{metric} was {values.mean():.6g}, then {other.mean():.6g})"
+    return ""
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Return whether an error says that memory ran out, on whatever device."""
+    if isinstance(error, torch.cuda.OutOfMemoryError | MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
+
+
+def explain_error(error: BaseException) -> str:
+    """Return an error's kind and text in one line."""
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

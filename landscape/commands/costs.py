@@ -1,0 +1,37 @@
+"""What a run will take, in words."""
+
+from __future__ import annotations
+
+from landscape.evaluation import Cost
+
+
+def describe_cost(cost: Cost) -> str:
+    """Return a few lines: points, samples, time, memory."""
+    samples = ", ".join(f"{name} {number:,}" for name, number in cost.samples.items())
+    where = "kept on the device" if cost.resident else "read again for each block of points: they do not fit"
+    return "\n".join(
+        [
+            f"points   {cost.points:,} to do of {cost.total_points:,}",
+            f"samples  {samples} at each point",
+            f"time     about {duration(cost.seconds)} in one process ({cost.seconds_per_point:.3g} s a point)",
+            f"memory   {size(cost.weight_bytes)} for network, theta* and directions, "
+            f"{size(cost.data_bytes)} of data ({where}), and one batch's activations",
+        ]
+    )
+
+
+def duration(seconds: float) -> str:
+    """Return a time in the units a person would use."""
+    if seconds < 60:
+        return f"{seconds:.2g} s"
+    minutes = seconds / 60
+    return f"{minutes:.1f} min" if minutes < 60 else f"{minutes / 60:.1f} h"
+
+
+def size(number: float) -> str:
+    """Return a number of bytes in binary units."""
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if number < 1024:
+            return f"{number:.3g} {unit}"
+        number /= 1024
+    return f"{number:.3g} TiB"

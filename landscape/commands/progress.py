@@ -1,0 +1,73 @@
+"""Progress on stderr: a bar with rate, points done and time left on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+# Between two plain lines, seconds: a log of an hour's run stays readable.
+LINE_EVERY = 10.0
+
+
+@contextmanager
+def progress_bar(what: str, unit: str = "points") -> Iterator[Callable[[int, int], None]]:
+    """Give a function (done, in all) that shows how far something is."""
+    if sys.stderr.isatty():
+        with _rich_bar(what, unit) as show:
+            yield show
+    else:
+        yield _Lines(what, unit)
+
+
+@contextmanager
+def _rich_bar(what: str, unit: str) -> Iterator[Callable[[int, int], None]]:
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        ProgressColumn,
+        Task,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+    from rich.text import Text
+
+    class Rate(ProgressColumn):
+        def render(self, task: Task) -> Text:
+            rate = task.finished_speed or task.speed
+            return Text("" if rate is None else f"{rate:,.3g} {unit}/s", style="progress.data.speed")
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Rate(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+class _Lines:
+    """Says how far it is every few seconds, and at the end."""
+
+    def __init__(self, what: str, unit: str) -> None:
+        self._what, self._unit = what, unit
+        self._first: int | None = None
+        self._began = self._said = time.monotonic()
+
+    def __call__(self, done: int, total: int) -> None:
+        now = time.monotonic()
+        if self._first is None:
+            self._first, self._began = done, now
+            return
+        if now - self._said < LINE_EVERY and done < total:
+            return
+        self._said = now
+        rate = (done - self._first) / max(now - self._began, 1e-9)
+        left = f", {_duration((total - done) / rate)} left" if rate and done < total else ""
+        print(f"{self._what}: {done} of {total} {self._unit}, {rate:.3g} a second{left}", file=sys.stderr, flush=True)
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"

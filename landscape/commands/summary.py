@@ -1,0 +1,39 @@
+"""What a surface holds, in a few words: printed when a run ends."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from landscape.surface import NOT_COMPUTED, Surface
+
+
+def describe_result(surface: Surface) -> str:
+    """Return a line for each thing measured, and where it was written."""
+    lines = []
+    for name, values in surface.values.items():
+        finite = values[np.isfinite(values)]
+        here = surface.origin.get("values", {}).get(name)
+        at_start = "" if here is None else f"{_number(name, here)} at theta*, "
+        span = f"{_number(name, finite.min())} to {_number(name, finite.max())}" if finite.size else "nowhere finite"
+        lost = int((~np.isfinite(values) & (surface.state != NOT_COMPUTED)).sum())
+        lines.append(f"{name}: {at_start}{span} over {values.size} points" + (f", {lost} not finite" if lost else ""))
+    axes = surface.directions
+    if surface.cosines is not None and len(axes) > 1:
+        lines.append(f"cosine between the directions {surface.cosines[0, 1]:.3g}; " + _lengths(surface))
+    elif surface.repeats == 1:
+        lines.append(_lengths(surface))
+    else:
+        lines.append(f"{surface.repeats} repetitions with seeds {surface.axes[-1].recipe.get('seeds')}")
+    if surface.path:
+        lines.append(f"wrote {surface.path}" + ("" if surface.complete else " (not complete)"))
+    return "\n".join(lines)
+
+
+def _lengths(surface: Surface) -> str:
+    return "length of " + ", ".join(
+        f"{letter} {a.length:.4g}" for letter, a in zip("xyz", surface.directions, strict=False)
+    )
+
+
+def _number(name: str, value: float) -> str:
+    return f"{100 * value:.2f} %" if name.endswith("accuracy") else f"{value:.4g}"

@@ -1,0 +1,136 @@
+"""Going on with a file: what has to be the same, and what may differ.
+
+More samples, another number of ranks or another interval of writing are no difference. Everything else that
+changes a value is.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from landscape.errors import SurfaceMismatch
+from landscape.surface import Surface
+
+# Settings of `Surface.problem` that change values, and the word a user knows them by.
+_SETTINGS = {
+    "loss": "loss",
+    "metrics": "metrics",
+    "move": "move",
+    "include": "include",
+    "exclude": "exclude",
+    "sample_seed": "sample seed",
+    "batch_norm": "batch norm",
+    "batch_norm_data": "batch norm data",
+    "mode": "mode",
+    "weight_decay": "weight decay",
+    "normalize": "normalisation of the data",
+}
+
+# Values at theta* measured again, in float32, on another number of threads: sums in another order.
+SAME_VALUE = 1e-4
+
+
+def require_same(stored: Surface, asked: Surface, path: str) -> None:
+    """Raise SurfaceMismatch with every difference between the surface in a file and the one asked for."""
+    found = list(differences(stored, asked))
+    if found:
+        raise SurfaceMismatch(
+            f"{path} holds another surface than the one asked for: {'; '.join(found)}. "
+            "Write to another file, or pass --overwrite (overwrite=True) to start this one again"
+        )
+
+
+def differences(stored: Surface, asked: Surface) -> Iterator[str]:
+    """Yield what differs between a stored surface and one asked for, a phrase each."""
+    if len(stored.axes) != len(asked.axes):
+        yield f"it has {len(stored.axes)} axes, {len(asked.axes)} were asked for"
+        return
+    for letter, mine, other in zip("xyzw", stored.axes, asked.axes, strict=False):
+        if mine.kind != other.kind:
+            yield f"its axis {letter} is a {mine.kind}, a {other.kind} was asked for"
+        elif len(mine) != len(other) or not np.array_equal(mine.values, other.values):
+            yield f"its {letter} is {_range(mine.values)}, {_range(other.values)} was asked for"
+        elif _identity(mine) != _identity(other):
+            yield f"its direction {letter} is {_describe(mine)}, {_describe(other)} was asked for"
+    if stored.origin.get("sha256") != asked.origin.get("sha256"):
+        yield (
+            f"it is of the checkpoint with SHA-256 {_short(stored.origin.get('sha256'))}, "
+            f"this one's is {_short(asked.origin.get('sha256'))}"
+        )
+    yield from _data_differences(stored.problem.get("data", {}), asked.problem.get("data", {}))
+    for name, prints in stored.origin.get("fingerprints", {}).items():
+        # Of a prefix both have: the number of samples is part of it.
+        other = asked.origin.get("fingerprints", {}).get(name)
+        if other is not None and prints != other:
+            yield f"the samples of its data set {name!r} are not these"
+    for key, word in _SETTINGS.items():
+        if _plain(stored.problem.get(key)) != _plain(asked.problem.get(key)):
+            yield f"its {word} is {stored.problem.get(key)!r}, {asked.problem.get(key)!r} was asked for"
+    for key in ("precision",):
+        mine, other = stored.quality.get(key), asked.quality.get(key)
+        if mine is not None and other is not None and mine != other:
+            yield f"its {key} is {mine!r}, {other!r} was asked for"
+
+
+def value_differences(stored: Mapping[str, float], measured: Mapping[str, float], samples: int) -> Iterator[str]:
+    """Yield which values at theta* are not what the file says: the code or the data behind it have changed."""
+    for name, was in stored.items():
+        now = measured.get(name)
+        if now is None or _same(was, now, name, samples):
+            continue
+        yield f"{name} at theta* was {was:.6g} and is {now:.6g} now"
+
+
+def _same(was: float, now: float, name: str, samples: int) -> bool:
+    if math.isnan(was) or math.isnan(now):
+        return math.isnan(was) and math.isnan(now)
+    if math.isinf(was) or math.isinf(now):
+        return was == now
+    # A sample on the edge between two classes may fall to the other side.
+    slack = 2 / max(samples, 1) if name.endswith("accuracy") else 1e-7
+    return abs(was - now) <= SAME_VALUE * abs(was) + slack
+
+
+def _data_differences(stored: Mapping[str, Any], asked: Mapping[str, Any]) -> Iterator[str]:
+    if sorted(stored) != sorted(asked):
+        yield f"its data sets are {', '.join(sorted(stored))}, {', '.join(sorted(asked))} were asked for"
+        return
+    for name, mine in stored.items():
+        if mine.get("size") != asked[name].get("size"):
+            yield f"its data set {name!r} has {mine.get('size')} samples, this one {asked[name].get('size')}"
+
+
+def _identity(axis: Any) -> Any:
+    if axis.kind == "repeat":
+        return [[entry["sha256"] for entry in repeat] for repeat in axis.recipe.get("repeats", [])]
+    return axis.sha256
+
+
+def _describe(axis: Any) -> str:
+    recipe = dict(axis.recipe)
+    if recipe.get("source") == "random":
+        return f"random with seed {recipe.get('seed')}, norm {recipe.get('norm')}, ignore {recipe.get('ignore')}"
+    if axis.kind == "repeat":
+        return f"seeds {recipe.get('seeds')}"
+    return f"{axis.label or axis.source} (SHA-256 {_short(axis.sha256)})"
+
+
+def _range(values: Any) -> str:
+    return f"{values[0]:g}:{values[-1]:g}:{len(values)}"
+
+
+def _short(digest: Any) -> str:
+    return str(digest)[:12] if digest else "none"
+
+
+def _plain(value: Any) -> Any:
+    """Let tuples and lists, which JSON does not tell apart, compare equal."""
+    if isinstance(value, (list, tuple)):
+        return [_plain(each) for each in value]
+    if isinstance(value, Mapping):
+        return {key: _plain(each) for key, each in value.items()}
+    return value

@@ -1,0 +1,58 @@
+"""The penalty W/2 |theta|^2 along a plane, from inner products taken once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from torch import nn
+
+from landscape.directions import Plane
+from landscape.grid import Floats
+from landscape.motion import Motion
+from landscape.params import inner_product
+
+METRIC = "weight_decay"
+
+
+class WeightDecay:
+    r"""W/2 |theta|^2 over all parameters, as a function of the coefficients.
+
+    .. math:: |\theta^* + \sum_i c_i d_i|^2 = |\theta^*|^2 + 2 \sum_i c_i \theta^* \cdot d_i + c^T G c
+
+    with the Gram matrix G of the directions, in float64. Buffers that move with the states do not count.
+    """
+
+    def __init__(self, model: nn.Module, factor: float) -> None:
+        self._factor = factor
+        self._parameters = {name for name, _ in model.named_parameters()}
+        self._square = sum(inner_product({"": p}, {"": p}) for p in model.parameters()) if factor else 0.0
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The metric's name, or none where there is no weight decay."""
+        return (METRIC,) if self._factor else ()
+
+    @property
+    def at_start(self) -> float:
+        """The penalty at theta*."""
+        return self._factor / 2 * self._square
+
+    def along(self, motion: Motion, plane: Plane) -> None:
+        """Take the inner products of a plane; the network is at theta*."""
+        if not self._factor:
+            return
+        trees = [
+            {name: tensor for name, tensor in direction.tensors.items() if name in self._parameters}
+            for direction in plane.directions
+        ]
+        start = {name: tensor for name, tensor in motion.start.items() if name in self._parameters}
+        self._slopes = np.array([inner_product(tree, start) for tree in trees])
+        self._gram = np.array([[inner_product(a, b) for b in trees] for a in trees])
+
+    def values(self, at: Sequence[float] | Floats) -> dict[str, float]:
+        """Return the penalty at a point, by its metric's name."""
+        if not self._factor:
+            return {}
+        c = np.asarray(at[: len(self._slopes)], dtype=np.float64)
+        return {METRIC: float(self._factor / 2 * (self._square + 2 * self._slopes @ c + c @ self._gram @ c))}
