@@ -1,0 +1,158 @@
+"""HDF5 files nobody vouches for, read in a child process with limits on time and memory.
+
+HDF5 trusts what a file says about itself: damaged ones were seen to crash the library and to hang it. Here that ends
+a child process. What comes back are plain arrays over a pipe, of sizes that were agreed on, and never a pickle.
+
+On Linux and macOS the child may neither write files nor open any; on Linux its memory is bounded too.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import math
+import os
+import re
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from landscape.errors import FormatError
+from landscape.files import printable
+
+Array = NDArray[Any]
+
+MEGABYTE = 1 << 20
+# Parsing needs next to nothing beside the arrays; HDF5 and its chunk cache fit in this many times over.
+MEMORY = 128 * MEGABYTE
+MEMBERS = 100_000
+# Starting takes half a second on a busy machine; the rest is for slow disks, at this many bytes a second.
+SECONDS = 20.0
+PACE = 10 * MEGABYTE
+
+_NUMBERS = re.compile(r"[<|][iuf][1248]")
+
+_CHILD = Path(__file__).with_name("sandbox_child.py")
+
+
+def read_hdf5(path: str | Path, file: BinaryIO, wanted: Sequence[str]) -> tuple[dict[str, Array], list[str]]:
+    """Read named datasets of an HDF5 file.
+
+    Parameters
+    ----------
+    path : str or Path
+        What messages call it.
+    file : binary file
+        Open for reading, with a file descriptor.
+    wanted : sequence of str
+        Names of datasets at the root, or ``"group/*"`` for all that lie directly in a group.
+
+    Returns
+    -------
+    arrays : dict of str to ndarray
+        Those that are there, of real numbers in the file's precision; text as an array of uint8.
+    members : list of str
+        Names of the first members of the root, whatever they are, to say what the file is.
+
+    Raises
+    ------
+    FormatError
+        The file is damaged, holds something else under these names, or the child crashed, hung or wanted too much.
+    """
+    size = os.fstat(file.fileno()).st_size
+    payload = 2 * size + 64 * MEGABYTE  # more than its size, for compressed files
+    seconds = SECONDS + size / PACE
+    task = {
+        "wanted": list(wanted),
+        "folders": _package_folders(),
+        "payload": payload,
+        "memory": payload + MEMORY,
+        "seconds": max(1, int(seconds)),
+        "most": MEMBERS,
+    }
+    answer, code = _run(task, file, payload + 64 * MEGABYTE, seconds)
+    if b"\n" not in answer:
+        raise FormatError(f"{path} is damaged: reading it {_ending(code)}")
+    return _unpack(path, answer)
+
+
+def _run(task: dict[str, Any], file: BinaryIO, most: int, seconds: float) -> tuple[bytes, int]:
+    file.seek(0)
+    # No plugins: a damaged file may name any filter, and HDF5 would look for a library of it.
+    environment = {**os.environ, "HDF5_PLUGIN_PRELOAD": "::", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+    try:
+        # Isolated (-I): neither the folder it is started in nor PYTHONPATH can slip another h5py in.
+        child = subprocess.Popen(
+            [sys.executable, "-I", str(_CHILD), json.dumps(task)],
+            stdin=file,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=environment,
+        )
+    except OSError as error:
+        raise FormatError(f"no process could be started to read a file safely: {error}") from error
+    assert child.stdout is not None
+    clock = threading.Timer(seconds, child.kill)
+    clock.daemon = True
+    clock.start()
+    try:
+        answer = child.stdout.read(most + 1)
+        if len(answer) > most:
+            child.kill()
+            answer = b""
+        return answer, child.wait()
+    finally:
+        clock.cancel()
+        child.kill()
+        child.stdout.close()
+        child.wait()
+
+
+def _unpack(path: str | Path, answer: bytes) -> tuple[dict[str, Array], list[str]]:
+    """Cut the child's answer into arrays; the child may have been taken over, so nothing in it is believed."""
+    arrays: dict[str, Array] = {}
+    try:
+        place = answer.index(b"\n") + 1
+        header = json.loads(answer[:place])
+        if "error" in header:
+            raise FormatError(f"{path} {printable(str(header['error'])[:300])}")
+        for name, code, lengths in header["arrays"]:
+            if not _NUMBERS.fullmatch(code):
+                raise ValueError(f"an array of {code}")
+            dtype, shape = np.dtype(code), tuple(int(length) for length in lengths)
+            count = math.prod(shape)
+            end = place + count * dtype.itemsize
+            if min(shape, default=0) < 0 or end > len(answer):
+                raise ValueError("arrays longer than the data")
+            # A copy can be written to, and is aligned.
+            arrays[str(name)] = (
+                np.frombuffer(answer, dtype, count, place).reshape(shape).astype(dtype.newbyteorder("="))
+            )
+            place = end
+        return arrays, [str(name) for name in header["members"]]
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise FormatError(f"{path} is damaged: reading it gave nonsense ({error})") from error
+
+
+def _ending(code: int) -> str:
+    if code == 0:
+        return "gave nothing"
+    if code < 0:
+        return f"was stopped by signal {-code}: it crashed the HDF5 library, or took too much time or memory"
+    return f"failed with exit code {code}"
+
+
+def _package_folders() -> list[str]:
+    """Where this process finds h5py and NumPy, which an isolated child may not."""
+    folders = []
+    for package in ("numpy", "h5py"):
+        spec = importlib.util.find_spec(package)
+        if spec is not None and spec.origin:
+            folders.append(str(Path(spec.origin).parent.parent))
+    return sorted(set(folders))
