@@ -88,7 +88,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _failed(error, INTERRUPTED, debug)
     except BrokenPipeError:
         # Whoever read our output has gone, as `landscape info | head` does. Python would complain at exit.
-        sys.stdout = None  # type: ignore[assignment]
+        sys.stdout = None
         return FAILED
     except MemoryError as error:
         return _failed(error, FAILED, debug)

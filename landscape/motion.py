@@ -13,6 +13,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
+from landscape.grid import Floats
 from landscape.params import Tree, running_variances, work_dtype
 
 
@@ -54,7 +55,7 @@ class Motion:
                 live.copy_(self._start[name])
 
     @torch.no_grad()
-    def move_to(self, coefficients: Sequence[float]) -> None:
+    def move_to(self, coefficients: Sequence[float] | Floats) -> None:
         """Set the weights to theta* plus these multiples of the directions.
 
         Parameters
@@ -62,7 +63,7 @@ class Motion:
         coefficients : sequence of float, one for each direction, x first
         """
         steps = [
-            (coefficient, tree)
+            (float(coefficient), tree)
             for coefficient, tree in zip(coefficients, self._directions, strict=True)
             if coefficient != 0.0
         ]

@@ -189,4 +189,4 @@ def _bytes_of(tensor: Tensor) -> Iterator[memoryview]:
     flat = tensor.reshape(-1)
     for start in range(0, flat.numel(), _CHUNK):
         part = flat[start : start + _CHUNK].cpu().contiguous()
-        yield memoryview(part.view(torch.uint8).numpy())
+        yield part.view(torch.uint8).numpy().data

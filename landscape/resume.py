@@ -64,16 +64,15 @@ def differences(stored: Surface, asked: Surface) -> Iterator[str]:
     yield from _data_differences(stored.problem.get("data", {}), asked.problem.get("data", {}))
     for name, prints in stored.origin.get("fingerprints", {}).items():
         # Of a prefix both have: the number of samples is part of it.
-        other = asked.origin.get("fingerprints", {}).get(name)
-        if other is not None and prints != other:
+        here = asked.origin.get("fingerprints", {}).get(name)
+        if here is not None and prints != here:
             yield f"the samples of its data set {name!r} are not these"
     for key, word in _SETTINGS.items():
         if _plain(stored.problem.get(key)) != _plain(asked.problem.get(key)):
             yield f"its {word} is {stored.problem.get(key)!r}, {asked.problem.get(key)!r} was asked for"
-    for key in ("precision",):
-        mine, other = stored.quality.get(key), asked.quality.get(key)
-        if mine is not None and other is not None and mine != other:
-            yield f"its {key} is {mine!r}, {other!r} was asked for"
+    was, wanted = stored.quality.get("precision"), asked.quality.get("precision")
+    if was is not None and wanted is not None and was != wanted:
+        yield f"its precision is {was}, {wanted} was asked for"
 
 
 def value_differences(stored: Mapping[str, float], measured: Mapping[str, float], samples: int) -> Iterator[str]:

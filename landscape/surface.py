@@ -164,4 +164,5 @@ class Surface:
         """Show a small table and a picture in a notebook."""
         from landscape.plot.notebook import surface_html  # drawing is needed only when somebody looks
 
-        return surface_html(self)
+        html: str = surface_html(self)
+        return html

@@ -45,7 +45,7 @@ class Tally:
 
         Not by their values: a network that diverged has a NaN loss, and every resume would compute it again.
         """
-        done = self._state != NOT_COMPUTED
+        done: NDArray[np.bool_] = self._state != NOT_COMPUTED
         for data, number in wanted.items():
             done &= (self._counts[data] >= number) | (self._state != COMPUTED)
         return done.reshape(-1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from landscape.evaluation import Cost
+from landscape.run import Cost
 
 
 def describe_cost(cost: Cost) -> str:
