@@ -9,8 +9,8 @@ import contextlib
 import errno
 import os
 import stat
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
 
 from landscape.errors import FormatError, StoreError
 
@@ -41,7 +41,7 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
-def open_regular(path: str | Path) -> BinaryIO:
+def open_regular(path: str | Path) -> BufferedReader:
     """Open a file for reading; a pipe or a device, which could block for ever, is refused.
 
     Raises
@@ -74,7 +74,7 @@ def read_all(path: str | Path) -> bytes:
         return _read(file, path, -1)
 
 
-def _read(file: BinaryIO, path: str | Path, size: int) -> bytes:
+def _read(file: BufferedReader, path: str | Path, size: int) -> bytes:
     try:
         return file.read(size)
     except OSError as error:

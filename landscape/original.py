@@ -143,11 +143,11 @@ def _surface(path: str | Path, digest: str, arrays: Mapping[str, Array], members
         "" if text is None or text.dtype != np.uint8 else text.tobytes().decode("utf-8", "backslashreplace")
     )
     coordinates = [np.asarray(arrays[name], np.float64) for name in _COORDINATES if name in arrays]
-    turned = []
+    turned: tuple[int, ...] = ()
     for number, values in enumerate(coordinates):
         if values.ndim == 1 and values.size > 1 and values[0] > values[-1]:
             coordinates[number] = values[::-1]
-            turned.append(len(coordinates) - 1 - number)
+            turned += (len(coordinates) - 1 - number,)
     move, recipes = _recipes(direction_file, len(coordinates))
     try:
         axes = tuple(
@@ -163,9 +163,9 @@ def _surface(path: str | Path, digest: str, arrays: Mapping[str, Array], members
         if arrays[name].shape not in (shape, shape[::-1]):
             raise FormatError(f"{path}: {name} has shape {arrays[name].shape}, its coordinates need {shape}")
         stored[name] = np.flip(np.asarray(arrays[name], np.float64).ravel().reshape(shape[::-1]), turned)
-    values, state = _values(stored, shape[::-1])
+    measured, state = _values(stored, shape[::-1])
     origin: dict[str, Any] = {"directions": direction_file} if direction_file else {}
-    at_origin = _values_at_origin(axes, values, state)
+    at_origin = _values_at_origin(axes, measured, state)
     if at_origin:
         origin["values"] = at_origin
     ignored = [name for name in members if name not in (*_WANTED, *_GROUP_NAMES)]
@@ -176,12 +176,12 @@ def _surface(path: str | Path, digest: str, arrays: Mapping[str, Array], members
     if move:
         problem["move"] = move
     problem["metrics"] = {}
-    for name in values:
+    for name in measured:
         data, _, metric = name.partition("/")
         problem["metrics"].setdefault(data, []).append(metric)
     return Surface(
         axes,
-        values,
+        measured,
         state,
         problem=problem,
         origin=origin,

@@ -17,8 +17,9 @@ import subprocess
 import sys
 import threading
 from collections.abc import Sequence
+from io import BufferedReader
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,7 +42,7 @@ _NUMBERS = re.compile(r"[<|][iuf][1248]")
 _CHILD = Path(__file__).with_name("sandbox_child.py")
 
 
-def read_hdf5(path: str | Path, file: BinaryIO, wanted: Sequence[str]) -> tuple[dict[str, Array], list[str]]:
+def read_hdf5(path: str | Path, file: BufferedReader, wanted: Sequence[str]) -> tuple[dict[str, Array], list[str]]:
     """Read named datasets of an HDF5 file.
 
     Parameters
@@ -82,7 +83,7 @@ def read_hdf5(path: str | Path, file: BinaryIO, wanted: Sequence[str]) -> tuple[
     return _unpack(path, answer)
 
 
-def _run(task: dict[str, Any], file: BinaryIO, most: int, seconds: float) -> tuple[bytes, int]:
+def _run(task: dict[str, Any], file: BufferedReader, most: int, seconds: float) -> tuple[bytes, int]:
     file.seek(0)
     # No plugins: a damaged file may name any filter, and HDF5 would look for a library of it.
     environment = {**os.environ, "HDF5_PLUGIN_PRELOAD": "::", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
