@@ -11,6 +11,7 @@ import os
 import stat
 from io import BufferedReader
 from pathlib import Path
+from typing import BinaryIO
 
 from landscape.errors import FormatError, StoreError
 
