@@ -101,6 +101,19 @@ def load_checkpoint(path: str | os.PathLike[str], *, key: str | None = None, tru
     return Checkpoint(tensors, str(path), digest(tensors), description, tuple(found), _metadata(contents))
 
 
+def open_checkpoint(
+    path: str | os.PathLike[str], *, key: str | None = None, trust: bool = False
+) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Return a network's tensors as they lie in a file, and the file's metadata, found as `load_checkpoint` finds them.
+
+    Tensors in a file of today's torch.save are mapped: they take memory only while they are read, and need the file.
+    """
+    path = Path(path).expanduser()
+    contents = read_contents(path, trust=trust)
+    chosen, _ = _choose(dict(_networks(contents)), key, path)
+    return {name: value for name, value in chosen.items() if isinstance(value, Tensor)}, _metadata(contents)
+
+
 def apply_checkpoint(model: nn.Module, checkpoint: Checkpoint) -> None:
     """Put a checkpoint's tensors into a network, in place; the network takes the checkpoint's precision.
 

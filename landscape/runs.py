@@ -1,0 +1,300 @@
+"""The checkpoints of a training run: which files they are, in which order, at which step.
+
+A run is a folder, a pattern or a list of files: records of `landscape.recorder`, or whatever a training script saved.
+Steps are taken from what the files say, else from numbers in their names, else they are counted. Tensors are mapped
+from the files where the format allows, so a run of any length takes no memory until it is read.
+"""
+
+from __future__ import annotations
+
+import glob
+import json
+import logging
+import math
+import os
+import re
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from landscape.checkpoint import open_checkpoint
+from landscape.errors import CheckpointError
+from landscape.fitting import fit_names
+from landscape.params import Tree
+
+log = logging.getLogger(__name__)
+
+Source = str | os.PathLike[str]
+
+SUFFIXES = (".safetensors", ".pt", ".pth", ".ckpt", ".t7", ".tar", ".bin")
+
+# What scripts call the step in a checkpoint, the finest count first.
+_STEP_KEYS = ("global_step", "step", "steps", "iteration", "iter", "num_updates", "epoch", "epochs")
+_IN_NAME = re.compile(r"(step|iteration|iter|epoch)s?[-_= ]?(\d+)", re.IGNORECASE)
+_LOSS_KEYS = ("loss", "train_loss", "training_loss")
+
+
+@dataclass(frozen=True, eq=False)
+class Record:
+    """One recorded step of a run."""
+
+    path: Path
+    step: int
+    tensors: Mapping[str, Tensor]  # as they are called in the file
+    loss: float = math.nan  # what the training logged, if anything
+
+    def fitted(self, model: nn.Module, names: Sequence[str]) -> Tree:
+        """Return the tensors under a network's own names, each also under the names it is tied to.
+
+        Raises
+        ------
+        CheckpointError
+            A name of ``names`` is not there or has another shape: this is the record of another network.
+        """
+        found = fit_names(self.tensors, model)
+        state = {name: own for name, own in model.state_dict(keep_vars=True).items() if isinstance(own, Tensor)}
+        held = {id(own): found[name] for name, own in state.items() if name in found}
+        fitted: dict[str, Tensor] = {}
+        for name in names:
+            tensor = found.get(name, held.get(id(state[name])))
+            if tensor is None or tensor.shape != state[name].shape:
+                raise CheckpointError(
+                    f"{self.path} is not of this network: {name} is "
+                    f"{'not there' if tensor is None else tuple(tensor.shape)} in the file, "
+                    f"{tuple(state[name].shape)} in the network"
+                )
+            fitted[name] = tensor
+        return fitted
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingRun:
+    """The records of a run, in the order of their steps."""
+
+    name: str
+    records: tuple[Record, ...]
+    unit: str = "step"  # what is counted: "step", "epoch", ... or "record" where only the order is known
+
+    @property
+    def labels(self) -> list[str]:
+        """What messages call the records."""
+        return [str(record.path) for record in self.records]
+
+    def fitted(self, model: nn.Module, names: Sequence[str]) -> list[Tree]:
+        """Return each record's tensors under a network's own names, see `Record.fitted`."""
+        return [record.fitted(model, names) for record in self.records]
+
+
+def find_run(
+    source: Source | Sequence[Source], *, name: str = "", key: str | None = None, trust: bool = False
+) -> TrainingRun:
+    """Find the checkpoints of one run.
+
+    Parameters
+    ----------
+    source : path or sequence of paths
+        A folder, a pattern such as ``"run/*.pt"``, or files. Of a folder with ``checkpoint-500``-like folders in it,
+        the networks in those are taken.
+    name : str
+        What the run is called: the folder's name by default.
+    key : str, optional
+        Which network, where a file holds several.
+    trust : bool
+        Run code that comes with the files.
+
+    Raises
+    ------
+    CheckpointError
+        Nothing there, fewer than two checkpoints, or one of them cannot be read.
+    """
+    sources = [source] if isinstance(source, (str, os.PathLike)) else list(source)
+    paths = list(dict.fromkeys(path for each in sources for path in _files(each)))
+    if len(paths) < 2:
+        raise CheckpointError(
+            f"a run needs at least two checkpoints, {', '.join(map(str, sources)) or 'nothing'} gives "
+            f"{f'one: {paths[0]}' if paths else 'none'}"
+        )
+    # Numbered names first: best.pt and last.pt are copies of some of them.
+    paths.sort(key=lambda path: (re.search(r"\d", path.name) is None, _natural(path)))
+    opened = [_open(path, key, trust) for path in paths]
+    steps, unit = _steps(paths, [metadata for _, metadata in opened])
+    records: dict[int, Record] = {}
+    for path, step, (tensors, metadata) in zip(paths, steps, opened, strict=True):
+        if step is None:
+            log.warning("%s is left out: neither it nor its name says of which step it is", path)
+            continue
+        if step in records:
+            log.warning("%s is left out: it is of %s %d, as %s is", path, unit, step, records[step].path)
+            continue
+        records[step] = Record(path, step, tensors, _logged_loss(metadata))
+    name = name or paths[0].parent.name or "run"
+    return TrainingRun(name, tuple(records[step] for step in sorted(records)), unit)
+
+
+def find_runs(sources: Sequence[Source], *, key: str | None = None, trust: bool = False) -> list[TrainingRun]:
+    """Find several runs: each folder and each pattern is one, and so are the files that share a folder.
+
+    Raises
+    ------
+    CheckpointError
+        As `find_run`.
+    """
+    groups: dict[str, list[Source]] = {}
+    for source in sources:
+        path = Path(source)
+        alone = path.is_dir() or not path.exists()
+        groups.setdefault(str(path) if alone else str(path.parent), []).append(source)
+    runs = [find_run(group, key=key, trust=trust) for group in groups.values()]
+    names = [run.name for run in runs]
+    return [
+        run if names.count(run.name) == 1 else TrainingRun(_longer_name(run), run.records, run.unit) for run in runs
+    ]
+
+
+def _longer_name(run: TrainingRun) -> str:
+    return " ".join(run.records[0].path.resolve().parts[-3:-1])
+
+
+def _files(source: Source) -> list[Path]:
+    path = Path(source).expanduser()
+    if path.is_dir():
+        inside = [each for each in _folders(path) or sorted(path.iterdir()) if _is_checkpoint(each)]
+        if not inside:
+            raise CheckpointError(f"{path} has no checkpoints in it (files named {', '.join(SUFFIXES)})")
+        return inside
+    if path.exists():
+        return [path]
+    if any(letter in str(path) for letter in "*?["):
+        matches = [Path(each) for each in glob.glob(str(path), recursive=True)]
+        if not matches:
+            raise CheckpointError(f"no file matches {path}")
+        return [each for match in matches for each in (_files(match) if match.is_dir() else [match])]
+    raise CheckpointError(f"there is no {path}; a folder, a pattern or files of a run are needed")
+
+
+def _folders(path: Path) -> list[Path]:
+    """Return the networks in folders like ``checkpoint-500``, as Hugging Face's Trainer writes them."""
+    found = []
+    for folder in sorted(path.glob("checkpoint-*")):
+        for name in ("model.safetensors", "pytorch_model.bin", "model.safetensors.index.json"):
+            if (folder / name).is_file():
+                found.append(folder / name)
+                break
+    return found
+
+
+def _is_checkpoint(path: Path) -> bool:
+    usual = path.name.endswith((*SUFFIXES, ".index.json")) and not path.name.startswith(".")
+    return usual and path.is_file()
+
+
+def _natural(path: Path) -> list[tuple[int, int, str]]:
+    """Order names as people do: 2 before 10."""
+    parts = re.split(r"(\d+)", str(path))
+    return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in parts if part]
+
+
+def _open(path: Path, key: str | None, trust: bool) -> tuple[Mapping[str, Tensor], Mapping[str, Any]]:
+    """Return a file's tensors, mapped where that can be, and what else it says."""
+    try:
+        with open(path, "rb") as file:
+            start = file.read(9)
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be read: {error}") from error
+    if key is None and start[8:] == b"{" and not path.name.endswith(".json"):
+        try:
+            with safe_open(path, framework="pt") as opened:
+                tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
+                metadata = opened.metadata() or {}
+        except (SafetensorError, OSError, ValueError) as error:
+            raise CheckpointError(f"{path} is a damaged or cut off safetensors file: {error}") from error
+        return _with_ties(tensors, metadata), metadata
+    tensors, found = open_checkpoint(path, key=key, trust=trust)
+    if start[:2] != b"PK":
+        tensors = _spooled(tensors)
+    return tensors, found
+
+
+def _with_ties(tensors: dict[str, Tensor], metadata: Mapping[str, str]) -> dict[str, Tensor]:
+    """Return a record's tensors also under the names that were left out as tied."""
+    try:
+        ties = json.loads(metadata.get("tied", "{}"))
+        return tensors | {name: tensors[first] for name, first in ties.items()}
+    except (ValueError, KeyError, AttributeError, TypeError):
+        return tensors
+
+
+def _spooled(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Move tensors of a format that cannot be mapped into a nameless file that is, so that a run fits into memory."""
+    with tempfile.TemporaryDirectory(prefix="landscape-") as folder:
+        path = Path(folder) / "tensors.safetensors"
+        save_file(
+            {name: tensor.detach().clone(memory_format=torch.contiguous_format) for name, tensor in tensors.items()},
+            path,
+        )
+        # The mapping keeps the file's content alive when its name is gone.
+        return dict(load_file(path))
+
+
+def _steps(paths: Sequence[Path], metadata: Sequence[Mapping[str, Any]]) -> tuple[list[int | None], str]:
+    """Return the step of each file and what is counted: from contents, else from names, else in order."""
+    for key in _STEP_KEYS:
+        found = [_step_of(each, key) for each in metadata]
+        if None not in found and len(set(found)) > 1:
+            return found, key.removeprefix("global_").removesuffix("s")
+    named = [_step_in_name(path) for path in paths]
+    units = {each[0] for each in named if each}
+    steps = [each[1] if each else None for each in named]
+    if len(set(steps) - {None}) > 1:
+        return steps, units.pop() if len(units) == 1 else "step"
+    return list(range(len(paths))), "record"
+
+
+def _step_of(metadata: Mapping[str, Any], key: str) -> int | None:
+    """Return a whole number called ``key``, the outermost first."""
+    for name in sorted(metadata, key=lambda name: name.count(".")):
+        if name.rpartition(".")[2].lower() == key:
+            number = _number(metadata[name])
+            if number.is_integer() and abs(number) < 2**53:
+                return int(number)
+    return None
+
+
+def _step_in_name(path: Path) -> tuple[str, int] | None:
+    # Of checkpoint-500/model.safetensors it is the folder that has the number.
+    for text in (
+        path.name.removesuffix(path.suffix),
+        path.parent.name if path.stem in ("model", "pytorch_model") else "",
+    ):
+        marked = _IN_NAME.findall(text)
+        if marked:
+            word, digits = max(marked, key=lambda each: "epoch" not in each[0].lower())
+            return ("epoch" if "epoch" in word.lower() else "step"), int(digits)
+        numbers = re.findall(r"\d+", text)
+        if numbers:
+            return "step", int(numbers[-1])
+    return None
+
+
+def _logged_loss(metadata: Mapping[str, Any]) -> float:
+    for key in _LOSS_KEYS:
+        for name in sorted(metadata, key=lambda name: name.count(".")):
+            if name.rpartition(".")[2].lower() == key:
+                return _number(metadata[name])
+    return math.nan
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, bool):
+        return math.nan
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return math.nan
