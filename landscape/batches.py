@@ -57,23 +57,50 @@ def tensors_in(batch: Batch) -> Iterator[Tensor | np.ndarray[Any, Any]]:
 def batch_size_of(batch: Batch) -> int:
     """Return how many samples a batch holds: the first dimension its tensors agree on.
 
+    Where they do not, as with images of several sizes in a list or tensors that all samples share, a target's first
+    dimension counts, or the length of the lists.
+
     Raises
     ------
     ProblemError
-        It holds no tensor of at least one dimension, or they disagree.
+        None of these tells.
     """
+    lists = _lengths_of_lists(batch)
+    if lists is not None:
+        return lists
     sizes = {tensor.shape[0] for tensor in tensors_in(batch) if tensor.ndim}
     if len(sizes) == 1:
         return int(sizes.pop())
-    if not sizes:
-        try:
-            return len(batch)
-        except TypeError:
-            raise ProblemError(f"cannot tell how many samples a batch holds: {describe_batch(batch)}") from None
+    target = _target_of(batch)
+    if isinstance(target, (Tensor, np.ndarray)) and target.ndim:
+        return int(target.shape[0])
+    for name in ("batch_size", "num_graphs"):
+        number = getattr(batch, name, None)
+        if isinstance(number, int):
+            return number
+    if not sizes and hasattr(batch, "__len__") and not isinstance(batch, Mapping):
+        return len(batch)
     raise ProblemError(
-        f"the tensors of a batch disagree about how many samples there are: {describe_batch(batch)}; "
-        "the first dimension of each has to count samples"
+        f"cannot tell how many samples a batch holds: {describe_batch(batch)}; "
+        "the first dimension of each tensor has to count samples"
     )
+
+
+def _lengths_of_lists(batch: Batch) -> int | None:
+    """Return the length of a pair of equally long lists of samples, as object detection has them: images, dicts."""
+    if not isinstance(batch, (tuple, list)) or len(batch) != 2:
+        return None
+    first, second = batch
+    if not isinstance(first, (tuple, list)) or not isinstance(second, (tuple, list)) or len(first) != len(second):
+        return None
+    return len(first) if any(isinstance(item, Mapping) for item in second) else None
+
+
+def _target_of(batch: Batch) -> Any:
+    try:
+        return split_inputs_targets(batch)[1]
+    except ProblemError:
+        return None
 
 
 def batch_bytes(batch: Batch) -> int:
@@ -211,8 +238,11 @@ def output_logits(output: Any) -> Tensor:
     """
     if isinstance(output, Tensor):
         return output
-    if isinstance(output, Mapping) and isinstance(output.get("logits"), Tensor):
-        return output["logits"]  # type: ignore[no-any-return]
+    if isinstance(output, Mapping):
+        for name in ("logits", "out"):  # torchvision's segmentation networks say "out"
+            found = output.get(name)
+            if isinstance(found, Tensor):
+                return found
     logits = getattr(output, "logits", None)
     if isinstance(logits, Tensor):
         return logits
@@ -252,11 +282,18 @@ def _mapping_like(original: Mapping[Any, Any], parts: dict[Any, Any]) -> Any:
 
 
 def _forward_of(model: Callable[..., Any]) -> Callable[..., Any]:
-    model = getattr(model, "_orig_mod", model)  # what torch.compile wraps says (*args, **kwargs)
-    if isinstance(model, nn.parallel.DataParallel | nn.parallel.DistributedDataParallel):
-        model = model.module
+    """Return the function whose signature counts: what wraps a network says (*args, **kwargs)."""
+    for name in ("_orig_mod", "module", "__wrapped__"):
+        inner = getattr(model, name, None)
+        if isinstance(inner, nn.Module) and (not isinstance(model, nn.Module) or _passes_all(model)):
+            model = inner
     forward = model.forward if isinstance(model, nn.Module) else model
     return getattr(forward, "__func__", forward)
+
+
+def _passes_all(model: nn.Module) -> bool:
+    kinds = [parameter.kind for parameter in inspect.signature(type(model).forward).parameters.values()]
+    return inspect.Parameter.VAR_POSITIONAL in kinds and inspect.Parameter.VAR_KEYWORD in kinds
 
 
 @lru_cache(maxsize=256)

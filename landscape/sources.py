@@ -15,11 +15,9 @@ import torch
 from torch import Tensor
 
 from landscape.archives import Arrays, images_first, read_cifar10, read_digits, read_npz, scale_images
-from landscape.datasets import Columns, Data, as_data
+from landscape.datasets import Columns, Data, Normalize, as_data
 from landscape.errors import ProblemError, UsageError
 from landscape.references import failure, resolve
-
-Normalize = tuple[tuple[float, ...], tuple[float, ...]]
 
 _SPLITS = ("train", "test")
 _FORMS = "write NAME=digits[:train|test], NAME=cifar10:FOLDER[:train|test], NAME=npz:FILE or NAME=file.py:factory"
@@ -31,7 +29,7 @@ def resolve_data(references: Sequence[str], *, normalize: Normalize | None = Non
     Parameters
     ----------
     references : sequence of str
-        A reference without a name is called "train" or "test" after the split of a built-in set, else "data".
+        A reference without a name is called "test" where it ends in ``:test``, else "train".
     normalize : (mean, std), optional
         One number a channel, or one for all; of the built-in sets alone.
 
@@ -54,18 +52,12 @@ def resolve_data(references: Sequence[str], *, normalize: Normalize | None = Non
 
 
 def split_name(text: str) -> tuple[str, str]:
-    """Split ``NAME=REFERENCE``; a reference alone gets the name of its split, or "data"."""
+    """Split ``NAME=REFERENCE``; a reference alone is called "test" where it ends so, else "train"."""
     match = re.match(r"([^=:/\\]*)=(.*)", text, re.DOTALL)
-    name, reference = match.groups() if match else (_default_name(text), text)
+    name, reference = match.groups() if match else ("test" if text.endswith(":test") else "train", text)
     if not re.fullmatch(r"[A-Za-z0-9_.-]+", name) or not reference:
         raise UsageError(f"--data {text!r} is not a data set; {_FORMS}; a name is of letters, digits, '_', '.' and '-'")
     return name, reference
-
-
-def _default_name(reference: str) -> str:
-    if reference.partition(":")[0] in ("digits", "cifar10"):
-        return "test" if reference.endswith(":test") else "train"
-    return "data"
 
 
 def open_data(reference: str, name: str, *, normalize: Normalize | None = None) -> Data:
