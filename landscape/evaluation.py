@@ -14,7 +14,7 @@ from landscape.directions import Plane
 from landscape.losses import Loss
 from landscape.run import Cost, Run
 from landscape.settings import Progress, Range, Settings
-from landscape.surface import Surface
+from landscape.surface import Surface, Trajectory
 
 
 def evaluate(
@@ -44,6 +44,7 @@ def evaluate(
     checkpoint: str = "",
     description: Mapping[str, Any] | None = None,
     command: str = "",
+    trajectories: Mapping[str, Trajectory] | None = None,
 ) -> Surface:
     r"""Measure loss and metrics on a grid around the weights a model holds.
 
@@ -90,6 +91,8 @@ def evaluate(
         Called with points done and points in all.
     checkpoint, description, command
         What the file says about where the model came from.
+    trajectories : mapping of str to Trajectory, optional
+        Runs that were projected onto this plane (`landscape.trajectory.project`), to be kept in the file.
 
     Returns
     -------
@@ -127,6 +130,7 @@ def evaluate(
         checkpoint=checkpoint,
         description=description or {},
         command=command,
+        trajectories=trajectories or {},
     )
     with ExitStack() as stack:
         return Run(stack, model, data, plane, settings).execute()

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from landscape.directions import Plane, rebuild_plane
+from landscape.directions import Direction, Plane, rebuild_plane
 from landscape.errors import UsageError
 from landscape.grid import Axis, Floats
 
@@ -54,7 +54,7 @@ class Planes:
         axes = [
             Axis(
                 coefficients,
-                label=f"{_LETTERS[number] if number < len(_LETTERS) else number}  ({direction.label})",
+                label=_label(number, direction),
                 source=str(direction.recipe.get("source", "file")),
                 recipe=direction.recipe,
                 length=direction.length,
@@ -80,3 +80,10 @@ class Planes:
         return Axis(
             np.arange(self.repeats, dtype=np.float64), label="seed", source="repeat", recipe=recipe, kind="repeat"
         )
+
+
+def _label(number: int, direction: Direction) -> str:
+    # Principal components bear their own names: "PC 1 (61.2 % of variance)".
+    if direction.recipe.get("source") == "pca":
+        return direction.label
+    return f"{_LETTERS[number] if number < len(_LETTERS) else number}  ({direction.label})"

@@ -162,6 +162,7 @@ class Run:
             software=software(),
             created=now(),
             command=s.command,
+            trajectories=s.trajectories,
         )
 
     def start(self) -> Surface:
@@ -170,6 +171,7 @@ class Run:
         stored = self.output.read()
         if stored is None:
             return asked
+        stored = replace(stored, trajectories={**stored.trajectories, **asked.trajectories})
         counted = stored.origin.get("fingerprint_samples", {})
         comparable = replace(asked, origin={**asked.origin, "fingerprints": fingerprints(self.objective, counted)})
         require_same(stored, comparable, str(self.output.path))

@@ -12,6 +12,7 @@ import torch
 from landscape.errors import UsageError
 from landscape.grid import Floats, parse_range
 from landscape.losses import Loss
+from landscape.surface import Trajectory
 
 BATCH_NORMS = ("frozen", "recompute")
 MODES = ("eval", "train")
@@ -46,6 +47,7 @@ class Settings:
     checkpoint: str = ""
     description: Mapping[str, Any] = field(default_factory=dict)
     command: str = ""
+    trajectories: Mapping[str, Trajectory] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         _one_of("batch_norm", self.batch_norm, BATCH_NORMS)
