@@ -78,7 +78,7 @@ def batch_size_of(batch: Batch) -> int:
         number = getattr(batch, name, None)
         if isinstance(number, int):
             return number
-    if not sizes and hasattr(batch, "__len__") and not isinstance(batch, Mapping):
+    if not sizes and hasattr(batch, "__len__") and not isinstance(batch, (Mapping, Tensor, np.ndarray)):
         return len(batch)
     raise ProblemError(
         f"cannot tell how many samples a batch holds: {describe_batch(batch)}; "
@@ -285,7 +285,8 @@ def _forward_of(model: Callable[..., Any]) -> Callable[..., Any]:
     """Return the function whose signature counts: what wraps a network says (*args, **kwargs)."""
     for name in ("_orig_mod", "module", "__wrapped__"):
         inner = getattr(model, name, None)
-        if isinstance(inner, nn.Module) and (not isinstance(model, nn.Module) or _passes_all(model)):
+        wraps = name == "_orig_mod" or not isinstance(model, nn.Module) or _passes_all(model)
+        if isinstance(inner, nn.Module) and wraps:
             model = inner
     forward = model.forward if isinstance(model, nn.Module) else model
     return getattr(forward, "__func__", forward)
