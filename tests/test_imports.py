@@ -17,8 +17,8 @@ LAYERS = [
     "errors grid surface strict_json",
     "params store layout original sandbox sandbox_child locks files comm moments schedule signals devices threads",
     "checkpoint checkpoint_files fitting problem references batches losses archives samples datasets sources "
-    "named_data normalization directions direction_files motion planes objective weight_decay demo_networks demo_training "
-    "engine fusion precision settings data",
+    "named_data normalization directions direction_files motion planes objective weight_decay "
+    "demo_networks demo_training engine fusion precision settings data",
     "baseline provenance resume tally output run evaluation trajectory projection principal runs recorder callbacks",
     "__init__",
     "cli commands __main__",
