@@ -1,4 +1,4 @@
-"""What a picture shows, in two or three sentences, and the same as fields for the file's metadata.
+"""What a picture shows, in two or three sentences.
 
 Only what the surface records is said: a file of the 2018 tool knows neither its data nor its seeds, and then nothing
 is said about them.
@@ -6,11 +6,9 @@ is said about them.
 
 from __future__ import annotations
 
-import json
-import weakref
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -18,9 +16,6 @@ from landscape.surface import INTERPOLATED, NOT_COMPUTED, Surface
 
 from .ladders import number_text
 from .scale import CAPPED, MISSING, NOT_FINITE, Scale, default_name, values_label
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 _NORMS = {
     "filter": "filter-normalised",
@@ -33,13 +28,10 @@ _NORMS = {
 }
 _COUNT_WORDS = {1: "one", 2: "two", 3: "three"}
 
-# A figure's metadata, for whoever saves it later; gone with the figure.
-_METADATA: weakref.WeakKeyDictionary[Figure, dict[str, str]] = weakref.WeakKeyDictionary()
-
 
 def caption(
     surfaces: Surface | Sequence[Surface],
-    scale: Scale | None = None,
+    scale: Scale | Sequence[Scale] | None = None,
     name: str | Sequence[str] | None = None,
     *,
     notes: Sequence[str] = (),
@@ -50,8 +42,8 @@ def caption(
     ----------
     surfaces : Surface or sequence of Surface
         The panels. What they share is said once.
-    scale : Scale, optional
-        How they are drawn; without it nothing is said about the scale.
+    scale : Scale or sequence of Scale, optional
+        How they are drawn, one for all or one a panel; without it nothing is said about the scale.
     name : str or sequence of str, optional
         The values; the training loss where there is one.
     notes : sequence of str
@@ -63,123 +55,44 @@ def caption(
     'Training loss (cross entropy) of net.pt on 1,000 of 50,000 samples (seed 3), along two random directions ...'
     """
     panels = [surfaces] if isinstance(surfaces, Surface) else list(surfaces)
-    names = _names(panels, name)
+    scales = one_each(scale, len(panels))
+    names = plotted_names(panels, name)
+    titles = [panel_title(each) or f"panel {number + 1}" for number, each in enumerate(panels)]
     label = values_label(names)
     first = label[:1].upper() + label[1:]
-    loss = _shared(panels, lambda each: str(each.problem.get("loss") or "").replace("_", " "))
-    if loss and any(each.endswith("loss") for each in names):
-        first += f" ({loss})"
-    parts = [first, *_origins(panels)]
-    for describe in (lambda each: _samples(each, names), _batch_norm, _directions):
-        text = _merged(panels, describe)
-        if text:
-            parts.append(text)
-    second = [_merged(panels, _points), *_holes_of_all(panels, names, scale)]
-    if scale is not None and scale.formula():
-        second.append(f"drawn as {scale.formula()}")
-    precision = _merged(panels, _precision)
-    if precision:
-        second.append(precision)
-    sentences = [_joined(parts), "; ".join(second), *notes]
-    if scale is not None and scale.independent:
+    losses = {str(each.problem.get("loss") or "").replace("_", " ") for each in panels}
+    if len(losses) == 1 and "" not in losses and any(each.endswith("loss") for each in names):
+        first += f" ({losses.pop()})"
+    samples = _merged([samples_text(each, names) for each in panels], titles)
+    parts = [
+        " ".join(part for part in (first, _origins(panels), f"on {samples}" if samples else "") if part),
+        _merged([_batch_norm(each) for each in panels], titles),
+        _directions_of_all(panels, titles),
+    ]
+    known = [each for each in scales if each is not None]
+    formulas = [each.formula() for each in known]
+    second = [
+        _merged([_points(each) for each in panels], titles),
+        *_holes_of_all(panels, names, scales, titles),
+        f"drawn as {_merged(formulas, titles)}" if any(formulas) else "",
+        _merged([_precision(each) for each in panels], titles),
+    ]
+    sentences = [", ".join(filter(None, parts)), "; ".join(filter(None, second)), *notes]
+    if any(each.independent for each in known):
         sentences.append("Each panel has a scale of its own (independent scales)")
     return " ".join(each + ("" if each.endswith(".") else ".") for each in sentences if each)
+
+
+def one_each(scale: Scale | Sequence[Scale] | None, number: int) -> list[Scale | None]:
+    """Return a scale for each panel."""
+    if scale is None or isinstance(scale, Scale):
+        return [scale] * number
+    return list(scale)
 
 
 def panel_title(surface: Surface) -> str:
     """Return what to write above a panel: the title, or else the file's stem."""
     return surface.title or (Path(surface.path).stem if surface.path else "")
-
-
-def metadata(
-    surfaces: Surface | Sequence[Surface],
-    scale: Scale | None = None,
-    name: str | Sequence[str] | None = None,
-    *,
-    text: str = "",
-    notes: Mapping[str, str] | None = None,
-) -> dict[str, str]:
-    """Return what to write into a picture's file: field to text. Several surfaces are told apart by " | ".
-
-    Fields that nothing is known about are left out.
-    """
-    panels = [surfaces] if isinstance(surfaces, Surface) else list(surfaces)
-    names = _names(panels, name)
-
-    def recipes(surface: Surface) -> str:
-        known = [dict(axis.recipe) for axis in surface.directions if axis.recipe]
-        return json.dumps(known, default=str) if known else ""
-
-    def from_recipes(key: str) -> Callable[[Surface], str]:
-        return lambda each: ", ".join(
-            dict.fromkeys(str(axis.recipe[key]) for axis in each.directions if axis.recipe.get(key) is not None)
-        )
-
-    def from_problem(key: str) -> Callable[[Surface], str]:
-        return lambda each: _plain(each.problem.get(key))
-
-    def number(code: int) -> Callable[[Surface], str]:
-        return lambda each: str(sum(_codes(each, one, scale)[code] for one in names if one in each.values))
-
-    fields: dict[str, Callable[[Surface], str]] = {
-        "Title": panel_title,
-        "Checkpoint": lambda each: _plain(each.origin.get("checkpoint")),
-        "Checkpoint SHA-256": lambda each: _plain(each.origin.get("sha256")),
-        "File": lambda each: each.path,
-        "File SHA-256": lambda each: each.digest,
-        "Model": lambda each: _plain(_mapping(each.problem.get("model")).get("reference")),
-        "Data": lambda each: _plain(each.problem.get("data")),
-        "Samples": lambda each: _samples(each, names).removeprefix("on "),
-        "Sample seed": from_problem("sample_seed"),
-        "Loss function": from_problem("loss"),
-        "Batch norm": from_problem("batch_norm"),
-        "Mode": from_problem("mode"),
-        "Directions": recipes,
-        "Normalization": from_recipes("norm"),
-        "Ignored": from_recipes("ignore"),
-        "Moved": from_recipes("move"),
-        "Seeds": from_recipes("seed"),
-        "Cosines": lambda each: "" if each.cosines is None else json.dumps(np.round(each.cosines, 6).tolist()),
-        "Grid": lambda each: " x ".join(str(len(axis)) for axis in each.axes),
-        "Missing": number(MISSING),
-        "Above cap": number(CAPPED),
-        "Not finite": number(NOT_FINITE),
-        "Interpolated": lambda each: str(int((each.state == INTERPOLATED).sum())),
-        "Precision": lambda each: _plain(each.quality.get("precision")),
-        "Measured with": lambda each: each.software,
-        "Measured": lambda each: each.created,
-        "Command": lambda each: each.command,
-    }
-    found: dict[str, str] = {}
-    for field, describe in fields.items():
-        texts = [describe(each) for each in panels]
-        if any(texts):
-            found[field] = texts[0] if len(set(texts)) == 1 else " | ".join(texts)
-    found["Values"] = ", ".join(names)
-    if scale is not None:
-        found["Scale"] = scale.axis_label()
-        found["Eps"] = f"{scale.eps:g}"
-        found["Cap"] = "none" if scale.cap is None else f"{scale.cap:g}"
-        found["Scale shared"] = "no" if scale.independent else "yes"
-    # Of the drawing, not of the measuring; a renderer that smooths its geometry overrides it.
-    found["Interpolation"] = "none"
-    found.update(notes or {})
-    if text:
-        found["Description"] = text
-    from landscape import __version__
-
-    found["Software"] = f"landscape {__version__}"
-    return found
-
-
-def remember(figure: Figure, fields: Mapping[str, str]) -> None:
-    """Keep a figure's metadata until it is saved."""
-    _METADATA[figure] = dict(fields)
-
-
-def recall(figure: Figure) -> dict[str, str]:
-    """Return the metadata of a figure that was drawn here; nothing for any other."""
-    return dict(_METADATA.get(figure, {}))
 
 
 def origin_text(surface: Surface) -> str:
@@ -198,80 +111,60 @@ def origin_text(surface: Surface) -> str:
     return ", ".join(texts)
 
 
-def _names(panels: Sequence[Surface], name: str | Sequence[str] | None) -> list[str]:
+def plotted_names(panels: Sequence[Surface], name: str | Sequence[str] | None) -> list[str]:
+    """Return the values that a picture shows."""
     if name is None:
         return [default_name(panels[0])]
     return [name] if isinstance(name, str) else list(name)
-
-
-def _plain(value: Any) -> str:
-    if value is None or value == "":
-        return ""
-    return value if isinstance(value, str) else json.dumps(value, default=str)
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
 
 
-def _shared(panels: Sequence[Surface], describe: Callable[[Surface], str]) -> str:
-    texts = {describe(each) for each in panels}
-    return texts.pop() if len(texts) == 1 else ""
+def _merged(texts: Sequence[str], titles: Sequence[str]) -> str:
+    """Say it once where all panels agree, else for each panel, with its title."""
+    if len(set(texts)) <= 1:
+        return texts[0] if texts else ""
+    if len(texts) > 4:
+        # A list of many would be longer than the rest of the caption; the file's metadata has it all.
+        return f"{texts[0]} ({titles[0]}), the others differ"
+    return ", ".join(f"{text or 'not recorded'} ({title})" for text, title in zip(texts, titles, strict=True))
 
 
-def _merged(panels: Sequence[Surface], describe: Callable[[Surface], str]) -> str:
-    """Say it once where all panels agree, else for each panel with its title."""
-    texts = [describe(each) for each in panels]
-    if len(set(texts)) == 1:
-        return texts[0]
-    return "; ".join(
-        f"{panel_title(each) or f'panel {number + 1}'}: {text or 'not recorded'}"
-        for number, (each, text) in enumerate(zip(panels, texts, strict=True))
-    )
-
-
-def _joined(parts: Iterable[str]) -> str:
-    """Join the parts of a sentence: phrases that belong together by a space, others by a comma."""
-    sentence = ""
-    for part in parts:
-        close = part.startswith(("of ", "on ")) and ":" not in part
-        sentence += part if not sentence else (" " if close else ", ") + part
-    return sentence
-
-
-def _origins(panels: Sequence[Surface]) -> list[str]:
+def _origins(panels: Sequence[Surface]) -> str:
     paths = list(dict.fromkeys(str(each.origin.get("checkpoint") or "") for each in panels))
     paths = [path for path in paths if path]
     if not paths:
-        return []
+        return ""
     if len(paths) > 3:
-        return [f"of {len(paths)} checkpoints"]
+        return f"of {len(paths)} checkpoints"
     short = [Path(path).name for path in paths]
     if len(set(short)) < len(short):
         short = ["/".join(Path(path).parts[-2:]) for path in paths]
-    return ["of " + (short[0] if len(short) == 1 else f"{', '.join(short[:-1])} and {short[-1]}")]
+    return "of " + (short[0] if len(short) == 1 else f"{', '.join(short[:-1])} and {short[-1]}")
 
 
-def _samples(surface: Surface, names: Sequence[str]) -> str:
+def samples_text(surface: Surface, names: Sequence[str]) -> str:
+    """Return how much of the data was used, such as "1,000 of 50,000 samples (seed 3)"; empty where not recorded."""
     texts = []
+    drawn = False
     sets = list(dict.fromkeys(each.rpartition("/")[0] for each in names))
     for data in sets:
         known = _mapping(_mapping(surface.problem.get("data")).get(data))
-        size = known.get("size")
+        size, used = known.get("size"), known.get("samples") or surface.problem.get("samples")
         counts = surface.counts.get(data)
-        used = known.get("samples") or surface.problem.get("samples")
         if counts is not None and counts.size and int(counts.max()) > 0:
             used = int(counts.max())
         if used is None and size is None:
             continue
-        if used is None or used == size:
-            text = f"all {size:,} samples" if size is not None else ""
-        else:
-            text = f"{used:,} of {size:,} samples" if size is not None else f"{used:,} samples"
-            seed = surface.problem.get("sample_seed")
-            text += f" (seed {seed})" if seed is not None and size is not None else ""
-        texts.append(f"{text} ({data})" if len(sets) > 1 else text)
-    return f"on {' and '.join(texts)}" if texts else ""
+        part = used is not None and size is not None and used < size
+        drawn = drawn or part
+        text = f"{used:,} of {size:,}" if part else f"all {size:,}" if size is not None else f"{used:,}"
+        texts.append(f"{text} {data}" if len(sets) > 1 else text)
+    seed = surface.problem.get("sample_seed")
+    seeded = f" (seed {seed})" if drawn and seed is not None else ""
+    return f"{' and '.join(texts)} samples{seeded}" if texts else ""
 
 
 def _batch_norm(surface: Surface) -> str:
@@ -291,38 +184,42 @@ def _moves_states(surface: Surface) -> bool:
     return any(axis.recipe.get("move") == "states" for axis in surface.directions)
 
 
+def _directions_of_all(panels: Sequence[Surface], titles: Sequence[str]) -> str:
+    """Say what the axes are: once where all panels agree, and then only the seeds and angles for each."""
+    kinds = [_directions(each) for each in panels]
+    if len(set(kinds)) > 1:
+        whole = [kind + _bracketed([_seeds(each), _angles(each)]) for kind, each in zip(kinds, panels, strict=True)]
+        return _merged(whole, titles)
+    details = [_merged([describe(each) for each in panels], titles) for describe in (_seeds, _angles)]
+    if all(axis.recipe.get("ignore") == "biasbn" for each in panels for axis in each.directions):
+        details.append("biases and batch norm not moved")
+    return kinds[0] + _bracketed(details)
+
+
+def _bracketed(details: Sequence[str]) -> str:
+    return f" ({'; '.join(filter(None, details))})" if any(details) else ""
+
+
 def _directions(surface: Surface) -> str:
-    axes = [axis for axis in surface.axes if axis.kind == "direction"]
+    axes = surface.directions
     sources = {axis.source for axis in axes}
     plural = "direction" if len(axes) == 1 else "directions"
     many = _COUNT_WORDS.get(len(axes), str(len(axes)))
     if sources == {"random"} and all(axis.recipe for axis in axes):
-        text = f"along {many} random {plural}"
-        norms = {str(axis.recipe.get("norm")) for axis in axes if axis.recipe.get("norm")}
-        if len(norms) == 1:
-            norm = norms.pop()
-            text = f"along {many} random {plural}, {_NORMS.get(norm, norm)}"
-        details = []
-        seeds = _seeds(surface)
-        if seeds:
-            details.append(seeds)
-        details += _angles(surface)
-        if all(axis.recipe.get("ignore") == "biasbn" for axis in axes):
-            details.append("biases and batch norm not moved")
-        text += f" ({'; '.join(details)})" if details else ""
+        norms = {str(axis.recipe.get("norm")) for axis in axes}
+        norm = norms.pop() if len(norms) == 1 else "None"
+        text = f"along {many} random {plural}" + (f", {_NORMS.get(norm, norm)}" if norm != "None" else "")
     elif sources == {"checkpoint"}:
         ends = [Path(str(axis.recipe.get("path") or axis.label.removeprefix("towards "))).name for axis in axes]
         text = f"from the checkpoint (0) to {' and '.join(ends)} (1)"
-        text += "".join(f" ({angle})" for angle in _angles(surface))
-    elif any(axis.source for axis in axes) and any(axis.label or axis.recipe for axis in axes):
+    elif any(axis.label or axis.recipe for axis in axes):
         files = dict.fromkeys(Path(str(axis.recipe["path"])).name for axis in axes if axis.recipe.get("path"))
         labels = [axis.label or axis.source for axis in axes]
         text = f"along {many} {plural} of {', '.join(files)}" if files else f"along {' and '.join(labels)}"
-        text += "".join(f" ({angle})" for angle in _angles(surface))
     else:
         text = f"along {many} {plural}"
     chosen = [f"{key} {surface.problem[key]!r}" for key in ("include", "exclude") if surface.problem.get(key)]
-    return text + (f", only parameters that {' and '.join(chosen)}" if chosen else "")
+    return text + (f", only some parameters ({', '.join(chosen)})" if chosen else "")
 
 
 def _seeds(surface: Surface) -> str:
@@ -337,18 +234,19 @@ def _seeds(surface: Surface) -> str:
     return f"seed{'s' if len(known) > 1 else ''} {', '.join(map(str, known))}"
 
 
-def _angles(surface: Surface) -> list[str]:
+def _angles(surface: Surface) -> str:
     if surface.cosines is None or surface.repeats > 1 or len(surface.cosines) < 2:
-        return []
+        return ""
     above = surface.cosines[np.triu_indices(len(surface.cosines), 1)]
-    return [f"cosine {', '.join(_signed(each) for each in above)}"]
+    return f"cosine {', '.join(_signed(each) for each in above)}"
 
 
 def _signed(value: float) -> str:
     return "0" if abs(value) < 5e-4 else number_text(round(float(value), 3), 3)
 
 
-def _codes(surface: Surface, name: str, scale: Scale | None) -> dict[int, int]:
+def value_codes(surface: Surface, name: str, scale: Scale | None) -> dict[int, int]:
+    """Return how many points are missing, above the cap, not finite."""
     values = surface[name]
     scale = scale or Scale("linear", 0.0, 0.0, 1.0, None, "viridis", "", (), ())
     codes = scale.classify(values, surface.state)
@@ -369,15 +267,19 @@ def _shape_text(surface: Surface) -> str:
     return f"{surface.repeats} times {shape}" if surface.repeats > 1 else shape
 
 
-def _holes_of_all(panels: Sequence[Surface], names: Sequence[str], scale: Scale | None) -> list[str]:
+def _holes_of_all(
+    panels: Sequence[Surface], names: Sequence[str], scales: Sequence[Scale | None], titles: Sequence[str]
+) -> list[str]:
     """Say for every panel that has holes what they are; nothing where there are none."""
-    texts = [(panel_title(each) or f"panel {k + 1}", _holes(each, names, scale)) for k, each in enumerate(panels)]
-    return [text if len(panels) == 1 else f"{title}: {text}" for title, text in texts if text]
+    texts = [_holes(each, names, scale) for each, scale in zip(panels, scales, strict=True)]
+    if len(panels) == 1:
+        return texts
+    return [f"{title}: {text}" for title, text in zip(titles, texts, strict=True) if text]
 
 
 def _holes(surface: Surface, names: Sequence[str], scale: Scale | None) -> str:
     part = surface.finished_part()
-    found = [_codes(part, name, scale) for name in names if name in part.values]
+    found = [value_codes(part, name, scale) for name in names if name in part.values]
     missing, capped, broken = (sum(each[code] for each in found) for code in (MISSING, CAPPED, NOT_FINITE))
     details = []
     if missing:

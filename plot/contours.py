@@ -113,7 +113,16 @@ def draw_contours(
     crossed = [level for level in inner if heights.min() < scale.forward(level) < heights.max()]
     if crossed:
         lines = ax.contour(
-            x, y, heights, levels=scale.forward(crossed), colors="black", linewidths=0.35, alpha=0.6, zorder=2
+            x,
+            y,
+            heights,
+            levels=scale.forward(crossed),
+            colors="black",
+            linewidths=0.4,
+            # Heights below 0 are no different from others, but matplotlib would dash them.
+            linestyles="solid",
+            alpha=0.6,
+            zorder=2,
         )
         if labels:
             texts = {float(scale.forward(each)): scale.text(each) for each in _labelled(inner) if each in crossed}

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
+from matplotlib.transforms import Bbox, ScaledTranslation, TransformedBbox
 
 from landscape.errors import PlotError
 from landscape.grid import Floats
@@ -120,8 +121,12 @@ def draw_line(
     scale: Scale | None,
     *,
     legend: bool = True,
+    lift: float = 0.0,
 ) -> Axes | None:
-    """Draw one panel; return the axes on the right, if there is an accuracy."""
+    """Draw one panel; return the axes on the right, if there is an accuracy.
+
+    ``lift`` is how many points above the axes the legend stands.
+    """
     part = surface.finished_part()
     require_directions(part.repeat(0), 1)
     left, right = line_names(part, names)
@@ -140,12 +145,14 @@ def draw_line(
         for name in left:
             _draw_values(ax, part, name, BLUE, dashes[name.rpartition("/")[0]], cap=scale.cap)
         _left_axis(ax, scale)
+        _show_edges(ax)
         corner += _draw_barrier(ax, part, left[0])
     if right:
         beside = ax.twinx() if left else ax
         for name in right:
             _draw_values(beside, part, name, VERMILLION, dashes[name.rpartition("/")[0]], factor=100.0)
         beside.set_ylim(0, 100)
+        _show_edges(beside)
         draw_ticks(beside.yaxis)
         beside.set_ylabel("accuracy (%)")
         _colored(beside, "right" if left else "left", VERMILLION)
@@ -155,13 +162,17 @@ def draw_line(
     draw_corner(beside or ax, corner)
     if legend and len(data) > 1:
         handles = [Line2D([], [], color=SOFT_INK, ls=dashes[each], lw=1.2, label=each) for each in data]
+        figure = ax.get_figure(root=True)
+        assert figure is not None
         found = (beside or ax).legend(
             handles=handles,
             loc="lower right",
             bbox_to_anchor=(1.0, 1.0),
+            bbox_transform=ax.transAxes + ScaledTranslation(0, lift / 72, figure.dpi_scale_trans),
             ncols=len(data),
             handlelength=2.2,
             borderpad=0.1,
+            borderaxespad=0.2,
         )
         for text in found.get_texts():
             text.set_parse_math(False)
@@ -174,13 +185,13 @@ def _draw_values(
     x, values = surface.axes[0].values, surface[name] * factor
     values = np.where(np.isfinite(values) & (surface.state != NOT_COMPUTED), values, np.nan)
     if cap is not None:
-        # What lies above the cap leaves the picture at the top, and is counted in the corner.
-        ax.axhspan(cap, cap, color="none")
+        # Counted in the corner.
+        values = np.where(values > cap, np.nan, values)
     style: dict[str, Any] = {"color": color, "ls": dashes, "solid_capstyle": "round"}
     if surface.repeats > 1:
         middle, low, high = middle_half(values)
         ax.fill_between(x, low, high, color=color, alpha=0.2, lw=0, zorder=2, label=f"{name} middle half")
-        ax.plot(x, values.T, **style, lw=0.45, alpha=0.45, zorder=2.5)
+        ax.plot(x, values.T, **style, lw=0.4, alpha=0.4, zorder=2.5)
         ax.plot(x, middle, **style, lw=1.6, zorder=3, label=name)
         return
     error = standard_error(surface, name)
@@ -238,6 +249,13 @@ def _left_axis(ax: Axes, scale: Scale) -> None:
         ax.yaxis.set_major_formatter(FixedFormatter([scale.text(tick) for tick in scale.ticks]))
     ax.yaxis.set_minor_locator(NullLocator())
     ax.set_ylabel(scale.axis_label(), parse_math=False)
+
+
+def _show_edges(ax: Axes) -> None:
+    """Let lines that run along 0 or 100 % show their whole width."""
+    window = TransformedBbox(Bbox([[0.0, -0.01], [1.0, 1.01]]), ax.transAxes)
+    for artist in ax.lines:
+        artist.set_clip_box(window)
 
 
 def _colored(ax: Axes, side: str, color: str) -> None:

@@ -17,6 +17,7 @@ from landscape.grid import Axis, Floats
 from landscape.surface import INTERPOLATED, Surface
 
 from .ladders import number_text
+from .repeats import SPREAD
 from .scale import CAPPED, MISSING, NOT_FINITE, NOT_FINITE_GREY, OK, Scale, default_name
 from .style import HATCH, HATCH_GREY, INK, MISSING_GREY, SMALL_SIZE, text_width
 
@@ -56,13 +57,30 @@ class Sheet:
         return cls(part, surface, name, part.axes[0].values, part.axes[1].values, values, codes, scale)
 
     @property
+    def best_is_high(self) -> bool:
+        """Whether more is better: the point to mark of an accuracy is its highest."""
+        return self.name.endswith("accuracy")
+
+    @property
     def lowest(self) -> tuple[float, float, float] | None:
-        """The lowest point that was measured: x, y and its value."""
+        """The best point that was measured, the lowest loss or the highest accuracy: x, y and its value.
+
+        None where there is none, or where the values are no measurement of a network.
+        """
         values = np.where(self.surface.state == INTERPOLATED, np.nan, self.values)
+        if self.name == SPREAD:
+            return None
         if not np.isfinite(values).any():
             return None
-        j, i = np.unravel_index(int(np.nanargmin(values)), values.shape)
+        flat = int(np.nanargmax(values) if self.best_is_high else np.nanargmin(values))
+        j, i = np.unravel_index(flat, values.shape)
         return float(self.x[i]), float(self.y[j]), float(values[j, i])
+
+    @property
+    def has_checkpoint(self) -> bool:
+        """Whether the checkpoint, where all coefficients are 0, lies in the picture."""
+        elsewhere = bool(self.surface.origin.get("elsewhere"))
+        return bool(self.x[0] <= 0 <= self.x[-1] and self.y[0] <= 0 <= self.y[-1]) and not elsewhere
 
 
 def require_directions(surface: Surface, number: int) -> None:
@@ -147,13 +165,13 @@ def draw_marks(ax: Axes, sheet: Sheet) -> None:
         size = float(np.clip(40.0 / max(dotted.shape), 0.25, 1.2))
         ax.plot(x[columns], y[rows], ".", ms=size, mew=0, color="white", alpha=0.75, zorder=3, label="interpolated")
     lowest = sheet.lowest
-    at_origin = lowest is not None and lowest[0] == 0 and lowest[1] == 0
+    at_origin = sheet.has_checkpoint and lowest is not None and lowest[0] == 0 and lowest[1] == 0
     if lowest is not None and not at_origin:
         around: list[Any] = [withStroke(linewidth=2.0, foreground="black"), Normal()]
         ax.plot(
             *lowest[:2], "o", ms=5.5, mfc="none", mec="white", mew=1.1, zorder=5, path_effects=around, label="lowest"
         )
-    if x[0] <= 0 <= x[-1] and y[0] <= 0 <= y[-1]:
+    if sheet.has_checkpoint:
         ax.plot(0, 0, "*", ms=8.5, mfc="white", mec="black", mew=0.6, zorder=6, label="checkpoint")
 
 

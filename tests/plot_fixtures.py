@@ -133,7 +133,7 @@ def line_surface(number: int = 41, **fields: Any) -> Surface:
     return surface_of(values, random_axis(x, 0), **{**known, **fields})
 
 
-def interpolation(number: int = 21) -> Surface:
+def interpolation(number: int = 29) -> Surface:
     """Return the way from one network to another, over a barrier."""
     x = np.linspace(-0.2, 1.2, number)
     bump = 1.6 * np.exp(-(((x - 0.55) / 0.22) ** 2))
@@ -153,11 +153,14 @@ def interpolation(number: int = 21) -> Surface:
 def repeated(surface: Surface, number: int = 5) -> Surface:
     """Return a surface of several seeds: the given one, turned and stretched a little for each."""
     shifts = np.linspace(-0.5, 0.6, number)
+    waves = np.sin(np.arange(surface.shape[-1]) / 5)
+    if len(surface.axes) > 1:
+        waves = waves + np.linspace(-1, 2, surface.shape[-2])[:, None]
+    factors = [np.exp(0.4 * shift * waves) for shift in shifts]
     values = {
-        name: np.stack([array * np.exp(0.4 * shift * np.sin(np.arange(array.shape[-1]) / 5)) for shift in shifts])
+        name: np.stack([array ** (1 / each) if name.endswith("accuracy") else array * each for each in factors])
         for name, array in surface.values.items()
     }
-    values = {name: np.clip(v, 0, 1) if name.endswith("accuracy") else v for name, v in values.items()}
     repeats = [[{"recipe": {**axis.recipe, "seed": 10 + k}} for axis in surface.axes] for k in range(number)]
     axis = Axis(np.arange(number, dtype=float), "seed", "random", {"repeats": repeats}, kind="repeat")
     state = np.full((number, *surface.shape), COMPUTED, np.uint8)
