@@ -1,1 +1,73 @@
 """Tiny seeded models and data, in float64 unless a test says otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import torch
+from hypothesis import settings
+from torch import Tensor, nn
+
+# No deadline: the first call of anything in torch is slow, and two cores are shared with the other test process.
+settings.register_profile("landscape", deadline=None, print_blob=True)
+settings.load_profile("landscape")
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    """Two test processes on two cores do not fight."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def classifier() -> nn.Module:
+    """Convolution, batch norm with statistics of its own, linear layer; float64, in eval mode."""
+    torch.manual_seed(1)
+    model = nn.Sequential(
+        nn.Conv2d(1, 4, 3, padding=1),
+        nn.BatchNorm2d(4),
+        nn.ReLU(),
+        nn.AdaptiveAvgPool2d(2),
+        nn.Flatten(),
+        nn.Linear(16, 3),
+    ).double()
+    with torch.no_grad():
+        model[1].running_mean.normal_()
+        model[1].running_var.uniform_(0.5, 2.0)
+        model[1].weight.uniform_(0.5, 1.5)
+        model[1].bias.normal_()
+    return model.eval()
+
+
+@pytest.fixture
+def images() -> tuple[Tensor, Tensor]:
+    """23 images and labels: no multiple of the batch sizes the tests use, so that the last batch is short."""
+    generator = torch.Generator().manual_seed(2)
+    x = torch.randn(23, 1, 5, 5, generator=generator, dtype=torch.float64)
+    return x, torch.randint(0, 3, (23,), generator=generator)
+
+
+class Bowl(nn.Module):
+    """A model whose loss is a known quadratic: the squared length of weights minus what the input says."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.tensor([[1.0, 2.0], [0.5, -1.0]], dtype=torch.float64))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (self.weight.flatten() - x).square().sum(1)
+
+
+@pytest.fixture
+def bowl() -> nn.Module:
+    return Bowl()
+
+
+def bowl_loss(model: nn.Module, batch: Tensor) -> Tensor:
+    """One value a sample of a `Bowl`."""
+    losses: Tensor = model(batch)
+    return losses
