@@ -8,7 +8,6 @@ upwards, so that one camera serves the raster surface, the vector axes around it
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -89,8 +88,17 @@ class Box:
         placed = []
         for values, (low, high), half in zip((x, y), (self.x, self.y), self.half, strict=True):
             placed.append((2 * (np.asarray(values, dtype=np.float64) - low) / (high - low) - 1) * half)
-        placed.append((np.asarray(z, dtype=np.float64) - self.z[0]) / (self.z[1] - self.z[0]) * HEIGHT)
-        return np.stack(np.broadcast_arrays(*placed), axis=-1)
+        return np.stack(np.broadcast_arrays(*placed, self.rise(z)), axis=-1)
+
+    def rise(self, z: ArrayLike) -> Floats:
+        """Return the scene's vertical coordinate of heights."""
+        return np.asarray((np.asarray(z, dtype=np.float64) - self.z[0]) / (self.z[1] - self.z[0]) * HEIGHT)
+
+    def floor(self, x: ArrayLike, y: ArrayLike) -> Floats:
+        """Return the scene's coordinates of points on the floor, shape (..., 3)."""
+        points = self.place(x, y, self.z[0])
+        points[..., 2] = -GAP
+        return points
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,7 +129,11 @@ class View:
 
 
 def fit_view(
-    camera: Camera, anchors: ArrayLike, margins: ArrayLike, size: tuple[float, float], box: Sequence[float] = (1.0, 1.0)
+    camera: Camera,
+    anchors: ArrayLike,
+    margins: ArrayLike,
+    size: tuple[float, float],
+    box: tuple[float, float] = (1.0, 1.0),
 ) -> View:
     """Return the view in which everything is as large as the picture allows, and nothing is cut off.
 
@@ -152,7 +164,7 @@ def fit_view(
     """
     low, high = -GAP, HEIGHT
     target = np.array([0.0, 0.0, (low + high) / 2])
-    radius = np.hypot(np.hypot(*box[:2]), (high - low) / 2)
+    radius = np.hypot(np.hypot(*box), (high - low) / 2)
     directions = camera.directions
     eye = target + directions[2] * radius / np.sin(np.deg2rad(camera.fov) / 2)
     flat = View(eye, directions, 1.0, (0.0, 0.0), size).project(anchors)[:, :2]

@@ -10,6 +10,8 @@ measured in points. NumPy only, and the same picture every time.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -115,25 +117,37 @@ class Raster:
         gradients = np.stack([(slope - weights * slope.sum(axis=0)) / total for slope in (slope_x, slope_y)])
         return corners, weights, gradients
 
+    @cached_property
+    def turned_away(self) -> NDArray[np.bool_]:
+        """Whether the lower side of each triangle of the mesh faces the eye, shape (m,)."""
+        corners = self.mesh.triangles.T
+        # Triangles run anticlockwise seen from above.
+        return np.asarray(_edges(self.screen[corners, 0], self.screen[corners, 1])[2] < 0)
+
     def visible(self, points: ArrayLike, slack: float = 2e-3) -> NDArray[np.bool_]:
         """Return whether points of the scene, shape (..., 3), are in front of the surface or on it.
 
-        A point counts as visible if it is no further than the furthest of the nine pixels around it, plus ``slack`` of
-        its own depth: a line that lies on the surface must not vanish in the surface's own pixels, whatever their
-        slope. Outside the rows held here, and over the background, everything is visible.
+        A point counts as visible if it is no further than the furthest of the nine pixels around it, but for ``slack``
+        of its own depth: a line that lies on the surface must not vanish in the surface's own pixels, whatever their
+        slope. Where the surface shows its lower side a point on it is hidden: what is drawn on a surface is on top of
+        it. Outside the rows held here, and over the background, everything is visible.
         """
         x, y, depth = np.moveaxis(self.view.project(points), -1, 0)
+        nearness = (1 + slack) / depth
         height, width = self.triangle.shape
         column, row = np.floor(x).astype(np.intp), np.floor(y).astype(np.intp) - self.first_row
-        furthest = np.full(depth.shape, -np.inf)
-        for down in (-1, 0, 1):
-            for right in (-1, 0, 1):
-                i, j = column + right, row + down
-                inside = (i >= 0) & (i < width) & (j >= 0) & (j < height)
-                nearness = np.where(inside, self.inverse_depth[j.clip(0, height - 1), i.clip(0, width - 1)], 0.0)
-                with np.errstate(divide="ignore"):
-                    furthest = np.maximum(furthest, 1.0 / nearness)
-        return np.asarray(depth <= furthest * (1 + slack))
+
+        def around(buffer: NDArray[Any], right: int, up: int, outside: float) -> NDArray[Any]:
+            i, j = column + right, row + up
+            inside = (i >= 0) & (i < width) & (j >= 0) & (j < height)
+            return np.where(inside, buffer[j.clip(0, height - 1), i.clip(0, width - 1)], outside)
+
+        shifts = [(right, up) for right in (-1, 0, 1) for up in (-1, 0, 1)]
+        furthest = np.minimum.reduce([around(self.inverse_depth, right, up, 0.0) for right, up in shifts])
+        owner = around(self.triangle, 0, 0, -1)
+        below = (owner >= 0) & self.turned_away[owner]
+        in_front = nearness > around(self.inverse_depth, 0, 0, 0.0) * (1 + 2 * slack)
+        return np.asarray((nearness >= furthest) & (in_front | ~below))
 
     def visible_parts(self, line: ArrayLike, slack: float = 2e-3) -> list[Floats]:
         """Cut a line of points, shape (n, 3), into the parts that are not hidden, in pixels of the picture.

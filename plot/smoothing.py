@@ -14,6 +14,8 @@ from landscape.grid import Floats
 COARSE = 75 * 75
 # Points along the longer axis that a smoothed grid gets: facets of some 5 pixels in a picture 1,400 wide.
 FINE = 200
+# Share of the range of all heights by which a smooth curve may leave the measured values: the width of a drawn line.
+OVERSHOOT = 0.01
 
 
 def slopes(values: Floats, x: Floats) -> Floats:
@@ -70,10 +72,9 @@ def slopes(values: Floats, x: Floats) -> Floats:
 def refine(values: Floats, x: Floats, factor: int) -> tuple[Floats, Floats]:
     """Put ``factor - 1`` points between neighbours along the last axis, on cubic curves through the measured ones.
 
-    Hermite's cubics with the slopes of :func:`slopes`, limited after Fritsch and Carlson (1980): between two points
-    the curve stays between them wherever the data rise or fall through both, so no well or peak appears that was
-    not measured. At a measured extremum the slope may be as large as the smaller chord: a basin whose bottom
-    lies between two points keeps its shape.
+    Hermite's cubics with the slopes of :func:`slopes`, limited as Fritsch and Carlson (1980) do, up to `OVERSHOOT`:
+    a smooth basin keeps its shape between the points of the grid (strict limits string a diagonal valley with beads,
+    wells that nobody measured), while beside a cliff the curve swings over by at most that share of all heights.
 
     Parameters
     ----------
@@ -100,7 +101,10 @@ def refine(values: Floats, x: Floats, factor: int) -> tuple[Floats, Floats]:
     left, right = np.concatenate([edge, chords], axis=-1), np.concatenate([chords, edge], axis=-1)
     least = np.fmin(np.abs(left), np.abs(right))
     turns = np.nan_to_num(left) * np.nan_to_num(right) < 0
-    bound = np.where(turns, 1.0, 3.0) * np.nan_to_num(least)
+    bound = np.where(turns, 0.0, 3.0) * np.nan_to_num(least)
+    # A Hermite cubic of zero chord and slope m at one end swings out by 4/27 of m times its width.
+    wide = np.concatenate([steps[:1], np.maximum(steps[:-1], steps[1:]), steps[-1:]])
+    bound += OVERSHOOT * 27 / 4 * _span(values) / wide
     slope = np.clip(slope, -bound, bound)
     # A one-sided parabola at a border may point the wrong way.
     only = np.where(np.isnan(left), right, left)
@@ -123,6 +127,11 @@ def refine(values: Floats, x: Floats, factor: int) -> tuple[Floats, Floats]:
         finer[..., k::factor] = between[..., k - 1, :]
         places[k::factor] = x[:-1] + steps * (k / factor)
     return finer, places
+
+
+def _span(values: Floats) -> float:
+    finite = values[np.isfinite(values)]
+    return float(finite.max() - finite.min()) if finite.size else 0.0
 
 
 def smooth_surface(values: Floats, x: Floats, y: Floats) -> tuple[Floats, Floats, Floats, int]:

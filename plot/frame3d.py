@@ -1,0 +1,228 @@
+"""Axes of the 3D still: edges of the box, ticks and labels, placed so that nothing overlaps at any camera.
+
+A label hangs on a point of the scene. How far it reaches from there, in points, does not depend on how large the
+scene is drawn; so the labels come first, and the view is fitted around them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from landscape.grid import Floats
+
+from .camera import GAP, HEIGHT, Box, Camera, View, fit_view
+from .ladders import linear_steps
+from .scale import Scale
+from .style import LABEL_SIZE, TICK_SIZE, text_width
+
+TICK_LENGTH = 3.0
+TICK_PAD = 2.0
+TITLE_PAD = 3.0
+
+
+@dataclass(frozen=True, eq=False)
+class Label:
+    """A text near a point of the scene."""
+
+    anchor: Floats  # (3,)
+    direction: Floats  # (2,), unit: where the text lies from the anchor, in the picture
+    offset: float  # from the anchor to the text's centre, in points
+    text: str
+    size: float
+    rotation: float  # degrees
+    half: tuple[float, float]  # of the rotated text's bounding box, in points
+    tick: bool  # whether a tick joins it to the anchor
+
+    @property
+    def margins(self) -> tuple[float, float, float, float]:
+        """How far the text reaches from its anchor to the left, down, right and up, in points."""
+        x, y = self.direction * self.offset
+        return (self.half[0] - x, self.half[1] - y, self.half[0] + x, self.half[1] + y)
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """What surrounds a surface: where each thing is in the scene."""
+
+    view: View
+    labels: tuple[Label, ...]
+    height_axis: Floats  # (2, 3), foot first
+    corners: Floats  # (4, 3) of the floor, anticlockwise
+    walls: tuple[Floats, ...]  # lines, (n, 3) each, on the two sides behind the surface
+    x_ticks: tuple[float, ...]
+    y_ticks: tuple[float, ...]
+    z_ticks: tuple[float, ...]
+
+
+def fit_frame(
+    camera: Camera,
+    box: Box,
+    scale: Scale,
+    titles: tuple[str, str, str],
+    content: Floats,
+    size: tuple[float, float],
+) -> Frame:
+    """Choose ticks, place labels, and fit the view around them and the content.
+
+    Parameters
+    ----------
+    camera : Camera
+    box : Box
+    scale : Scale
+        Ticks of the height axis.
+    titles : (str, str, str)
+        What is written along x, y and the heights; empty for nothing.
+    content : ndarray, shape (n, 3)
+        Points of the scene that must be in the picture: the surfaces of all panels that are compared.
+    size : (float, float)
+        Of the panel, in points.
+
+    Returns
+    -------
+    Frame
+
+    Raises
+    ------
+    ValueError
+        The panel is too small for its labels.
+    """
+    half_x, half_y = box.half
+    corners = np.array([[-half_x, -half_y], [half_x, -half_y], [half_x, half_y], [-half_x, half_y]])
+    corners = np.column_stack([corners, np.full(4, -GAP)])
+    # Directions in the picture do not depend on the fit: any view of this camera has them.
+    rough = fit_view(camera, corners, np.zeros((4, 4)), (100.0, 100.0), box.half)
+    left = corners[np.argmin(rough.project(corners)[:, 0]), :2]
+    height_axis = np.array([[*left, 0.0], [*left, HEIGHT]])
+    x_ticks = linear_steps(*box.x, most=5)
+    y_ticks = linear_steps(*box.y, most=5)
+    z_ticks = scale.ticks
+    for _ in range(2):
+        labels = [
+            *_floor_labels(camera, rough, box, 0, x_ticks, titles[0]),
+            *_floor_labels(camera, rough, box, 1, y_ticks, titles[1]),
+            *_height_labels(rough, scale, box, left, z_ticks, titles[2]),
+        ]
+        walls = _walls(camera, box, scale, corners, z_ticks)
+        anchors = np.concatenate([content, corners, height_axis, *walls, [label.anchor for label in labels]])
+        margins = np.zeros((len(anchors), 4))
+        margins[: len(anchors) - len(labels)] = 1.0
+        margins[len(anchors) - len(labels) :] = [label.margins for label in labels]
+        view = fit_view(camera, anchors, margins, size, box.half)
+        foot, top = view.project(height_axis)[:, :2]
+        kept = thin_ticks(z_ticks, scale, float(np.hypot(*(top - foot))), 1.35 * TICK_SIZE)
+        if kept == z_ticks:
+            break
+        z_ticks = kept
+    return Frame(view, tuple(labels), height_axis, corners, walls, x_ticks, y_ticks, z_ticks)
+
+
+def _walls(camera: Camera, box: Box, scale: Scale, corners: Floats, ticks: Sequence[float]) -> tuple[Floats, ...]:
+    """Return a line at each tick's height along the two sides furthest from the eye, and the edges they end at."""
+    furthest = int(np.argmin(corners @ camera.directions[2]))
+    back = corners[[furthest - 1, furthest, (furthest + 1) % 4]]
+    heights = [float(box.rise(scale.forward(value))) for value in ticks]
+    lines = [np.column_stack([back[:, :2], np.full(3, height)]) for height in heights]
+    top = max(heights, default=HEIGHT)
+    return (*lines, *(np.array([[x, y, 0.0], [x, y, top]]) for x, y, _ in back))
+
+
+def thin_ticks(ticks: Sequence[float], scale: Scale, length: float, room: float) -> tuple[float, ...]:
+    """Return the ticks that stand at least ``room`` apart on an axis of some length, both in points.
+
+    Powers of 10 stay first, so that 0.1, 1, 10 are what is left of a ladder.
+    """
+
+    def rank(value: float) -> float:
+        mantissa = 0.0 if value == 0 else abs(value) / 10.0 ** np.floor(np.log10(abs(value)) + 1e-9)
+        return float(min(abs(mantissa - each) + order for order, each in enumerate((0.0, 1.0, 5.0, 2.0))))
+
+    ordered = sorted(ticks, key=rank) if scale.kind != "linear" else list(ticks)
+    kept: list[float] = []
+    for value in ordered:
+        place = float(scale.normalized(value)) * length
+        if all(abs(place - float(scale.normalized(each)) * length) >= room for each in kept):
+            kept.append(value)
+    return tuple(sorted(kept))
+
+
+def _unit(vector: Floats) -> Floats:
+    length = float(np.hypot(*vector))
+    return vector / length if length > 1e-9 else np.array([0.0, -1.0])
+
+
+def _place(
+    anchor: Floats, direction: Floats, away: float, text: str, size: float, rotation: float = 0.0, tick: bool = False
+) -> Label:
+    """Return a label whose nearest side is ``away`` points from the anchor, along a direction of the picture."""
+    width, height = text_width(text, size) * 72, size
+    turn = np.deg2rad(rotation)
+    c, s = abs(np.cos(turn)), abs(np.sin(turn))
+    lean = turn - np.arctan2(direction[1], direction[0])
+    reach = width / 2 * abs(np.cos(lean)) + height / 2 * abs(np.sin(lean))
+    half = (float(width * c + height * s) / 2, float(width * s + height * c) / 2)
+    return Label(anchor, direction, float(away + reach), text, size, rotation, half, tick)
+
+
+def _floor_labels(camera: Camera, view: View, box: Box, axis: int, ticks: Sequence[float], title: str) -> list[Label]:
+    """Return the labels of x (0) or y (1), on the floor's edge that is nearer to the eye."""
+    other = 1 - axis
+    side = float(np.sign(camera.directions[2, other]) or 1.0)
+    outwards = np.zeros(3)
+    outwards[other] = side
+    low, high = (box.x, box.y)[axis]
+    ends = np.zeros((2, 3))
+    ends[:, axis] = -box.half[axis], box.half[axis]
+    ends[:, other] = side * box.half[other]
+    ends[:, 2] = -GAP
+
+    def seen(point: Floats) -> Floats:
+        return view.project(point)[:2]
+
+    labels = []
+    for value in ticks:
+        anchor = ends[0] + (ends[1] - ends[0]) * (value - low) / (high - low)
+        direction = _unit(seen(anchor + 0.05 * outwards) - seen(anchor))
+        text = f"{value:.6g}".replace("-", "−")
+        labels.append(_place(anchor, direction, TICK_LENGTH + TICK_PAD, text, TICK_SIZE, tick=True))
+    if title:
+        middle = ends.mean(axis=0)
+        along = _unit(seen(ends[1]) - seen(ends[0]))
+        across = np.array([-along[1], along[0]])
+        across *= np.sign(across @ (seen(middle + 0.05 * outwards) - seen(middle))) or 1.0
+        reach = max(
+            (float(across @ each.direction) * each.offset + _reach(each, across) for each in labels), default=0.0
+        )
+        angle = np.rad2deg(np.arctan2(along[1], along[0]))
+        # Read from the left; a lone Greek letter stands upright.
+        angle = (angle + 90) % 180 - 90 if len(title) > 2 else 0.0
+        labels.append(_place(middle, across, reach + TITLE_PAD, title, LABEL_SIZE, float(angle)))
+    return labels
+
+
+def _reach(label: Label, direction: Floats) -> float:
+    """Return how far an upright label extends from its centre along a direction of the picture."""
+    return float(label.half[0] * abs(direction[0]) + label.half[1] * abs(direction[1]))
+
+
+def _height_labels(
+    view: View, scale: Scale, box: Box, corner: Floats, ticks: Sequence[float], title: str
+) -> list[Label]:
+    leftwards = np.array([-1.0, 0.0])
+    labels = []
+    for value in ticks:
+        anchor = np.array([*corner, float(box.rise(scale.forward(value)))])
+        labels.append(_place(anchor, leftwards, TICK_LENGTH + TICK_PAD, scale.text(value), TICK_SIZE, tick=True))
+    if title:
+        foot, top = view.project([[*corner, 0.0], [*corner, HEIGHT]])[:, :2]
+        along = _unit(top - foot)
+        across = np.array([-along[1], along[0]])
+        middle = np.array([*corner, HEIGHT / 2])
+        reach = max(
+            (float(across @ each.direction) * each.offset + _reach(each, across) for each in labels), default=0.0
+        )
+        angle = np.rad2deg(np.arctan2(along[1], along[0]))
+        labels.append(_place(middle, across, reach + TITLE_PAD, title, LABEL_SIZE, float(angle)))
+    return labels

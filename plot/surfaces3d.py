@@ -1,0 +1,330 @@
+"""The 3D still: a lit surface among vector axes, over the contours of its floor.
+
+The surface is one picture made by `shading` at whatever resolution the figure is written with; all lines and texts
+around it are matplotlib's, projected by the same camera, so that a PDF stays small and its text sharp. The floor lies
+below the surface and the eye above, so what is drawn on the floor is hidden by drawing the surface over it; what
+stands higher is cut where the depth buffer hides it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from matplotlib.collections import LineCollection, PolyCollection
+from matplotlib.patches import PathPatch
+from matplotlib.path import Path
+from numpy.typing import ArrayLike, NDArray
+
+from landscape.grid import Floats
+from landscape.surface import Surface
+
+from .camera import Camera
+from .colorbars import draw_colorbar
+from .frame3d import TICK_LENGTH, Frame, fit_frame
+from .heightfield import Raster, rasterize
+from .marks import Sheet, axis_text, corner_lines, draw_corner, hole_colors
+from .scale import CAPPED, MISSING, NOT_FINITE, OK, Scale
+from .scenes import Scene, SurfaceImage, make_scene, shared_box
+from .shading import Light
+from .style import HATCH, HATCH_GREY, INK, SOFT_INK, TITLE_SIZE, new_figure, our_style
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# Pixels per point of the depth buffer that decides what of a line is visible: below the width of a drawn line.
+DEPTH_RESOLUTION = 2.0
+# What lies on the surface is judged this much higher: its own pixels would miss the wall before the foot of a well.
+LIFT = np.array([0.0, 0.0, 0.01])
+# Height by width at which a panel is filled, from the default camera.
+PANEL_ASPECT = 0.88
+# Width of a colour bar with its texts, in inches.
+BAR_ROOM = 0.95
+
+
+@dataclass(frozen=True, eq=False)
+class Panel:
+    """One drawn surface, and what draws further things into it in perspective.
+
+    The axes' data coordinates are points (1/72 inch) from the panel's lower left corner.
+    """
+
+    axes: Axes
+    scene: Scene
+    frame: Frame
+
+    def place(self, x: ArrayLike, y: ArrayLike, loss: ArrayLike) -> Floats:
+        """Return points in the scene's coordinates, shape (..., 3); x and y in the data's unit."""
+        return self.scene.box.place(x, y, self.scene.sheet.scale.forward(loss))
+
+    def project(self, x: ArrayLike, y: ArrayLike, loss: ArrayLike) -> Floats:
+        """Return where points are in the panel, shape (..., 2), hidden or not."""
+        return self.flat(self.place(x, y, loss))
+
+    def flat(self, points: ArrayLike) -> Floats:
+        """Return where points of the scene are in the panel, shape (..., 2)."""
+        return self.frame.view.project(points)[..., :2]
+
+    def floor(self, x: ArrayLike, y: ArrayLike) -> Floats:
+        """Return where points of the floor are in the panel, shape (..., 2)."""
+        return self.flat(self.scene.box.floor(x, y))
+
+    @cached_property
+    def raster(self) -> Raster:
+        """The depth buffer behind `visible` and `visible_parts`."""
+        view = self.frame.view.scaled(DEPTH_RESOLUTION)
+        shape = int(np.ceil(view.size[1])), int(np.ceil(view.size[0]))
+        return rasterize(self.scene.mesh, view, shape, ceiling=self.scene.lid)
+
+    def visible(self, x: ArrayLike, y: ArrayLike, loss: ArrayLike) -> NDArray[np.bool_]:
+        """Return which points are in front of the surface or on its upper side."""
+        return self.raster.visible(self.place(x, y, loss) + LIFT)
+
+    def visible_parts(self, x: ArrayLike, y: ArrayLike, loss: ArrayLike) -> list[Floats]:
+        """Cut a line into the parts that the surface does not hide, each of shape (k, 2), ready for ``axes.plot``."""
+        return self.cut(self.place(x, y, loss))
+
+    def cut(self, line: Floats) -> list[Floats]:
+        """As `visible_parts`, for a line of the scene, shape (n, 3)."""
+        return [part / DEPTH_RESOLUTION for part in self.raster.visible_parts(line)]
+
+
+def surface(
+    surface: Surface,
+    name: str | None = None,
+    *,
+    scale: Scale | None = None,
+    camera: Camera | None = None,
+    figure: Figure | None = None,
+    title: str | None = None,
+    colorbar: bool = True,
+    interpolate: bool = True,
+    light: Literal["scene", "camera"] = "scene",
+) -> Axes:
+    """Draw a plane as a lit surface in three dimensions.
+
+    Parameters
+    ----------
+    surface : Surface
+        A plane. One that is not finished is drawn as its finest complete grid, and says so.
+    name : str, optional
+        The values, such as ``"test/loss"``; the training loss where there is one.
+    scale : Scale, optional
+        Shared with other pictures; by default what suits these values.
+    camera : Camera, optional
+        Where from; by default azimuth -52, elevation 34 degrees.
+    figure : Figure, optional
+        Where to draw, filling it. Without it, a figure with title, colour bar and caption is made.
+    title : str, optional
+        Written above; the surface's own title by default.
+    colorbar : bool
+        Draw a colour bar to the right.
+    interpolate : bool
+        Draw a smooth surface through the points of a grid of less than 75 x 75, and say so.
+    light : {"scene", "camera"}
+        Whether light stays where it is when the camera turns, or turns along.
+
+    Returns
+    -------
+    Axes
+        Of the surface, in points; ``axes.figure`` is the picture.
+
+    Raises
+    ------
+    PlotError
+        Not a plane, no such values, or no four neighbouring points with finite values.
+    """
+    return draw_panel(
+        figure or new_figure(7.0, 5.25),
+        (0.0, 0.0, 1.0, 1.0),
+        surface,
+        name,
+        scale,
+        camera=camera,
+        title=surface.title if title is None else title,
+        colorbar=colorbar,
+        interpolate=interpolate,
+        light=light,
+    ).axes
+
+
+def draw_panel(
+    figure: Figure,
+    rect: tuple[float, float, float, float],
+    surface: Surface,
+    name: str | None = None,
+    scale: Scale | None = None,
+    *,
+    camera: Camera | None = None,
+    title: str = "",
+    colorbar: bool = False,
+    among: Sequence[tuple[Surface, str | None]] = (),
+    interpolate: bool = True,
+    light: Literal["scene", "camera"] = "scene",
+) -> Panel:
+    """Draw one surface into part of a figure.
+
+    Parameters
+    ----------
+    figure : Figure
+    rect : (left, bottom, width, height)
+        Of the panel with its labels, title and colour bar, as shares of the figure.
+    surface, name, scale, camera, interpolate, light
+        As for `surface`.
+    title : str
+        Written above; nothing by default.
+    colorbar : bool
+        Draw one to the right, within ``rect``.
+    among : sequence of (Surface, str)
+        All surfaces of the figure with the names of their values: panels of one size then have one box and one
+        framing, so that heights compare from panel to panel.
+
+    Returns
+    -------
+    Panel
+        What draws further things into the picture, hidden where the surface hides them.
+    """
+    if light not in ("scene", "camera"):
+        raise ValueError(f"light is fixed to the 'scene' or to the 'camera', not {light!r}")
+    camera = camera or Camera()
+    with our_style():
+        sheet = Sheet.of(surface, name, scale)
+        # Their heights fill the box as this one's do, on this scale or each on its own.
+        others = [Sheet.of(each, other, scale) for each, other in among if each is not surface or other != name]
+        box = shared_box([sheet, *others])
+        scene = make_scene(sheet, box, interpolate=interpolate)
+        content = [scene.content, *(make_scene(each, box, interpolate=interpolate).content for each in others)]
+        left, bottom, width, height = rect
+        inches = figure.get_size_inches()
+        if colorbar:
+            bar = BAR_ROOM / inches[0]
+            width -= bar
+            cax = figure.add_axes((left + width + 0.1 * bar, bottom + 0.2 * height, 0.15 * bar, 0.6 * height))
+            draw_colorbar(figure, sheet.scale, cax=cax, lines=True)
+        head = (TITLE_SIZE * 1.8 / 72 / inches[1]) if title else 0.0
+        size = (float(width * inches[0] * 72), float((height - head) * inches[1] * 72))
+        titles = (axis_text(sheet.surface.axes[0], 0), axis_text(sheet.surface.axes[1], 1), sheet.scale.label)
+        frame = fit_frame(camera, box, sheet.scale, titles, np.concatenate(content), size)
+        ax = figure.add_axes((left, bottom, width, height - head), label=f"surface {len(figure.axes)}")
+        ax.set_axis_off()
+        ax.set(xlim=(0, size[0]), ylim=(0, size[1]), aspect="equal")
+        if title:
+            ax.set_title(title, fontsize=TITLE_SIZE, pad=TITLE_SIZE * 0.4, parse_math=False)
+        panel = Panel(ax, scene, frame)
+        draw_ground(panel)
+        turned = Light().turned(camera.azimuth - Camera().azimuth) if light == "camera" else Light()
+        image = SurfaceImage(scene, frame.view, turned)
+        image.set_zorder(3)
+        ax.add_artist(image)
+        draw_axes(panel)
+        draw_checkpoint(panel)
+        draw_corner(ax, notes(scene))
+    # The surface is the picture: whoever asks the figure for its axes finds it first.
+    figure.sca(ax)
+    return panel
+
+
+def notes(scene: Scene) -> list[str]:
+    """Return what the picture itself has to say of missing, capped and smoothed points."""
+    lines = corner_lines(scene.sheet, to_scale=scene.box.to_scale)
+    return [*lines, f"smoothed ×{scene.smoothed}"] if scene.smoothed > 1 else lines
+
+
+def draw_ground(panel: Panel) -> None:
+    """Draw what lies behind the surface: the walls' height lines, and the floor with grid, holes and contours."""
+    from contourpy import contour_generator
+
+    ax, scene, frame = panel.axes, panel.scene, panel.frame
+    box, scale = scene.box, scene.sheet.scale
+    outline = panel.flat(np.concatenate([frame.corners, frame.corners[:1]]))
+    ax.add_collection(PolyCollection([outline], facecolors="#fafafa", zorder=1))
+    grid = [panel.floor([x, x], box.y) for x in frame.x_ticks] + [panel.floor(box.x, [y, y]) for y in frame.y_ticks]
+    ax.add_collection(LineCollection(grid, colors="#dedede", linewidths=0.5, zorder=1.1))
+    ax.add_collection(
+        LineCollection([panel.flat(line) for line in frame.walls], colors="#e4e4e4", linewidths=0.5, zorder=1)
+    )
+    ax.plot(*outline.T, color=SOFT_INK, lw=0.7, zorder=1.3, solid_joinstyle="round", gid="floor")
+    _draw_holes(panel)
+
+    masked = np.ma.masked_invalid(scene.heights)
+    lines = contour_generator(scene.x, scene.y, masked, corner_mask=False)
+    if scene.ceiling is not None:
+        _draw_capped(panel, lines.filled(scene.ceiling, np.inf))
+    for level in scale.levels:
+        found = [panel.floor(*np.asarray(line).T) for line in lines.lines(float(scale.forward(level)))]
+        if found and (scale.cap is None or level < scale.cap):
+            color = scale.colors(level)
+            ax.add_collection(LineCollection(found, colors=[color], linewidths=1.0, zorder=1.5, gid=f"level {level:g}"))
+
+
+def _draw_holes(panel: Panel) -> None:
+    """Paint the floor's cells that touch a point without a value, in the colours of the 2D pictures."""
+    sheet = panel.scene.sheet
+    bad = np.where(sheet.codes == CAPPED, OK, sheet.codes)
+    corners = np.stack([bad[:-1, :-1], bad[:-1, 1:], bad[1:, :-1], bad[1:, 1:]])
+    cells = np.where(
+        (corners == NOT_FINITE).any(axis=0), NOT_FINITE, np.where((corners == MISSING).any(axis=0), MISSING, OK)
+    )
+    quads, codes = [], []
+    for j, row in enumerate(cells):
+        # Neighbours with one code are one piece: no seams, and a small file.
+        starts = np.flatnonzero(np.diff(row, prepend=-1))
+        for start, end in zip(starts, [*starts[1:], len(row)], strict=True):
+            if row[start] != OK:
+                x, y = sheet.x[[start, end, end, start]], sheet.y[[j, j, j + 1, j + 1]]
+                quads.append(panel.floor(x, y))
+                codes.append(row[start])
+    if quads:
+        colors = hole_colors(np.array(codes, dtype=np.uint8))
+        panel.axes.add_collection(
+            PolyCollection(quads, facecolors=colors, edgecolors=colors, linewidths=0.5, zorder=1.2, gid="holes")
+        )
+
+
+def _draw_capped(panel: Panel, filled: Any) -> None:
+    """Hatch the floor where the surface is cut away."""
+    polygons, offsets = filled
+    for points, starts in zip(polygons, offsets, strict=True):
+        flat = panel.floor(*np.asarray(points).T)
+        codes = np.full(len(flat), Path.LINETO)
+        codes[starts[:-1]] = Path.MOVETO
+        codes[starts[1:] - 1] = Path.CLOSEPOLY
+        patch = PathPatch(Path(flat, codes), facecolor="none", edgecolor=HATCH_GREY, hatch=HATCH, lw=0, zorder=1.2)
+        patch.set_gid("above the cap")
+        panel.axes.add_patch(patch)
+
+
+def draw_axes(panel: Panel) -> None:
+    """Draw the height axis where nothing hides it, and all ticks and labels."""
+    ax = panel.axes
+    for part in panel.cut(panel.frame.height_axis):
+        ax.plot(*part.T, color=SOFT_INK, lw=0.7, zorder=4, gid="height axis")
+    for label in panel.frame.labels:
+        spot = panel.flat(label.anchor)
+        if label.tick:
+            ax.plot(*np.stack([spot, spot + label.direction * TICK_LENGTH]).T, color=SOFT_INK, lw=0.7, zorder=4)
+        x, y = spot + label.direction * label.offset
+        text = ax.text(x, y, label.text, fontsize=label.size, color=INK, ha="center", va="center", zorder=5)
+        text.set(rotation=label.rotation, rotation_mode="anchor", parse_math=False)
+
+
+def draw_checkpoint(panel: Panel) -> None:
+    """Mark the checkpoint with stars on the floor and, where it can be seen, on the surface, and a plumb line."""
+    scene, ax = panel.scene, panel.axes
+    x, y = scene.x, scene.y
+    if not (x[0] <= 0 <= x[-1] and y[0] <= 0 <= y[-1]):
+        return
+    style: dict[str, Any] = {"marker": "*", "ms": 7.0, "mfc": "white", "mec": "black", "mew": 0.6, "ls": "none"}
+    foot = panel.floor(0.0, 0.0)
+    ax.plot(*foot, zorder=2, label="checkpoint, on the floor", **style)
+    i, j = int(np.argmin(np.abs(x))), int(np.argmin(np.abs(y)))
+    if x[i] == 0 and y[j] == 0 and np.isfinite(scene.heights[j, i]):
+        point = scene.placed[j, i]
+        spot = panel.flat(point)
+        ax.plot(*np.stack([foot, spot]).T, ":", color=SOFT_INK, lw=0.7, zorder=1.9)
+        if (scene.lid is None or point[2] <= scene.lid) and panel.raster.visible(point + LIFT):
+            ax.plot(*spot, zorder=6, label="checkpoint", **style)
