@@ -113,7 +113,7 @@ def looks_like(start: bytes) -> str:
     # The last character may be cut in two, by at most three bytes.
     printing = start.decode("utf-8", "ignore")
     if len(printing.encode()) >= len(start) - 3 and all(c.isprintable() or c in "\r\n\t\f" for c in printing):
-        return "a JSON file" if text.startswith((b"{", b"[")) else "a text file"
+        return "a JSON file" if text.startswith(b"{") else "a text file"
     return "binary data of an unknown kind"
 
 

@@ -9,6 +9,7 @@ import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+from urllib.parse import unquote
 
 import h5py
 import numpy as np
@@ -123,9 +124,10 @@ def _data_set(data: h5py.Group, name: str) -> h5py.Group:
 
 
 def _write_trajectory(runs: h5py.Group, name: str, run: Trajectory) -> None:
-    if not name or "/" in name or "\0" in name or not name.strip("."):
-        raise ValueError(f"a trajectory's name must be text without a slash, got {name!r}")
-    group = runs.create_group(name)
+    if not name:
+        raise ValueError("a trajectory needs a name")
+    # A name in HDF5 holds neither a slash nor a NUL and is not a dot.
+    group = runs.create_group("".join(f"%{ord(c):02X}" if c in "%/\0." else c for c in name))
     for part in ("coordinates", "residual", "loss"):
         group[part] = np.asarray(getattr(run, part), dtype=np.float64)
     group["step"] = np.asarray(run.step, dtype=np.int64)
@@ -213,7 +215,7 @@ def parse(image: bytes, path: str, stem: str, digest: str) -> Surface:
             problem=_json(file, "problem"),
             origin=_json(_child(file, "origin", h5py.Group), "json"),
             quality=_json(_child(file, "quality", h5py.Group), "json"),
-            trajectories={name: _trajectory(group) for name, group in runs},
+            trajectories={unquote(name): _trajectory(group) for name, group in runs},
             title=_text(file, "title") or stem,
             path=path,
             digest=digest,

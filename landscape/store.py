@@ -19,7 +19,7 @@
 
 Text is UTF-8 of fixed length, a lone surrogate or a NUL in it written as a backslash escape. JSON is that of
 `landscape.strict_json`. NAME and METRIC match ``[A-Za-z0-9_.-]+``; METRIC is not ``count`` and ends neither in
-``_stderr`` nor in ``_paired``; RUN is any text without a slash. Datasets are contiguous: no filters, no chunks, no
+``_stderr`` nor in ``_paired``; RUN is any text, ``%``, ``/``, ``.`` and NUL in it percent-encoded. Datasets are contiguous: no filters, no chunks, no
 data in other files, so that a file cannot claim more than it holds. The rest is HDF5 as of version 1.8.
 
 What a reader does not know it ignores, and keeps when it rewrites the file: any group, dataset, link or attribute

@@ -1,0 +1,280 @@
+"""Tables on a terminal or in a pipe, of what `landscape.commands.facts` found.
+
+Text that comes from files goes through `printable` and never through rich's markup.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from landscape.files import printable
+
+# Enough of a SHA-256 to tell two files apart by eye; all of it is in --json.
+_DIGEST = 16
+_SHA256 = re.compile("[0-9a-f]{64}")
+# Settings that say nothing. (0 and False are not among them.)
+_NOTHING: tuple[Any, ...] = (None, "", [], {})
+
+
+@contextlib.contextmanager
+def _console() -> Iterator[Console]:
+    """Give a console whose output goes to standard output at the end, without blanks at the ends of lines."""
+    console = Console(file=sys.stdout, highlight=False, markup=False, emoji=False)
+    with console.capture() as captured:
+        yield console
+    sys.stdout.write("\n".join(line.rstrip() for line in captured.get().split("\n")))
+
+
+def _text(value: Any, style: str = "") -> Text:
+    # What the terminal's encoding lacks would end the program, so it is escaped as well.
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    return Text(printable(str(value)).encode(encoding, "backslashreplace").decode(encoding), style, overflow="fold")
+
+
+def _heading(console: Console, text: str) -> None:
+    console.print(_text(text, "bold"), soft_wrap=True)
+
+
+def _pairs(console: Console, pairs: Iterable[tuple[str, Any]]) -> None:
+    table = Table.grid(padding=(0, 2), pad_edge=True)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in pairs:
+        if value not in _NOTHING:
+            table.add_row(_text(name, "dim"), _text(value))
+    if table.row_count:
+        console.print(table)
+
+
+def _table(console: Console, columns: Sequence[str], rows: Iterable[Sequence[Any]], left: int = 1) -> None:
+    """Print a table whose first ``left`` columns are words and the others numbers."""
+    table = Table(box=None, padding=(0, 1), header_style="dim")
+    for number, column in enumerate(columns):
+        # The names may be broken into lines, the numbers never.
+        table.add_column(
+            Text(column), justify="left" if number < left else "right", overflow="fold", no_wrap=number > 0
+        )
+    for row in rows:
+        table.add_row(*(_text(cell) for cell in row))
+    console.print()
+    console.print(Padding(table, (0, 0, 0, 1)))
+
+
+def show_surface(facts: Mapping[str, Any]) -> None:
+    """Print what `landscape.commands.facts.surface_facts` found."""
+    with _console() as console:
+        _surface(console, facts)
+
+
+def _surface(console: Console, facts: Mapping[str, Any]) -> None:
+    size = " x ".join(f"{axis['points']}" for axis in facts["axes"])
+    points = facts["points"]
+    total = sum(points.values())
+    done = total - points["missing"]
+    state = "complete" if facts["complete"] else f"{_percent(done, total)} done"
+    _heading(console, f"{facts['path'] or facts['title']}: surface of {size} points, {state}")
+    origin, problem, quality = (dict(facts[name]) for name in ("origin", "problem", "quality"))
+    origin.pop("values", None)  # in the table of values
+    _pairs(
+        console,
+        [
+            ("title", facts["title"]),
+            ("made", " by ".join(part for part in (facts["created"], facts["software"]) if part)),
+            ("checkpoint", _with_digest(origin.pop("checkpoint", ""), origin.pop("sha256", ""))),
+            ("file", f"SHA-256 {facts['sha256'][:_DIGEST]}"),
+            ("points", _points(points)),
+            ("without holes", _finished(facts)),
+            *((f"samples {name}", _samples(entry)) for name, entry in facts["samples"].items()),
+        ],
+    )
+    _values_table(console, facts["values"])
+    _axes_table(console, facts)
+    _settings(console, "what was measured", problem)
+    _settings(console, "from", origin)
+    _settings(console, "computed with", quality)
+    _settings(console, "trajectories", facts["trajectories"])
+    if facts["command"]:
+        console.print()
+        console.print(_text("made with" if facts["complete"] else "to continue", "dim"))
+        console.print(_text(facts["command"]), soft_wrap=True)  # in one piece, to be copied
+
+
+def _values_table(console: Console, values: Mapping[str, Any]) -> None:
+    columns = ["values", "at theta*", "least", "at", "greatest", "std.\nerror", "not\nfinite"]
+    rows = []
+    for name, entry in values.items():
+        least, greatest = entry["min"] or {}, entry["max"] or {}
+        error = entry.get("paired_stderr") or entry.get("stderr") or {}
+        place = ", ".join(f"{value:.3g}" for key, value in least.items() if key != "value")
+        numbers = (entry["at_origin"], least.get("value"), greatest.get("value"), error.get("median"))
+        here, low, high, spread = (_value(name, number) for number in numbers)
+        rows.append([name, here, low, place or "-", high, spread, str(entry["not_finite"] or "-")])
+    # The last two only where they say something.
+    for number in (6, 5):
+        if all(row[number] == "-" for row in rows):
+            columns.pop(number)
+            rows = [row[:number] + row[number + 1 :] for row in rows]
+    if rows:
+        _table(console, columns, rows)
+    if "std.\nerror" in columns:
+        paired = any("paired_stderr" in entry for entry in values.values())
+        of = ", of the difference to theta* where that is known" if paired else ""
+        console.print(_text(f"  error: median over points{of}", "dim"))
+
+
+def _axes_table(console: Console, facts: Mapping[str, Any]) -> None:
+    rows = [
+        [
+            axis["name"],
+            f"{axis['first']:g} to {axis['last']:g}",
+            axis["points"],
+            "-" if axis["length"] is None else f"{axis['length']:.4g}",
+            axis["sha256"][:_DIGEST] or "-",
+        ]
+        for axis in facts["axes"]
+    ]
+    _table(console, ["axis", "range", "points", "length", "SHA-256"], rows)
+    pairs = [(f"  {axis['name']}", _direction(axis)) for axis in facts["axes"]]
+    cosines = facts["cosines"] or []
+    for i, row in enumerate(cosines):
+        for j in range(i):
+            pairs.append((f"  cosine {facts['axes'][j]['name']}, {facts['axes'][i]['name']}", _value("", row[j])))
+    _pairs(console, pairs)
+
+
+def _direction(axis: Mapping[str, Any]) -> str:
+    recipe = {key: value for key, value in axis["recipe"].items() if value not in _NOTHING and value is not False}
+    if axis["kind"] != "direction":
+        return f"{axis['label'] or axis['kind']}: {_compact(recipe.get('seeds', ''))}"
+    source = str(recipe.pop("source", axis["source"]))
+    path = str(recipe.pop("path", ""))
+    sha256 = str(recipe.pop("sha256", ""))
+    recipe.pop("axis", None)
+    words = [f"{source} {path}".strip(), *(f"{key} {_compact(value)}" for key, value in recipe.items())]
+    return ", ".join(words + ([f"SHA-256 {sha256[:_DIGEST]}"] if sha256 else []))
+
+
+def _settings(console: Console, heading: str, settings: Mapping[str, Any]) -> None:
+    pairs = []
+    for name, value in settings.items():
+        if isinstance(value, Mapping) and value and all(isinstance(item, Mapping) for item in value.values()):
+            pairs += [(f"  {name} {key}", _compact(item)) for key, item in value.items()]
+        elif value not in _NOTHING:
+            pairs.append((f"  {name}", _compact(value)))
+    if pairs:
+        console.print()
+        console.print(_text(f"  {heading}", "dim"))
+        _pairs(console, pairs)
+
+
+def show_directions(facts: Mapping[str, Any]) -> None:
+    """Print a direction file of the 2018 tool."""
+    with _console() as console:
+        _directions(console, facts)
+
+
+def _directions(console: Console, facts: Mapping[str, Any]) -> None:
+    number = len(facts["directions"])
+    _heading(console, f"{facts['path']}: {number} direction{'s' * (number > 1)} of the 2018 tool")
+    ratio = facts["explained_variance_ratio"]
+    _pairs(
+        console,
+        [
+            ("file", f"SHA-256 {facts['sha256'][:_DIGEST]}"),
+            ("explained variance", "" if ratio is None else ", ".join(f"{100 * part:.4g} %" for part in ratio)),
+        ],
+    )
+    for letter, tensors in zip("xyz", facts["directions"], strict=False):
+        _tensor_table(console, f"{letter} tensor", tensors)
+
+
+def show_checkpoint(facts: Mapping[str, Any]) -> None:
+    """Print the tensors of a checkpoint."""
+    with _console() as console:
+        _checkpoint(console, facts)
+
+
+def _checkpoint(console: Console, facts: Mapping[str, Any]) -> None:
+    _heading(console, f"{facts['path']}: checkpoint, {facts['description']}")
+    pairs = [("tensors", f"SHA-256 {facts['sha256'][:_DIGEST]}")]
+    if len(facts["candidates"]) > 1:
+        pairs.append(("networks", ", ".join(facts["candidates"])))
+    pairs += [(name, _compact(value)) for name, value in facts["metadata"].items()]
+    _pairs(console, pairs)
+    _tensor_table(console, "tensor", facts["tensors"])
+
+
+def _tensor_table(console: Console, heading: str, tensors: Sequence[Mapping[str, Any]]) -> None:
+    rows: list[Sequence[Any]] = [
+        [entry["name"], " x ".join(map(str, entry["shape"])) or "scalar", entry["dtype"], f"{entry['count']:,}"]
+        for entry in tensors
+    ]
+    total, size = (sum(entry[key] for entry in tensors) for key in ("count", "bytes"))
+    _table(console, [heading, "shape", "type", "numbers"], [*rows, [f"{len(tensors)} in all", "", "", f"{total:,}"]], 3)
+    console.print(_text(f"  {_size(size)}", "dim"))
+
+
+def _points(points: Mapping[str, int]) -> str:
+    return ", ".join(f"{number:,} {name}" for name, number in points.items() if number or name == "computed")
+
+
+def _finished(facts: Mapping[str, Any]) -> str:
+    part = facts["finished_part"]
+    return "" if facts["complete"] or part is None else f"a coarser grid of {' x '.join(map(str, reversed(part)))}"
+
+
+def _samples(entry: Mapping[str, int | None]) -> str:
+    least, most, size = entry["least"], entry["most"], entry["size"]
+    if least is None or most is None:
+        return ""
+    return (f"{least:,}" if least == most else f"{least:,} to {most:,}") + (f" of {size:,}" if size else "")
+
+
+def _value(name: str, value: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{100 * value:.4g} %" if name.endswith("accuracy") else f"{value:.4g}"
+
+
+def _with_digest(path: Any, sha256: Any) -> str:
+    return f"{path or '(no name)'} (SHA-256 {str(sha256)[:_DIGEST]})" if sha256 else str(path)
+
+
+def _compact(value: Any) -> str:
+    """Return a setting in words: mappings as "key value", long lists by their ends, digests by their start."""
+    if isinstance(value, str):
+        return value[:_DIGEST] if _SHA256.fullmatch(value) else value
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {_compact(item)}" for key, item in value.items() if item not in _NOTHING)
+    if isinstance(value, list | tuple):
+        if len(value) > 12:
+            return f"{_compact(list(value[:3]))}, ... {_compact(value[-1])} ({len(value)} entries)"
+        # Lists of lists as options are written: MEAN/STD.
+        return (" / " if any(isinstance(item, list | tuple) for item in value) else ", ").join(map(_compact, value))
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    return json.dumps(value)
+
+
+def _percent(part: int, total: int) -> str:
+    # Rounded down: 99.96 % is not 100.0 %.
+    return f"{int(1000 * part / max(total, 1)) / 10:g} %"
+
+
+def _size(number: int) -> str:
+    size = float(number)
+    for unit in ("bytes", "kB", "MB"):
+        if size < 1000:
+            return f"{size:.3g} {unit}"
+        size /= 1000
+    return f"{size:.3g} GB"
