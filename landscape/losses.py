@@ -66,8 +66,11 @@ class Loss:
         else:
             assert self.built_in is not None
             inputs, target = split_inputs_targets(batch)
+            target = _as_target(target)
+            if check:
+                _check_not_its_own_input(inputs, target)
             output = call_model(model, fit_precision(inputs, model))
-            values = self.built_in(output_logits(output), _as_target(target), check)
+            values = self.built_in(output_logits(output), target, check)
             for name, metric in self.extra.items():
                 values[name] = metric(output, batch)
         return {name: _checked(value, number, name, self.name) for name, value in values.items()}
@@ -133,20 +136,22 @@ def cross_entropy(logits: Tensor, target: Tensor, check: bool = False) -> dict[s
     dict
         "loss" and "accuracy", each (n,).
     """
-    logits, target = _classes_second(_precise(logits), target)
+    logits, target = _matched(logits, target)
     if target.is_floating_point():
+        logits = _precise(logits)
         losses = F.cross_entropy(logits, target.to(logits.dtype), reduction="none")
         right = logits.argmax(1) == target.argmax(1)
         return {"loss": _mean(losses), "accuracy": _mean(right.to(losses.dtype))}
     target = target.long()
     if check:
-        _check_classes(target, logits.shape[1])
-    counted = target != IGNORED
-    losses = F.cross_entropy(logits, target, reduction="none", ignore_index=IGNORED)
-    right = ((logits.argmax(1) == target) & counted).to(losses.dtype)
+        _check_classes(target, logits.shape[-1])
+    flat, wanted = _precise(logits).flatten(0, -2), target.flatten()
+    losses = F.cross_entropy(flat, wanted, reduction="none", ignore_index=IGNORED).reshape(target.shape)
+    # What is ignored is never predicted, since it is no class.
+    right = (flat.argmax(1) == wanted).to(losses.dtype).reshape(target.shape)
     if losses.ndim == 1:
         return {"loss": losses, "accuracy": right}
-    number = counted.flatten(1).sum(1)
+    number = (target != IGNORED).flatten(1).sum(1)
     return {"loss": losses.flatten(1).sum(1) / number, "accuracy": right.flatten(1).sum(1) / number}
 
 
@@ -191,15 +196,14 @@ def fit_precision(inputs: Any, model: Callable[..., Any]) -> Any:
     return map_tensors(fit, inputs)
 
 
-def _classes_second(logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-    """Bring the classes to dimension 1, whichever of the two usual places they are in."""
+def _matched(logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    """Return logits with the classes last for class numbers, or second for probabilities, and the target for them."""
     shape = logits.shape
-    if logits.ndim >= 2 and target.shape != shape and target.ndim == 2 and target.shape[1] == 1 and logits.ndim == 2:
+    if logits.ndim == 2 and target.ndim == 2 and target.shape[1] == 1 != shape[1]:
         target = target[:, 0]  # a column of labels
-    if target.is_floating_point():
-        if target.shape == shape and logits.ndim >= 2:
-            return logits, target
-    elif logits.ndim >= 2:
+    if logits.ndim >= 2 and target.is_floating_point() and target.shape == shape:
+        return logits, target
+    if logits.ndim >= 2 and not target.is_floating_point():
         second = target.shape == (shape[0], *shape[2:])
         last = target.shape == shape[:-1]
         if second and last and logits.ndim > 2:
@@ -207,16 +211,12 @@ def _classes_second(logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
                 f"logits of shape {tuple(shape)} may have the classes along dimension 1 or the last one, and targets "
                 f"of shape {tuple(target.shape)} fit both; write a loss of your own, --loss file.py:function"
             )
-        if second:
-            return logits, target
-        if last:
-            return logits.movedim(-1, 1), target
-    kind = "probabilities" if target.is_floating_point() else "class numbers"
-    wanted = tuple(shape) if target.is_floating_point() else (shape[0], *shape[2:]) if logits.ndim >= 2 else "..."
+        if second or last:
+            return (logits.movedim(1, -1) if second else logits), target
     raise ProblemError(
-        f"cross_entropy needs logits of shape (n, classes, ...) and targets to match: logits are {tuple(shape)}, "
-        f"targets {describe_batch(target)}, {kind} of shape {wanted} would fit; "
-        "write a loss of your own, --loss file.py:function, for anything else"
+        f"cross_entropy needs logits (n, classes, ...) with class numbers (n, ...), or probabilities of the shape of "
+        f"the logits; these are logits {describe_batch(logits)} and targets {describe_batch(target)}; for anything "
+        "else write a loss of your own, --loss file.py:function"
     )
 
 
@@ -228,10 +228,23 @@ def _check_classes(target: Tensor, classes: int) -> None:
             f"a target is {value}, but the network tells {classes} classes apart, 0 to {classes - 1}; "
             f"is it the right network for these data? (targets of {IGNORED} are left out)"
         )
-    if not bool((target != IGNORED).flatten(1).any(1).all() if target.ndim > 1 else (target != IGNORED).all()):
+    counted = (target != IGNORED).reshape(len(target), -1).any(1)
+    if not bool(counted.all()):
         raise ProblemError(
             f"a sample has no target that counts, they are all {IGNORED}, so that its mean loss is not defined; "
             "leave such samples out of the data set"
+        )
+
+
+def _check_not_its_own_input(inputs: Any, target: Tensor) -> None:
+    """Refuse labels that repeat the input: a language model predicts the next token, not the one it is given."""
+    given = inputs.get("input_ids") if isinstance(inputs, Mapping) else inputs
+    if not isinstance(given, Tensor) or given.is_floating_point() or given.shape != target.shape or target.ndim < 2:
+        return
+    if bool(((given == target) | (target == IGNORED)).all()):
+        raise ProblemError(
+            "the targets are the input itself, position by position; for a language model shift them by one "
+            "(inputs tokens[:, :-1], targets tokens[:, 1:]), or write a loss of your own, --loss file.py:function"
         )
 
 
