@@ -34,12 +34,13 @@ class OutputFile:
         self._write_every = write_every
         self._overwrite = overwrite
         self._written_at: float | None = None
+        self._lock: Lock | None = None
         self._stack = ExitStack()
 
     def __enter__(self) -> OutputFile:
         if self.path is not None:
             check_writable(self.path, overwrite=self._overwrite)
-            self._stack.enter_context(Lock(self.path))
+            self._lock = self._stack.enter_context(Lock(self.path))
         return self
 
     def __exit__(
@@ -62,8 +63,9 @@ class OutputFile:
         """Write the file as a whole; a reader sees the one before or this one."""
         if self.path is None:
             return
+        if self._lock is not None:
+            self._lock.check()
         # What is there before the first write is replaced only when asked for, later it is our own.
-        self.digest = write_surface(
-            self.path, surface(), directions=directions, overwrite=self._overwrite and self._written_at is None
-        )
+        fresh = self._overwrite and self._written_at is None
+        self.digest = write_surface(self.path, surface(), directions=directions, overwrite=fresh, keep=not fresh)
         self._written_at = time.monotonic()

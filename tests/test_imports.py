@@ -15,11 +15,13 @@ PACKAGE = ROOT / "landscape"
 # A module may import from its own layer and from those above it in this list.
 LAYERS = [
     "errors grid surface paths strict_json",
-    "params store layout original sandbox sandbox_child locks files comm moments schedule signals devices threads",
+    "params store layout exports original sandbox sandbox_child locks files comm moments schedule signals devices "
+    "threads",
     "checkpoint checkpoint_files fitting problem references batches losses archives samples datasets sources "
     "named_data normalization directions direction_files motion planes objective weight_decay "
     "demo_networks demo_training engine fusion precision settings data",
-    "baseline provenance resume tally output run evaluation trajectory projection principal runs record_losses recorder callbacks",
+    "baseline provenance resume tally output run evaluation trajectory projection principal runs record_losses recorder "
+    "callbacks",
     "__init__",
     "cli commands __main__",
 ]
