@@ -40,7 +40,7 @@ def draw_colorbar(
     axis.set_major_formatter(FixedFormatter([scale.text(tick) for tick in ticks]))
     axis.set_minor_locator(NullLocator())
     bar.set_label(scale.axis_label(), parse_math=False)
-    bar.outline.set_linewidth(0.6)  # type: ignore[operator]
+    bar.outline.set_linewidth(0.6)
     bar.ax.tick_params(length=2.5)
     if lines:
         inside = [level for level in scale.levels if scale.low < level < scale.high]

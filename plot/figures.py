@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal
 
 from landscape.errors import PlotError, UsageError
 from landscape.surface import Surface
@@ -15,26 +15,26 @@ from .contours import draw_contours
 from .fields import metadata, remember
 from .heatmaps import draw_cells
 from .ladders import number_text
-from .layout import CAPTION_PAD, LEFT, Layout, lay_out, shortened
+from .layout import CAPTION_PAD, LEFT, Layout, grid_of, lay_out, shortened
 from .lines import draw_line, line_names, line_scale
 from .marks import Sheet, is_readable
 from .panels import Panel, panels_of, titles_of
 from .repeats import SPREAD, outcome, spread
 from .scale import Kind as ScaleKind
 from .scale import Scale, default_name
-from .style import CAPTION_SIZE, SMALL_SIZE, SOFT_INK, TICK_SIZE, TITLE_SIZE, new_figure, our_style, text_width
+from .style import CAPTION_SIZE, SOFT_INK, TICK_SIZE, TITLE_SIZE, new_figure, our_style, text_width
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-Kind = Literal["line", "contour", "heatmap", "surface"]
+KINDS = ("line", "contour", "heatmap", "surface")
 
 
 def draw(
     surfaces: Surface | Sequence[Surface],
     *,
-    kind: Kind | None = None,
+    kind: str | None = None,
     name: str | Sequence[str] | None = None,
     scale: Scale | ScaleKind = "auto",
     cap: float | Literal["auto"] | None = None,
@@ -127,8 +127,8 @@ def draw_panels(
     if len(sizes) > 1 and 1 in sizes:
         raise PlotError("lines and planes do not fit into one figure; draw them one after the other")
     kind = kind or ("line" if sizes == {1} else "contour")
-    if kind not in get_args(Kind):
-        raise UsageError(f"a picture is of the kind {', '.join(get_args(Kind))}, not {kind!r}")
+    if kind not in KINDS:
+        raise UsageError(f"a picture is of the kind {', '.join(KINDS)}, not {kind!r}")
     if (kind == "line") != (sizes == {1}):
         raise PlotError(
             f"a {kind} picture is of {'lines' if kind == 'line' else 'planes'}, "
@@ -260,9 +260,14 @@ def _draw_planes(
     text = caption_of(surfaces, of_each, name, notes=notes)
     aspect = _aspect(sheets) if kind != "surface" else 0.80
     alike = len({(s.x[0], s.x[-1], s.y[0], s.y[-1], s.surface.axes[1].label) for s in sheets}) == 1
+    columns, rows = grid_of(len(panels), shape["columns"])
+    if sheets[-1].name == SPREAD and not independent:
+        # The last row is the spread's, whose colours mean something else: it has a colour bar of its own.
+        columns, rows = grid_of(len(panels), min(columns, max(2, len(panels) - 1)) if columns > 1 else 1)
+        rows -= 1
     layout = lay_out(
         len(panels),
-        columns=shape["columns"],
+        columns=columns,
         aspect=aspect,
         titles=[each.title for each in panels],
         subtitles=[each.subtitle for each in panels],
@@ -296,13 +301,11 @@ def _draw_planes(
                 ax.set_ylabel("")
                 ax.tick_params(labelleft=False)
             _draw_title(ax, panel.title, panel.subtitle, layout, subtitled)
-            if sheet.name == SPREAD:
-                _small_bar(figure, ax, sheet.scale)
-        if independent:
+        if independent or sheet.name == SPREAD:
             cax = figure.add_axes(layout.bar_place(number), label="colorbar")
             draw_colorbar(figure, sheet.scale, cax=cax, lines=kind != "heatmap")
     if not independent:
-        cax = figure.add_axes(layout.bar_place(), label="colorbar")
+        cax = figure.add_axes(layout.bar_place(rows=rows), label="colorbar")
         draw_colorbar(figure, scales[0], cax=cax, lines=kind != "heatmap")
     fields = metadata(surfaces, of_each, name, text=text)
     if smoothed > 1:
@@ -364,31 +367,6 @@ def _draw_title(ax: Axes, title: str, subtitle: str, layout: Layout, subtitled: 
     if subtitle:
         text = shortened(subtitle, width, TICK_SIZE, "normal")
         ax.annotate(text, xytext=(0, 5.0), fontsize=TICK_SIZE, color=SOFT_INK, gid="subtitle", **style)
-
-
-def _small_bar(figure: Figure, ax: Axes, scale: Scale) -> None:
-    """Draw a colour bar inside a panel whose scale is not that of the others."""
-    from matplotlib.cm import ScalarMappable
-    from matplotlib.patches import Rectangle
-
-    ground = Rectangle((0, 0.77), 1.0, 0.23, transform=ax.transAxes, fc="white", ec="none", alpha=0.85, zorder=7)
-    ax.add_patch(ground)
-    ax.text(
-        0.5,
-        0.98,
-        scale.label,
-        transform=ax.transAxes,
-        ha="center",
-        va="top",
-        fontsize=SMALL_SIZE,
-        parse_math=False,
-        zorder=8,
-    )
-    inset = ax.inset_axes((0.06, 0.86, 0.88, 0.035), zorder=8)
-    bar = figure.colorbar(ScalarMappable(scale.norm(), scale.cmap()), cax=inset, orientation="horizontal")
-    bar.set_ticks(list(scale.ticks), labels=[scale.text(each) for each in scale.ticks])
-    bar.ax.minorticks_off()
-    bar.ax.tick_params(length=2, pad=1.5, labelsize=SMALL_SIZE)
 
 
 def _finish(figure: Figure, layout: Layout, shape: dict[str, Any], fields: dict[str, str]) -> Figure:

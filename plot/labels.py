@@ -62,12 +62,14 @@ def label_lines(
         if text is None:
             continue
         width, height = text_width(text, size), size / 72
-        for points in _pieces(path.to_polygons(closed_only=False)):
+        for points in _pieces([np.asarray(each, dtype=np.float64) for each in path.to_polygons(closed_only=False)]):
             line = to_inches.transform(points)
             for place, angle in _places(line, width, height, frame, covered, taken):
                 taken.append((place, width / 2))
+                x, y = to_inches.inverted().transform(place)
                 ax.text(
-                    *to_inches.inverted().transform(place),
+                    float(x),
+                    float(y),
                     text,
                     rotation=np.rad2deg(angle),
                     rotation_mode="anchor",
@@ -82,8 +84,8 @@ def label_lines(
                 )
 
 
-def _pieces(polygons: Iterable[Floats]) -> list[Floats]:
-    return sorted((np.asarray(each) for each in polygons if len(each) > 2), key=len, reverse=True)
+def _pieces(lines: Iterable[Floats]) -> list[Floats]:
+    return sorted((each for each in lines if len(each) > 2), key=len, reverse=True)
 
 
 def _places(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -60,17 +61,18 @@ class Layout:
         y = self.size[1] - TOP - self.headline - row * self.cell[1] - self.top - self.panel[1]
         return self.share(x, y, *self.panel)
 
-    def bar_place(self, number: int | None = None) -> tuple[float, float, float, float]:
-        """Return where a panel's colour bar lies, or the one of all panels."""
+    def bar_place(self, number: int | None = None, rows: int | None = None) -> tuple[float, float, float, float]:
+        """Return where a panel's own colour bar lies, or the one of all panels of the first ``rows`` rows."""
+        gap, width = max(self.right, BAR_GAP) / self.size[0], BAR_WIDTH / self.size[0]
         if number is not None:
-            x, y, width, height = self.place(number)
-            return x + width + BAR_GAP / self.size[0], y, BAR_WIDTH / self.size[0], height
-        last_row, first = self.place((self.rows - 1) * self.columns), self.place(self.columns - 1)
-        x = first[0] + first[2] + (self.right if self.right > BAR_GAP else BAR_GAP) / self.size[0]
-        low, high = last_row[1], first[1] + first[3]
+            x, y, across, height = self.place(number)
+            return x + across + gap, y, width, height
+        below = self.place(((rows or self.rows) - 1) * self.columns)
+        x, y, across, height = self.place(self.columns - 1)
+        low, high = below[1], y + height
         # Taller than four inches it is a pole.
-        most = max(first[3], min(high - low, 4.0 / self.size[1]))
-        return x, (low + high - most) / 2, BAR_WIDTH / self.size[0], most
+        most = max(height, min(high - low, 4.0 / self.size[1]))
+        return x + across + gap, (low + high - most) / 2, width, most
 
     def share(self, x: float, y: float, width: float, height: float) -> tuple[float, float, float, float]:
         """Turn inches into shares of the figure."""
@@ -124,6 +126,8 @@ def lay_out(
         (),
         0.1 if wide else inner_left,
     )
+    # No line ends within a formula or before a unit.
+    caption = re.sub(r" ([=+×/%]) ?", lambda found: found[0].replace(" ", "\N{NO-BREAK SPACE}"), caption)
     lines = wrapped(caption, found.size[0] - 2 * CAPTION_PAD, CAPTION_SIZE)
     return Layout(**{**found.__dict__, "caption": tuple(lines)})
 

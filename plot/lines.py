@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.lines import Line2D
+from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 from matplotlib.transforms import Bbox, ScaledTranslation, TransformedBbox
 
@@ -146,7 +146,7 @@ def draw_line(
             _draw_values(ax, part, name, BLUE, dashes[name.rpartition("/")[0]], cap=scale.cap)
         _left_axis(ax, scale)
         _show_edges(ax)
-        corner += _draw_barrier(ax, part, left[0])
+        _draw_barrier(ax, part, left[0])
     if right:
         beside = ax.twinx() if left else ax
         for name in right:
@@ -190,7 +190,7 @@ def _draw_values(
     style: dict[str, Any] = {"color": color, "ls": dashes, "solid_capstyle": "round"}
     if surface.repeats > 1:
         middle, low, high = middle_half(values)
-        ax.fill_between(x, low, high, color=color, alpha=0.2, lw=0, zorder=2, label=f"{name} middle half")
+        ax.fill_between(x, low, high, color=color, alpha=0.18, lw=0, zorder=2, label=f"{name} middle half")
         ax.plot(x, values.T, **style, lw=0.4, alpha=0.4, zorder=2.5)
         ax.plot(x, middle, **style, lw=1.6, zorder=3, label=name)
         return
@@ -268,29 +268,9 @@ def _colored(ax: Axes, side: str, color: str) -> None:
 def _dotted(ax: Axes, surface: Surface) -> None:
     """Mark where the checkpoint is, and where the other one is if the line leads to one."""
     axis = surface.axes[0]
-    here = Path(str(surface.origin.get("checkpoint") or "")).name
-    marks = [(0.0, here)]
-    if axis.source == "checkpoint":
-        marks.append((1.0, Path(str(axis.recipe.get("path") or "")).name))
-    for place, text in marks:
-        if not axis.values[0] <= place <= axis.values[-1]:
-            continue
-        ax.axvline(place, color=HAIRLINE, ls=(0, (1, 1.6)), lw=0.8, zorder=1, label="checkpoint")
-        if text and len(marks) > 1:
-            ax.annotate(
-                text,
-                (place, 1.0),
-                xycoords=ax.get_xaxis_transform(),
-                xytext=(2, -3),
-                textcoords="offset points",
-                rotation=90,
-                ha="left",
-                va="top",
-                fontsize=SMALL_SIZE,
-                color=SOFT_INK,
-                parse_math=False,
-                zorder=4,
-            )
+    for place in (0.0, 1.0) if axis.source == "checkpoint" else (0.0,):
+        if axis.values[0] <= place <= axis.values[-1]:
+            ax.axvline(place, color=HAIRLINE, ls=(0, (1, 1.6)), lw=0.8, zorder=1, label="checkpoint")
 
 
 def barrier(surface: Surface, name: str) -> tuple[float, float] | None:
@@ -318,11 +298,11 @@ def _above_chord(surface: Surface, name: str) -> tuple[Floats, Floats, Floats] |
     return x, values, values[0] + (values[-1] - values[0]) * x
 
 
-def _draw_barrier(ax: Axes, surface: Surface, name: str) -> list[str]:
-    """Shade the barrier between two checkpoints; return what to say about it."""
+def _draw_barrier(ax: Axes, surface: Surface, name: str) -> None:
+    """Shade the barrier between two checkpoints, and write its height where it is highest."""
     top, found = barrier(surface, name), _above_chord(surface, name)
     if top is None or found is None:
-        return []
+        return
     x, values, chord = found
     ax.fill_between(
         x,
@@ -336,9 +316,23 @@ def _draw_barrier(ax: Axes, surface: Surface, name: str) -> list[str]:
         zorder=1.5,
         label="barrier",
     )
-    ax.plot(x, chord, color=BLUE, lw=0.6, ls=(0, (2, 2)), zorder=1.6)
-    data = name.rpartition("/")[0]
-    return [f"{data} barrier {number_text(top[0], 3)} at {number_text(top[1], 2)}"]
+    ax.plot(x, chord, color=BLUE, lw=0.6, ls=(0, (2, 2)), zorder=1.6, label="chord")
+    height, place = top
+    foot = float(np.interp(place, x, chord))
+    arrow = {"arrowstyle": "<->", "color": BLUE, "lw": 0.7, "shrinkA": 0, "shrinkB": 0, "mutation_scale": 6}
+    ax.annotate("", (place, foot), (place, foot + height), arrowprops=arrow, zorder=4)
+    ax.annotate(
+        f"barrier {number_text(height, 3)}",
+        (place, foot + 0.45 * height),
+        xytext=(4, 0),
+        textcoords="offset points",
+        fontsize=SMALL_SIZE,
+        color=BLUE,
+        va="center",
+        zorder=5,
+        path_effects=[withStroke(linewidth=1.6, foreground="white", alpha=0.85)],
+        gid="barrier",
+    )
 
 
 def _notes(whole: Surface, part: Surface, names: Sequence[str], scale: Scale) -> list[str]:

@@ -38,7 +38,7 @@ def panels_of(surfaces: Sequence[Surface], titles: Sequence[str] | None = None) 
         for number in _chosen(surface.repeats, None, notes, "seeds") if several else [0]:
             each = surface.repeat(number)
             seed = _seed(each)
-            name = " ".join(part for part in (title, f"seed {seed}" if several and seed else "") if part)
+            name = ", ".join(part for part in (title, f"seed {seed}" if several and seed else "") if part)
             subtitle = "" if several else origin_text(each)
             if len(each.axes) == 2:
                 panels.append(Panel(each, name if not several else (name or f"repetition {number}"), subtitle))
@@ -102,5 +102,5 @@ def _slices(volume: Surface, title: str, notes: list[str], *, only_middle: bool)
         if z.values[k] != 0:
             # The checkpoint does not lie in this slice: no star, no values at it.
             surface = dataclasses.replace(surface, origin={**surface.origin, "elsewhere": True})
-        slices.append(Panel(surface, f"{title}  {name}".strip()))
+        slices.append(Panel(surface, ", ".join(filter(None, (title, name)))))
     return slices

@@ -23,7 +23,8 @@ HATCH, HATCH_GREY = "/////", "#9a9a9a"
 
 LABEL_SIZE, TICK_SIZE, SMALL_SIZE, TITLE_SIZE, CAPTION_SIZE = 8.0, 7.0, 6.5, 9.0, 6.8
 
-SETTINGS: dict[str, Any] = {
+# Any: matplotlib types the names of its settings one by one, and not the same ones in every version.
+SETTINGS: Any = {
     "font.family": ["sans-serif"],
     "font.sans-serif": ["DejaVu Sans"],
     "font.size": LABEL_SIZE,
@@ -108,7 +109,9 @@ def wrapped(text: str, width: float, size: float) -> list[str]:
     """Break text into lines of at most ``width`` inches, between words; a longer word is cut."""
     lines: list[str] = []
     line = ""
-    for word in text.split():
+    for word in text.split(" "):
+        if not word:
+            continue
         while text_width(word, size) > width and len(word) > 1:
             fits = max(1, int(len(word) * width / text_width(word, size)))
             while fits > 1 and text_width(word[:fits], size) > width:
