@@ -14,22 +14,36 @@ LINE_EVERY = 10.0
 @contextmanager
 def progress_bar(what: str, unit: str = "points") -> Iterator[Callable[[int, int], None]]:
     """Give a function (done, in all) that shows how far something is."""
-    if sys.stderr.isatty():
-        with _rich_bar(what, unit) as show:
-            yield show
-    else:
-        yield _Lines(what, unit)
+    with progress_bars() as show:
+        yield lambda done, total: show(what, unit, done, total)
 
 
 @contextmanager
-def _rich_bar(what: str, unit: str) -> Iterator[Callable[[int, int], None]]:
+def progress_bars() -> Iterator[Callable[[str, str, int, int], None]]:
+    """Give a function (what, unit, done, in all) that shows how far several things are, a bar each."""
+    if sys.stderr.isatty():
+        with _rich_bars() as show:
+            yield show
+        return
+    lines: dict[str, _Lines] = {}
+
+    def say(what: str, unit: str, done: int, total: int) -> None:
+        lines.setdefault(what, _Lines(what, unit))(done, total)
+
+    yield say
+
+
+@contextmanager
+def _rich_bars() -> Iterator[Callable[[str, str, int, int], None]]:
     from rich.console import Console
+    from rich.markup import escape
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
         Progress,
         ProgressColumn,
         Task,
+        TaskID,
         TextColumn,
         TimeRemainingColumn,
     )
@@ -38,12 +52,19 @@ def _rich_bar(what: str, unit: str) -> Iterator[Callable[[int, int], None]]:
     class Rate(ProgressColumn):
         def render(self, task: Task) -> Text:
             rate = task.finished_speed or task.speed
+            unit = task.fields["unit"]
             return Text("" if rate is None else f"{rate:,.3g} {unit}/s", style="progress.data.speed")
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Rate(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task(what, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+    tasks: dict[str, TaskID] = {}
+    with Progress(*columns, console=Console(stderr=True)) as bars:
+
+        def show(what: str, unit: str, done: int, total: int) -> None:
+            if what not in tasks:
+                tasks[what] = bars.add_task(escape(what), total=total, unit=unit)
+            bars.update(tasks[what], completed=done, total=total)
+
+        yield show
 
 
 class _Lines:
