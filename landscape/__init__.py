@@ -29,6 +29,11 @@ _WHERE = {
     "checkpoint_plane": "directions",
     "read_plane": "directions",
     "evaluate": "evaluation",
+    "Recorder": "recorder",
+    "find_run": "runs",
+    "principal_plane": "trajectory",
+    "project": "trajectory",
+    "measure_run": "record_losses",
     "LandscapeError": "errors",
 }
 
@@ -42,10 +47,15 @@ if TYPE_CHECKING:
     from landscape.errors import LandscapeError as LandscapeError
     from landscape.evaluation import evaluate as evaluate
     from landscape.grid import Axis as Axis
+    from landscape.record_losses import measure_run as measure_run
+    from landscape.recorder import Recorder as Recorder
+    from landscape.runs import find_run as find_run
     from landscape.store import read_surface as read_surface
     from landscape.store import write_surface as write_surface
     from landscape.surface import Surface as Surface
     from landscape.surface import Trajectory as Trajectory
+    from landscape.trajectory import principal_plane as principal_plane
+    from landscape.trajectory import project as project
 
 __all__ = ["__version__", "plot", *_WHERE]
 

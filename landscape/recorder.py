@@ -169,7 +169,7 @@ class Recorder:
         tensors, tied = self._snapshot()
         metadata = {"format": "pt", "record": "landscape 1", "step": str(step)}
         given = values if loss is None else {"loss": loss, **values}
-        metadata |= {name: value if isinstance(value, str) else repr(float(value)) for name, value in given.items()}
+        metadata |= {name: _text(value) for name, value in given.items()}
         if tied:
             metadata["tied"] = json.dumps(tied)
         path = self.folder / f"step-{step:08d}.safetensors"
@@ -266,6 +266,12 @@ class Recorder:
         except OSError as error:
             raise StoreError(f"cannot move earlier records into {target}: {error}") from error
         _log.warning("recording goes on at step %d: moved %d later records into %s", step, len(later), target)
+
+
+def _text(value: float | str | Tensor) -> str:
+    if isinstance(value, str):
+        return value
+    return repr(float(value.detach() if isinstance(value, Tensor) else value))
 
 
 def _recorded(folder: Path) -> dict[int, Path]:

@@ -20,8 +20,8 @@ LAYERS = [
     "checkpoint checkpoint_files fitting problem references batches losses archives samples datasets sources "
     "named_data normalization directions direction_files motion planes objective weight_decay "
     "demo_networks demo_training engine fusion precision settings data",
-    "baseline provenance resume tally output run evaluation trajectory projection principal runs record_losses recorder "
-    "callbacks",
+    "baseline provenance resume tally output run evaluation trajectory projection principal runs record_losses "
+    "recorder callbacks",
     "__init__",
     "cli commands __main__",
 ]

@@ -47,7 +47,7 @@ def names_in(folder):
 def test_a_record_holds_parameters_once_and_the_buffers_of_the_state(tmp_path):
     model = Tied()
     with Recorder(tmp_path, model) as recorder:
-        path = recorder.record(7, loss=torch.tensor(0.25), lr=0.1, phase="warm-up")
+        path = recorder.record(7, loss=torch.tensor(0.25, requires_grad=True), lr=0.1, phase="warm-up")
     tensors, metadata = load_file(path), metadata_of(path)
     assert set(tensors) == set(model.state_dict()) - {"decoder.weight"}
     for name, tensor in tensors.items():

@@ -1,0 +1,217 @@
+r"""A training run on a plane: the plane of its principal components, where its steps lie, and how far off they are.
+
+Coordinates are about theta*, the weights a model holds, as a rule the end of the run; components are about the mean
+of the recorded steps, as in [1]_. Distances off the plane are of all tensors that move, also of those a plane leaves
+alone.
+
+References
+----------
+.. [1] Li et al., "Visualizing the Loss Landscape of Neural Nets", NeurIPS 2018, section 7.
+.. [2] Goodfellow, Vinyals, Saxe, "Qualitatively Characterizing Neural Network Optimization Problems", ICLR 2015: the
+       straight line from the first to the last weights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from torch import nn
+
+from landscape.directions import Direction, Plane
+from landscape.errors import DirectionError, UsageError
+from landscape.grid import Floats
+from landscape.normalization import IGNORES
+from landscape.params import moved_tensors
+from landscape.principal import Components, principal_components
+from landscape.projection import project_points
+from landscape.runs import TrainingRun
+from landscape.surface import Trajectory
+
+# Around the path, as a share of its extent: enough to see where it came from and what lies behind its end.
+MARGIN = 0.15
+
+
+@dataclass(frozen=True, eq=False)
+class PrincipalPlane(Plane):
+    """The plane of a run's, or several runs', first principal components: directions of length 1."""
+
+    variance: Floats = field(default_factory=lambda: np.zeros(0))  # (steps - 1,), of every component
+    total: float = 0.0  # all variance, also of tensors left out of the directions
+
+    @property
+    def shares(self) -> Floats:
+        """The share of each component in the variance of the run, largest first."""
+        return self.variance / self.total
+
+
+def principal_plane(
+    model: nn.Module,
+    runs: TrainingRun | Sequence[TrainingRun],
+    *,
+    components: int = 2,
+    ignore: str = "none",
+    move: str = "weights",
+    include: str | None = None,
+    exclude: str | None = None,
+) -> PrincipalPlane:
+    """Find the plane in which most of a run, or of several runs together, takes place [1]_.
+
+    Parameters
+    ----------
+    model : Module
+        At theta*, as a rule the end of the run; it is not changed.
+    runs : TrainingRun or sequence of TrainingRun
+        See `landscape.runs.find_run`. Each step of each run counts alike.
+    components : int
+        1 for a line, 2 for a plane, 3 for a volume.
+    ignore : {"none", "biasbn"}
+        ``"biasbn"`` leaves tensors of fewer than two dimensions out of the directions. What they vary is then outside
+        the plane.
+    move, include, exclude
+        See `landscape.params.moved_tensors`.
+
+    Returns
+    -------
+    PrincipalPlane
+        Of orthogonal directions of length 1, so that coordinates are Euclidean distances.
+
+    Raises
+    ------
+    CheckpointError
+        A record is of another network, or its weights are not finite.
+    DirectionError
+        The steps are all the same, or span fewer dimensions than asked for.
+    UsageError
+        An unknown choice, or nothing left to move.
+    """
+    if ignore not in IGNORES:
+        raise UsageError(f"ignore is {ignore!r}, it has to be one of {', '.join(IGNORES)}")
+    runs = [runs] if isinstance(runs, TrainingRun) else list(runs)
+    origin = moved_tensors(model, move=move, include=include, exclude=exclude)
+    low = {name for name, tensor in origin.items() if tensor.ndim < 2}
+    found = principal_components(
+        [tree for run in runs for tree in run.fitted(model, list(origin))],
+        {name: tensor.detach().cpu() for name, tensor in origin.items()},
+        components=components,
+        ignored=(lambda name: name in low) if ignore == "biasbn" else (lambda name: False),
+        labels=[label for run in runs for label in run.labels],
+    )
+    recipe: dict[str, Any] = {
+        "source": "pca",
+        "components": components,
+        "runs": [describe_run(run) for run in runs],
+        "ignore": ignore,
+        "move": move,
+        "include": include,
+        "exclude": exclude,
+    }
+    plane = Plane.of(list(_directions(found, recipe)), move, include, exclude)
+    return PrincipalPlane(
+        plane.directions, move, include, exclude, plane.cosines, variance=found.variance, total=found.total
+    )
+
+
+def _directions(found: Components, recipe: dict[str, Any]) -> Sequence[Direction]:
+    return [
+        Direction.of(tree, {**recipe, "axis": number}, f"PC {number + 1} ({100 * share:.1f} % of variance)")
+        for number, (tree, share) in enumerate(zip(found.directions, found.ratio, strict=False))
+    ]
+
+
+def describe_run(run: TrainingRun) -> dict[str, Any]:
+    """Return what a file says about a run: JSON keys name, folder, steps (first, last, how many) and their unit."""
+    first, last = run.records[0], run.records[-1]
+    return {
+        "name": run.name,
+        "folder": str(first.path.parent),
+        "steps": [first.step, last.step, len(run.records)],
+        "unit": run.unit,
+    }
+
+
+def project(model: nn.Module, run: TrainingRun, plane: Plane) -> Trajectory:
+    """Project a run onto a plane through the weights a model holds, by least squares in the plane's own basis.
+
+    Parameters
+    ----------
+    model : Module
+        At theta*, where coordinates are 0; it is not changed.
+    run : TrainingRun
+    plane : Plane
+        Of directions of any length and at any angle.
+
+    Returns
+    -------
+    Trajectory
+        ``residual`` is each step's Euclidean distance from the plane over all tensors that ``plane.move`` names, also
+        those that the plane leaves alone; ``loss`` is NaN: see `landscape.record_losses.measure_run`.
+
+    Raises
+    ------
+    CheckpointError
+        A record is of another network, or its weights are not finite.
+    DirectionError
+        The directions are parallel, or one is zero.
+    """
+    origin = {name: tensor.detach().cpu() for name, tensor in moved_tensors(model, move=plane.move).items()}
+    found = project_points(
+        run.fitted(model, list(origin)),
+        origin,
+        [direction.tensors for direction in plane.directions],
+        labels=run.labels,
+    )
+    attributes: dict[str, Any] = {
+        **describe_run(run),
+        "logged_loss": [None if np.isnan(record.loss) else record.loss for record in run.records],
+    }
+    if isinstance(plane, PrincipalPlane):
+        attributes["explained_variance"] = plane.shares.tolist()
+        attributes["total_variance"] = plane.total
+        attributes["variance_about"] = "mean"
+    return Trajectory(
+        found.coordinates,
+        residual=found.residual,
+        loss=np.full(len(run.records), np.nan),
+        step=np.array([record.step for record in run.records], dtype=np.int64),
+        attributes=attributes,
+    )
+
+
+def fitting_ranges(runs: Sequence[Trajectory], plane: Plane, *, margin: float = MARGIN) -> list[tuple[float, float]]:
+    """Return the range of each axis that holds the runs and theta* with a margin, all of the same length in space.
+
+    Parameters
+    ----------
+    runs : sequence of Trajectory
+        On that plane.
+    plane : Plane
+        Its directions' lengths make a window square: one with equal sides in weight space.
+    margin : float
+        On each side, as a share of the longest side of what is held.
+
+    Raises
+    ------
+    DirectionError
+        Nothing in the plane moves.
+    """
+    lengths = np.array([direction.length for direction in plane.directions])
+    points = np.concatenate([np.zeros((1, len(lengths))), *(run.coordinates for run in runs)]) * lengths
+    low, high = points.min(axis=0), points.max(axis=0)
+    half = (high - low).max() * (0.5 + margin)
+    if not half > 0:
+        raise DirectionError("no step of the run leaves theta* within this plane; choose another plane")
+    middle = (low + high) / 2
+    ends = np.stack([middle - half, middle + half], axis=1) / lengths[:, None]
+    return [
+        (_rounded(first, half / length), _rounded(last, half / length))
+        for (first, last), length in zip(ends, lengths, strict=True)
+    ]
+
+
+def _rounded(value: float, half: float) -> float:
+    """Round to a thousandth of the window: a range that can be read, and typed again."""
+    digits = 3 - int(np.floor(np.log10(half)))
+    return round(float(value), digits)

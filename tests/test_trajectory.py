@@ -1,0 +1,250 @@
+"""A run on a plane: recorded from real training, against dense algebra."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from landscape.directions import Direction, Plane, checkpoint_plane, random_plane
+from landscape.errors import CheckpointError, DirectionError, UsageError
+from landscape.evaluation import evaluate
+from landscape.record_losses import measure_below, measure_run, put_record
+from landscape.recorder import Recorder
+from landscape.runs import find_run
+from landscape.store import read_surface
+from landscape.surface import Trajectory
+from landscape.trajectory import PrincipalPlane, fitting_ranges, principal_plane, project
+
+
+def network():
+    return nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.Tanh(), nn.Linear(8, 3))
+
+
+def train(folder, seed=0, lr=0.3, momentum=0.9, steps=12):
+    """Train a small network from seeded weights, recording every step; return data and the run."""
+    torch.manual_seed(seed)
+    x, y = torch.randn(30, 4), torch.randint(0, 3, (30,))
+    torch.manual_seed(100)
+    model = network()
+    optimizer = torch.optim.SGD(model.parameters(), lr=lr, momentum=momentum)
+    with Recorder(folder, model) as recorder:
+        for step in range(steps):
+            loss = nn.functional.cross_entropy(model(x), y)
+            recorder.record(step, loss=loss)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+    return (x, y), find_run(folder)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    return train(tmp_path_factory.mktemp("run"))
+
+
+def at_end(run):
+    model = network().eval()
+    put_record(model, run.records[-1])
+    return model
+
+
+def flat(tree):
+    return np.concatenate([tensor.detach().double().numpy().ravel() for tensor in tree.values()])
+
+
+def matrix(run, model):
+    names = [name for name, _ in model.named_parameters()]
+    return np.stack([flat({name: record.tensors[name] for name in names}) for record in run.records])
+
+
+def test_the_principal_plane_of_a_run_is_that_of_a_dense_decomposition(trained):
+    _, run = trained
+    model = at_end(run)
+    plane = principal_plane(model, run)
+    rows = matrix(run, model) - flat(dict(model.named_parameters()))
+    _, values, right = np.linalg.svd(rows - rows.mean(axis=0), full_matrices=False)
+    np.testing.assert_allclose(plane.shares, (values**2 / (values**2).sum())[:11], atol=1e-6)
+    found = project(model, run, plane)
+    np.testing.assert_allclose(np.abs(found.coordinates), np.abs(rows @ right[:2].T), atol=1e-6 * values[0])
+    outside = rows - rows @ right[:2].T @ right[:2]
+    np.testing.assert_allclose(found.residual, np.linalg.norm(outside, axis=1), atol=1e-6 * values[0])
+    np.testing.assert_array_equal(found.step, range(12))
+    np.testing.assert_allclose(found.attributes["explained_variance"], plane.shares)
+    np.testing.assert_allclose(plane.cosines, np.eye(2), atol=1e-6)
+    assert [direction.length for direction in plane.directions] == pytest.approx([1.0, 1.0], abs=1e-6)
+    assert plane.directions[0].label == f"PC 1 ({100 * plane.shares[0]:.1f} % of variance)"
+
+
+@pytest.mark.parametrize("kind", ["random", "checkpoints"])
+def test_a_run_is_projected_onto_skewed_unequal_directions_by_least_squares(trained, kind):
+    _, run = trained
+    model = at_end(run)
+    if kind == "random":
+        x, y = random_plane(model, seed=3, ignore="none").directions
+        mixed = {name: 5 * tensor + 0.3 * y.tensors[name] for name, tensor in x.tensors.items()}
+        plane = Plane.of([x, Direction.of(mixed, {}, "leaning")], "weights")
+    else:
+        plane = checkpoint_plane(model, [run.records[0].path, run.records[5].path], move="weights")
+    assert abs(plane.cosines[0, 1]) > 0.1
+    found = project(model, run, plane)
+    basis = np.stack([flat(direction.tensors) for direction in plane.directions], axis=1)
+    rows = matrix(run, model) - flat(dict(model.named_parameters()))
+    expected = np.linalg.lstsq(basis, rows.T)[0].T
+    np.testing.assert_allclose(found.coordinates, expected, atol=1e-5)
+    np.testing.assert_allclose(found.residual, np.linalg.norm(rows.T - basis @ expected.T, axis=0), atol=1e-5)
+    if kind == "checkpoints":
+        np.testing.assert_allclose(found.coordinates[[-1, 0, 5]], [[0, 0], [1, 0], [0, 1]], atol=1e-6)
+        np.testing.assert_allclose(found.residual[[-1, 0, 5]], 0.0, atol=1e-5)
+
+
+def test_what_a_plane_leaves_out_is_off_it(trained):
+    _, run = trained
+    model = at_end(run)
+    everything, weights = (principal_plane(model, run, ignore=ignore) for ignore in ("none", "biasbn"))
+    assert weights.total == pytest.approx(everything.total)
+    assert weights.shares.sum() < everything.shares.sum() == pytest.approx(1.0)
+    part = project(model, run, principal_plane(model, run, include="weight"))
+    whole = matrix(run, model) - flat(dict(model.named_parameters()))
+    assert (part.residual**2 + (part.coordinates**2).sum(axis=1))[0] == pytest.approx((whole[0] ** 2).sum(), rel=1e-6)
+
+
+def test_states_move_the_statistics_too(trained):
+    _, run = trained
+    model = at_end(run)
+    plane = principal_plane(model, run, move="states")
+    assert "1.running_var" in plane.directions[0].tensors
+    assert project(model, run, plane).residual.shape == (12,)
+
+
+def test_several_runs_share_one_plane(trained, tmp_path):
+    data, first = trained
+    _, second = train(tmp_path, lr=0.05, momentum=0.0)
+    model = at_end(first)
+    plane = principal_plane(model, [first, second])
+    rows = np.concatenate([matrix(first, model), matrix(second, model)])
+    values = np.linalg.svd(rows - rows.mean(axis=0), compute_uv=False)
+    np.testing.assert_allclose(plane.shares[:3], (values**2 / (values**2).sum())[:3], atol=1e-6)
+    paths = [project(model, run, plane) for run in (first, second)]
+    # The same start, other ends.
+    np.testing.assert_allclose(paths[0].coordinates[0], paths[1].coordinates[0], atol=1e-5)
+    assert np.abs(paths[1].coordinates[-1]).max() > 1e-2
+    assert plane.directions[0].recipe["runs"][1]["steps"] == [0, 11, 12]
+    assert len(data[0]) == 30
+
+
+def test_true_losses_are_those_of_the_network_as_it_was(trained):
+    (x, y), run = trained
+    model = at_end(run)
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    found = measure_run(model, {"train": (x, y), "half": (x[:15], y[:15])}, run, batch_size=7)
+    for number in (0, 4, 11):
+        other = network().eval()
+        other.load_state_dict(dict(run.records[number].tensors))
+        with torch.no_grad():
+            output = other(x)
+        assert found["train/loss"][number] == pytest.approx(float(nn.functional.cross_entropy(output, y)), rel=1e-5)
+        assert found["half/accuracy"][number] == pytest.approx(float((output[:15].argmax(1) == y[:15]).float().mean()))
+    for name, tensor in model.state_dict().items():
+        assert torch.equal(tensor, before[name])
+    # Statistics of the batch it was trained on: what the training logged, but for the batch size.
+    logged = measure_run(model, (x, y), run, batch_norm="recompute")["train/loss"]
+    np.testing.assert_allclose(logged, [record.loss for record in run.records], rtol=0.2)
+
+
+def test_losses_below_a_path_are_those_of_the_plane(trained):
+    (x, y), run = trained
+    model = at_end(run)
+    plane = principal_plane(model, run)
+    path = project(model, run, plane)
+    found = measure_below(model, (x, y), path, plane)["train/loss"]
+    true = measure_run(model, (x, y), run)["train/loss"]
+    assert found[-1] == pytest.approx(true[-1])
+    start = dict(model.named_parameters())
+    other = at_end(run)
+    with torch.no_grad():
+        for name, parameter in other.named_parameters():
+            step = sum(c * d.tensors[name] for c, d in zip(path.coordinates[3], plane.directions, strict=True))
+            parameter.copy_(start[name] + step)
+        assert found[3] == pytest.approx(float(nn.functional.cross_entropy(other(x), y)), rel=1e-5)
+    assert abs(found - true).max() > 1e-3
+
+
+def test_half_precision_records_give_about_the_same_path(trained, tmp_path):
+    data, run = trained
+    model = at_end(run)
+    with Recorder(tmp_path, model, dtype="float16") as recorder:
+        for record in run.records:
+            put_record(model, record)
+            recorder.record(record.step)
+    half = find_run(tmp_path)
+    plane = principal_plane(model, run)
+    exact, rough = project(model, run, plane), project(model, half, plane)
+    # float16 rounds each weight, of size about 1, by up to 2**-11 of itself; there are 75 of them.
+    np.testing.assert_allclose(rough.coordinates, exact.coordinates, atol=2**-11 * 75**0.5)
+    np.testing.assert_allclose(
+        measure_run(model, data, half)["train/loss"], measure_run(model, data, run)["train/loss"], rtol=1e-2
+    )
+
+
+def test_a_run_is_kept_with_its_surface_and_its_plane_can_be_read_again(trained, tmp_path):
+    data, run = trained
+    model = at_end(run)
+    plane = principal_plane(model, run)
+    path = project(model, run, plane)
+    (x0, x1), (y0, y1) = fitting_ranges([path], plane)
+    file = tmp_path / "run.h5"
+    ranges = {"x": f"{x0}:{x1}:5", "y": f"{y0}:{y1}:4"}
+    evaluate(model, data, plane, **ranges, path=file, save_directions=True, trajectories={"sgd": path})
+    stored = read_surface(file)
+    np.testing.assert_array_equal(stored.trajectories["sgd"].coordinates, path.coordinates)
+    assert stored.trajectories["sgd"].attributes["explained_variance"] == path.attributes["explained_variance"]
+    assert stored.axes[0].source == "pca"
+    assert stored.axes[0].label == plane.directions[0].label
+    again = evaluate(model, data, plane, **ranges, path=file, trajectories={"adam": path})
+    assert set(again.trajectories) == {"sgd", "adam"}
+
+
+def test_the_window_is_square_in_space_and_holds_the_path_with_a_margin():
+    directions = tuple(Direction({}, {}, "", length, "") for length in (2.0, 0.5))
+    plane = Plane(directions)
+    points = np.array([[3.0, 8.0], [1.0, -4.0]])
+    run = Trajectory(points, residual=np.zeros(2), loss=np.zeros(2), step=np.arange(2))
+    (x0, x1), (y0, y1) = fitting_ranges([run], plane, margin=0.1)
+    assert (x1 - x0) * 2.0 == pytest.approx((y1 - y0) * 0.5, rel=1e-2)
+    # Both span 6 in space; theta* counts as well.
+    assert (x1 - x0) * 2.0 == pytest.approx(6.0 * 1.2, rel=1e-2)
+    assert (y0 + y1) / 2 == pytest.approx(2.0, abs=0.05)
+    still = dataclasses.replace(run, coordinates=np.zeros((2, 2)))
+    with pytest.raises(DirectionError, match="no step of the run leaves"):
+        fitting_ranges([still], plane)
+
+
+def test_a_plane_that_cannot_be_is_refused(trained, tmp_path):
+    _, run = trained
+    model = at_end(run)
+    with pytest.raises(UsageError, match="one of biasbn, none"):
+        principal_plane(model, run, ignore="all")
+    with pytest.raises(DirectionError, match="12 points have at most 11"):
+        principal_plane(model, run, components=12)
+    with pytest.raises(CheckpointError, match=r"0\.weight is \(8, 4\) in the file, \(9, 4\) in the network"):
+        principal_plane(nn.Sequential(nn.Linear(4, 9)), run)
+    with Recorder(tmp_path, model) as recorder:
+        recorder.record(0)
+        recorder.record(1)
+        with torch.no_grad():
+            model[0].weight[0, 0] = float("nan")
+        recorder.record(2)
+    with pytest.raises(CheckpointError, match=r"step-00000002.*0\.weight holds values that are not finite"):
+        principal_plane(at_end(run), find_run(tmp_path))
+    same = find_run(sorted(tmp_path.glob("*.safetensors"))[:2])
+    with pytest.raises(DirectionError, match="the 2 points of the run differ nowhere"):
+        principal_plane(at_end(run), same, components=1)
+
+
+def test_a_principal_plane_is_a_plane_like_any_other(trained):
+    _, run = trained
+    plane = principal_plane(at_end(run), run, components=3)
+    assert isinstance(plane, PrincipalPlane)
+    assert len(plane.first(1)) == 1
