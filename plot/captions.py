@@ -12,10 +12,13 @@ from typing import Any
 
 import numpy as np
 
+from landscape.grid import Axis
 from landscape.surface import INTERPOLATED, NOT_COMPUTED, Surface
 
 from .ladders import number_text
 from .scale import CAPPED, MISSING, NOT_FINITE, Scale, default_name, values_label
+
+GREEK = ("α", "β", "γ")
 
 _NORMS = {
     "filter": "filter-normalised",
@@ -93,6 +96,14 @@ def one_each(scale: Scale | Sequence[Scale] | None, number: int) -> list[Scale |
 def panel_title(surface: Surface) -> str:
     """Return what to write above a panel: the title, or else the file's stem."""
     return surface.title or (Path(surface.path).stem if surface.path else "")
+
+
+def bare_label(axis: Axis) -> str:
+    """Return what an axis is called, without the letter that some files put before it."""
+    for letter in GREEK:
+        if axis.label.startswith(f"{letter}  (") and axis.label.endswith(")"):
+            return axis.label[len(letter) + 3 : -1]
+    return axis.label
 
 
 def origin_text(surface: Surface) -> str:
@@ -210,11 +221,11 @@ def _directions(surface: Surface) -> str:
         norm = norms.pop() if len(norms) == 1 else "None"
         text = f"along {many} random {plural}" + (f", {_NORMS.get(norm, norm)}" if norm != "None" else "")
     elif sources == {"checkpoint"}:
-        ends = [Path(str(axis.recipe.get("path") or axis.label.removeprefix("towards "))).name for axis in axes]
+        ends = [Path(str(axis.recipe.get("path") or bare_label(axis).removeprefix("towards "))).name for axis in axes]
         text = f"from the checkpoint (0) to {' and '.join(ends)} (1)"
     elif any(axis.label or axis.recipe for axis in axes):
         files = dict.fromkeys(Path(str(axis.recipe["path"])).name for axis in axes if axis.recipe.get("path"))
-        labels = [axis.label or axis.source for axis in axes]
+        labels = [bare_label(axis) or axis.source for axis in axes]
         text = f"along {many} {plural} of {', '.join(files)}" if files else f"along {' and '.join(labels)}"
     else:
         text = f"along {many} {plural}"

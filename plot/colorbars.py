@@ -21,12 +21,17 @@ TICK_ROOM = 1.5 * TICK_SIZE / 72
 
 
 def draw_colorbar(
-    figure: Figure, scale: Scale, *, cax: Axes | None = None, ax: Axes | None = None, lines: bool = False
+    figure: Figure,
+    scale: Scale,
+    *,
+    cax: Axes | None = None,
+    ax: Axes | None = None,
+    lines: bool = False,
+    label: str | None = None,
 ) -> Colorbar:
     """Draw the colours of a scale into ``cax``, or into room taken from ``ax``.
 
-    With ``lines`` the levels of iso-lines are drawn across it. An arrow at the top says that values above the cap
-    are in the picture, hatched.
+    With ``lines`` the levels of iso-lines are drawn across it. ``label`` stands in the place of the scale's own.
     """
     mappable = ScalarMappable(norm=scale.norm(), cmap=scale.cmap())
     if cax is not None:
@@ -39,7 +44,7 @@ def draw_colorbar(
     axis.set_major_locator(FixedLocator(list(ticks)))
     axis.set_major_formatter(FixedFormatter([scale.text(tick) for tick in ticks]))
     axis.set_minor_locator(NullLocator())
-    bar.set_label(scale.axis_label(), parse_math=False)
+    bar.set_label(scale.axis_label() if label is None else label, parse_math=False)
     bar.outline.set_linewidth(0.6)
     bar.ax.tick_params(length=2.5)
     if lines:

@@ -253,7 +253,7 @@ def _draw_planes(
     if len(surfaces) == 1 and surfaces[0].repeats > 1 and len(surfaces[0].directions) == 2:
         picture, own = spread(surfaces[0].finished_part(), name, scales[0])
         notes.append(outcome(picture, scales[0]))
-        panels.append(Panel(picture, "spread over seeds"))
+        panels.append(Panel(picture, picture.title))
         sheets.append(Sheet.of(picture, SPREAD, own))
     # Slices and seeds share one scale unless they are independent, and then there is none to name for all of them.
     of_each = scales if len(scales) == len(surfaces) else scales[0]
@@ -285,7 +285,7 @@ def _draw_planes(
         if kind == "surface" and sheet.name != SPREAD:
             from .surfaces3d import draw_panel
 
-            among = [(each.surface, name) for each in panels if each.title != "spread over seeds"]
+            among = [(each.surface, name) for each, one in zip(panels, sheets, strict=True) if one.name != SPREAD]
             drawn = draw_panel(
                 figure, place, panel.surface, name, sheet.scale, among=[] if independent else among, **options
             )
@@ -303,7 +303,8 @@ def _draw_planes(
             _draw_title(ax, panel.title, panel.subtitle, layout, subtitled)
         if independent or sheet.name == SPREAD:
             cax = figure.add_axes(layout.bar_place(number), label="colorbar")
-            draw_colorbar(figure, sheet.scale, cax=cax, lines=kind != "heatmap")
+            label = sheet.scale.label if sheet.name == SPREAD else None
+            draw_colorbar(figure, sheet.scale, cax=cax, lines=kind != "heatmap", label=label)
     if not independent:
         cax = figure.add_axes(layout.bar_place(rows=rows), label="colorbar")
         draw_colorbar(figure, scales[0], cax=cax, lines=kind != "heatmap")

@@ -16,6 +16,7 @@ from landscape.errors import PlotError
 from landscape.grid import Axis, Floats
 from landscape.surface import INTERPOLATED, Surface
 
+from .captions import GREEK, bare_label
 from .ladders import number_text
 from .repeats import SPREAD
 from .scale import CAPPED, MISSING, NOT_FINITE, NOT_FINITE_GREY, OK, Scale, default_name
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.axis import Axis as MatplotlibAxis
 
-GREEK = ("α", "β", "γ")
 # With equal aspect a longer strip than this cannot be read: it is stretched, and the picture says so.
 LONGEST = 4.0
 
@@ -101,9 +101,10 @@ def require_directions(surface: Surface, number: int) -> None:
 
 def axis_text(axis: Axis, number: int) -> str:
     """Return what to write along an axis: a Greek letter, and what the direction is where that is known."""
-    if axis.source in ("pca", "principal") and axis.label:
-        return axis.label
-    return f"{GREEK[number]}  ({axis.label})" if axis.label else GREEK[number]
+    label = bare_label(axis)
+    if axis.source == "pca" and label:
+        return label
+    return f"{GREEK[number]}  ({label})" if label else GREEK[number]
 
 
 def draw_ticks(axis: MatplotlibAxis, most: int = 6) -> None:

@@ -11,9 +11,8 @@ import numpy as np
 from landscape.errors import PlotError
 from landscape.surface import Surface
 
-from .captions import origin_text, panel_title
+from .captions import GREEK, origin_text, panel_title
 from .ladders import number_text
-from .marks import GREEK
 
 # More slices or seeds than this would be stamps.
 MOST_PANELS = 9

@@ -41,10 +41,10 @@ def spread(surface: Surface, name: str, scale: Scale) -> tuple[Surface, Scale]:
     largest, smallest = kept.max(axis=0), kept.min(axis=0)
     if scale.kind == "log":
         found = (largest + scale.eps) / (smallest + scale.eps)
-        label = f"largest / smallest L + {number_text(scale.eps)} of {surface.repeats} seeds"
+        label = f"largest / smallest L + {number_text(scale.eps)}"
     else:
         found = largest - smallest
-        label = f"largest − smallest {scale.label} of {surface.repeats} seeds"
+        label = "largest − smallest" + (" (points)" if scale.percent else "")
     found = np.where(whole, found, np.nan)
     first = surface.repeat(0)
     picture = dataclasses.replace(
@@ -55,7 +55,7 @@ def spread(surface: Surface, name: str, scale: Scale) -> tuple[Surface, Scale]:
         paired_stderr={},
         counts={},
         origin={key: value for key, value in first.origin.items() if key != "values"},
-        title="spread over seeds",
+        title=f"spread over {surface.repeats} seeds",
     )
     own = Scale.of(
         picture,

@@ -49,7 +49,14 @@ def valley_loss(x: Any, y: Any) -> Any:
 
 def random_axis(values: Floats, axis: int, seed: int = 7) -> Axis:
     recipe = {"source": "random", "seed": seed, "axis": axis, "norm": "filter", "ignore": "biasbn", "move": "weights"}
-    return Axis(values, f"random direction {axis + 1}", "random", {**recipe, "orthogonal": False}, 3.5, f"{axis}" * 64)
+    return Axis(
+        values,
+        f"{'αβγ'[axis]}  (random direction {axis + 1})",
+        "random",
+        {**recipe, "orthogonal": False},
+        3.5,
+        f"{axis}" * 64,
+    )
 
 
 def surface_of(values: dict[str, Floats], *axes: Axis, **fields: Any) -> Surface:
