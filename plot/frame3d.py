@@ -21,6 +21,7 @@ from .style import LABEL_SIZE, TICK_SIZE, text_width
 TICK_LENGTH = 3.0
 TICK_PAD = 2.0
 TITLE_PAD = 3.0
+EDGE = 2.0  # between what is drawn and the panel's edge
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,8 +109,8 @@ def fit_frame(
         walls = _walls(camera, box, scale, corners, z_ticks)
         anchors = np.concatenate([content, corners, height_axis, *walls, [label.anchor for label in labels]])
         margins = np.zeros((len(anchors), 4))
-        margins[: len(anchors) - len(labels)] = 1.0
         margins[len(anchors) - len(labels) :] = [label.margins for label in labels]
+        margins += EDGE
         view = fit_view(camera, anchors, margins, size, box.half)
         foot, top = view.project(height_axis)[:, :2]
         kept = thin_ticks(z_ticks, scale, float(np.hypot(*(top - foot))), 1.35 * TICK_SIZE)

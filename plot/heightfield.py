@@ -75,6 +75,32 @@ def build_mesh(x: Floats, y: Floats, z: Floats) -> Mesh:
     return Mesh(vertices.reshape(-1, 3), normals.reshape(-1, 3), triangles, (ny, nx))
 
 
+def heights_at(x: Floats, y: Floats, z: Floats, at_x: ArrayLike, at_y: ArrayLike) -> Floats:
+    """Return the heights of the triangles of `build_mesh` above points; NaN outside the grid and in holes.
+
+    Parameters
+    ----------
+    x, y, z : ndarray, shapes (nx,), (ny,) and (ny, nx)
+    at_x, at_y : array_like
+        Of one shape.
+
+    Returns
+    -------
+    ndarray of that shape
+    """
+    at_x, at_y = np.asarray(at_x, dtype=np.float64), np.asarray(at_y, dtype=np.float64)
+    i = np.clip(np.searchsorted(x, at_x, side="right") - 1, 0, len(x) - 2)
+    j = np.clip(np.searchsorted(y, at_y, side="right") - 1, 0, len(y) - 2)
+    u, v = (at_x - x[i]) / (x[i + 1] - x[i]), (at_y - y[j]) / (y[j + 1] - y[j])
+    a, b, c, d = z[j, i], z[j, i + 1], z[j + 1, i + 1], z[j + 1, i]
+    rising = np.abs(a - c) <= np.abs(b - d)
+    along_rising = np.where(u >= v, a + u * (b - a) + v * (c - b), a + v * (d - a) + u * (c - d))
+    along_falling = np.where(u + v <= 1, a + u * (b - a) + v * (d - a), c + (1 - u) * (d - c) + (1 - v) * (b - c))
+    found = np.where(rising, along_rising, along_falling)
+    inside = (x[0] <= at_x) & (at_x <= x[-1]) & (y[0] <= at_y) & (at_y <= y[-1])
+    return np.where(inside & np.isfinite(a) & np.isfinite(b) & np.isfinite(c) & np.isfinite(d), found, np.nan)
+
+
 @dataclass(frozen=True, eq=False)
 class Raster:
     """What each pixel of some rows of a picture sees; pixel centres lie at halves, rows count upwards."""

@@ -124,14 +124,17 @@ class SurfaceImage(Artist):
         corner, far = self.axes.transData.transform([(0.0, 0.0), self.view.size])
         unit = (far[0] - corner[0]) / self.view.size[0]  # of the renderer, for a point
         vector = renderer.option_scale_image()
-        pixels = max(VECTOR_RESOLUTION / unit, renderer.get_image_magnification()) if vector else 1.0
+        own = renderer.get_image_magnification()
+        # A browser shows a scaled picture without smoothing: it is scaled only where the file's own resolution is low.
+        scaled = vector and own * unit < VECTOR_RESOLUTION * 0.99
+        pixels = VECTOR_RESOLUTION / unit if scaled else own
         image, left, low = self.picture(unit * pixels, float(corner[0] * pixels), float(corner[1] * pixels))
         gc = renderer.new_gc()
-        if vector:
+        if scaled:
             size = Affine2D().scale(image.shape[1] / pixels, image.shape[0] / pixels)
             renderer.draw_image(gc, left / pixels, low / pixels, image, size)
         else:
-            renderer.draw_image(gc, left, low, image)
+            renderer.draw_image(gc, left / pixels, low / pixels, image)
         gc.restore()
         self.stale = False
 

@@ -182,7 +182,9 @@ def shade(raster: Raster, pixels: Ints, paint: Paint, table: Floats) -> Floats:
     shine = light.specular * np.maximum((normal * halfway).sum(axis=1), 0) ** light.exponent
     # From below, the page is in sight: no hollow takes its light away.
     bright *= np.where(below, 1.0, 1 - light.occlusion * (1 - mix(paint.openness)))
-    lit = color * bright[:, None] + np.where(below, 0.0, shine)[:, None]
+    # Half of the highlight in the surface's own colour, like silk: pure white would wash out what colour says.
+    tint = 0.5 + 0.5 * color / color.max(axis=1, keepdims=True).clip(1e-6)
+    lit = color * bright[:, None] + np.where(below, 0.0, shine)[:, None] * tint
 
     gradient = np.hypot(*(gradients * mesh.vertices[corners, 2]).sum(axis=1))
     edge = np.hypot(*(gradients * paint.rim[corners]).sum(axis=1))

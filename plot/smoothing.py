@@ -14,8 +14,8 @@ from landscape.grid import Floats
 COARSE = 75 * 75
 # Points along the longer axis that a smoothed grid gets: facets of some 5 pixels in a picture 1,400 wide.
 FINE = 200
-# Share of the range of all heights by which a smooth curve may leave the measured values: the width of a drawn line.
-OVERSHOOT = 0.01
+# Share of the range of nearly all heights by which a smooth curve may leave the measured values: a line's width or two.
+OVERSHOOT = 0.02
 
 
 def slopes(values: Floats, x: Floats) -> Floats:
@@ -74,7 +74,7 @@ def refine(values: Floats, x: Floats, factor: int) -> tuple[Floats, Floats]:
 
     Hermite's cubics with the slopes of :func:`slopes`, limited as Fritsch and Carlson (1980) do, up to `OVERSHOOT`:
     a smooth basin keeps its shape between the points of the grid (strict limits string a diagonal valley with beads,
-    wells that nobody measured), while beside a cliff the curve swings over by at most that share of all heights.
+    wells that nobody measured), while beside a cliff the curve swings over by at most about that share of all heights.
 
     Parameters
     ----------
@@ -130,8 +130,9 @@ def refine(values: Floats, x: Floats, factor: int) -> tuple[Floats, Floats]:
 
 
 def _span(values: Floats) -> float:
+    """Return the range of heights without the outermost tenth: a lone spike must not let the rest swing."""
     finite = values[np.isfinite(values)]
-    return float(finite.max() - finite.min()) if finite.size else 0.0
+    return float(np.ptp(np.quantile(finite, [0.05, 0.95]))) if finite.size else 0.0
 
 
 def smooth_surface(values: Floats, x: Floats, y: Floats) -> tuple[Floats, Floats, Floats, int]:

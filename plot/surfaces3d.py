@@ -9,88 +9,33 @@ stands higher is cut where the depth buffer hides it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path
-from numpy.typing import ArrayLike, NDArray
 
-from landscape.grid import Floats
 from landscape.surface import Surface
 
 from .camera import Camera
 from .colorbars import draw_colorbar
-from .frame3d import TICK_LENGTH, Frame, fit_frame
-from .heightfield import Raster, rasterize
-from .marks import Sheet, axis_text, corner_lines, draw_corner, hole_colors
+from .frame3d import TICK_LENGTH, fit_frame
+from .marks import Sheet, axis_text, corner_lines, hole_colors
+from .panel3d import LIFT, Panel
 from .scale import CAPPED, MISSING, NOT_FINITE, OK, Scale
-from .scenes import Scene, SurfaceImage, make_scene, shared_box
+from .scenes import SurfaceImage, make_scene, shared_box
 from .shading import Light
-from .style import HATCH, HATCH_GREY, INK, SOFT_INK, TITLE_SIZE, new_figure, our_style
+from .style import HATCH, HATCH_GREY, INK, SMALL_SIZE, SOFT_INK, TITLE_SIZE, our_style, text_width
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Pixels per point of the depth buffer that decides what of a line is visible: below the width of a drawn line.
-DEPTH_RESOLUTION = 2.0
-# What lies on the surface is judged this much higher: its own pixels would miss the wall before the foot of a well.
-LIFT = np.array([0.0, 0.0, 0.01])
 # Height by width at which a panel is filled, from the default camera.
 PANEL_ASPECT = 0.88
 # Width of a colour bar with its texts, in inches.
 BAR_ROOM = 0.95
-
-
-@dataclass(frozen=True, eq=False)
-class Panel:
-    """One drawn surface, and what draws further things into it in perspective.
-
-    The axes' data coordinates are points (1/72 inch) from the panel's lower left corner.
-    """
-
-    axes: Axes
-    scene: Scene
-    frame: Frame
-
-    def place(self, x: ArrayLike, y: ArrayLike, loss: ArrayLike) -> Floats:
-        """Return points in the scene's coordinates, shape (..., 3); x and y in the data's unit."""
-        return self.scene.box.place(x, y, self.scene.sheet.scale.forward(loss))
-
-    def project(self, x: ArrayLike, y: ArrayLike, loss: ArrayLike) -> Floats:
-        """Return where points are in the panel, shape (..., 2), hidden or not."""
-        return self.flat(self.place(x, y, loss))
-
-    def flat(self, points: ArrayLike) -> Floats:
-        """Return where points of the scene are in the panel, shape (..., 2)."""
-        return self.frame.view.project(points)[..., :2]
-
-    def floor(self, x: ArrayLike, y: ArrayLike) -> Floats:
-        """Return where points of the floor are in the panel, shape (..., 2)."""
-        return self.flat(self.scene.box.floor(x, y))
-
-    @cached_property
-    def raster(self) -> Raster:
-        """The depth buffer behind `visible` and `visible_parts`."""
-        view = self.frame.view.scaled(DEPTH_RESOLUTION)
-        shape = int(np.ceil(view.size[1])), int(np.ceil(view.size[0]))
-        return rasterize(self.scene.mesh, view, shape, ceiling=self.scene.lid)
-
-    def visible(self, x: ArrayLike, y: ArrayLike, loss: ArrayLike) -> NDArray[np.bool_]:
-        """Return which points are in front of the surface or on its upper side."""
-        return self.raster.visible(self.place(x, y, loss) + LIFT)
-
-    def visible_parts(self, x: ArrayLike, y: ArrayLike, loss: ArrayLike) -> list[Floats]:
-        """Cut a line into the parts that the surface does not hide, each of shape (k, 2), ready for ``axes.plot``."""
-        return self.cut(self.place(x, y, loss))
-
-    def cut(self, line: Floats) -> list[Floats]:
-        """As `visible_parts`, for a line of the scene, shape (n, 3)."""
-        return [part / DEPTH_RESOLUTION for part in self.raster.visible_parts(line)]
 
 
 def surface(
@@ -100,7 +45,6 @@ def surface(
     scale: Scale | None = None,
     camera: Camera | None = None,
     figure: Figure | None = None,
-    title: str | None = None,
     colorbar: bool = True,
     interpolate: bool = True,
     light: Literal["scene", "camera"] = "scene",
@@ -119,10 +63,8 @@ def surface(
         Where from; by default azimuth -52, elevation 34 degrees.
     figure : Figure, optional
         Where to draw, filling it. Without it, a figure with title, colour bar and caption is made.
-    title : str, optional
-        Written above; the surface's own title by default.
     colorbar : bool
-        Draw a colour bar to the right.
+        Draw a colour bar to the right in ``figure``.
     interpolate : bool
         Draw a smooth surface through the points of a grid of less than 75 x 75, and say so.
     light : {"scene", "camera"}
@@ -138,18 +80,14 @@ def surface(
     PlotError
         Not a plane, no such values, or no four neighbouring points with finite values.
     """
-    return draw_panel(
-        figure or new_figure(7.0, 5.25),
-        (0.0, 0.0, 1.0, 1.0),
-        surface,
-        name,
-        scale,
-        camera=camera,
-        title=surface.title if title is None else title,
-        colorbar=colorbar,
-        interpolate=interpolate,
-        light=light,
-    ).axes
+    options: dict[str, Any] = {"camera": camera, "interpolate": interpolate, "light": light}
+    if figure is None:
+        from .figures import draw_panels
+
+        drawn = draw_panels([surface], kind="surface", name=name, scale=scale, shown=True, **options)
+        return drawn.axes[0]
+    whole = (0.0, 0.0, 1.0, 1.0)
+    return draw_panel(figure, whole, surface, name, scale, title=surface.title, colorbar=colorbar, **options).axes
 
 
 def draw_panel(
@@ -222,16 +160,44 @@ def draw_panel(
         ax.add_artist(image)
         draw_axes(panel)
         draw_checkpoint(panel)
-        draw_corner(ax, notes(scene))
+        draw_notes(panel)
     # The surface is the picture: whoever asks the figure for its axes finds it first.
     figure.sca(ax)
     return panel
 
 
-def notes(scene: Scene) -> list[str]:
-    """Return what the picture itself has to say of missing, capped and smoothed points."""
+def draw_notes(panel: Panel) -> None:
+    """Say in a free corner what the picture has to say of missing, capped and smoothed points."""
+    scene = panel.scene
     lines = corner_lines(scene.sheet, to_scale=scene.box.to_scale)
-    return [*lines, f"smoothed ×{scene.smoothed}"] if scene.smoothed > 1 else lines
+    if scene.smoothed > 1:
+        lines.append(f"smoothed ×{scene.smoothed}")
+    if not lines:
+        return
+    reach = np.array([max(text_width(line, SMALL_SIZE) for line in lines) * 72, len(lines) * 1.3 * SMALL_SIZE]) + 8
+    size = np.array(panel.frame.view.size)
+    taken = panel.occupied()
+    # The lower right is where the other pictures have it.
+    corners = [(1, 0), (0, 0), (1, 1), (0, 1)]
+    free = []
+    for right, up in corners:
+        low = (size - reach) * (right, up)
+        free.append(int(((taken >= low) & (taken <= low + reach)).all(axis=1).sum()))
+    right, up = corners[int(np.argmin(free))]
+    x, y = (size - 4) * (right, up) + 2
+    panel.axes.text(
+        x,
+        y,
+        "\n".join(lines),
+        ha="right" if right else "left",
+        va="top" if up else "bottom",
+        fontsize=SMALL_SIZE,
+        color=INK,
+        linespacing=1.25,
+        parse_math=False,
+        zorder=8,
+        gid="notes",
+    )
 
 
 def draw_ground(panel: Panel) -> None:
@@ -315,9 +281,9 @@ def draw_axes(panel: Panel) -> None:
 def draw_checkpoint(panel: Panel) -> None:
     """Mark the checkpoint with stars on the floor and, where it can be seen, on the surface, and a plumb line."""
     scene, ax = panel.scene, panel.axes
-    x, y = scene.x, scene.y
-    if not (x[0] <= 0 <= x[-1] and y[0] <= 0 <= y[-1]):
+    if not scene.sheet.has_checkpoint:
         return
+    x, y = scene.x, scene.y
     style: dict[str, Any] = {"marker": "*", "ms": 7.0, "mfc": "white", "mec": "black", "mew": 0.6, "ls": "none"}
     foot = panel.floor(0.0, 0.0)
     ax.plot(*foot, zorder=2, label="checkpoint, on the floor", **style)
