@@ -9,5 +9,9 @@ from setuptools import setup
 setup(
     packages=["landscape", "landscape.commands", "landscape.data", "landscape.plot"],
     package_dir={"landscape": "landscape", "landscape.plot": "plot"},
-    package_data={"landscape": ["py.typed"], "landscape.data": ["*.npz", "*.md"]},
+    package_data={
+        "landscape": ["py.typed"],
+        "landscape.data": ["*.npz", "*.md"],
+        "landscape.plot": ["page/template.html", "page/style.css", "page/bundle.js", "page/three.LICENSE"],
+    },
 )

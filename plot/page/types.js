@@ -50,6 +50,7 @@
  * @property {number} version
  * @property {string} name
  * @property {string} software
+ * @property {string} caption  where the pictures came from, in one or two sentences
  * @property {string} frameLabel  what the slider over frames counts
  * @property {Record<string, string>} labels  "train/loss" -> "training loss"
  * @property {Record<string, string>} colormaps  base64 of 256 RGB bytes

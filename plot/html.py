@@ -1,0 +1,235 @@
+"""The interactive page: one HTML file that opens from disk, without network, and shows landscapes side by side.
+
+The file holds the measured values bit for bit (`packing`), a picture for where there is no script, the program
+(`page/bundle.js`, with three.js in it) and its style. Its content security policy allows exactly that program and
+that style, by their digests, and nothing from any network. Whatever comes from a file - titles, paths, captions - is
+text: it stands in JSON without ``<``, or escaped in the head.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from html import escape
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from landscape import __version__
+from landscape.errors import FormatError, PlotError, UsageError
+from landscape.files import read_all, replace_file
+from landscape.strict_json import from_json, to_json
+from landscape.surface import Surface
+
+from .captions import caption, panel_title
+from .packing import Array, Packer, unpack
+from .records import frames_of, plain_text, same_grid, surface_record
+from .scale import default_name, values_label
+
+FORMAT, VERSION = "landscape page", 1
+# Six panes of 700 x 400 fill a large screen; more and nobody compares anything.
+MOST_PANES = 6
+# The first five suit losses, the last is for differences, which have a middle.
+COLORMAPS = ("viridis", "cividis", "magma", "inferno", "coolwarm", "PuOr_r")
+# What a page may start with, and what the page's script calls it (page/types.js, State).
+_SETTINGS = {
+    "height": "height",
+    "colour": "colour",
+    "kind": "kind",
+    "eps": "eps",
+    "cap": "cap",
+    "colormap": "colormap",
+    "exaggeration": "exaggeration",
+    "independent": "shared",
+    "smooth": "smooth",
+}
+
+
+def write_page(
+    surfaces: Surface | Sequence[Surface],
+    path: str | Path,
+    *,
+    name: str = "",
+    epochs: bool = False,
+    poster: bytes | None = None,
+    **settings: Any,
+) -> Path:
+    """Write the page of some surfaces.
+
+    Parameters
+    ----------
+    surfaces : Surface or sequence of Surface
+        Planes, one a pane, at most six; the seeds of a plane and the slices of a volume get a slider.
+    path : path
+        The file, usually ``*.html``.
+    name : str
+        What the page is called; the surfaces' titles by default.
+    epochs : bool
+        Show all surfaces in one pane, with a slider: one network at several times. Their grids must be equal.
+    poster : bytes, optional
+        A PNG picture, shown where there is no script or no WebGL; drawn here unless given.
+    **settings
+        What the page starts with: ``height`` and ``colour`` (names of values), ``kind``, ``eps``, ``cap``,
+        ``colormap``, ``exaggeration``, ``independent``, ``smooth``, and ``azimuth`` and ``elevation`` in degrees.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    PlotError
+        A surface is not a plane, has no finite value, or there are too many.
+    UsageError
+        A setting does not exist.
+    StoreError
+        The file cannot be written.
+    """
+    path = Path(path)
+    replace_file(path, page_text(surfaces, name=name, epochs=epochs, poster=poster, **settings).encode("utf-8"))
+    return path
+
+
+def page_text(
+    surfaces: Surface | Sequence[Surface],
+    *,
+    name: str = "",
+    epochs: bool = False,
+    poster: bytes | None = None,
+    **settings: Any,
+) -> str:
+    """Return the text of the page; see `write_page`."""
+    given = [surfaces] if isinstance(surfaces, Surface) else list(surfaces)
+    if not given:
+        raise PlotError("there is nothing to show: no surface was given")
+    panes, frame_label = _panes(given, epochs)
+    names = list(dict.fromkeys(key for _, frames in panes for frame in frames for key in frame.values))
+    start = _start(settings, names, default_name(panes[0][1][0]))
+    packer = Packer()
+    records = [
+        {"title": plain_text(title), "frames": [surface_record(frame, packer) for frame in frames]}
+        for title, frames in panes
+    ]
+    title = plain_text(name) or " and ".join(record["title"] for record in records)
+    content = {
+        "format": FORMAT,
+        "version": VERSION,
+        "name": title,
+        "software": f"landscape {__version__}",
+        "caption": plain_text(caption([frames[0] for _, frames in panes], None, start["height"])),
+        "frameLabel": frame_label,
+        "labels": {plain_text(key): plain_text(values_label(key)) for key in names},
+        "colormaps": {each: _colormap_text(each) for each in dict.fromkeys((*COLORMAPS, str(start["colormap"])))},
+        "start": start,
+        "panes": records,
+        "arrays": packer.index,
+    }
+    if poster is None:
+        from .poster import draw_poster
+
+        poster = draw_poster([frames[0] for _, frames in panes], start["height"])
+    return _fill_template(title, _script_json(content), packer.text(), poster)
+
+
+def read_page(path: str | Path) -> tuple[dict[str, Any], list[Array]]:
+    """Return what a page was told (`page/types.js`, Document) and its arrays, every bit as it was written.
+
+    Raises
+    ------
+    FormatError
+        The file is not a page of ours, or of a newer version.
+    """
+    text = read_all(path).decode("utf-8", "replace")
+    parts = {
+        key: re.search(rf'<script type="[^"]+" id="{key}">(.*?)</script>', text, re.DOTALL)
+        for key in ("content", "arrays")
+    }
+    if not parts["content"] or not parts["arrays"]:
+        raise FormatError(f"{path} is not a page of landscape: 'landscape view' writes them")
+    content = from_json(parts["content"].group(1))
+    if content.get("format") != FORMAT or content.get("version", VERSION + 1) > VERSION:
+        raise FormatError(f"{path} is a page of version {content.get('version')}; this landscape reads up to {VERSION}")
+    return content, unpack(content["arrays"], parts["arrays"].group(1))
+
+
+def _panes(surfaces: list[Surface], epochs: bool) -> tuple[list[tuple[str, list[Surface]]], str]:
+    """Return titles and frames of the panes, and what a slider over frames counts."""
+    if epochs:
+        if not same_grid(surfaces):
+            raise PlotError("a slider over checkpoints needs equal grids; give --x and --y alike when evaluating")
+        frames = [frames_of(each)[0][0] for each in surfaces]
+        return [("", frames)], "checkpoint"
+    if len(surfaces) > MOST_PANES:
+        raise PlotError(
+            f"a page shows at most {MOST_PANES} surfaces side by side, got {len(surfaces)}; "
+            "make several pages, or one with a slider (--epochs)"
+        )
+    panes, labels = [], []
+    for surface in surfaces:
+        frames, label = frames_of(surface)
+        panes.append((panel_title(surface) or "surface", frames))
+        labels.append(label)
+    return panes, next((label for label in labels if label), "")
+
+
+def _start(settings: Mapping[str, Any], names: Sequence[str], height: str) -> dict[str, Any]:
+    unknown = set(settings) - set(_SETTINGS) - {"azimuth", "elevation"}
+    if unknown:
+        raise UsageError(f"a page has no setting {sorted(unknown)[0]!r}; there are {', '.join(_SETTINGS)}")
+    start: dict[str, Any] = {"height": height, "colormap": "viridis"}
+    for key, value in settings.items():
+        if value is None:
+            continue
+        if key in ("height", "colour") and value not in names:
+            raise PlotError(f"no surface has values called {value!r}; there are {', '.join(names)}")
+        if key in _SETTINGS:
+            start[_SETTINGS[key]] = not value if key == "independent" else value
+    eye = {key: float(settings[key]) for key in ("azimuth", "elevation") if settings.get(key) is not None}
+    if eye:
+        start["eyes"] = [{"azimuth": -52.0, "elevation": 34.0, "zoom": 1.0, "panX": 0.0, "panY": 0.0, **eye}]
+    return start
+
+
+def _colormap_text(name: str) -> str:
+    from matplotlib import colormaps
+
+    try:
+        colors = colormaps[name](np.linspace(0, 1, 256), bytes=True)[:, :3]
+    except KeyError:
+        raise UsageError(f"matplotlib has no colour map {name!r}; {', '.join(COLORMAPS[:4])} are good") from None
+    return base64.b64encode(np.ascontiguousarray(colors).tobytes()).decode("ascii")
+
+
+def _script_json(content: Any) -> str:
+    """Write JSON that can stand in a script element: no ``<``, ``>``, ``&`` nor anything outside ASCII."""
+    text = json.dumps(json.loads(to_json(content)), ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+    return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
+
+
+def _fill_template(title: str, content: str, arrays: str, poster: bytes) -> str:
+    folder = files("landscape.plot").joinpath("page")
+    template, style, script = (
+        folder.joinpath(name).read_text(encoding="utf-8") for name in ("template.html", "style.css", "bundle.js")
+    )
+    fields = {
+        "title": escape(title),
+        "software": escape(f"landscape {__version__}"),
+        "script_digest": _digest(script),
+        "style_digest": _digest(style),
+        "poster": base64.b64encode(poster).decode("ascii"),
+        "style": style,
+        "content": content,
+        "arrays": arrays,
+        "script": script,
+    }
+    # One pass: what was filled in is never looked at again, whatever it says.
+    return re.sub(r"\{\{(\w+)\}\}", lambda match: fields[match.group(1)], template)
+
+
+def _digest(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")

@@ -1,0 +1,105 @@
+/**
+ * From the text in the page to surfaces.
+ *
+ * @typedef {import("./types.js").Document} Document
+ * @typedef {import("./types.js").Pane} Pane
+ * @typedef {import("./types.js").Surface} Surface
+ * @typedef {import("./types.js").SurfaceRecord} SurfaceRecord
+ * @typedef {import("./types.js").PathRecord} PathRecord
+ * @typedef {import("./types.js").Numbers} Numbers
+ */
+import { inflate, unpack } from "./packing.js";
+
+/** @returns {Promise<{content: Document, panes: Pane[]}>} */
+export async function readPage() {
+  /** @type {Document} */
+  const content = JSON.parse(textOf("content"));
+  const arrays = unpack(content.arrays, await inflate(textOf("arrays")));
+  const panes = content.panes.map((pane) => ({
+    title: pane.title,
+    frames: pane.frames.map((record) => readSurface(record, arrays)),
+  }));
+  return { content, panes };
+}
+
+/** @param {string} id */
+function textOf(id) {
+  return document.getElementById(id)?.textContent ?? "";
+}
+
+/**
+ * @param {SurfaceRecord} record
+ * @param {Numbers[]} arrays
+ * @returns {Surface}
+ */
+function readSurface(record, arrays) {
+  /** @param {Record<string, number>} group @returns {Record<string, any>} */
+  const pick = (group) => Object.fromEntries(Object.entries(group).map(([name, number]) => [name, arrays[number]]));
+  const [x, y] = record.axes.map((axis) => /** @type {Float64Array} */ (arrays[axis.values]));
+  return {
+    record,
+    title: record.title,
+    nx: x.length,
+    ny: y.length,
+    x,
+    y,
+    values: pick(record.values),
+    stderr: pick(record.stderr),
+    paired: pick(record.paired),
+    counts: pick(record.counts),
+    state: /** @type {Uint8Array} */ (arrays[record.state]),
+    paths: record.paths.map((path) => readPath(path, arrays)),
+  };
+}
+
+/**
+ * @param {PathRecord} record
+ * @param {Numbers[]} arrays
+ */
+function readPath(record, arrays) {
+  const points = /** @type {Float64Array} */ (arrays[record.coordinates]);
+  return {
+    name: record.name,
+    x: points.filter((_, k) => k % 2 === 0),
+    y: points.filter((_, k) => k % 2 === 1),
+    residual: /** @type {Float64Array} */ (arrays[record.residual]),
+    loss: /** @type {Float64Array} */ (arrays[record.loss]),
+    step: Array.from(/** @type {BigInt64Array} */ (arrays[record.step]), Number),
+    lossName: record.lossName,
+    drops: record.drops,
+    note: record.note,
+  };
+}
+
+/**
+ * One surface minus another on the same grid; null where the grids differ.
+ *
+ * @param {Surface} a
+ * @param {Surface} b
+ * @param {string} title
+ * @returns {Surface | null}
+ */
+export function difference(a, b, title) {
+  if (!sameNumbers(a.x, b.x) || !sameNumbers(a.y, b.y)) return null;
+  /** @type {Record<string, Float64Array>} */
+  const values = {};
+  /** @type {Record<string, Float32Array>} */
+  const stderr = {};
+  for (const name of Object.keys(a.values).filter((each) => each in b.values)) {
+    values[name] = a.values[name].map((value, k) => value - b.values[name][k]);
+    const [first, second] = [a.stderr[name], b.stderr[name]];
+    // Two networks on the same samples are not independent; without both errors' covariance this is an upper guess.
+    if (first && second) stderr[name] = first.map((value, k) => Math.hypot(value, second[k]));
+  }
+  const state = a.state.map((code, k) => (code && b.state[k] ? Math.max(code, b.state[k]) : 0));
+  const record = { ...a.record, title, caption: `${a.title} minus ${b.title}.`, origin: {}, trust: [], paths: [] };
+  return { ...a, record, title, values, stderr, paired: {}, counts: {}, state, paths: [] };
+}
+
+/**
+ * @param {Float64Array} a
+ * @param {Float64Array} b
+ */
+function sameNumbers(a, b) {
+  return a.length === b.length && a.every((value, k) => value === b[k]);
+}

@@ -1,0 +1,126 @@
+/**
+ * What the graphics card gets: positions, normals, colour, open sky and rim of a field, and its triangles.
+ *
+ * @typedef {import("./field.js").Field} Field
+ *
+ * @typedef {object} Mesh
+ * @property {Float32Array} position  (n, 3)
+ * @property {Float32Array} normal  (n, 3)
+ * @property {Float32Array} paint  (n, 3): colour 0 to 1 (far below 0 where there is none), open sky, rim
+ * @property {Uint32Array} index
+ */
+import { isRising } from "./field.js";
+import { slopes } from "./smoothing.js";
+
+// Below 0 even when mixed with two corners that have a colour.
+const NO_COLOUR = -100;
+
+/**
+ * @param {Field} field
+ * @returns {Mesh}
+ */
+export function makeMesh(field) {
+  const { nx, ny, x, y, z, colour } = field;
+  const position = new Float32Array(3 * nx * ny), paint = new Float32Array(3 * nx * ny);
+  const open = openness(field);
+  const index = triangles(field);
+  const rim = rimOf(field);
+  for (let j = 0, k = 0; j < ny; j++) {
+    for (let i = 0; i < nx; i++, k++) {
+      position[3 * k] = x[i];
+      position[3 * k + 1] = y[j];
+      position[3 * k + 2] = Number.isFinite(z[k]) ? z[k] : 0;
+      paint[3 * k] = Number.isFinite(colour[k]) ? colour[k] : NO_COLOUR;
+      paint[3 * k + 1] = open[k];
+      paint[3 * k + 2] = rim[k];
+    }
+  }
+  return { position, normal: normals(field), paint, index };
+}
+
+/** @param {Field} field */
+function triangles({ nx, ny, z }) {
+  const index = new Uint32Array(6 * (nx - 1) * (ny - 1));
+  let n = 0;
+  for (let j = 0; j + 1 < ny; j++) {
+    for (let i = 0; i + 1 < nx; i++) {
+      const a = j * nx + i, b = a + 1, c = b + nx, d = a + nx;
+      // A sum with a hole in it is NaN.
+      if (!Number.isFinite(z[a] + z[b] + z[c] + z[d])) continue;
+      const corners = isRising(z[a], z[b], z[c], z[d]) ? [a, b, c, a, c, d] : [a, b, d, b, c, d];
+      index.set(corners, n);
+      n += 6;
+    }
+  }
+  return index.subarray(0, n);
+}
+
+/** @param {Field} field */
+function normals({ nx, ny, x, y, z }) {
+  const out = new Float32Array(3 * nx * ny);
+  for (let j = 0; j < ny; j++) {
+    const row = slopes(z.subarray(j * nx, (j + 1) * nx), x);
+    for (let i = 0; i < nx; i++) out[3 * (j * nx + i)] = -row[i] || 0;
+  }
+  const line = new Float64Array(ny);
+  for (let i = 0; i < nx; i++) {
+    for (let j = 0; j < ny; j++) line[j] = z[j * nx + i];
+    const column = slopes(line, y);
+    for (let j = 0; j < ny; j++) out[3 * (j * nx + i) + 1] = -column[j] || 0;
+  }
+  for (let k = 0; k < out.length; k += 3) {
+    const length = Math.hypot(out[k], out[k + 1], 1);
+    out[k] /= length;
+    out[k + 1] /= length;
+    out[k + 2] = 1 / length;
+  }
+  return out;
+}
+
+/**
+ * 0 at vertices on the border of the surface or of a hole, 1 elsewhere.
+ *
+ * @param {Field} field
+ */
+function rimOf({ nx, ny, z }) {
+  const out = new Uint8Array(nx * ny);
+  for (let j = 1; j + 1 < ny; j++) {
+    for (let i = 1; i + 1 < nx; i++) {
+      const k = j * nx + i;
+      const around = z[k - nx - 1] + z[k - nx] + z[k - nx + 1] + z[k - 1] + z[k + 1] + z[k + nx - 1] + z[k + nx] + z[k + nx + 1];
+      out[k] = Number.isFinite(around + z[k]) ? 1 : 0;
+    }
+  }
+  return out;
+}
+
+const AROUND = [[1, 0], [2, 1], [1, 1], [1, 2], [0, 1], [-1, 2], [-1, 1], [-2, 1]].flatMap(([a, b]) => [[a, b], [-a, -b]]);
+const REACHES = [0.008, 0.02, 0.045, 0.09, 0.17, 0.3];
+
+/**
+ * The share of the sky each point sees, as in `plot/shading.py`: in sixteen directions the steepest of six neighbours.
+ *
+ * @param {Field} field
+ */
+function openness({ nx, ny, x, y, z }) {
+  const total = new Float32Array(nx * ny), steepest = new Float32Array(nx * ny);
+  for (const [right, up] of AROUND) {
+    steepest.fill(0);
+    const length = Math.hypot(right, up);
+    for (const reach of REACHES) {
+      const di = Math.round((right / length) * reach * nx), dj = Math.round((up / length) * reach * ny);
+      if (!(di || dj) || Math.abs(di) >= nx || Math.abs(dj) >= ny) continue;
+      for (let j = Math.max(-dj, 0); j < ny - Math.max(dj, 0); j++) {
+        const dy = y[j + dj] - y[j];
+        for (let i = Math.max(-di, 0); i < nx - Math.max(di, 0); i++) {
+          const k = j * nx + i, rise = z[k + dj * nx + di] - z[k];
+          if (!(rise > 0)) continue;
+          const dx = x[i + di] - x[i], slope = rise / Math.sqrt(dx * dx + dy * dy);
+          if (slope > steepest[k]) steepest[k] = slope;
+        }
+      }
+    }
+    for (let k = 0; k < total.length; k++) total[k] += 1 / (1 + steepest[k] * steepest[k]) / AROUND.length;
+  }
+  return total;
+}

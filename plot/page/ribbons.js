@@ -1,0 +1,116 @@
+/**
+ * Lines of constant width on screen: one quad a segment, all of them in one draw call.
+ */
+import {
+  BufferAttribute,
+  CustomBlending,
+  GLSL3,
+  InstancedBufferAttribute,
+  InstancedBufferGeometry,
+  Mesh,
+  OneFactor,
+  OneMinusSrcAlphaFactor,
+  RawShaderMaterial,
+  Vector2,
+  Vector3,
+} from "three";
+import { SHADERS } from "./shaders.js";
+
+const CORNERS = new Float32Array([0, -1, 0, 1, -1, 0, 1, 1, 0, 0, 1, 0]);
+const QUAD = new Uint16Array([0, 1, 2, 0, 2, 3]);
+
+/** Segments with a colour at each end. */
+export class Ribbons {
+  /** @param {number} order  in which transparent things are drawn */
+  constructor(order = 0) {
+    this.material = new RawShaderMaterial({
+      ...SHADERS.line,
+      glslVersion: GLSL3,
+      uniforms: {
+        size: { value: new Vector2(1, 1) },
+        width: { value: 1 },
+        lift: { value: 0 },
+        opacity: { value: 1 },
+        tint: { value: new Vector3() },
+        useTint: { value: 0 },
+      },
+      transparent: true,
+      // Lines at one height would cut each other into dashes.
+      depthWrite: false,
+      blending: CustomBlending,
+      blendSrc: OneFactor,
+      blendDst: OneMinusSrcAlphaFactor,
+    });
+    this.mesh = new Mesh(new InstancedBufferGeometry(), this.material);
+    this.mesh.frustumCulled = false;
+    this.mesh.renderOrder = order;
+    this.mesh.visible = false;
+    this.count = 0;
+  }
+
+  /**
+   * @param {number[]} points  six numbers a segment
+   * @param {number[]} [colors]  six numbers a segment, 0 to 1
+   */
+  set(points, colors = []) {
+    this.mesh.geometry.dispose();
+    const geometry = new InstancedBufferGeometry();
+    geometry.setAttribute("position", new BufferAttribute(CORNERS, 3));
+    geometry.setIndex(new BufferAttribute(QUAD, 1));
+    const [start, end] = halves(points);
+    const [startColor, endColor] = halves(colors.length ? colors : points.map(() => 0));
+    geometry.setAttribute("start", new InstancedBufferAttribute(start, 3));
+    geometry.setAttribute("end", new InstancedBufferAttribute(end, 3));
+    geometry.setAttribute("startColor", new InstancedBufferAttribute(startColor, 3));
+    geometry.setAttribute("endColor", new InstancedBufferAttribute(endColor, 3));
+    this.count = points.length / 6;
+    geometry.instanceCount = this.count;
+    this.mesh.geometry = geometry;
+    this.mesh.visible = this.count > 0;
+  }
+
+  /** @param {number} count  draw only so many, from the first */
+  show(count) {
+    this.mesh.geometry.instanceCount = Math.max(0, Math.min(count, this.count));
+    this.mesh.visible = this.mesh.geometry.instanceCount > 0;
+  }
+
+  /**
+   * @param {{width?: number, lift?: number, opacity?: number, tint?: number[] | null}} style  width in pixels
+   */
+  style({ width, lift, opacity, tint }) {
+    const { uniforms } = this.material;
+    if (width !== undefined) uniforms.width.value = width;
+    if (lift !== undefined) uniforms.lift.value = lift;
+    if (opacity !== undefined) uniforms.opacity.value = opacity;
+    if (tint !== undefined) {
+      uniforms.useTint.value = tint ? 1 : 0;
+      if (tint) uniforms.tint.value.set(...tint);
+    }
+  }
+
+  /**
+   * @param {number} width
+   * @param {number} height
+   */
+  resize(width, height) {
+    this.material.uniforms.size.value.set(width, height);
+  }
+
+  dispose() {
+    this.mesh.geometry.dispose();
+    this.material.dispose();
+  }
+}
+
+/** @param {number[]} numbers  three for a start, three for an end, again and again */
+function halves(numbers) {
+  const start = new Float32Array(numbers.length / 2), end = new Float32Array(numbers.length / 2);
+  for (let k = 0, n = 0; k < numbers.length; k += 6, n += 3) {
+    for (let m = 0; m < 3; m++) {
+      start[n + m] = numbers[k + m];
+      end[n + m] = numbers[k + 3 + m];
+    }
+  }
+  return [start, end];
+}

@@ -1,0 +1,59 @@
+/**
+ * What has to be said beside a picture, and what somebody hears who does not see it.
+ *
+ * @typedef {import("./figure.js").Figure} Figure
+ */
+import { numberText } from "./ladders.js";
+import { quantityLabel } from "./quantity.js";
+import { boxOf } from "./view.js";
+
+/**
+ * Short notes under a pane's title: values at the checkpoint, then all that the picture does not show.
+ *
+ * @param {Figure | null} figure
+ * @param {boolean} independent  whether this pane's scale is its own
+ * @returns {string[]}
+ */
+export function notesOf(figure, independent) {
+  if (!figure) return ["no such values here"];
+  const { surface, counts, scales, field } = figure;
+  const notes = originNotes(surface.record.origin);
+  const of = ` of ${counts.points}`;
+  if (counts.missing) notes.push(`${counts.missing}${of} not computed`);
+  if (counts.strange) notes.push(`${counts.strange}${of} not finite`);
+  if (counts.capped) notes.push(`${counts.capped}${of} above ${scales.height.text(scales.height.cap ?? 0)}`);
+  if (counts.interpolated) notes.push(`${counts.interpolated}${of} interpolated`);
+  if (field.factor > 1) notes.push(`smoothed ×${field.factor} from ${surface.nx} × ${surface.ny} points`);
+  if (independent) notes.push("scale of its own");
+  if (!boxOf(surface.x, surface.y).toScale) notes.push("axes not to scale");
+  if (scales.problem) notes.push(scales.problem);
+  return notes;
+}
+
+/** @param {Record<string, number>} origin */
+function originNotes(origin) {
+  const notes = [];
+  const text = (/** @type {string} */ name) =>
+    name.endsWith("accuracy") ? `${numberText(100 * origin[name], 3)} %` : numberText(origin[name], 3);
+  for (const [name, label] of [["train/loss", "loss"], ["test/loss", "test loss"], ["train/accuracy", "accuracy"], ["test/accuracy", "test accuracy"]]) {
+    if (name in origin) notes.push(`${label} ${text(name)}`);
+  }
+  return notes;
+}
+
+/**
+ * @param {Figure} figure
+ * @param {Record<string, string>} labels
+ */
+export function describe({ surface, height, lowest, counts, scales }, labels) {
+  const { nx, ny, x, y } = surface, what = quantityLabel(height.name, labels);
+  const value = (/** @type {number} */ v) => scales.height.text(v) + (scales.height.percent ? " percent" : "");
+  const corner = (/** @type {number} */ k) => value(height.values[k]);
+  const parts = [
+    `${what} on ${nx} by ${ny} points, alpha from ${x[0]} to ${x[nx - 1]}, beta from ${y[0]} to ${y[ny - 1]}.`,
+    lowest ? `The lowest is ${value(lowest.value)} at alpha ${numberText(x[lowest.k % nx])}, beta ${numberText(y[Math.floor(lowest.k / nx)])}.` : "",
+    `The corners are ${corner(0)}, ${corner(nx - 1)}, ${corner(nx * (ny - 1))} and ${corner(nx * ny - 1)}.`,
+    counts.strange + counts.missing ? `${counts.strange} points are not finite and ${counts.missing} were not computed.` : "",
+  ];
+  return parts.filter(Boolean).join(" ");
+}

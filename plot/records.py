@@ -1,0 +1,171 @@
+"""What a page is told about surfaces, as JSON; arrays go into a `Packer` and leave a number here.
+
+`page/types.js` describes the same records for the page's script.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from landscape.errors import PlotError
+from landscape.grid import Axis
+from landscape.surface import Surface, Trajectory
+
+from .captions import caption, panel_title
+from .fields import metadata
+from .ladders import number_text
+from .packing import Array, Packer
+from .scale import default_name
+from .smoothing import COARSE
+from .trust import trust_rows, variance_shares
+
+GREEK = ("α", "β", "γ")
+# A standard error is shown to three digits: 12 bits of its mantissa are kept, which halves its room in the page.
+_KEPT_BITS = np.uint32(0xFFFFF800)
+
+
+def plain_text(text: object) -> str:
+    """Return text from a file as one line without control characters or marks that turn the direction of writing."""
+    letters = [each if unicodedata.category(each)[0] != "C" else " " for each in str(text)]
+    return " ".join("".join(letters).split())
+
+
+def frames_of(surface: Surface) -> tuple[list[Surface], str]:
+    """Return the planes a surface is made of, and what a slider over them counts (empty for a single plane).
+
+    Raises
+    ------
+    PlotError
+        It is not made of planes, or a plane has no area.
+    """
+    what = surface.path or surface.title or "the surface"
+    if surface.axes[-1].kind == "repeat":
+        frames = [surface.repeat(number) for number in range(surface.repeats)]
+        label = "seed"
+    elif len(surface.axes) == 3:
+        frames, label = _slices(surface), GREEK[2]
+    else:
+        frames, label = [surface], ""
+    for frame in frames:
+        if len(frame.axes) != 2:
+            raise PlotError(f"the page shows planes, {what} has {len(frame.axes)} axes; 'landscape plot' draws lines")
+        if min(frame.shape) < 2:
+            raise PlotError(f"{what} has {frame.shape[1]} x {frame.shape[0]} points; a plane needs at least 2 x 2")
+    return frames, label if len(frames) > 1 else ""
+
+
+def surface_record(surface: Surface, packer: Packer, *, title: str = "") -> dict[str, Any]:
+    """Return what the page is told about one plane.
+
+    A plane of which points are missing is carried as its finest complete grid, where there is one; the table of
+    trust counts the points of the whole.
+    """
+    part = surface.finished_part()
+    if min(part.shape) < 2:
+        part = surface
+    name = default_name(part)
+    trust = trust_rows(part, name)
+    if part is not surface:
+        missing = int((surface.state == 0).sum())
+        trust.insert(
+            0, ("unfinished", f"{missing} of {surface.state.size} points; drawn is the complete, coarser grid")
+        )
+    origin = part.origin.get("values")
+    origin = origin if isinstance(origin, Mapping) else {}
+    return {
+        "title": plain_text(title or panel_title(surface) or "surface"),
+        "caption": plain_text(caption(surface, None, name)),
+        "file": plain_text(Path(surface.path).name),
+        "axes": [_axis_record(axis, k, part, packer) for k, axis in enumerate(part.axes)],
+        "values": {plain_text(key): packer.add(np.asarray(array, np.float64)) for key, array in part.values.items()},
+        "stderr": {key: packer.add(_short(array)) for key, array in part.stderr.items() if key in part.values},
+        "paired": {key: packer.add(_short(array)) for key, array in part.paired_stderr.items() if key in part.values},
+        "counts": {plain_text(key): packer.add(np.asarray(array, np.int64)) for key, array in part.counts.items()},
+        "state": packer.add(np.asarray(part.state, np.uint8)),
+        "origin": {plain_text(key): float(value) for key, value in origin.items() if _is_finite(value)},
+        "smooth": bool(part.state.size < COARSE),
+        "trust": [[plain_text(label), plain_text(text)] for label, text in trust],
+        "paths": [_path_record(run, path, packer) for run, path in part.trajectories.items()],
+        "metadata": {**metadata(part, None, name), "File": plain_text(Path(surface.path).name)},
+    }
+
+
+def _axis_record(axis: Axis, number: int, surface: Surface, packer: Packer) -> dict[str, Any]:
+    shares = [variance_shares(path.attributes) for path in surface.trajectories.values()]
+    label = plain_text(axis.label)
+    text = f"{GREEK[number]}  {label}".strip()
+    if axis.source in ("pca", "principal") and shares and len(shares[0]) > number and "%" not in label:
+        text = f"PC {number + 1} ({100 * shares[0][number]:.1f} % of variance)"
+    return {
+        "label": label or GREEK[number],
+        "text": text,
+        "source": plain_text(axis.source),
+        "values": packer.add(axis.values),
+    }
+
+
+def _path_record(run: str, path: Trajectory, packer: Packer) -> dict[str, Any]:
+    shares = variance_shares(path.attributes)
+    note = ""
+    if shares:
+        inside = sum(shares[:2])
+        note = f"{100 * inside:.1f} % of the variance in this plane, {100 - 100 * inside:.1f} % outside"
+    far = path.residual[np.isfinite(path.residual)]
+    if far.size and far.max() > 0:
+        note += f"{'; ' if note else ''}up to {number_text(float(far.max()), 3)} away from it"
+    drops = path.attributes.get("lr_drops", path.attributes.get("drops", []))
+    return {
+        "name": plain_text(run),
+        "coordinates": packer.add(np.ascontiguousarray(path.coordinates[:, :2], np.float64)),
+        "residual": packer.add(np.asarray(path.residual, np.float64)),
+        "loss": packer.add(np.asarray(path.loss, np.float64)),
+        "step": packer.add(np.asarray(path.step, np.int64)),
+        "lossName": plain_text(path.attributes.get("loss_name", path.attributes.get("loss", ""))),
+        "drops": [int(each) for each in np.atleast_1d(np.asarray(drops, dtype=np.int64))],
+        "note": note,
+    }
+
+
+def _slices(surface: Surface) -> list[Surface]:
+    """Cut a volume into planes along its third axis."""
+    import dataclasses
+
+    third = surface.axes[2]
+    return [
+        dataclasses.replace(
+            surface,
+            axes=surface.axes[:2],
+            values={name: array[k] for name, array in surface.values.items()},
+            state=surface.state[k],
+            stderr={name: array[k] for name, array in surface.stderr.items()},
+            paired_stderr={name: array[k] for name, array in surface.paired_stderr.items()},
+            counts={name: array[k] for name, array in surface.counts.items()},
+            trajectories={},
+            title=f"{GREEK[2]} = {number_text(float(place))}",
+        )
+        for k, place in enumerate(third.values)
+    ]
+
+
+def _short(array: Array) -> Array:
+    single = np.ascontiguousarray(array, dtype="<f4")
+    return (single.view(np.uint32) & _KEPT_BITS).view(np.float32)
+
+
+def _is_finite(value: object) -> bool:
+    return isinstance(value, int | float) and bool(np.isfinite(value))
+
+
+def same_grid(frames: Sequence[Surface]) -> bool:
+    """Whether all planes stand on one grid."""
+    first = frames[0]
+    return all(
+        frame.shape == first.shape
+        and all(np.array_equal(a.values, b.values) for a, b in zip(frame.axes, first.axes, strict=True))
+        for frame in frames
+    )
