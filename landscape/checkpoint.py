@@ -44,6 +44,7 @@ _OTHERS = (
 
 # How deep and how wide a file is searched: any real one is done far below, and a hostile one gets no further.
 _DEPTH, _PLACES = 6, 10_000
+_LIST = 16  # members of a list that are looked at
 _METADATA = 64
 
 
@@ -89,7 +90,7 @@ def load_checkpoint(path: str | os.PathLike[str], *, key: str | None = None, tru
     """
     path = Path(path).expanduser()
     contents = read_contents(path, trust=trust)
-    found = dict(_networks(contents))
+    found = _networks(contents)
     chosen, place = _choose(found, key, path)
     tensors = own_copies({name: value for name, value in chosen.items() if isinstance(value, Tensor)}, path)
     if not any(tensor.is_floating_point() for tensor in tensors.values()):
@@ -98,7 +99,7 @@ def load_checkpoint(path: str | os.PathLike[str], *, key: str | None = None, tru
     description = f"{len(tensors)} tensors{f' under {place!r}' if place else ''}"
     if others:
         description += f" (also there: {', '.join(map(printable, others[:5]))})"
-    return Checkpoint(tensors, str(path), digest(tensors), description, tuple(found), _metadata(contents))
+    return Checkpoint(tensors, str(path), digest(tensors), description, tuple(found), _metadata(_members(contents)))
 
 
 def open_checkpoint(
@@ -127,34 +128,43 @@ def apply_checkpoint(model: nn.Module, checkpoint: Checkpoint) -> None:
     fit_tensors(model, checkpoint.tensors, checkpoint.path)
 
 
-def _networks(contents: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Yield the place and tensors of everything in a file that can be a network, outermost first."""
+def _networks(contents: Any) -> dict[str, Mapping[str, Any]]:
+    """Return everything in a file that can be a network, by the names that lead to it, outermost first."""
+    found: dict[str, Mapping[str, Any]] = {}
+    loose: dict[str, Mapping[str, Any]] = {}  # tensors beside something deeper: a network only if that is none
     waiting: list[tuple[tuple[str, ...], Any]] = [((), contents)]
     seen: set[int] = set()
     for place, value in waiting:
-        if isinstance(value, nn.Module):
-            value = value.state_dict()
-        if id(value) in seen or not isinstance(value, Mapping):
+        if id(value) in seen:
             continue
         seen.add(id(value))
-        names = {name: each for name, each in value.items() if isinstance(name, str)}
+        names = _members(value)
         inner = [
             ((*place, name), each)
             for name, each in names.items()
-            if isinstance(each, (Mapping, nn.Module)) and not any(word in name.lower() for word in _OTHERS)
+            if isinstance(each, (Mapping, nn.Module, list, tuple)) and not any(word in name.lower() for word in _OTHERS)
         ]
-        if _is_network(names, bool(inner)):
-            yield ".".join(place), names
-        elif len(place) < _DEPTH and len(waiting) < _PLACES:
-            waiting.extend(inner)
+        if _is_network(names):
+            plain = not inner or any("." in name for name, each in names.items() if isinstance(each, Tensor))
+            (found if plain else loose)[".".join(place)] = names
+        if len(place) < _DEPTH and len(waiting) < _PLACES:
+            waiting.extend(inner[:_PLACES])
+    return found or loose
 
 
-def _is_network(names: Mapping[str, Any], nested: bool) -> bool:
-    tensors = [each for each in names.values() if isinstance(each, Tensor)]
-    if not tensors or nested:
-        return False
+def _members(value: Any) -> Mapping[str, Any]:
+    if isinstance(value, nn.Module):
+        return value.state_dict()
+    if isinstance(value, (list, tuple)):
+        return {str(number): each for number, each in enumerate(value[:_LIST]) if not isinstance(each, Tensor)}
+    if isinstance(value, Mapping):
+        return {name: each for name, each in value.items() if isinstance(name, str)}
+    return {}
+
+
+def _is_network(names: Mapping[str, Any]) -> bool:
     # A log of numbers beside the weights may be tensors too, but no weights are all scalars.
-    return any(tensor.ndim and tensor.numel() for tensor in tensors)
+    return any(isinstance(each, Tensor) and each.ndim and each.numel() for each in names.values())
 
 
 def _choose(found: Mapping[str, Mapping[str, Any]], key: str | None, path: Path) -> tuple[Mapping[str, Any], str]:
@@ -198,19 +208,20 @@ def _choose_by_key(found: Mapping[str, Mapping[str, Any]], key: str, path: Path)
 
 
 def _metadata(contents: Any) -> dict[str, Any]:
-    """Return numbers and short texts of the outer two levels of a file."""
+    """Return numbers and short texts of the outer two levels of a file, but nothing out of a network."""
     metadata: dict[str, Any] = {}
-    waiting = [("", contents, 0)]
-    for prefix, value, depth in waiting:
-        if not isinstance(value, Mapping) or _is_network(value, False):
-            continue
-        for name, each in value.items():
-            if not isinstance(name, str) or len(metadata) >= _METADATA:
-                continue
-            if isinstance(each, Tensor) and each.ndim == 0 and not each.is_meta:
+    for prefix, level in (("", contents), *_deeper(contents)):
+        weights = any("." in name for name, each in level.items() if isinstance(each, Tensor))
+        for name, each in level.items():
+            if isinstance(each, Tensor) and each.ndim == 0 and not weights and not each.is_meta:
                 each = each.item()
-            if isinstance(each, (bool, int, float)) or (isinstance(each, str) and len(each) <= 200):
+            short = isinstance(each, (bool, int, float)) or (isinstance(each, str) and len(each) <= 200)
+            if short and len(metadata) < _METADATA:
                 metadata[prefix + name] = each
-            elif isinstance(each, Mapping) and depth == 0 and not any(word in name.lower() for word in _OTHERS):
-                waiting.append((f"{name}.", each, 1))
     return metadata
+
+
+def _deeper(contents: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for name, each in contents.items():
+        if isinstance(each, Mapping) and not any(word in name.lower() for word in _OTHERS):
+            yield f"{name}.", _members(each)

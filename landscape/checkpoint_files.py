@@ -6,11 +6,16 @@ of a model cut into several such files.
 
 from __future__ import annotations
 
+import difflib
 import json
+import os
 import pickle
 import re
+import sys
 import warnings
 import zipfile
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +31,8 @@ _WANTED = "a PyTorch checkpoint (torch.save) or a safetensors file is needed"
 _EXPANDED = 1 << 26
 # An index names a few hundred files and some hundred thousand tensors; more is no index.
 _INDEX_BYTES = 1 << 26
+# What the safetensors library allows a header; eight letters of text would be a far larger number.
+_HEADER_BYTES = 100_000_000
 
 
 def read_contents(path: Path, *, trust: bool = False) -> Any:
@@ -49,19 +56,28 @@ def read_contents(path: Path, *, trust: bool = False) -> Any:
             start = file.read(1024)
             size = file.seek(0, 2)
     except FormatError as error:
-        raise CheckpointError(f"checkpoint: {error}") from error
+        raise CheckpointError(f"checkpoint: {error}{_near(path)}") from error
     except OSError as error:
         raise CheckpointError(f"{path} cannot be read: {error}") from error
     if path.name.endswith(".index.json"):
         return _read_shards(path, trust)
     if start.startswith(b"PK\x03\x04"):
-        _check_archive(path, size)
+        _check_archive(path, size, looks_like(start))
         return _torch_load(path, trust, mapped=True)
-    if len(start) > 8 and start[8:9] == b"{":
+    if start[8:9] == b"{" and int.from_bytes(start[:8], "little") < _HEADER_BYTES:
         return _read_safetensors(path, start, size)
     if start[:1] == b"\x80":
         return _torch_load(path, trust, mapped=False)
     raise CheckpointError(f"{path} looks like {looks_like(start)}; {_WANTED}")
+
+
+def _near(path: Path) -> str:
+    try:
+        beside = [each.name for each in path.parent.iterdir()] if not path.exists() else []
+    except (OSError, ValueError):
+        return ""
+    near = difflib.get_close_matches(path.name, beside, n=1)
+    return f"; there is {path.parent / near[0]}" if near else ""
 
 
 def _folder(path: Path) -> str:
@@ -72,7 +88,7 @@ def _folder(path: Path) -> str:
     return f"{path} is a folder without a checkpoint in it; {_WANTED}"
 
 
-def _check_archive(path: Path, size: int) -> None:
+def _check_archive(path: Path, size: int, kind: str) -> None:
     """Refuse an archive that is cut off, damaged, or not a checkpoint, before torch reads it.
 
     torch checks neither the sizes an archive claims nor its check sums: a flipped bit would be a weight.
@@ -99,9 +115,9 @@ def _check_archive(path: Path, size: int) -> None:
                         while stream.read(1 << 20):
                             pass
     except zipfile.BadZipFile as error:
-        state = "damaged" if "CRC" in str(error) else "cut off"
+        state = "damaged" if "CRC" in str(error) else "cut off or damaged"
         raise CheckpointError(
-            f"{path} is a {state} PyTorch checkpoint of {size:,} bytes ({error}); copy or save it again"
+            f"{path} looks like {kind}, {state}: {size:,} bytes ({error}); copy or save it again"
         ) from error
     except (OSError, EOFError, ValueError, NotImplementedError, RuntimeError) as error:
         raise CheckpointError(f"{path} cannot be read as a PyTorch checkpoint: {error}") from error
@@ -115,11 +131,40 @@ def _kind_of_archive(names: list[str]) -> str:
     return f"a zip archive with {', '.join(map(printable, names[:3])) or 'nothing'} in it"
 
 
+class _Inert:
+    """Stands in for an object of a class that only holds data; takes anything and does nothing."""
+
+    def __new__(cls, *_: Any) -> _Inert:
+        return super().__new__(cls)
+
+    def __setstate__(self, state: Any) -> None:
+        pass
+
+
+# What training scripts keep beside the weights: their options, best scores, paths. Read as `_Inert`, since nothing
+# of it is needed, so that such a file need not be trusted.
+_HARMLESS = (
+    "argparse.Namespace",
+    "types.SimpleNamespace",
+    "collections.defaultdict",
+    "datetime.datetime",
+    "datetime.timedelta",
+    *(f"pathlib.{inner}{kind}" for inner in ("", "_local.") for kind in ("PosixPath", "WindowsPath")),
+    "numpy.dtype",
+    "numpy.ndarray",
+    *(f"numpy.{core}.multiarray.{name}" for core in ("core", "_core") for name in ("scalar", "_reconstruct")),
+)
+
+
 def _torch_load(path: Path, trust: bool, *, mapped: bool) -> Any:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return torch.load(path, map_location="cpu", weights_only=not trust, mmap=mapped)
+            if trust:
+                with _importable():
+                    return torch.load(path, map_location="cpu", weights_only=False, mmap=mapped)
+            with _inert_stand_ins():
+                return torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
     except pickle.UnpicklingError as error:
         raise CheckpointError(_refused(path, str(error))) from error
     except (ModuleNotFoundError, AttributeError) as error:
@@ -130,9 +175,30 @@ def _torch_load(path: Path, trust: bool, *, mapped: bool) -> Any:
     except (EOFError, MemoryError) as error:
         raise CheckpointError(f"{path} is a cut off or damaged PyTorch checkpoint; copy or save it again") from error
     except Exception as error:
+        if "magic number" in str(error):
+            raise CheckpointError(
+                f"{path} looks like a Python pickle that torch.save did not write; {_WANTED}"
+            ) from error
         first = str(error).strip().splitlines()[:1]
         said = f"{type(error).__name__}: {first[0] if first else ''}"
         raise CheckpointError(f"{path} cannot be read as a PyTorch checkpoint ({said}); it may be damaged") from error
+
+
+def _inert_stand_ins() -> AbstractContextManager[Any]:
+    if torch.__version__ < (2, 6):  # which cannot put one thing in the place of another
+        return nullcontext()
+    return torch.serialization.safe_globals([(_Inert, name) for name in _HARMLESS])
+
+
+@contextmanager
+def _importable() -> Iterator[None]:
+    """Let a trusted pickle import from the working directory, as the script that wrote it could."""
+    folder = os.getcwd()
+    sys.path.insert(0, folder)
+    try:
+        yield
+    finally:
+        sys.path.remove(folder)
 
 
 def _refused(path: Path, text: str) -> str:
@@ -142,8 +208,6 @@ def _refused(path: Path, text: str) -> str:
             f"{path} holds more than tensors: loading it would run {printable(code[1])}, and code can do anything; "
             "pass --trust-checkpoint (trust=True) if you trust where it comes from, or save only model.state_dict()"
         )
-    if "magic number" in text:
-        return f"{path} looks like a Python pickle that torch.save did not write; {_WANTED}"
     reason = (text.strip().splitlines() or [""])[-1].strip()
     return (
         f"{path} cannot be read as a PyTorch checkpoint without running its pickle ({printable(reason)[:200]}); it is "
@@ -213,7 +277,7 @@ def own_copies(tensors: dict[str, Any], path: Path) -> dict[str, Tensor]:
         # Tied weights stay one tensor.
         place = (tensor.data_ptr(), tensor.dtype, tuple(tensor.shape), tensor.stride()) if tensor.numel() else name
         if place not in seen:
-            seen[place] = tensor.clone(memory_format=torch.contiguous_format).as_subclass(Tensor)
+            seen[place] = tensor.clone(memory_format=torch.contiguous_format)
         copies[name] = seen[place]
     return copies
 
@@ -225,7 +289,7 @@ def _unusable(tensor: Tensor) -> str:
         return "sparse or nested"
     if tensor.is_meta:
         return "without values (on the meta device)"
-    if type(tensor) not in (Tensor, torch.nn.Parameter, torch.nn.Buffer):
+    if type(tensor) is not Tensor:
         return f"a {type(tensor).__name__}"
     if tensor.is_floating_point() and tensor.element_size() < 2:
         return f"of {tensor.dtype}, in which nothing can be computed"

@@ -52,25 +52,46 @@ def fit_tensors(model: nn.Module, tensors: Mapping[str, Tensor], source: str) ->
         raise CheckpointError(_describe(source, tensors, model, *misfits))
     _check_ties(model, named, source)
     _prepare(model, named, source)
-    with torch.no_grad():
-        model.load_state_dict(dict(named), strict=False)
+    try:
+        with torch.no_grad():
+            model.load_state_dict(dict(named), strict=False)
+    except RuntimeError as error:  # a module's own way of loading had something to say
+        raise CheckpointError(
+            f"{source} does not fit {type(model).__name__}: {' '.join(str(error).split())}"
+        ) from error
 
 
 def fit_names(tensors: Mapping[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
     """Return the tensors under the network's own names, wrappers' prefixes taken off or put on where that helps."""
-    wanted = list(model.state_dict(keep_vars=True))
-    own = set(wanted)
+    own = list(model.state_dict(keep_vars=True))
     bare: dict[str, str] = {}
-    for name in wanted:
+    for name in own:
+        # Where two names differ by a prefix alone, prefixes mean something.
         if bare.setdefault(_bare(name), name) != name:
-            return dict(tensors)  # two names differ by a prefix alone, so that prefixes mean something here
+            return _without_shared_prefix(tensors, own)
+    known = set(own)
     renamed: dict[str, Tensor] = {}
     for name, tensor in tensors.items():
-        target = name if name in own else bare.get(_bare(name), name)
+        target = name if name in known else bare.get(_bare(name), name)
         if target in renamed:
             return dict(tensors)
         renamed[target] = tensor
     return renamed
+
+
+def _without_shared_prefix(tensors: Mapping[str, Tensor], own: Sequence[str]) -> dict[str, Tensor]:
+    """Take off, or put on, what stands before all names alike."""
+    named = dict(tensors)
+    while named and not set(own) <= set(named):
+        first = next(iter(named)).partition(".")[0]
+        if first not in _WRAPPERS | _HOLDERS or not all(name.startswith(f"{first}.") for name in named):
+            break
+        named = {name.removeprefix(f"{first}."): tensor for name, tensor in named.items()}
+    if set(own) <= set(named):
+        return named
+    first = own[0].partition(".")[0]
+    added = {f"{first}.{name}": tensor for name, tensor in tensors.items()}
+    return added if first in _WRAPPERS | _HOLDERS and set(own) <= set(added) else dict(tensors)
 
 
 def _bare(name: str) -> str:
@@ -130,19 +151,30 @@ def _check_ties(model: nn.Module, named: Mapping[str, Tensor], source: str) -> N
         if name not in named:
             continue
         other = first.setdefault(id(tensor), name)
-        if other != name and not torch.equal(named[other], named[name]):
+        if other != name and not _same_bytes(named[other], named[name]):
             raise CheckpointError(
                 f"{source}: {other} and {name} are one tensor in the network, but differ in the file; "
                 "build the network without tying them"
             )
 
 
+def _same_bytes(first: Tensor, second: Tensor) -> bool:
+    """Whether two tensors are the same, NaN for NaN: a network that diverged holds some."""
+    if first is second:
+        return True
+    if first.dtype != second.dtype or first.shape != second.shape:
+        return False
+    return torch.equal(first.reshape(-1).view(torch.uint8), second.reshape(-1).view(torch.uint8))
+
+
 def _prepare(model: nn.Module, named: Mapping[str, Tensor], source: str) -> None:
     """Give the network's tensors the file's precision, and memory where they have none."""
-    precisions = {tensor.dtype for tensor in named.values() if tensor.is_floating_point()}
-    common = precisions.pop() if len(precisions) == 1 else None
+    state = _tensors_of(model)
+    # A buffer that is not stored goes with the rest, as in model.half(), unless it was different to begin with.
+    before, after = _precision(state), _precision(named)
+    common = None if before is None or after is None else (before, after)
     sources: dict[int, Tensor] = {}
-    for name, own in _tensors_of(model).items():
+    for name, own in state.items():
         if name in named:
             sources.setdefault(id(own), named[name])
     replaced: dict[int, Tensor] = {}
@@ -152,24 +184,36 @@ def _prepare(model: nn.Module, named: Mapping[str, Tensor], source: str) -> None
                 if own is None:
                     continue
                 if id(own) not in replaced:
-                    replaced[id(own)] = _prepared(own, sources.get(id(own)), common, f"{prefix}.{name}", source)
-                table[name] = replaced[id(own)]  # type: ignore[assignment]
+                    replaced[id(own)] = _prepared(
+                        own, sources.get(id(own)), common, f"{prefix}.{name}".lstrip("."), source
+                    )
+                table[name] = replaced[id(own)]
 
 
-def _prepared(own: Tensor, given: Tensor | None, common: torch.dtype | None, name: str, source: str) -> Tensor:
+def _precision(tensors: Mapping[str, Tensor]) -> torch.dtype | None:
+    """Return the one precision of all floating tensors, or None where there are several."""
+    found = {tensor.dtype for tensor in tensors.values() if tensor.is_floating_point()}
+    return found.pop() if len(found) == 1 else None
+
+
+def _prepared(
+    own: Tensor, given: Tensor | None, common: tuple[torch.dtype, torch.dtype] | None, name: str, source: str
+) -> Tensor:
     if is_lazy(own):
-        assert given is not None
-        own.materialize(given.shape, dtype=given.dtype)  # type: ignore[attr-defined]
+        assert given is not None  # else it were missing
+        own.materialize(given.shape, dtype=given.dtype)
         return own
     dtype = own.dtype
     if own.is_floating_point():
-        # A buffer that is not stored goes with the rest, as in model.half().
-        dtype = given.dtype if given is not None and given.is_floating_point() else common or own.dtype
+        if given is not None and given.is_floating_point():
+            dtype = given.dtype
+        elif given is None and common is not None and dtype == common[0]:
+            dtype = common[1]
     if own.is_meta:
         if given is None:
             raise CheckpointError(
-                f"{source}: the network's {name.lstrip('.')} is on the meta device and not in the file, so it has no "
-                "values; build the network on the CPU"
+                f"{source}: the network's {name} is on the meta device and not in the file, so it has no values; "
+                "build the network on the CPU"
             )
         empty = torch.empty(own.shape, dtype=dtype)
         return nn.Parameter(empty, own.requires_grad) if isinstance(own, nn.Parameter) else empty
