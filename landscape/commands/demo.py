@@ -70,14 +70,14 @@ def run(options: argparse.Namespace) -> int:
 
 
 def training_note(scores: Mapping[str, Mapping[str, float]]) -> str:
-    """Return what a caption has to say about networks that did not learn the digits; nothing where all did."""
-    poor = {name: values for name, values in scores.items() if values["test/accuracy"] < TRAINED}
-    return " ".join(
+    """Return what has to be said about networks that did not learn the digits; nothing where all did."""
+    said = [
         f"The network {TITLES[name]} did not finish training: {100 * values['train/accuracy']:.0f} % of the training "
-        f"and {100 * values['test/accuracy']:.0f} % of the test images right, a loss of {values['train/loss']:.2g} at "
-        "its own centre. Its steep surroundings and its failure to train go together."
-        for name, values in poor.items()
-    )
+        f"and {100 * values['test/accuracy']:.0f} % of the test images right."
+        for name, values in scores.items()
+        if values["test/accuracy"] < TRAINED
+    ]
+    return " ".join(said)
 
 
 def _make_folder(folder: Path) -> None:
@@ -122,11 +122,10 @@ def _draw(
     from landscape.plot import draw, save
     from landscape.plot.fields import recall
 
-    titles = [f"{TITLES[name]}: {100 * values['test/accuracy']:.1f} % test accuracy" for name, values in scores.items()]
     captions = {}
     for number, (file, stage, kind) in enumerate(PICTURES):
         report("", "drawing", number, len(PICTURES))
-        figure = draw(surfaces[stage], kind=kind, titles=titles)
+        figure = draw(surfaces[stage], kind=kind, headline=training_note(scores))
         for suffix in ("png", "pdf"):
             save(figure, folder / f"{file}.{suffix}")
         captions[f"{file}.png"] = recall(figure).get("Description", "")
