@@ -1,4 +1,6 @@
-"""Arrays out of files nobody here wrote: ``.npz`` archives and CIFAR-10's python batches, without running their code.
+"""Arrays out of files nobody here wrote: ``.npz`` archives and CIFAR-10's python batches.
+
+No code that comes with a file is run, and no memory is taken on a file's word alone.
 
 References
 ----------
@@ -7,32 +9,36 @@ References
 
 from __future__ import annotations
 
-import codecs
 import importlib.resources
 import io
 import pickle
 import zipfile
-from collections.abc import Callable
+import zlib
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from landscape.errors import ProblemError
+from landscape.errors import FormatError, ProblemError
+from landscape.files import looks_like, open_regular, printable
 
 DIGITS_IMAGES, DIGITS_TRAIN = 1797, 1437
 CIFAR_FOLDER = "cifar-10-batches-py"
 CIFAR_TRAIN = tuple(f"data_batch_{number}" for number in range(1, 6))
 
 Arrays = tuple[NDArray[Any], NDArray[Any]]  # x, y: one row a sample
-Change = Callable[[Tensor], Tensor]
+
+# An array may inflate to this much, or to so many times its file. Images deflate to a half, labels to a tenth, masks
+# to a fiftieth; what inflates a thousandfold is nothing but zeros.
+_INFLATED, _RATIO = 1 << 28, 100
+# Of a header of an array: a shape, a type, an order. NumPy's own limit is ten thousand characters.
+_HEADER = 1 << 16
+_CIFAR_BYTES = 1 << 28  # a batch is 31 MB
 
 
 def read_digits(split: str) -> Arrays:
-    """Return the shipped digits: x uint8 N x 1 x 8 x 8 of 0 to 16, y int64, for ``split`` "train" or "test"."""
+    """Return the shipped digits, "train" (1,437) or "test" (360): x uint8 N x 1 x 8 x 8 of 0 to 16, y int64."""
     resource = importlib.resources.files("landscape.data") / "digits.npz"
     with importlib.resources.as_file(resource) as path:
         x, y = read_npz(path)
@@ -47,21 +53,33 @@ def read_npz(path: str | Path) -> Arrays:
     Raises
     ------
     ProblemError
-        No such file, not an archive, x or y missing, of different lengths, or of Python objects.
+        No such file, not an archive, x or y missing, of different lengths, of Python objects, or far larger than the
+        file they are in.
     """
     path = Path(path).expanduser()
-    if not path.is_file():
-        raise ProblemError(f"npz: {path} {'is a folder' if path.is_dir() else 'does not exist'}")
+    start, size = _look_at(path, "npz")
     try:
         with zipfile.ZipFile(path) as archive:
-            names = {info.filename for info in archive.infolist()}
+            names = archive.namelist()
             missing = [name for name in ("x", "y") if f"{name}.npy" not in names]
             if missing:
-                held = ", ".join(sorted(name.removesuffix(".npy") for name in names)) or "nothing"
+                held = ", ".join(printable(name.removesuffix(".npy")) for name in sorted(names)[:10]) or "nothing"
                 raise ProblemError(f"npz: {path} has no array {' and no array '.join(missing)}; it holds {held}")
-            x, y = (_read_npy(archive, f"{name}.npy", path) for name in ("x", "y"))
-    except (zipfile.BadZipFile, EOFError, ValueError, NotImplementedError, OSError, RuntimeError) as error:
-        raise ProblemError(f"npz: {path} cannot be read as an .npz archive: {error}") from error
+            x, y = (_read_npy(archive, f"{name}.npy", path, size) for name in ("x", "y"))
+    except zipfile.BadZipFile as error:
+        kind = "a damaged or cut off NumPy archive" if start.startswith(b"PK") else looks_like(start)
+        raise ProblemError(f"npz: {path} looks like {kind}, not an .npz archive ({error})") from error
+    except (
+        EOFError,
+        ValueError,
+        TypeError,
+        NotImplementedError,
+        OSError,
+        RuntimeError,
+        SyntaxError,
+        zlib.error,
+    ) as error:
+        raise ProblemError(f"npz: {path} is a damaged .npz archive: {' '.join(str(error).split())}") from error
     if x.ndim < 1 or y.ndim < 1 or len(x) != len(y):
         raise ProblemError(f"npz: {path} has x of shape {x.shape} and y of {y.shape}; both need one row a sample")
     if len(x) == 0:
@@ -69,22 +87,45 @@ def read_npz(path: str | Path) -> Arrays:
     return x, y
 
 
-def _read_npy(archive: zipfile.ZipFile, name: str, path: Path) -> NDArray[Any]:
+def _read_npy(archive: zipfile.ZipFile, name: str, path: Path, size: int) -> NDArray[Any]:
     info = archive.getinfo(name)
+    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise ValueError(f"{name} is compressed in a way that NumPy does not use")
+    if info.file_size > max(_INFLATED, _RATIO * size):
+        raise ProblemError(f"npz: {path} of {size:,} bytes claims {info.file_size:,} bytes for {name}; save it anew")
     with archive.open(info) as stream:
-        version = np.lib.format.read_magic(stream)
-        reader = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        shape, _, dtype = reader(stream)
-        size = int(np.prod(shape, dtype=object)) * dtype.itemsize if shape else dtype.itemsize
-        # The header and the archive have to tell the same story before a byte of it is allocated; and what inflates
-        # by more than deflate ever does for real data is a bomb.
-        if dtype.hasobject:
-            raise ProblemError(f"npz: {path}: {name} holds Python objects, which are not read; save numbers")
-        if size > info.file_size or info.file_size > 1100 * max(info.compress_size, 1):
-            raise ProblemError(f"npz: {path}: {name} says it is {size:,} bytes, the archive has {info.file_size:,}")
+        shape, dtype = _read_header(stream)
+    if dtype.hasobject:
+        raise ProblemError(f"npz: {path}: {name} holds Python objects, which are not read; save numbers")
+    expected = dtype.itemsize
+    for side in shape:
+        expected *= side
+    # Before a byte of it is allocated the header and the archive have to tell the same story.
+    if min(shape, default=0) < 0 or expected > info.file_size:
+        raise ValueError(f"{name} says it has the shape {shape}, which its {info.file_size:,} bytes do not fill")
     with archive.open(info) as stream:
         array: NDArray[Any] = np.lib.format.read_array(stream, allow_pickle=False)
     return array
+
+
+def _read_header(stream: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    version = np.lib.format.read_magic(stream)
+    width = 2 if version == (1, 0) else 4
+    length = stream.read(width)
+    if int.from_bytes(length, "little") > _HEADER:
+        raise ValueError("the header of an array is too long")
+    header = io.BytesIO(length + stream.read(int.from_bytes(length, "little")))
+    read = np.lib.format.read_array_header_1_0 if width == 2 else np.lib.format.read_array_header_2_0
+    shape, _, dtype = read(header)
+    return shape, dtype
+
+
+def _look_at(path: Path, what: str) -> tuple[bytes, int]:
+    try:
+        with open_regular(path) as file:
+            return file.read(1024), file.seek(0, 2)
+    except (FormatError, OSError) as error:
+        raise ProblemError(f"{what}: {error}") from error
 
 
 def read_cifar10(root: str | Path, split: str) -> Arrays:
@@ -104,80 +145,69 @@ def read_cifar10(root: str | Path, split: str) -> Arrays:
     folder = Path(root).expanduser()
     folder = folder / CIFAR_FOLDER if (folder / CIFAR_FOLDER).is_dir() else folder
     names = CIFAR_TRAIN if split == "train" else ("test_batch",)
-    images, labels = [], []
-    for name in names:
-        path = folder / name
-        if not path.is_file():
-            raise ProblemError(f"cifar10: there is no {path}; give the folder {CIFAR_FOLDER}, or the one it lies in")
-        batch = _read_cifar_batch(path)
-        images.append(batch[0])
-        labels.append(batch[1])
-    return np.concatenate(images), np.concatenate(labels)
+    missing = [name for name in names if not (folder / name).is_file()]
+    if missing:
+        raise ProblemError(
+            f"cifar10: there is no {folder / missing[0]}; give the folder {CIFAR_FOLDER} that the archive "
+            "cifar-10-python.tar.gz unpacks to, or the one it lies in"
+        )
+    batches = [_read_cifar_batch(folder / name) for name in names]
+    return np.concatenate([x for x, _ in batches]), np.concatenate([y for _, y in batches])
 
 
-class _ArrayUnpickler(pickle.Unpickler):
-    """Builds arrays, dicts and texts and nothing else: a pickle can name any function, these it may call."""
+class _Pickled:
+    """Stands in for an array or its type while a pickle is read: it keeps what it is given and computes nothing."""
+
+    state: Any = None
+
+    def __init__(self, *given: Any) -> None:
+        self.given = given
+
+    def __setstate__(self, state: Any) -> None:
+        self.state = state
+
+
+# The pure Python one: its table of remembered objects is a dict, where C's is an array that a few bytes can make take
+# all memory.
+class _ArrayUnpickler(pickle._Unpickler):
+    """Reads dicts, lists, texts and arrays. A pickle can name any function; this one calls none."""
 
     def find_class(self, module: str, name: str) -> Any:
-        known: dict[tuple[str, str], Any] = {
-            ("_codecs", "encode"): codecs.encode,
-            ("numpy", "dtype"): np.dtype,
-            ("numpy", "ndarray"): np.ndarray,
-        }
-        if name == "_reconstruct" and module.endswith("multiarray"):
-            return np.zeros(0).__reduce__()[0]
-        if (module, name) in known:
-            return known[module, name]
-        raise pickle.UnpicklingError(f"it asks for {module}.{name}")
+        arrays = name == "_reconstruct" and module in ("numpy.core.multiarray", "numpy._core.multiarray")
+        if arrays or (module, name) in (("numpy", "ndarray"), ("numpy", "dtype")):
+            return _Pickled
+        if (module, name) == ("_codecs", "encode"):
+            return _bytes_of_text
+        raise pickle.UnpicklingError(f"it asks for {printable(module)}.{printable(name)}, which is not data")
+
+
+def _bytes_of_text(text: str, encoding: str) -> bytes:
+    if encoding != "latin1":
+        raise pickle.UnpicklingError(f"it asks for the encoding {printable(encoding)}")
+    return text.encode("latin1")
 
 
 def _read_cifar_batch(path: Path) -> Arrays:
+    _, size = _look_at(path, "cifar10")
     try:
-        # The files were written by Python 2, whose texts come back as bytes.
-        batch = _ArrayUnpickler(io.BytesIO(path.read_bytes()), encoding="bytes").load()
-        x = np.asarray(batch.get(b"data", batch.get("data")))
-        y = np.asarray(batch.get(b"labels", batch.get("labels")), dtype=np.int64)
+        if size > _CIFAR_BYTES:
+            raise ValueError(f"it has {size:,} bytes")
+        with open_regular(path) as file:
+            # Written by Python 2, whose texts come back as bytes.
+            batch = _ArrayUnpickler(file, encoding="bytes").load()
+        batch = {key.decode() if isinstance(key, bytes) else key: value for key, value in batch.items()}
+        labels = np.asarray(batch["labels"], dtype=np.int64)
+        _, shape, kind, fortran, data = batch["data"].state
+        if kind.given[0] not in ("u1", b"u1"):
+            raise ValueError(f"its images are of type {kind.given[0]!r}, not bytes")
+        data = data.encode("latin1") if isinstance(data, str) else data
+        images = np.frombuffer(data, dtype=np.uint8).reshape(shape, order="F" if fortran else "C")
     except Exception as error:
-        raise ProblemError(f"cifar10: {path} is not one of CIFAR-10's python batches: {error}") from error
-    if x.dtype != np.uint8 or x.ndim != 2 or x.shape[1] != 3072 or y.shape != x.shape[:1]:
-        raise ProblemError(f"cifar10: {path} has images of shape {x.shape} and labels of {y.shape}, not N x 3072 and N")
-    return x.reshape(-1, 3, 32, 32), y
-
-
-def images_first(x: NDArray[Any], path: str) -> NDArray[Any]:
-    """Bring uint8 images to N x C x H x W, from that, N x H x W x C or N x H x W.
-
-    Raises
-    ------
-    ProblemError
-        It cannot be told where the channels are.
-    """
-    if x.ndim == 3:
-        return x[:, None]
-    if x.ndim != 4:
         raise ProblemError(
-            f"npz: {path} has x uint8 of shape {x.shape}; uint8 is for images of three or four dimensions, "
-            "save anything else as float32 or int64"
-        )
-    usual = (1, 3, 4)
-    first, last = x.shape[1] in usual, x.shape[3] in usual
-    if first == last:
+            f"cifar10: {path} is not one of CIFAR-10's python batches: {' '.join(str(error).split())[:200]}"
+        ) from error
+    if images.ndim != 2 or images.shape[1] != 3072 or labels.shape != images.shape[:1]:
         raise ProblemError(
-            f"npz: {path} has x of shape {x.shape}, where the channels may be dimension 1 or 3; "
-            "save it as float32 N x C x H x W"
+            f"cifar10: {path} has images of shape {images.shape} and labels of {labels.shape}, not N x 3072 and N"
         )
-    return x if first else np.ascontiguousarray(x.transpose(0, 3, 1, 2))
-
-
-def scale_images(maximum: int | None, normalize: tuple[tuple[float, ...], tuple[float, ...]] | None = None) -> Change:
-    """Return what turns images of 0 to ``maximum`` into float32 in [0, 1], then normalises each channel."""
-
-    def change(x: Tensor) -> Tensor:
-        x = x if maximum is None else x.to(torch.float32) / maximum
-        return x if normalize is None else (x - _channels(normalize[0], x)) / _channels(normalize[1], x)
-
-    return change
-
-
-def _channels(values: tuple[float, ...], x: Tensor) -> Tensor:
-    return torch.tensor(values, dtype=x.dtype).reshape(1, -1, *[1] * (x.ndim - 2))
+    return images.reshape(-1, 3, 32, 32), labels

@@ -88,8 +88,10 @@ def import_file(path: str | os.PathLike[str], *, what: str) -> ModuleType:
     try:
         with _first_on_path(str(file.parent)):
             spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
         sys.modules.pop(name, None)
+        if not isinstance(error, (Exception, SystemExit)):
+            raise
         raise ProblemError(f"{what}: importing {path} failed: {failure(error, file)}") from error
     return module
 

@@ -7,18 +7,20 @@ become int64.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from landscape.archives import Arrays, images_first, read_cifar10, read_digits, read_npz, scale_images
+from landscape.archives import Arrays, read_cifar10, read_digits, read_npz
 from landscape.datasets import Columns, Data, Normalize, as_data
 from landscape.errors import ProblemError, UsageError
 from landscape.references import failure, resolve
 
+_MEAN_STD = "write MEAN/STD, one number a channel, as in 0.4914,0.4822,0.4465/0.2470,0.2435,0.2616"
 _SPLITS = ("train", "test")
 _FORMS = "write NAME=digits[:train|test], NAME=cifar10:FOLDER[:train|test], NAME=npz:FILE or NAME=file.py:factory"
 
@@ -74,8 +76,10 @@ def open_data(reference: str, name: str, *, normalize: Normalize | None = None) 
         return _built_in(read_cifar10(root, split), name, reference, 255, normalize)
     if kind == "npz":
         return _from_npz(rest, name, reference, normalize)
+    if ":" not in reference:
+        raise UsageError(f"--data {name}={reference} is not a data set; {_FORMS}")
     source = resolve(reference, what=f"data set {name!r}", call=False)
-    if callable(source) and not hasattr(source, "__getitem__") and not hasattr(source, "__iter__"):
+    if isinstance(source, type) or (callable(source) and not _gives_samples(source)):
         try:
             source = source()
         except (Exception, SystemExit) as error:
@@ -87,6 +91,10 @@ def open_data(reference: str, name: str, *, normalize: Normalize | None = None) 
     return as_data(source, name, reference)
 
 
+def _gives_samples(source: Any) -> bool:
+    return hasattr(source, "__getitem__") or hasattr(source, "__iter__")
+
+
 def parse_normalize(text: str) -> Normalize:
     """Turn ``"0.49,0.48,0.45/0.25,0.24,0.26"`` (means, then standard deviations) into numbers.
 
@@ -95,13 +103,12 @@ def parse_normalize(text: str) -> Normalize:
     UsageError
         It is not of that form, or a deviation is not above 0.
     """
-    example = "write MEAN/STD, one number a channel, as in 0.4914,0.4822,0.4465/0.2470,0.2435,0.2616"
     try:
         mean, std = (tuple(float(each) for each in part.split(",")) for part in text.split("/"))
     except ValueError:
-        raise UsageError(f"--normalize {text!r} is not a mean and a standard deviation; {example}") from None
+        raise UsageError(f"--normalize {text!r} is not a mean and a standard deviation; {_MEAN_STD}") from None
     if len(mean) != len(std) or not np.isfinite([*mean, *std]).all() or min(std) <= 0:
-        raise UsageError(f"--normalize {text!r} needs as many deviations as means, each above 0; {example}")
+        raise UsageError(f"--normalize {text!r} needs as many deviations as means, each above 0; {_MEAN_STD}")
     return mean, std
 
 
@@ -114,8 +121,33 @@ def _split(text: str, reference: str) -> str:
 def _from_npz(path: str, name: str, reference: str, normalize: Normalize | None) -> Data:
     x, y = read_npz(path)
     if x.dtype == np.uint8:
-        return _built_in((images_first(x, path), y), name, reference, 255, normalize)
+        return _built_in((channels_first(x, path), y), name, reference, 255, normalize)
     return _built_in((x, y), name, reference, None, normalize)
+
+
+def channels_first(x: NDArray[Any], path: str) -> NDArray[Any]:
+    """Bring uint8 images to N x C x H x W, from that, N x H x W x C or N x H x W.
+
+    Raises
+    ------
+    ProblemError
+        They are no images, or it cannot be told where the channels are.
+    """
+    if x.ndim == 3:
+        return x[:, None]
+    if x.ndim != 4:
+        raise ProblemError(
+            f"npz: {path} has x of bytes and shape {x.shape}; bytes are images, N x H x W x C or N x H x W, "
+            "save anything else as float32 or int64"
+        )
+    usual = (1, 3, 4)
+    first, last = x.shape[1] in usual, x.shape[3] in usual
+    if first == last:
+        raise ProblemError(
+            f"npz: {path} has x of shape {x.shape}, so that the channels may be dimension 1 or 3; "
+            "save it as float32 N x C x H x W"
+        )
+    return x if first else np.ascontiguousarray(x.transpose(0, 3, 1, 2))
 
 
 def _built_in(arrays: Arrays, name: str, reference: str, maximum: int | None, normalize: Normalize | None) -> Data:
@@ -124,21 +156,36 @@ def _built_in(arrays: Arrays, name: str, reference: str, maximum: int | None, no
         channels = x.shape[1] if x.ndim > 1 else 0
         if len(normalize[0]) not in (1, channels) or not (maximum or np.issubdtype(x.dtype, np.floating)):
             raise UsageError(
-                f"--normalize has {len(normalize[0])} numbers, but {name}={reference} has {channels} channels "
-                f"of {x.dtype}"
+                f"--normalize has numbers for {len(normalize[0])} channels, {name}={reference} has {channels} of "
+                f"{x.dtype}; {_MEAN_STD}"
             )
-    change = None if maximum is None and normalize is None else scale_images(maximum, normalize)
-    data = Columns((_tensor(x, name), _labels(y, name)), name, reference, changes=(change, None))
+    change = None if maximum is None and normalize is None else _prepare_images(maximum, normalize)
+    labels = y.astype(np.int64) if np.issubdtype(y.dtype, np.integer) else y
+    data = Columns((_tensor(x, name), _tensor(labels, name)), name, reference, changes=(change, None))
     data.normalize = normalize
     return data
 
 
-def _tensor(array: Any, name: str) -> Tensor:
+def _prepare_images(maximum: int | None, normalize: Normalize | None) -> Callable[[Tensor], Tensor]:
+    """Return what turns images of 0 to ``maximum`` into float32 in [0, 1], then normalises each channel.
+
+    Done to each batch that is read, so that images are kept as bytes.
+    """
+
+    def prepare(x: Tensor) -> Tensor:
+        x = x if maximum is None else x.to(torch.float32) / maximum
+        return x if normalize is None else (x - _per_channel(normalize[0], x)) / _per_channel(normalize[1], x)
+
+    return prepare
+
+
+def _per_channel(values: tuple[float, ...], x: Tensor) -> Tensor:
+    return torch.tensor(values, dtype=x.dtype).reshape(1, -1, *[1] * (x.ndim - 2))
+
+
+def _tensor(array: NDArray[Any], name: str) -> Tensor:
     try:
-        return torch.from_numpy(np.ascontiguousarray(array))
-    except TypeError as error:
-        raise ProblemError(f"data set {name!r} is of {array.dtype}, which is not a number torch has") from error
-
-
-def _labels(y: Any, name: str) -> Tensor:
-    return _tensor(y.astype(np.int64) if np.issubdtype(y.dtype, np.integer) else y, name)
+        # Big-endian numbers and strided views are none of torch's.
+        return torch.from_numpy(np.ascontiguousarray(array.astype(array.dtype.newbyteorder("="), copy=False)))
+    except TypeError:
+        raise ProblemError(f"data set {name!r} holds {array.dtype}, of which torch makes no tensor") from None
