@@ -71,11 +71,9 @@ def test_a_files_folder_never_hides_what_is_installed(tmp_path):
 
 
 def test_a_file_is_run_once(tmp_path):
-    write(
-        tmp_path,
-        "counts_runs.py",
-        "import pathlib\npathlib.Path(__file__).with_suffix('.runs').open('a').write('x')\na = b = dict\n",
-    )
+    count = "from pathlib import Path\nruns = Path(__file__).with_suffix('.runs')\n"
+    count += "runs.write_text(runs.read_text() + 'x' if runs.exists() else 'x')\na = b = dict\n"
+    write(tmp_path, "counts_runs.py", count)
     first = resolve(f"{tmp_path}/counts_runs.py:a", what="model")
     assert resolve(f"{tmp_path}/../{tmp_path.name}/counts_runs.py:b", what="model") is first
     assert (tmp_path / "counts_runs.runs").read_text() == "x"
