@@ -33,9 +33,10 @@ MEGABYTE = 1 << 20
 # Parsing needs next to nothing beside the arrays; HDF5 and its chunk cache fit in this many times over.
 MEMORY = 128 * MEGABYTE
 MEMBERS = 100_000
-# Starting takes half a second on a busy machine; the rest is for slow disks, at this many bytes a second.
-SECONDS = 20.0
-PACE = 10 * MEGABYTE
+# Seconds on the clock, for starting Python from a slow disk, and of computing, of which a small file needs 0.3; what
+# large files need beyond that, at a pace in bytes a second.
+CLOCK, CLOCK_PACE = 30.0, 10 * MEGABYTE
+COMPUTING, COMPUTING_PACE = 5.0, 50 * MEGABYTE
 
 _NUMBERS = re.compile(r"[<|][iuf][1248]")
 
@@ -68,16 +69,15 @@ def read_hdf5(path: str | Path, file: BufferedReader, wanted: Sequence[str]) -> 
     """
     size = os.fstat(file.fileno()).st_size
     payload = 2 * size + 64 * MEGABYTE  # more than its size, for compressed files
-    seconds = SECONDS + size / PACE
     task = {
         "wanted": list(wanted),
         "folders": _package_folders(),
         "payload": payload,
         "memory": payload + MEMORY,
-        "seconds": max(1, int(seconds)),
+        "seconds": round(COMPUTING + size / COMPUTING_PACE),
         "most": MEMBERS,
     }
-    answer, code = _run(task, file, payload + 64 * MEGABYTE, seconds)
+    answer, code = _run(task, file, payload + 64 * MEGABYTE, CLOCK + size / CLOCK_PACE)
     if b"\n" not in answer:
         raise FormatError(f"{path} is damaged: reading it {_ending(code)}")
     return _unpack(path, answer)
