@@ -53,6 +53,12 @@ class Camera:
             raise ValueError(f"the camera's field of view must be 1 to 90 degrees, got {self.fov}")
 
     @property
+    def heading(self) -> Floats:
+        """Unit vector on the floor towards the eye, shape (2,)."""
+        angle = np.deg2rad(self.azimuth)
+        return np.array([np.cos(angle), np.sin(angle)])
+
+    @property
     def directions(self) -> Floats:
         """Unit vectors to the right, upwards in the picture, and towards the eye; shape (3, 3), one a row."""
         a, e = np.deg2rad([self.azimuth, self.elevation])

@@ -21,6 +21,7 @@ from .style import LABEL_SIZE, TICK_SIZE, text_width
 TICK_LENGTH = 3.0
 TICK_PAD = 2.0
 TITLE_PAD = 3.0
+SHORTEST = 25.0  # points: a height axis shorter than this cannot be read
 EDGE = 2.0  # between what is drawn and the panel's edge
 
 
@@ -50,7 +51,7 @@ class Frame:
 
     view: View
     labels: tuple[Label, ...]
-    height_axis: Floats  # (2, 3), foot first
+    height_axis: Floats  # (2, 3), foot first; empty where it is seen nearly from above
     corners: Floats  # (4, 3) of the floor, anticlockwise
     walls: tuple[Floats, ...]  # lines, (n, 3) each, on the two sides behind the surface
     x_ticks: tuple[float, ...]
@@ -97,37 +98,45 @@ def fit_frame(
     rough = fit_view(camera, corners, np.zeros((4, 4)), (100.0, 100.0), box.half)
     left = corners[np.argmin(rough.project(corners)[:, 0]), :2]
     height_axis = np.array([[*left, 0.0], [*left, HEIGHT]])
+    furthest = int(np.argmin(corners[:, :2] @ camera.heading))
+    behind = corners[[furthest - 1, furthest, (furthest + 1) % 4], :2]
     x_ticks = linear_steps(*box.x, most=5)
     y_ticks = linear_steps(*box.y, most=5)
     z_ticks = scale.ticks
-    for _ in range(2):
+    # A pass can only make labels fewer or shorter: ticks that stand too close, titles about as long as their axis.
+    for _ in range(4):
         labels = [
             *_floor_labels(camera, rough, box, 0, x_ticks, titles[0]),
             *_floor_labels(camera, rough, box, 1, y_ticks, titles[1]),
             *_height_labels(rough, scale, box, left, z_ticks, titles[2]),
         ]
-        walls = _walls(camera, box, scale, corners, z_ticks)
+        walls = _walls(box, scale, behind, z_ticks)
         anchors = np.concatenate([content, corners, height_axis, *walls, [label.anchor for label in labels]])
         margins = np.zeros((len(anchors), 4))
         margins[len(anchors) - len(labels) :] = [label.margins for label in labels]
         margins += EDGE
         view = fit_view(camera, anchors, margins, size, box.half)
-        foot, top = view.project(height_axis)[:, :2]
-        kept = thin_ticks(z_ticks, scale, float(np.hypot(*(top - foot))), 1.35 * TICK_SIZE)
-        if kept == z_ticks:
+        before = titles, z_ticks
+        lengths = np.hypot(*np.diff(view.project(corners[:3])[:, :2], axis=0).T)
+        if any(text_width(title, LABEL_SIZE) * 72 > 0.8 * each for title, each in zip(titles, lengths, strict=False)):
+            titles = (titles[0].split("  (")[0], titles[1].split("  (")[0], titles[2])
+        if height_axis.size:
+            foot, top = view.project(height_axis)[:, :2]
+            length = float(np.hypot(*(top - foot)))
+            z_ticks = thin_ticks(z_ticks, scale, length, 1.35 * TICK_SIZE)
+            if length < SHORTEST:
+                z_ticks, titles, height_axis, behind = (), (titles[0], titles[1], ""), height_axis[:0], behind[:0]
+        if before == (titles, z_ticks):
             break
-        z_ticks = kept
     return Frame(view, tuple(labels), height_axis, corners, walls, x_ticks, y_ticks, z_ticks)
 
 
-def _walls(camera: Camera, box: Box, scale: Scale, corners: Floats, ticks: Sequence[float]) -> tuple[Floats, ...]:
-    """Return a line at each tick's height along the two sides furthest from the eye, and the edges they end at."""
-    furthest = int(np.argmin(corners @ camera.directions[2]))
-    back = corners[[furthest - 1, furthest, (furthest + 1) % 4]]
+def _walls(box: Box, scale: Scale, corners: Floats, ticks: Sequence[float]) -> tuple[Floats, ...]:
+    """Return a line at each tick's height along the two sides behind the surface, and the edges they end at."""
     heights = [float(box.rise(scale.forward(value))) for value in ticks]
-    lines = [np.column_stack([back[:, :2], np.full(3, height)]) for height in heights]
+    lines = [np.column_stack([corners, np.full(len(corners), height)]) for height in heights]
     top = max(heights, default=HEIGHT)
-    return (*lines, *(np.array([[x, y, 0.0], [x, y, top]]) for x, y, _ in back))
+    return (*lines, *(np.array([[x, y, 0.0], [x, y, top]]) for x, y in corners))
 
 
 def thin_ticks(ticks: Sequence[float], scale: Scale, length: float, room: float) -> tuple[float, ...]:
@@ -170,7 +179,8 @@ def _place(
 def _floor_labels(camera: Camera, view: View, box: Box, axis: int, ticks: Sequence[float], title: str) -> list[Label]:
     """Return the labels of x (0) or y (1), on the floor's edge that is nearer to the eye."""
     other = 1 - axis
-    side = float(np.sign(camera.directions[2, other]) or 1.0)
+    # The nearer edge; where both are about equally near the right one, since the height axis is on the left.
+    side = float(np.sign(camera.heading[other] + 0.15 * camera.directions[0, other]))
     outwards = np.zeros(3)
     outwards[other] = side
     low, high = (box.x, box.y)[axis]

@@ -28,6 +28,8 @@ BAND = 1 << 21
 CHUNK = 1 << 17
 LUMINANCE = np.array([0.2126, 0.7152, 0.0722])  # of linear sRGB
 DARK = 0.07
+# Change for a pixel below which something is level: a plateau has no iso-line, only rounding.
+FLAT = 1e-7
 
 
 @dataclass(frozen=True)
@@ -203,7 +205,7 @@ def shade(raster: Raster, pixels: Ints, paint: Paint, table: Floats) -> Floats:
 def _cover(distance: Floats, gradient: Floats, width: float) -> Floats:
     """Return how much of each pixel a line of some width covers, whose distance is given in the gradient's unit."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        away = np.where(gradient > 0, np.abs(distance) / gradient, np.inf)
+        away = np.where(gradient > FLAT, np.abs(distance) / gradient, np.inf)
     return np.clip(width / 2 + 0.5 - away, 0, 1) * min(width, 1.0)
 
 

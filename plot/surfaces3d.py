@@ -15,6 +15,7 @@ import numpy as np
 from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path
+from matplotlib.patheffects import withStroke
 
 from landscape.surface import Surface
 
@@ -220,7 +221,9 @@ def draw_ground(panel: Panel) -> None:
     lines = contour_generator(scene.x, scene.y, masked, corner_mask=False)
     if scene.ceiling is not None:
         _draw_capped(panel, lines.filled(scene.ceiling, np.inf))
-    for level in scale.levels:
+    # A plateau has no contours, only rounding.
+    flat = np.nanmax(scene.heights) - np.nanmin(scene.heights) < 1e-9 * (box.z[1] - box.z[0])
+    for level in scale.levels if not flat else ():
         found = [panel.floor(*np.asarray(line).T) for line in lines.lines(float(scale.forward(level)))]
         if found and (scale.cap is None or level < scale.cap):
             color = scale.colors(level)
@@ -267,6 +270,7 @@ def _draw_capped(panel: Panel, filled: Any) -> None:
 def draw_axes(panel: Panel) -> None:
     """Draw the height axis where nothing hides it, and all ticks and labels."""
     ax = panel.axes
+    covered = panel.flat(panel.scene.content)
     for part in panel.cut(panel.frame.height_axis):
         ax.plot(*part.T, color=SOFT_INK, lw=0.7, zorder=4, gid="height axis")
     for label in panel.frame.labels:
@@ -276,6 +280,10 @@ def draw_axes(panel: Panel) -> None:
         x, y = spot + label.direction * label.offset
         text = ax.text(x, y, label.text, fontsize=label.size, color=INK, ha="center", va="center", zorder=5)
         text.set(rotation=label.rotation, rotation_mode="anchor", parse_math=False)
+        away = np.abs(covered - (x, y))
+        if (away < label.half).all(axis=1).any():
+            # Only over the surface: with a halo, letters become outlines in a PDF.
+            text.set_path_effects([withStroke(linewidth=2.0, foreground="white", alpha=0.85)])
 
 
 def draw_checkpoint(panel: Panel) -> None:
