@@ -29,6 +29,7 @@ _WHERE = {
     "checkpoint_plane": "directions",
     "read_plane": "directions",
     "evaluate": "evaluation",
+    "evaluate_runs": "run_surface",
     "Recorder": "recorder",
     "find_run": "runs",
     "principal_plane": "trajectory",
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from landscape.grid import Axis as Axis
     from landscape.record_losses import measure_run as measure_run
     from landscape.recorder import Recorder as Recorder
+    from landscape.run_surface import evaluate_runs as evaluate_runs
     from landscape.runs import find_run as find_run
     from landscape.store import read_surface as read_surface
     from landscape.store import write_surface as write_surface

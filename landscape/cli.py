@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from landscape import __version__
 from landscape.errors import LandscapeError, UsageError
 
-COMMANDS = ("demo", "evaluate", "plot", "info", "export")
+COMMANDS = ("demo", "evaluate", "trajectory", "plot", "info", "export")
 
 DONE, FAILED, MISUSED, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143
 

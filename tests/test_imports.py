@@ -21,7 +21,7 @@ LAYERS = [
     "named_data normalization directions direction_files motion planes objective weight_decay "
     "demo_networks demo_training engine fusion precision settings data",
     "baseline provenance resume tally output run evaluation trajectory projection principal runs record_losses "
-    "recorder callbacks",
+    "run_surface recorder callbacks",
     "__init__",
     "cli commands __main__",
 ]

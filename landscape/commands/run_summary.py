@@ -1,0 +1,56 @@
+"""Where runs lie in their plane, in a few words: how much of them it shows, and how far its loss is from theirs."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from landscape.paths import distances, shares_off_plane
+from landscape.surface import Surface, Trajectory
+
+
+def describe_paths(surface: Surface) -> str:
+    """Return a few lines for each run on a surface."""
+    lines = []
+    shares = next(
+        (
+            run.attributes["explained_variance"]
+            for run in surface.trajectories.values()
+            if "explained_variance" in run.attributes
+        ),
+        None,
+    )
+    if shares:
+        number = len(surface.directions)
+        inside = sum(shares[:number])
+        parts = " + ".join(f"{100 * share:.1f} %" for share in shares[:number])
+        lines.append(
+            f"the {'plane' if number > 1 else 'line'} holds {parts} of the variance, "
+            f"{100 * (1 - inside):.1f} % lie outside"
+        )
+    for name, run in surface.trajectories.items():
+        lines += [f"{name}: {line}" for line in _path_lines(surface, run)]
+    return "\n".join(lines)
+
+
+def _path_lines(surface: Surface, run: Trajectory) -> list[str]:
+    unit = run.attributes.get("unit", "step")
+    off, share = run.residual, shares_off_plane(surface, run)
+    far = int(off.argmax())
+    flat = "plane" if len(surface.directions) > 1 else "line"
+    away = distances(surface, run).max()
+    lines = [
+        f"{len(run.step)} records, {unit} {run.step[0]} to {run.step[-1]}, up to {away:.4g} from theta*",
+        f"off the {flat} by up to {off[far]:.4g} ({unit} {run.step[far]}, {100 * share[far]:.0f} % of its way from "
+        f"theta*), median {np.median(off):.4g}",
+    ]
+    name = run.attributes.get("loss_name")
+    below = run.attributes.get("plane_values", {}).get(name)
+    if below is not None:
+        gap = np.abs(run.loss - np.asarray(below, dtype=float))
+        if np.isfinite(gap).any():
+            most = int(np.nanargmax(gap))
+            lines.append(
+                f"{name} of its steps is, in the median, {np.nanmedian(gap):.3g} from the {flat}'s below them; at most "
+                f"{gap[most]:.3g} ({unit} {run.step[most]}: {run.loss[most]:.4g}, the {flat} {below[most]:.4g})"
+            )
+    return lines

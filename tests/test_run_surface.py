@@ -1,0 +1,223 @@
+"""A surface with runs on it, in one call and from the command line."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from landscape.cli import main
+from landscape.errors import SurfaceMismatch, UsageError
+from landscape.paths import values_below
+from landscape.record_losses import put_record
+from landscape.recorder import Recorder
+from landscape.run_surface import evaluate_runs
+from landscape.runs import find_run
+from landscape.store import read_directions, read_surface
+from landscape.trajectory import principal_plane
+
+NETWORK = """
+import torch
+from torch import nn
+torch.manual_seed(7)
+X, Y = torch.randn(40, 4), torch.randint(0, 3, (40,))
+def network(norm=True):
+    return nn.Sequential(nn.Linear(4, 6), nn.BatchNorm1d(6) if norm else nn.Identity(), nn.Tanh(), nn.Linear(6, 3))
+def data():
+    return X, Y
+"""
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A folder with nets.py and two runs from the same start."""
+    folder = tmp_path_factory.mktemp("runs")
+    (folder / "nets.py").write_text(NETWORK)
+    names = {}
+    exec(NETWORK, names)
+    for name, lr in (("fast", 0.5), ("slow", 0.05)):
+        torch.manual_seed(3)
+        model = names["network"]()
+        optimizer = torch.optim.SGD(model.parameters(), lr=lr, momentum=0.9)
+        with Recorder(folder / name, model, every=2) as recorder:
+            for step in range(13):
+                loss = nn.functional.cross_entropy(model(names["X"]), names["Y"])
+                recorder.record(step, loss=loss)
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+    return folder, names
+
+
+def at_end(place, name="fast"):
+    folder, names = place
+    run = find_run(folder / name)
+    model = names["network"]().eval()
+    put_record(model, run.records[-1])
+    return model, (names["X"], names["Y"]), run
+
+
+def test_one_call_gives_surface_path_and_both_losses(place, tmp_path):
+    model, data, run = at_end(place)
+    counted = []
+    path = tmp_path / "run.h5"
+    surface = evaluate_runs(model, data, run, points=5, path=path, progress=lambda *now: counted.append(now))
+    found = surface.trajectories["fast"]
+    assert surface.shape == (5, 5)
+    assert surface.complete
+    low, high = ([axis.values[end] for axis in surface.axes] for end in (0, -1))
+    assert (found.coordinates > low).all()
+    assert (found.coordinates < high).all()
+    # With the statistics each was recorded with, the last record is theta* itself.
+    assert found.loss[-1] == pytest.approx(surface.origin["values"]["train/loss"])
+    assert found.attributes["plane_values"]["train/loss"][-1] == pytest.approx(found.loss[-1])
+    assert np.abs(np.subtract(found.attributes["plane_values"]["train/loss"], found.loss)).max() > 1e-3
+    assert counted[-1] == (25 + 2 * 7, 25 + 2 * 7)
+    stored = read_surface(path)
+    np.testing.assert_array_equal(stored.trajectories["fast"].loss, found.loss)
+    assert stored.digest == surface.digest
+    assert len(read_directions(path)) == 2
+
+
+def test_what_the_plane_shows_between_its_points_is_close_to_what_was_measured_there(place):
+    model, data, run = at_end(place)
+    surface = evaluate_runs(model, data, run, points=41)
+    found = surface.trajectories["fast"]
+    exact = np.array(found.attributes["plane_values"]["train/loss"])
+    # Bilinear interpolation on a grid of 41 points of a loss that varies by about 1.
+    np.testing.assert_allclose(values_below(surface, found, "train/loss"), exact, atol=0.02)
+
+
+def test_a_call_that_is_repeated_measures_nothing_again(place, tmp_path, monkeypatch):
+    model, data, run = at_end(place)
+    path = tmp_path / "run.h5"
+    first = evaluate_runs(model, data, run, points=4, path=path)
+    import landscape.run_surface as module
+
+    def never(*_, **__):
+        raise AssertionError("measured again")
+
+    monkeypatch.setattr(module, "measure_run", never)
+    monkeypatch.setattr(module, "measure_below", never)
+    again = evaluate_runs(model, data, run, points=4, path=path)
+    np.testing.assert_array_equal(again["train/loss"], first["train/loss"])
+    np.testing.assert_array_equal(again.trajectories["fast"].loss, first.trajectories["fast"].loss)
+
+
+def test_a_plane_that_differs_in_its_last_digits_is_the_one_in_the_file(place, tmp_path):
+    model, data, run = at_end(place)
+    path = tmp_path / "run.h5"
+    plane = principal_plane(model, run)
+    evaluate_runs(model, data, run, plane, points=3, path=path)
+    shifted = []
+    for direction in plane.directions:
+        tensors = {name: tensor * (1 + 2e-7) for name, tensor in direction.tensors.items()}
+        shifted.append(dataclasses.replace(direction, tensors=tensors, sha256="another"))
+    surface = evaluate_runs(
+        model, data, run, dataclasses.replace(plane, directions=tuple(shifted)), points=3, path=path
+    )
+    assert surface.axes[0].sha256 == plane.directions[0].sha256
+    turned = dataclasses.replace(plane, directions=plane.directions[::-1])
+    with pytest.raises(SurfaceMismatch, match="direction x"):
+        evaluate_runs(model, data, run, turned, x=surface.axes[0].values, y=surface.axes[1].values, path=path)
+
+
+def test_more_samples_measure_the_steps_again(place, tmp_path):
+    model, data, run = at_end(place)
+    path = tmp_path / "run.h5"
+    few = evaluate_runs(model, data, run, points=3, path=path, samples=10)
+    more = evaluate_runs(model, data, run, points=3, path=path, samples=40)
+    assert few.trajectories["fast"].attributes["samples"] == {"train": 10}
+    assert more.trajectories["fast"].attributes["samples"] == {"train": 40}
+    assert more.trajectories["fast"].loss[0] != few.trajectories["fast"].loss[0]
+
+
+def test_runs_of_one_name_are_refused(place):
+    model, data, run = at_end(place)
+    with pytest.raises(UsageError, match="different names, got fast, fast"):
+        evaluate_runs(model, data, [run, run])
+
+
+def command(place, *words, output):
+    folder, _ = place
+    model = ["--model", f"{folder}/nets.py:network", "--data", f"train={folder}/nets.py:data"]
+    return main(["trajectory", *map(str, words), *model, "-o", str(output)])
+
+
+def test_the_command_puts_two_runs_on_one_plane(place, tmp_path, capsys):
+    folder, _ = place
+    file = tmp_path / "both.h5"
+    assert command(place, folder / "fast", folder / "slow", "--points", 4, output=file) == 0
+    surface = read_surface(file)
+    assert list(surface.trajectories) == ["fast", "slow"]
+    assert surface.problem["batch_norm"] == "recompute"
+    assert surface.problem["move"] == "weights"
+    assert surface.origin["checkpoint"].endswith("fast/step-00000012.safetensors")
+    np.testing.assert_allclose(surface.trajectories["fast"].coordinates[-1], 0.0, atol=1e-6)
+    written = capsys.readouterr().out
+    shares = surface.trajectories["slow"].attributes["explained_variance"]
+    assert f"the plane holds {100 * shares[0]:.1f} % + {100 * shares[1]:.1f} % of the variance" in written
+    assert "slow: 7 records, step 0 to 12" in written
+    assert f"wrote {file}" in written
+
+
+def test_the_command_draws_lines_and_planes_through_checkpoints_and_files(place, tmp_path):
+    folder, _ = place
+    first, middle, last = (folder / "fast" / f"step-{step:08d}.safetensors" for step in (0, 6, 12))
+    line = tmp_path / "line.h5"
+    assert command(place, folder / "fast", "--line", "ends", "--points", 5, "--move", "weights", output=line) == 0
+    ends = read_surface(line).trajectories["fast"]
+    np.testing.assert_allclose(ends.coordinates[[0, -1], 0], [1.0, 0.0], atol=1e-5)
+    np.testing.assert_allclose(ends.residual[[0, -1]], 0.0, atol=1e-5)
+    assert ends.residual.max() > 0.1
+    assert command(place, folder / "fast", "--line", "--points", 5, output=tmp_path / "pca.h5") == 0
+    assert read_surface(tmp_path / "pca.h5").axes[0].label.startswith("PC 1 (")
+    through = tmp_path / "three.h5"
+    assert command(place, folder / "slow", "--plane", f"{last},{first},{middle}", "--points", 3, output=through) == 0
+    surface = read_surface(through)
+    assert surface.origin["checkpoint"] == str(last)
+    assert surface.problem["move"] == "states"
+    assert command(place, folder / "slow", "--plane", tmp_path / "pca.h5", "--points", 3, output=tmp_path / "4.h5") == 0
+    assert len(read_surface(tmp_path / "4.h5").axes) == 1
+
+
+def test_the_command_says_what_it_would_cost_and_writes_nothing(place, tmp_path, capsys):
+    folder, _ = place
+    assert command(place, folder / "fast", "--points", 6, "--dry-run", output=tmp_path / "run.h5") == 0
+    assert "36 to do of 36" in capsys.readouterr().out
+    assert not (tmp_path / "run.h5").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (["missing"], 1, "there is no missing"),
+        (["{folder}/fast/step-00000000.safetensors"], 1, "at least two checkpoints"),
+        (["{folder}/fast", "--plane", "a.pt,b.pt"], 2, "names 2 checkpoints; a plane goes through three"),
+        (["{folder}/fast", "--plane", "a,b,c", "--origin", "d"], 2, "--origin does not go with"),
+        (["{folder}/fast", "--plane", "a,b,c", "--line"], 2, "leave out --plane a,b,c"),
+        (["{folder}/fast", "--points", "1"], 2, "at least 2 along an axis"),
+        (["{folder}/fast", "--margin", "-1"], 2, "--margin is -1"),
+        (["{folder}/fast", "--model-args", '{{"norm": false}}'], 1, "does not fit"),
+    ],
+)
+def test_the_command_names_what_is_wrong(place, tmp_path, capsys, words, code, message):
+    folder, _ = place
+    words = [word.format(folder=folder) for word in words]
+    assert command(place, *words, output=tmp_path / "run.h5") == code
+    assert message in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_run_recorded_in_half_precision_is_measured_in_single(place, tmp_path):
+    folder, _ = place
+    model, _, run = at_end(place)
+    with Recorder(tmp_path / "half", model, dtype="float16") as recorder:
+        for record in run.records:
+            put_record(model, record)
+            recorder.record(record.step)
+    assert command(place, tmp_path / "half", "--points", 3, output=tmp_path / "half.h5") == 0
+    assert command(place, folder / "fast", "--points", 3, output=tmp_path / "fast.h5") == 0
+    half, fast = (read_surface(tmp_path / f"{name}.h5").trajectories[name] for name in ("half", "fast"))
+    np.testing.assert_allclose(half.loss, fast.loss, rtol=1e-2)
