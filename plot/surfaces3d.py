@@ -175,30 +175,27 @@ def draw_notes(panel: Panel) -> None:
         lines.append(f"smoothed ×{scene.smoothed}")
     if not lines:
         return
-    reach = np.array([max(text_width(line, SMALL_SIZE) for line in lines) * 72, len(lines) * 1.3 * SMALL_SIZE]) + 8
-    size = np.array(panel.frame.view.size)
-    taken = panel.occupied()
-    # The lower right is where the other pictures have it.
-    corners = [(1, 0), (0, 0), (1, 1), (0, 1)]
-    free = []
-    for right, up in corners:
-        low = (size - reach) * (right, up)
-        free.append(int(((taken >= low) & (taken <= low + reach)).all(axis=1).sum()))
-    right, up = corners[int(np.argmin(free))]
-    x, y = (size - 4) * (right, up) + 2
-    panel.axes.text(
-        x,
-        y,
-        "\n".join(lines),
-        ha="right" if right else "left",
-        va="top" if up else "bottom",
-        fontsize=SMALL_SIZE,
-        color=INK,
-        linespacing=1.25,
-        parse_math=False,
-        zorder=8,
-        gid="notes",
-    )
+    size, taken = np.array(panel.frame.view.size), panel.occupied()
+    # The lower right first, where the other pictures have it.
+    corners = ((1, 0), (0, 0), (1, 1), (0, 1))
+    placed: dict[tuple[int, int], list[str]] = {corner: [] for corner in corners}
+
+    def crowded(corner: tuple[int, int], texts: list[str]) -> int:
+        reach = np.array([max(text_width(each, SMALL_SIZE) for each in texts) * 72, len(texts) * 1.3 * SMALL_SIZE]) + 8
+        low = (size - reach) * corner
+        return int(((taken >= low) & (taken <= low + reach)).all(axis=1).sum())
+
+    best = min(corners, key=lambda corner: crowded(corner, lines))
+    if crowded(best, lines):
+        # No corner has room for all of them: each line for itself.
+        for line in lines:
+            placed[min(corners, key=lambda corner: crowded(corner, [*placed[corner], line]))].append(line)
+    else:
+        placed[best] = lines
+    for (right, up), texts in placed.items():
+        x, y = (size - 4) * (right, up) + 2
+        note = panel.axes.text(x, y, "\n".join(texts), fontsize=SMALL_SIZE, color=INK, linespacing=1.25, zorder=8)
+        note.set(ha="right" if right else "left", va="top" if up else "bottom", parse_math=False, gid="notes")
 
 
 def draw_ground(panel: Panel) -> None:
