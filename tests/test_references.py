@@ -57,7 +57,8 @@ def test_a_file_finds_its_neighbours_at_once_and_later(tmp_path):
     file = write(
         tmp_path,
         "asks_neighbours.py",
-        "from neighbour_now import VALUE\ndef build():\n    import neighbour_later\n    return VALUE, neighbour_later.VALUE\n",
+        "from neighbour_now import VALUE\n"
+        "def build():\n    import neighbour_later\n    return VALUE, neighbour_later.VALUE\n",
     )
     assert resolve(f"{file}:build", what="model")() == (3, 4)
 
