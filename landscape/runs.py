@@ -39,6 +39,7 @@ SUFFIXES = (".safetensors", ".pt", ".pth", ".ckpt", ".t7", ".tar", ".bin")
 _STEP_KEYS = ("global_step", "step", "steps", "iteration", "iter", "num_updates", "epoch", "epochs")
 _IN_NAME = re.compile(r"(step|iteration|iter|epoch)s?[-_= ]?(\d+)", re.IGNORECASE)
 _LOSS_KEYS = ("loss", "train_loss", "training_loss")
+_RATE_KEYS = ("lr", "learning_rate")
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +50,7 @@ class Record:
     step: int
     tensors: Mapping[str, Tensor]  # as they are called in the file
     loss: float = math.nan  # what the training logged, if anything
+    learning_rate: float = math.nan
 
     def fitted(self, model: nn.Module, names: Sequence[str]) -> Tree:
         """Return the tensors under a network's own names, each also under the names it is tied to.
@@ -133,7 +135,7 @@ def find_run(
         if step in records:
             log.warning("%s is left out: it is of %s %d, as %s is", path, unit, step, records[step].path)
             continue
-        records[step] = Record(path, step, tensors, _logged_loss(metadata))
+        records[step] = Record(path, step, tensors, _logged(metadata, _LOSS_KEYS), _logged(metadata, _RATE_KEYS))
     name = name or paths[0].parent.name or "run"
     return TrainingRun(name, tuple(records[step] for step in sorted(records)), unit)
 
@@ -283,8 +285,9 @@ def _step_in_name(path: Path) -> tuple[str, int] | None:
     return None
 
 
-def _logged_loss(metadata: Mapping[str, Any]) -> float:
-    for key in _LOSS_KEYS:
+def _logged(metadata: Mapping[str, Any], keys: Sequence[str]) -> float:
+    """Return the number under the first of some names, the outermost first; NaN where there is none."""
+    for key in keys:
         for name in sorted(metadata, key=lambda name: name.count(".")):
             if name.rpartition(".")[2].lower() == key:
                 return _number(metadata[name])

@@ -165,6 +165,7 @@ def project(model: nn.Module, run: TrainingRun, plane: Plane) -> Trajectory:
     )
     attributes: dict[str, Any] = {
         **describe_run(run),
+        "lr_drops": _drops(run),
         "logged_loss": [None if np.isnan(record.loss) else record.loss for record in run.records],
     }
     if isinstance(plane, PrincipalPlane):
@@ -178,6 +179,12 @@ def project(model: nn.Module, run: TrainingRun, plane: Plane) -> Trajectory:
         step=np.array([record.step for record in run.records], dtype=np.int64),
         attributes=attributes,
     )
+
+
+def _drops(run: TrainingRun) -> list[int]:
+    """Return the steps at which the learning rate had fallen to less than half of what it was at the record before."""
+    pairs = zip(run.records, run.records[1:], strict=False)
+    return [after.step for before, after in pairs if after.learning_rate < 0.5 * before.learning_rate]
 
 
 def fitting_ranges(runs: Sequence[Trajectory], plane: Plane, *, margin: float = MARGIN) -> list[tuple[float, float]]:

@@ -206,6 +206,18 @@ def test_a_run_is_kept_with_its_surface_and_its_plane_can_be_read_again(trained,
     assert set(again.trajectories) == {"sgd", "adam"}
 
 
+def test_drops_of_the_learning_rate_are_kept_with_the_path(tmp_path):
+    torch.manual_seed(0)
+    model = network()
+    with Recorder(tmp_path, model) as recorder:
+        for step, rate in enumerate([0.1, 0.09, 0.01, 0.01, 0.001]):
+            with torch.no_grad():
+                model[0].weight += torch.randn(8, 4)
+            recorder.record(10 * step, lr=rate)
+    run = find_run(tmp_path)
+    assert project(model, run, principal_plane(model, run)).attributes["lr_drops"] == [20, 40]
+
+
 def test_the_window_is_square_in_space_and_holds_the_path_with_a_margin():
     directions = tuple(Direction({}, {}, "", length, "") for length in (2.0, 0.5))
     plane = Plane(directions)
