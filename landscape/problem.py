@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -33,18 +34,18 @@ def build_model(
     """
     if isinstance(reference, nn.Module):
         return reference
-    factory = resolve(reference, what="model") if isinstance(reference, str) else reference
-    if isinstance(factory, nn.Module):
-        if args:
-            raise ProblemError(f"model: {reference} is a network already, so --model-args has nothing to go to")
-        return factory
-    name = reference if isinstance(reference, str) else getattr(factory, "__name__", repr(factory))
-    try:
-        with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]):
+        factory = resolve(reference, what="model") if isinstance(reference, str) else reference
+        if isinstance(factory, nn.Module):
+            if args:
+                raise ProblemError(f"model: {reference} is a network already, so --model-args has nothing to go to")
+            return factory
+        name = reference if isinstance(reference, str) else getattr(factory, "__name__", repr(factory))
+        try:
             model = factory(**dict(args or {}))
-    except (Exception, SystemExit) as error:
-        given = ", ".join(f"{key}={value!r}" for key, value in (args or {}).items())
-        raise ProblemError(f"model: {name}({given}) failed: {failure(error)}") from error
+        except (Exception, SystemExit) as error:
+            given = ", ".join(f"{key}={value!r}" for key, value in (args or {}).items())
+            raise ProblemError(f"model: {name}({given}) failed: {failure(error)}") from error
     if not isinstance(model, nn.Module):
         raise ProblemError(f"model: {name} returned a {type(model).__name__}, a torch.nn.Module is needed")
     return model
@@ -73,7 +74,7 @@ def parse_arguments(text: str | None) -> dict[str, Any]:
 def load_model(
     reference: str | Callable[..., nn.Module],
     args: Mapping[str, Any] | None,
-    path: str,
+    path: str | os.PathLike[str],
     *,
     key: str | None = None,
     trust: bool = False,
