@@ -185,7 +185,7 @@ def _torch_load(path: Path, trust: bool, *, mapped: bool) -> Any:
 
 
 def _inert_stand_ins() -> AbstractContextManager[Any]:
-    if torch.__version__ < (2, 6):  # which cannot put one thing in the place of another
+    if torch.__version__ < "2.6":  # which cannot put one thing in the place of another
         return nullcontext()
     return torch.serialization.safe_globals([(_Inert, name) for name in _HARMLESS])
 
