@@ -137,6 +137,7 @@ def read_original_directions(path: str | Path) -> list[list[Array]]:
     raise FormatError(f"{path} is a surface file of the 2018 tool and holds no directions; its dir_file names them")
 
 
+@np.errstate(invalid="ignore")  # a damaged number may be a NaN of the kind that warns
 def _surface(path: str | Path, digest: str, arrays: Mapping[str, Array], members: Sequence[str]) -> Surface:
     text = arrays.get("dir_file")
     direction_file = (
