@@ -6,6 +6,7 @@ line in the loss would put every level next to the higher one.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,6 +21,7 @@ from .marks import Sheet, corner_lines, corner_size, draw_corner, draw_frame, dr
 from .relief import draw_relief
 from .scale import CAPPED, MISSING, NOT_FINITE, OK, Scale
 from .style import SMALL_SIZE, our_style
+from .trajectories import covered_by, draw_paths, path_lines
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -36,8 +38,9 @@ def contour(
     labels: bool = True,
     equal: bool = True,
     colorbar: bool = True,
+    marks: Sequence[int] = (),
 ) -> Axes:
-    """Draw filled contours of a plane, the checkpoint (star) and the lowest point (ring).
+    """Draw filled contours of a plane, the checkpoint (star), the lowest point (ring), and the paths of training runs.
 
     Parameters
     ----------
@@ -57,6 +60,8 @@ def contour(
         Draw both axes to the same scale.
     colorbar : bool
         Draw a colour bar beside ``ax``.
+    marks : sequence of int
+        Steps of the surface's runs to mark on their paths, beside those where the learning rate fell.
 
     Returns
     -------
@@ -80,20 +85,30 @@ def contour(
             hillshade=hillshade,
             labels=labels,
             equal=equal,
+            marks=marks,
         )
         return figure.axes[0]
     with our_style():
         sheet = Sheet.of(surface, name, scale)
-        draw_contours(ax, sheet, hillshade=hillshade, labels=labels, equal=equal)
+        draw_contours(ax, sheet, hillshade=hillshade, labels=labels, equal=equal, marks=marks)
         if colorbar:
             draw_colorbar(ax.get_figure(root=True), sheet.scale, ax=ax, lines=True)  # type: ignore[arg-type]
     return ax
 
 
 def draw_contours(
-    ax: Axes, sheet: Sheet, *, hillshade: bool = False, labels: bool = True, equal: bool = True
+    ax: Axes,
+    sheet: Sheet,
+    *,
+    hillshade: bool = False,
+    labels: bool = True,
+    equal: bool = True,
+    marks: Sequence[int] = (),
 ) -> QuadContourSet | None:
-    """Draw everything but the colour bar; return the iso-lines, or None where no level is crossed."""
+    """Draw everything but the colour bar; return the iso-lines, or None where no level is crossed.
+
+    ``marks`` are steps of the surface's runs, to be marked on their paths.
+    """
     scale, x, y = sheet.scale, sheet.x, sheet.y
     extent = (x[0], x[-1], y[0], y[-1])
     to_scale = draw_frame(ax, sheet, extent, equal=equal)
@@ -107,7 +122,7 @@ def draw_contours(
     else:
         bounds = list(inner) + ([scale.cap] if capped and scale.cap is not None else [])
         _fill(ax, x, y, heights, scale, bounds, capped=capped)
-    corner = corner_lines(sheet, to_scale=to_scale)
+    corner = corner_lines(sheet, to_scale=to_scale) + path_lines(sheet.whole)
     lines = None
     # Only levels that are crossed: matplotlib warns of any other.
     crossed = [level for level in inner if heights.min() < scale.forward(level) < heights.max()]
@@ -126,8 +141,11 @@ def draw_contours(
         )
         if labels:
             texts = {float(scale.forward(each)): scale.text(each) for each in _labelled(inner) if each in crossed}
-            label_lines(ax, lines, texts, SMALL_SIZE, corner=corner_size(corner))
+            ax.apply_aspect()
+            avoid = covered_by(ax, sheet.whole)
+            label_lines(ax, lines, texts, SMALL_SIZE, corner=corner_size(corner), avoid=avoid)
     draw_marks(ax, sheet)
+    draw_paths(ax, sheet.whole, marks=marks)
     draw_corner(ax, corner)
     return lines
 

@@ -23,6 +23,7 @@ from .repeats import SPREAD, outcome, spread
 from .scale import Kind as ScaleKind
 from .scale import Scale, default_name
 from .style import CAPTION_SIZE, SOFT_INK, TICK_SIZE, TITLE_SIZE, new_figure, our_style, text_width
+from .trajectories import path_notes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -250,6 +251,10 @@ def _draw_planes(
         scales = [Scale.of(parts, name, **chosen)] * len(panels)
     sheets = [Sheet.of(each.surface, name, own) for each, own in zip(panels, scales, strict=True)]
     notes += _mark_notes(sheets, kind)
+    if len(surfaces) == 1:
+        notes += path_notes(surfaces[0], name)
+    elif any(each.trajectories for each in surfaces):
+        notes.append("Paths: recorded steps of training runs, from circle to star, projected onto each plane")
     if len(surfaces) == 1 and surfaces[0].repeats > 1 and len(surfaces[0].directions) == 2:
         picture, own = spread(surfaces[0].finished_part(), name, scales[0])
         notes.append(outcome(picture, scales[0]))

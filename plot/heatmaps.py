@@ -13,6 +13,7 @@ from .colorbars import draw_colorbar
 from .marks import Sheet, corner_lines, draw_corner, draw_frame, draw_ground, draw_marks, hole_colors
 from .scale import OK, Scale
 from .style import our_style
+from .trajectories import draw_paths, path_lines
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -82,7 +83,8 @@ def draw_cells(ax: Axes, sheet: Sheet, *, equal: bool = True) -> None:
     if holes.any():
         ax.pcolormesh(x, y, holes, zorder=1, linewidth=0)
     draw_marks(ax, sheet)
-    draw_corner(ax, corner_lines(sheet, to_scale=to_scale))
+    draw_paths(ax, sheet.whole)
+    draw_corner(ax, corner_lines(sheet, to_scale=to_scale) + path_lines(sheet.whole))
 
 
 def cell_edges(points: Floats) -> Floats:

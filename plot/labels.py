@@ -31,6 +31,7 @@ def label_lines(
     size: float,
     *,
     corner: tuple[float, float] = (0.0, 0.0),
+    avoid: Floats | None = None,
 ) -> None:
     """Write texts onto the iso-lines of given levels, rotated along them, with a white halo.
 
@@ -45,6 +46,8 @@ def label_lines(
         Font size in points.
     corner : (float, float)
         Width and height in inches of what stands in the lower right corner.
+    avoid : ndarray, shape (n, 2), optional
+        Points, in the axes' data units, that will be drawn over.
     """
     ax.apply_aspect()
     figure = ax.get_figure(root=True)
@@ -57,6 +60,7 @@ def label_lines(
     taken: list[tuple[Floats, float]] = []
     # The star and the ring are drawn over labels.
     taken.append((to_inches.transform((0.0, 0.0)), 0.12))
+    taken += [] if avoid is None else [(spot, 0.04) for spot in to_inches.transform(avoid)]
     for level, path in zip(lines.levels, lines.get_paths(), strict=True):
         text = next((text for known, text in texts.items() if np.isclose(known, level, rtol=1e-9, atol=1e-12)), None)
         if text is None:
