@@ -219,7 +219,7 @@ def _line_cover(height: Floats, gradient: Floats, levels: Floats, width: float) 
     cover = _cover(np.where(nearer, levels[above], levels[below]) - height, gradient, width)
     # Where a wall is so steep on screen that lines would merge into a black patch, they fade instead.
     apart = np.abs(levels[above] - levels[below])
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore"):
         room = np.where((apart > 0) & (gradient > 0), apart / gradient, np.inf)
     return np.asarray(cover * np.clip(room / (4 * width) - 0.25, 0.25, 1))
 
