@@ -15,8 +15,11 @@ import { difference } from "./data.js";
 import { make, prepare } from "./dom.js";
 import { makeFigure, makeScales } from "./figure.js";
 import { PaneView } from "./pane.js";
+import { Player } from "./player.js";
 import { followPointer, keyTurn } from "./pointer.js";
 import { nearest, quantityNames } from "./quantity.js";
+import { spoken } from "./readout.js";
+import { wireMap } from "./sectionline.js";
 import { Stage } from "./stage.js";
 import { Store } from "./state.js";
 import { describe, notesOf } from "./summary.js";
@@ -31,12 +34,10 @@ const NEEDS = {
 
 export class App {
   /**
-   * @param {HTMLElement} root
    * @param {Document} content
    * @param {Pane[]} panes
    */
-  constructor(root, content, panes) {
-    this.root = root;
+  constructor(content, panes) {
     this.content = content;
     this.panes = panes;
     this.names = quantityNames(panes.flatMap((pane) => pane.frames));
@@ -49,13 +50,16 @@ export class App {
     /** @type {Set<Stale>} */ this.stale = new Set();
     this.frameAsked = 0;
     this.moving = false;
-    this.coarse = 1;
+    this.slow = this.stage?.isSoftware ?? false;
+    this.lastMoved = 0;
     this.drawn = 0;
     /** @type {(() => void)[]} */ this.afterDraw = [];
     /** @type {(Scales | null)[]} */ this.scales = [];
     this.bar = make("canvas", { class: "bar", role: "img" });
     this.grid = make("div", { class: "panes" });
     this.main = make("main", {}, this.grid, this.bar);
+    this.live = make("p", { class: "hidden", role: "status" });
+    this.player = new Player(this);
     for (const view of this.allViews) this.wire(view);
     this.store.listen((changed) => this.changed(changed));
     this.arrange();
@@ -126,36 +130,31 @@ export class App {
       this.makeFigures();
       for (const part of /** @type {Stale[]} */ (["scenes", "maps", "tops"])) stale.add(part);
     }
-    const started = performance.now();
-    const coarse = this.moving ? this.coarse : 1;
+    if (stale.has("scenes")) this.watch();
+    const coarse = this.moving && this.slow;
     this.shown.forEach((view, k) => {
       if (stale.has("scenes")) view.drawScene(this.state, this.eyeOf(k), this.theme, coarse);
       if (stale.has("maps")) view.drawMap(this.state, this.theme);
       if (stale.size) view.drawTop(this.state, this.cursorOf(view), this.theme);
       if (stale.has("tops") || stale.has("figures")) view.readout.show(view.figure, this.cursorOf(view), this.content.labels);
     });
-    if (stale.has("scenes")) this.adapt(performance.now() - started);
     if (stale.has("figures") || stale.has("scenes")) this.drawBar();
     if (stale.size) this.drawn++;
     for (const each of this.afterDraw) each();
   }
 
-  /**
-   * Without a graphics card a large picture takes too long to follow a hand: fewer pixels while it moves.
-   *
-   * @param {number} took  milliseconds
-   */
-  adapt(took) {
-    if (!this.moving) return;
-    if (took > 40) this.coarse = Math.max(0.35, this.coarse * 0.8);
-    else if (took < 15) this.coarse = Math.min(1, this.coarse * 1.15);
+  /** Find out while something moves whether the machine follows: pictures less than 22 times a second are too few. */
+  watch() {
+    const now = performance.now(), took = now - this.lastMoved;
+    if (this.moving && took > 45 && took < 1000) this.slow = true;
+    this.lastMoved = now;
   }
 
   /** @param {boolean} moving */
   setMoving(moving) {
     if (this.moving === moving) return;
     this.moving = moving;
-    if (!moving && this.coarse < 1) this.redraw("scenes");
+    if (!moving && this.slow) this.redraw("scenes");
   }
 
   makeFigures() {
@@ -168,7 +167,8 @@ export class App {
     this.views.forEach((view, k) => view.setFigure(makeFigure(surfaces[k], this.scales[k], state), this.theme));
     if (state.difference) this.makeDifference();
     this.shown.forEach((view) => {
-      view.notes.replaceChildren(...notesOf(view.figure, view === this.extra || !state.shared).map((text) => make("span", {}, text)));
+      view.ownBar = view === this.extra || !state.shared;
+      view.notes.replaceChildren(...notesOf(view.figure, view.ownBar).map((text) => make("span", {}, text)));
       view.summary.textContent = view.figure ? describe(view.figure, content.labels) : "No such values were measured here.";
     });
   }
@@ -263,16 +263,14 @@ export class App {
       click: (x, y) => this.pin(view, view.pick(x, y)),
       moving: (moving) => this.setMoving(moving),
     });
+    view.sceneTop.addEventListener("dblclick", () => this.turn(number, { ...this.store.start.eyes[0] }));
     view.sceneTop.addEventListener("keydown", (event) => {
-      const change = keyTurn(event, this.eyeOf(number));
+      const change = event.key === "0" || event.key === "Home" ? { ...this.store.start.eyes[0] } : keyTurn(event, this.eyeOf(number));
       if (!change) return;
       event.preventDefault();
       this.turn(number, change);
     });
-    view.mapTop.addEventListener("pointermove", (event) => {
-      if (!event.buttons) this.point(view, view.pickMap(event.offsetX, event.offsetY));
-    });
-    view.mapTop.addEventListener("pointerleave", () => this.point(view, null));
+    wireMap(this, view);
     view.mapTop.addEventListener("keydown", (event) => this.mapKey(view, event));
   }
 
@@ -291,6 +289,7 @@ export class App {
     if (move) {
       const within = (/** @type {number} */ value, /** @type {number} */ count) => Math.min(count - 1, Math.max(0, value));
       this.point(view, { i: within(now.i + move[0], surface.nx), j: within(now.j + move[1], surface.ny) });
+      this.live.textContent = spoken(view.figure, this.cursor, this.content.labels);
     } else if (event.key === "Enter" || event.key === " ") this.pin(view, now);
     else return;
     event.preventDefault();

@@ -72,7 +72,7 @@ export function floorSegments({ half: [hx, hy], x, y }) {
 export function drawAxes(context, view, frame, theme) {
   const [hx, hy] = frame.half;
   const nearX = view.back[0] >= 0 ? hx : -hx, nearY = view.back[1] >= 0 ? hy : -hy;
-  const small = view.width < 420;
+  const small = view.width < 520;
   context.save();
   context.strokeStyle = theme.line;
   context.lineWidth = 1;

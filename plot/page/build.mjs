@@ -12,7 +12,7 @@ const licence = readFileSync(here("three.LICENSE"), "utf8").trim();
 const result = await build({
   entryPoints: [here("main.js")],
   bundle: true,
-  minify: true,
+  minify: !process.argv.includes("--plain"),
   write: false,
   format: "iife",
   target: "es2022",

@@ -195,7 +195,7 @@ export function drawMapCursor(context, { surface, field }, place, state, cursor)
   });
   if (!cursor) return;
   const [x, y] = place.toPixel(field.x[cursor.i * field.factor], field.y[cursor.j * field.factor]);
-  for (const [color, width] of /** @type {[string, number][]} */ ([["rgb(255 255 255 / 0.75)", 2.4], ["#111", 0.8]])) {
+  for (const [color, width] of /** @type {[string, number][]} */ ([["rgb(255 255 255 / 0.6)", 2.2], ["#111", 0.8]])) {
     context.strokeStyle = color;
     context.lineWidth = width;
     context.beginPath();

@@ -63,8 +63,11 @@ function colorTable(colormaps, name) {
  */
 export function makeScales(surfaces, state, content, isDifference) {
   let problem = "";
-  /** @param {string} name @param {boolean} asked whether the page's settings of the scale are for these values */
-  const choose = (name, asked) => {
+  /**
+   * @param {string} name
+   * @param {boolean} isHeight  the page's settings of the scale are for heights
+   */
+  const choose = (name, isHeight) => {
     /** @type {[Surface, Quantity][]} */
     const parts = [];
     for (const surface of surfaces) {
@@ -76,7 +79,9 @@ export function makeScales(surfaces, state, content, isDifference) {
     const signed = isDifference || parts[0][1].signed;
     const label = (isDifference ? "difference in " : "") + quantityLabel(name, content.labels);
     const base = { label, signed, percent: parts[0][1].percent, kind: /** @type {const} */ ("auto") };
-    if (!asked || signed) return chooseScale(sorted, base);
+    // Colours of a difference are symmetric about zero; its heights may lie anywhere.
+    if (signed) return chooseScale(sorted, { ...base, signed: !isHeight });
+    if (!isHeight) return chooseScale(sorted, base);
     try {
       return chooseScale(sorted, { ...base, kind: state.kind, eps: state.eps, cap: state.cap });
     } catch (error) {
@@ -85,9 +90,11 @@ export function makeScales(surfaces, state, content, isDifference) {
     }
   };
   const height = choose(state.height, true);
-  const colour = state.colour && state.colour !== state.height ? choose(state.colour, false) : height;
+  const name = state.colour || state.height;
+  const signed = isDifference || name.startsWith("gap/");
+  const colour = name === state.height && !signed ? height : choose(name, false);
   if (!height || !colour) return null;
-  const map = colour.signed ? "PuOr_r" : state.colormap;
+  const map = signed ? "PuOr_r" : state.colormap;
   return { height, colour, colors: colorTable(content.colormaps, map), problem };
 }
 
@@ -105,7 +112,7 @@ export function makeFigure(surface, scales, state) {
   const top = HEIGHT * state.exaggeration;
   const field = makeField(surface, height, scales.height, colour, scales.colour, state.exaggeration, state.smooth);
   const levels = scales.height.levels.map((level) => scales.height.normalized(level) * top);
-  const title = scales.height === scales.colour ? "" : scales.height.axisLabel();
+  const title = height === colour ? "" : scales.height.axisLabel();
   return {
     surface,
     height,

@@ -1,14 +1,54 @@
 /** Where the page starts. */
 import { App } from "./app.js";
+import { makeToolbar } from "./controls.js";
 import { readPage } from "./data.js";
+import { make } from "./dom.js";
+import { makeDrawer } from "./drawer.js";
+import { makeSection } from "./section.js";
 
 async function start() {
   const { content, panes } = await readPage();
   const root = /** @type {HTMLElement} */ (document.getElementById("app"));
-  const app = new App(root, content, panes);
-  root.append(app.main);
-  document.documentElement.classList.add("running");
+  const app = new App(content, panes);
+  followAddress(app);
+  const middle = make("div", { class: "middle" }, app.main, makeDrawer(app));
+  const embedded = new URLSearchParams(location.search).has("embed");
+  root.append(
+    ...(embedded ? [] : [makeToolbar(app)]), middle, makeSection(app), app.player.element,
+    make("footer", {}, make("p", {}, content.caption)), app.live);
+  if (!app.stage) root.prepend(make("p", { class: "notice" }, "This browser has no WebGL: the surfaces are shown from above, and as a picture below."));
+  document.documentElement.classList.add("running", app.stage ? "solid" : "flat");
+  document.documentElement.classList.toggle("embedded", embedded);
+  window.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape") return;
+    if (app.state.drawer) app.store.set({ drawer: "" });
+    else app.store.set({ section: null, pins: [] });
+  });
   return app;
+}
+
+/**
+ * The address says what is seen, so that a copied link shows the same.
+ *
+ * @param {App} app
+ */
+function followAddress(app) {
+  app.store.read(location.hash);
+  let waiting = 0;
+  app.store.listen(() => {
+    clearTimeout(waiting);
+    waiting = window.setTimeout(() => {
+      const { hash } = app.store;
+      try {
+        history.replaceState(null, "", hash ? `#${hash}` : location.pathname + location.search);
+      } catch {
+        // A page inside another one may not change its address; everything else works.
+      }
+    }, 150);
+  });
+  window.addEventListener("hashchange", () => {
+    if (location.hash.slice(1) !== app.store.hash) app.store.read(location.hash);
+  });
 }
 
 /** For tests, and for whoever embeds the page: the running page, once it is there. */

@@ -14,6 +14,7 @@
  */
 import { interval } from "./field.js";
 import { labelLines } from "./linelabels.js";
+import { ring, star } from "./marks.js";
 import { FONT } from "./theme.js";
 
 /**
@@ -230,42 +231,6 @@ export function sceneOf(surface, field, x, y) {
   });
   const inside = x >= surface.x[0] && x <= surface.x[surface.nx - 1] && y >= surface.y[0] && y <= surface.y[surface.ny - 1];
   return inside ? [place[0], place[1]] : null;
-}
-
-/**
- * @param {CanvasRenderingContext2D} context
- * @param {number} x
- * @param {number} y
- * @param {number} radius
- */
-export function star(context, x, y, radius) {
-  context.beginPath();
-  for (let k = 0; k < 10; k++) {
-    const angle = (Math.PI * k) / 5 - Math.PI / 2, reach = k % 2 ? radius * 0.42 : radius;
-    context.lineTo(x + reach * Math.cos(angle), y + reach * Math.sin(angle));
-  }
-  context.closePath();
-  context.fillStyle = "#fff";
-  context.fill();
-  context.strokeStyle = "#000";
-  context.lineWidth = 0.8;
-  context.stroke();
-}
-
-/**
- * @param {CanvasRenderingContext2D} context
- * @param {number} x
- * @param {number} y
- * @param {number} radius
- */
-export function ring(context, x, y, radius) {
-  for (const [color, width] of /** @type {[string, number][]} */ ([["#000", 2.6], ["#fff", 1.3]])) {
-    context.beginPath();
-    context.arc(x, y, radius, 0, 2 * Math.PI);
-    context.strokeStyle = color;
-    context.lineWidth = width;
-    context.stroke();
-  }
 }
 
 /** @param {string} color  #rrggbb, as a pixel of an image */

@@ -8,12 +8,15 @@
  * @property {Float32Array} normal  (n, 3)
  * @property {Float32Array} paint  (n, 3): colour 0 to 1 (far below 0 where there is none), open sky, rim
  * @property {Uint32Array} index
+ * @property {Uint32Array} coarse  the same with fewer triangles, for while it moves on a slow machine
  */
 import { isRising } from "./field.js";
 import { slopes } from "./smoothing.js";
 
 // Below 0 even when mixed with two corners that have a colour.
 const NO_COLOUR = -100;
+// Cells of the coarse mesh: 16,000 triangles are drawn ten times a second even without a graphics card.
+const MOST_COARSE = 8000;
 
 /**
  * @param {Field} field
@@ -23,7 +26,9 @@ export function makeMesh(field) {
   const { nx, ny, x, y, z, colour } = field;
   const position = new Float32Array(3 * nx * ny), paint = new Float32Array(3 * nx * ny);
   const open = openness(field);
-  const index = triangles(field);
+  const index = triangles(field, 1);
+  const stride = Math.ceil(Math.sqrt((nx * ny) / MOST_COARSE));
+  const coarse = stride > 1 ? triangles(field, stride) : index;
   const rim = rimOf(field);
   for (let j = 0, k = 0; j < ny; j++) {
     for (let i = 0; i < nx; i++, k++) {
@@ -35,20 +40,33 @@ export function makeMesh(field) {
       paint[3 * k + 2] = rim[k];
     }
   }
-  return { position, normal: normals(field), paint, index };
+  return { position, normal: normals(field), paint, index, coarse };
 }
 
-/** @param {Field} field */
-function triangles({ nx, ny, z }) {
-  const index = new Uint32Array(6 * (nx - 1) * (ny - 1));
+/**
+ * @param {Field} field
+ * @param {number} stride  use every so many-th vertex, and the last
+ */
+function triangles({ nx, ny, z }, stride) {
+  const [columns, rows] = [nx, ny].map((count) => {
+    const kept = Array.from({ length: Math.ceil((count - 1) / stride) }, (_, k) => k * stride);
+    return [...kept, count - 1];
+  });
+  const index = new Uint32Array(6 * (columns.length - 1) * (rows.length - 1));
   let n = 0;
-  for (let j = 0; j + 1 < ny; j++) {
-    for (let i = 0; i + 1 < nx; i++) {
-      const a = j * nx + i, b = a + 1, c = b + nx, d = a + nx;
+  for (let row = 0; row + 1 < rows.length; row++) {
+    for (let column = 0; column + 1 < columns.length; column++) {
+      const low = rows[row] * nx, high = rows[row + 1] * nx, left = columns[column], right = columns[column + 1];
+      const a = low + left, b = low + right, c = high + right, d = high + left;
       // A sum with a hole in it is NaN.
       if (!Number.isFinite(z[a] + z[b] + z[c] + z[d])) continue;
-      const corners = isRising(z[a], z[b], z[c], z[d]) ? [a, b, c, a, c, d] : [a, b, d, b, c, d];
-      index.set(corners, n);
+      const rising = isRising(z[a], z[b], z[c], z[d]);
+      index[n] = a;
+      index[n + 1] = b;
+      index[n + 2] = rising ? c : d;
+      index[n + 3] = rising ? a : b;
+      index[n + 4] = c;
+      index[n + 5] = d;
       n += 6;
     }
   }

@@ -12,10 +12,12 @@
  * @typedef {{i: number, j: number}} Cursor  a point of the grid
  */
 import { drawAxes, floorSegments } from "./axes.js";
+import { drawBar } from "./colorbar.js";
 import { drawCursor, drawMapCursor } from "./cursor.js";
 import { make, prepare } from "./dom.js";
 import { hit, isVisible } from "./field.js";
-import { drawMap, placeMap, ring, sceneOf, star } from "./map.js";
+import { drawMap, placeMap, sceneOf } from "./map.js";
+import { ring, star, tick } from "./marks.js";
 import { makeMesh } from "./mesh.js";
 import { drapePaths, dropSegments } from "./paths.js";
 import { nearest } from "./quantity.js";
@@ -37,6 +39,8 @@ export class PaneView {
     /** @type {import("./paths.js").Draped[]} */ this.paths = [];
     this.view = /** @type {View | null} */ (null);
     /** @type {Eye | null} */ this.eye = null;
+    // Whether the scale is this pane's alone, so that its colours need a bar of their own.
+    this.ownBar = false;
     this.scene = make("canvas", { class: "picture" });
     this.sceneTop = make("canvas", {
       class: "picture top", tabindex: 0, role: "img", "aria-describedby": `summary-${number}`,
@@ -54,8 +58,10 @@ export class PaneView {
     const scene = make("div", { class: "scene" }, this.scene, this.sceneTop);
     const strip = make("div", { class: "strip" },
       make("div", { class: "map" }, this.map, this.mapTop), this.readout.element);
-    this.element = make("section", { class: "pane" + (stage ? "" : " flat"), "aria-label": title },
+    const pane = make("section", { class: "pane" + (stage ? "" : " flat"), "aria-label": title },
       make("header", {}, this.heading, this.notes), ...(stage ? [scene] : []), strip, this.summary);
+    // A box whose shape decides how the pane inside is laid out.
+    this.element = make("div", { class: "cell" }, pane);
   }
 
   /**
@@ -84,21 +90,19 @@ export class PaneView {
   }
 
   /** @param {Figure} figure */
-  floorLines({ lines, levels, scales, field }) {
+  floorLines({ lines, scales, height, colour }) {
     /** @type {number[]} */ const points = [];
     /** @type {number[]} */ const colors = [];
     for (const { level, points: line } of lines) {
-      // Drawn on white as much as on black: the palest yellow would be lost, so it is a little darker.
-      const at = 4 * Math.round(255 * Math.min(1, Math.max(0, levels[level] / field.top)));
-      const color = [0, 1, 2].map((k) => (scales.colors[at + k] / 255) * 0.94);
+      const at = 4 * Math.round(255 * scales.colour.normalized(scales.height.levels[level]));
+      const color = [0, 1, 2].map((k) => scales.colors[at + k] / 255);
       for (let k = 2; k < line.length; k += 2) {
         points.push(line[k - 2], line[k - 1], -GAP, line[k], line[k + 1], -GAP);
         colors.push(...color, ...color);
       }
     }
-    const sameColors = scales.height === scales.colour;
-    this.model?.lines("floor", 3).set(points, sameColors ? colors : []);
-    this.floorInk = !sameColors;
+    this.floorInk = height !== colour;
+    this.model?.lines("floor", 3).set(points, this.floorInk ? [] : colors);
   }
 
   /** @param {Theme} theme */
@@ -106,7 +110,7 @@ export class PaneView {
     if (!this.model) return;
     this.model.lines("grid", 1).style({ width: 1, tint: theme.gridTint });
     this.model.lines("border", 2).style({ width: 1.2, tint: theme.frameTint });
-    this.model.lines("floor", 3).style({ width: 1.5, tint: this.floorInk ? theme.frameTint : null });
+    this.model.lines("floor", 3).style({ width: 1.5, tint: this.floorInk ? theme.frameTint : null, veil: theme.floorVeil });
     this.model.lines("drops", 4).style({ width: 1, tint: theme.dark ? [0.9, 0.9, 0.9] : [0.15, 0.15, 0.15], opacity: 0.8 });
     this.paths.forEach((_, k) => {
       this.model?.lines(`casing ${k}`, 5).style({ width: 4.6, lift: 0.0006, tint: [1, 1, 1] });
@@ -154,7 +158,7 @@ export class PaneView {
    * @param {State} state
    * @param {Eye} eye
    * @param {Theme} theme
-   * @param {number} coarse  less than 1 while something moves and no graphics card helps
+   * @param {boolean} coarse  while something moves and the machine cannot follow
    */
   drawScene(state, eye, theme, coarse) {
     if (!this.stage || !this.model) return;
@@ -164,7 +168,7 @@ export class PaneView {
     this.view = this.viewFor(width, height, eye);
     if (!this.figure) return;
     this.arrange(state);
-    this.paint(context, this.view, state, theme, ratio * coarse);
+    this.paint(context, this.view, state, theme, coarse ? Math.min(1, 0.7 * ratio) : ratio, coarse);
   }
 
   /**
@@ -174,7 +178,7 @@ export class PaneView {
    */
   viewFor(width, height, eye) {
     const small = width < 420;
-    const margin = { left: small ? 34 : 48, right: small ? 14 : 22, top: 10, bottom: small ? 26 : 38 };
+    const margin = { left: small ? 34 : 48, right: (small ? 14 : 22) + (this.ownBar ? 70 : 0), top: 10, bottom: small ? 26 : 38 };
     return new View(eye, width, height, {
       half: this.figure?.frame.half ?? [1, 1], top: this.figure?.frame.top ?? 1, margin,
     });
@@ -188,12 +192,15 @@ export class PaneView {
    * @param {State} state
    * @param {Theme} theme
    * @param {number} ratio
+   * @param {boolean} [coarse]
    */
-  paint(context, view, state, theme, ratio) {
+  paint(context, view, state, theme, ratio, coarse = false) {
     if (!this.stage || !this.model || !this.figure || this.stage.lost) return;
-    const { width, height } = this.stage.draw(this.model, view, ratio, { headlight: state.headlight, lineWidth: 1.1 });
+    const look = { headlight: state.headlight, lineWidth: 1.1, coarse };
+    const { width, height } = this.stage.draw(this.model, view, ratio, look);
     context.drawImage(this.stage.canvas, 0, 0, width, height, 0, 0, view.width, view.height);
     if (state.box) drawAxes(context, view, this.figure.frame, theme);
+    if (this.ownBar) drawBar(context, this.figure.scales, { left: view.width - 84, top: 0, width: 84, height: view.height }, theme);
     this.marks(context, view, state);
   }
 
@@ -214,7 +221,11 @@ export class PaneView {
     }
     if (!state.paths) return;
     this.paths.forEach((path, run) => {
-      const [first, now] = [path.stops[0], path.stops[this.passed(run, state)]];
+      const passed = this.passed(run, state), [first, now] = [path.stops[0], path.stops[passed]];
+      for (const drop of path.path.drops) {
+        const stop = drop <= passed ? path.stops[drop] : null;
+        if (stop && seen(stop)) tick(context, ...pixel(stop));
+      }
       if (first && seen(first)) ring(context, ...pixel(first), 4.5);
       if (now && seen(now)) star(context, ...pixel(now), 7);
     });
@@ -258,10 +269,9 @@ export class PaneView {
       }
       const { stops } = draped;
       if (stops[0]) ring(context, ...place.toPixel(stops[0][0], stops[0][1]), 3.5);
-      context.fillStyle = "#fff";
       for (const drop of draped.path.drops) {
         const stop = drop <= passed ? stops[drop] : null;
-        if (stop) context.fillRect(...place.toPixel(stop[0] - 0.008, stop[1] + 0.008), 3, 3);
+        if (stop) tick(context, ...place.toPixel(stop[0], stop[1]));
       }
       const now = stops[passed];
       if (now) star(context, ...place.toPixel(now[0], now[1]), 6);
@@ -295,6 +305,18 @@ export class PaneView {
     const { field } = /** @type {Figure} */ (this.figure), f = field.factor;
     const z = field.z[j * f * field.nx + i * f];
     return Number.isFinite(z) && z <= field.ceiling ? [field.x[i * f], field.y[j * f], z] : null;
+  }
+
+  /**
+   * The point of the grid nearest to a place of the plane; null outside.
+   *
+   * @param {number} x
+   * @param {number} y
+   * @returns {Cursor | null}
+   */
+  gridPoint(x, y) {
+    const at = this.figure && sceneOf(this.figure.surface, this.figure.field, x, y);
+    return at && this.cursorAt(...at);
   }
 
   /**

@@ -36,7 +36,8 @@ export class Readout {
     this.place.textContent = idle ? `lowest at ${at}` : at;
     this.body.replaceChildren(...rowsAt(figure, k, labels).map(([name, value, error, strong]) =>
       make("tr", { class: strong ? "strong" : "" },
-        make("th", { scope: "row" }, name), make("td", {}, value), make("td", { class: "error" }, error))));
+        make("th", { scope: "row", title: name }, make("span", { class: "long" }, name), make("span", { class: "short" }, short(name))),
+        make("td", {}, value), make("td", { class: "error" }, error))));
     this.note.textContent = stateText(figure, k);
   }
 }
@@ -84,6 +85,11 @@ function stateText({ surface, height, scales }, k) {
   return parts.join("; ");
 }
 
+/** @param {string} name */
+function short(name) {
+  return name.replace("training", "train").replace("accuracy", "acc.").replace("above the lowest", "above min");
+}
+
 /** @param {number} value */
 function signed(value) {
   return numberText(value, 5).replace("-", "−");
@@ -92,4 +98,18 @@ function signed(value) {
 /** @param {number} part */
 function percent(part) {
   return Number.isFinite(part) ? `${signed(Number((100 * part).toPrecision(5)))} %` : numberText(part);
+}
+
+/**
+ * The same as one sentence, for a screen reader.
+ *
+ * @param {Figure | null} figure
+ * @param {Cursor | null} cursor
+ * @param {Record<string, string>} labels
+ */
+export function spoken(figure, cursor, labels) {
+  if (!figure || !cursor) return "";
+  const { surface } = figure, k = cursor.j * surface.nx + cursor.i;
+  const values = rowsAt(figure, k, labels).map(([name, value]) => `${name} ${value}`);
+  return [`alpha ${signed(surface.x[cursor.i])}, beta ${signed(surface.y[cursor.j])}`, ...values, stateText(figure, k)].filter(Boolean).join("; ");
 }

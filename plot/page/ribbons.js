@@ -13,6 +13,7 @@ import {
   RawShaderMaterial,
   Vector2,
   Vector3,
+  Vector4,
 } from "three";
 import { SHADERS } from "./shaders.js";
 
@@ -33,6 +34,7 @@ export class Ribbons {
         opacity: { value: 1 },
         tint: { value: new Vector3() },
         useTint: { value: 0 },
+        veil: { value: new Vector4(0, 0, 0, 0) },
       },
       transparent: true,
       // Lines at one height would cut each other into dashes.
@@ -76,13 +78,19 @@ export class Ribbons {
   }
 
   /**
-   * @param {{width?: number, lift?: number, opacity?: number, tint?: number[] | null}} style  width in pixels
+   * @param {object} style
+   * @param {number} [style.width]  pixels
+   * @param {number} [style.lift]  towards the eye, so that a surface does not hide what lies on it
+   * @param {number} [style.opacity]
+   * @param {number[] | null} [style.tint]  one colour for all, instead of their own
+   * @param {number[]} [style.veil]  a colour mixed in, and how much of it
    */
-  style({ width, lift, opacity, tint }) {
+  style({ width, lift, opacity, tint, veil }) {
     const { uniforms } = this.material;
     if (width !== undefined) uniforms.width.value = width;
     if (lift !== undefined) uniforms.lift.value = lift;
     if (opacity !== undefined) uniforms.opacity.value = opacity;
+    if (veil) uniforms.veil.value.set(...veil);
     if (tint !== undefined) {
       uniforms.useTint.value = tint ? 1 : 0;
       if (tint) uniforms.tint.value.set(...tint);

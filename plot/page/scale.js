@@ -108,7 +108,7 @@ export class Scale {
  */
 export function chooseScale(sorted, options) {
   if (!sorted.length) throw new RangeError(`nothing to draw: no value of ${options.label} is finite`);
-  const scale = options.percent && !options.signed ? percentScale() : freeScale(sorted, options);
+  const scale = options.percent && !(sorted[0] < 0) && !options.signed ? percentScale() : freeScale(sorted, options);
   scale.label = options.label;
   scale.percent = options.percent ?? false;
   scale.signed = options.signed ?? false;

@@ -116,9 +116,10 @@ in vec3 vColor;
 uniform float opacity;
 uniform vec3 tint;
 uniform float useTint;
+uniform vec4 veil;
 out vec4 color;
 void main() {
-  color = vec4(mix(vColor, tint, useTint) * opacity, opacity);
+  color = vec4(mix(mix(vColor, veil.rgb, veil.a), tint, useTint) * opacity, opacity);
 }`;
 
 export const SHADERS = {

@@ -27,6 +27,7 @@ import { MOST_LINES, SHADERS } from "./shaders.js";
  * @typedef {object} Look
  * @property {boolean} headlight
  * @property {number} lineWidth
+ * @property {boolean} coarse  fewer triangles
  */
 
 const KEY = [-0.55, -0.35, 0.75], FILL = [0.7, 0.2, 0.5];
@@ -140,6 +141,7 @@ export class Model {
     this.surface.frustumCulled = false;
     this.surface.visible = false;
     this.scene.add(this.surface);
+    this.indices = /** @type {{fine: BufferAttribute, coarse: BufferAttribute} | null} */ (null);
     /** @type {Map<string, Ribbons>} */
     this.ribbons = new Map();
   }
@@ -151,7 +153,8 @@ export class Model {
     geometry.setAttribute("position", new BufferAttribute(mesh.position, 3));
     geometry.setAttribute("normal", new BufferAttribute(mesh.normal, 3));
     geometry.setAttribute("paint", new BufferAttribute(mesh.paint, 3));
-    geometry.setIndex(new BufferAttribute(mesh.index, 1));
+    this.indices = { fine: new BufferAttribute(mesh.index, 1), coarse: new BufferAttribute(mesh.coarse, 1) };
+    geometry.setIndex(this.indices.fine);
     this.surface.geometry = geometry;
     this.surface.visible = mesh.index.length > 0;
     old.dispose();
@@ -205,6 +208,7 @@ export class Model {
    */
   prepare(view, width, height, ratio, look) {
     const { uniforms } = this.material;
+    if (this.indices) this.surface.geometry.setIndex(look.coarse ? this.indices.coarse : this.indices.fine);
     uniforms.eye.value.set(...view.eye);
     uniforms.lineWidth.value = look.lineWidth * ratio;
     // Turned with the camera, the lights stand as they do in the first view.

@@ -17,7 +17,7 @@ import { boxOf } from "./view.js";
 export function notesOf(figure, independent) {
   if (!figure) return ["no such values here"];
   const { surface, counts, scales, field } = figure;
-  const notes = originNotes(surface.record.origin);
+  const notes = originNotes(originOf(surface));
   const of = ` of ${counts.points}`;
   if (counts.missing) notes.push(`${counts.missing}${of} not computed`);
   if (counts.strange) notes.push(`${counts.strange}${of} not finite`);
@@ -28,6 +28,19 @@ export function notesOf(figure, independent) {
   if (!boxOf(surface.x, surface.y).toScale) notes.push("axes not to scale");
   if (scales.problem) notes.push(scales.problem);
   return notes;
+}
+
+/**
+ * Values at the checkpoint: as recorded, or else those of the grid's own point there.
+ *
+ * @param {Figure["surface"]} surface
+ * @returns {Record<string, number>}
+ */
+function originOf({ record, values, x, y, nx, state }) {
+  if (Object.keys(record.origin).length) return record.origin;
+  const i = x.indexOf(0), j = y.indexOf(0), k = j * nx + i;
+  if (i < 0 || j < 0 || state[k] !== 1) return {};
+  return Object.fromEntries(Object.entries(values).map(([name, array]) => [name, array[k]]).filter(([, value]) => Number.isFinite(value)));
 }
 
 /** @param {Record<string, number>} origin */

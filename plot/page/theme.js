@@ -11,6 +11,7 @@
  * @property {string} strange  not finite
  * @property {number[]} gridTint
  * @property {number[]} frameTint
+ * @property {number[]} floorVeil  the ends of the colours would be lost on this ground: mixed in, and how much
  */
 
 /** @type {Theme} */
@@ -24,6 +25,7 @@ const LIGHT = {
   strange: "#8c8c8c",
   gridTint: [0.83, 0.845, 0.86],
   frameTint: [0.42, 0.45, 0.48],
+  floorVeil: [0, 0, 0, 0.06],
 };
 
 /** @type {Theme} */
@@ -37,13 +39,14 @@ const DARK = {
   strange: "#8c8c8c",
   gridTint: [0.19, 0.215, 0.245],
   frameTint: [0.45, 0.49, 0.53],
+  floorVeil: [1, 1, 1, 0.22],
 };
 
 /** Distinct for every kind of eye (Okabe and Ito), as pale and full; for runs and for profiles. */
 export const RUNS = [
-  { pale: [1.0, 0.82, 0.62], full: [0.835, 0.369, 0.0] },
-  { pale: [0.95, 0.8, 0.89], full: [0.72, 0.36, 0.58] },
-  { pale: [0.72, 0.87, 0.97], full: [0.0, 0.447, 0.698] },
+  { pale: [1.0, 0.76, 0.36], full: [0.68, 0.12, 0.0] },
+  { pale: [0.96, 0.72, 0.86], full: [0.58, 0.16, 0.45] },
+  { pale: [0.55, 0.8, 0.97], full: [0.0, 0.35, 0.62] },
   { pale: [0.75, 0.75, 0.75], full: [0.1, 0.1, 0.1] },
   { pale: [0.98, 0.93, 0.6], full: [0.75, 0.65, 0.0] },
   { pale: [0.68, 0.9, 0.83], full: [0.0, 0.5, 0.38] },

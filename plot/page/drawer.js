@@ -1,0 +1,162 @@
+/**
+ * The panel at the side: finer settings, or how far the picture can be trusted.
+ *
+ * @typedef {import("./app.js").App} App
+ * @typedef {import("./types.js").State} State
+ */
+import { chooser } from "./controls.js";
+import { make } from "./dom.js";
+import { numberText } from "./ladders.js";
+
+/** @param {App} app */
+export function makeDrawer(app) {
+  const adjust = adjustPanel(app);
+  const trust = make("div", { class: "trust" });
+  const element = make("aside", { id: "drawer", "aria-label": "Settings" }, adjust, trust);
+  const follow = () => {
+    const { drawer } = app.state;
+    element.hidden = !drawer;
+    adjust.hidden = drawer !== "adjust";
+    trust.hidden = drawer !== "trust";
+    if (drawer === "trust") trust.replaceChildren(...trustTables(app));
+  };
+  app.store.listen(follow);
+  follow();
+  return element;
+}
+
+/** @param {App} app */
+function adjustPanel(app) {
+  const maps = ["viridis", "cividis", "magma", "inferno", "coolwarm"];
+  const own = String(app.content.start.colormap ?? "viridis");
+  if (!maps.includes(own)) maps.unshift(own);
+  const pairs = app.panes.flatMap((_, a) => app.panes.map((_, b) => [a, b])).filter(([a, b]) => a !== b);
+  const name = (/** @type {number} */ k) => app.panes[k].title || `pane ${k + 1}`;
+  const many = app.panes.length > 1;
+  return make("div", { class: "adjust" },
+    make("h2", {}, "Scale"),
+    number(app, "ε in log(L + ε)", "eps", "automatic"),
+    number(app, "Cap", "cap", "none"),
+    range(app, "Height", "exaggeration", 0.2, 3, 0.05, (value) => `× ${numberText(value)}`),
+    chooser(app, "Colours", "colormap", maps.map((each) => [each, each === "coolwarm" ? "coolwarm (classic)" : each])),
+    ...(many ? [
+      flag(app, "One scale for all", "shared"),
+      flag(app, "Turn together", "linked"),
+      chooser(app, "Difference", "difference", [["", "none"], ...pairs.map(([a, b]) =>
+        /** @type {[string, string]} */ ([`${a}-${b}`, `${name(a)} − ${name(b)}`]))]),
+    ] : []),
+    make("h2", {}, "Show"),
+    flag(app, "Iso-lines", "lines"),
+    flag(app, "Contours on the floor", "floor"),
+    flag(app, "Axes", "box"),
+    flag(app, "Smooth coarse grids", "smooth"),
+    flag(app, "Light moves with the eye", "headlight"),
+    ...(app.panes.some((pane) => pane.frames.some((frame) => frame.paths.length)) ? [
+      flag(app, "Trajectories", "paths"),
+      flag(app, "Drop lines from the true loss", "drops"),
+    ] : []),
+    make("h2", {}, "Section"),
+    make("div", { class: "row" },
+      make("button", { type: "button", click: () => section(app, true) }, "Along α"),
+      make("button", { type: "button", click: () => section(app, false) }, "Along β"),
+      make("button", { type: "button", click: () => app.store.set({ section: null }) }, "None")),
+    make("p", { class: "hint" }, "Or drag a line on a map. Click a surface or a map to keep a point."),
+    make("button", { type: "button", class: "wide", click: () => app.store.set(structuredClone({ ...app.store.start, drawer: app.state.drawer })) }, "Reset everything"));
+}
+
+/**
+ * A section through the kept point, or else through the checkpoint.
+ *
+ * @param {App} app
+ * @param {boolean} alongX
+ */
+function section(app, alongX) {
+  const { x, y } = app.surfaceOf(0), [px, py] = app.state.pins[app.state.pins.length - 1] ?? [0, 0];
+  const inside = (/** @type {number} */ value, /** @type {Float64Array} */ axis) =>
+    Math.min(axis[axis.length - 1], Math.max(axis[0], value));
+  const [a, b] = [inside(px, x), inside(py, y)];
+  app.store.set({ section: alongX ? [x[0], b, x[x.length - 1], b] : [a, y[0], a, y[y.length - 1]] });
+}
+
+/**
+ * @param {App} app
+ * @param {string} label
+ * @param {"shared" | "linked" | "lines" | "floor" | "box" | "smooth" | "headlight" | "paths" | "drops"} key
+ */
+function flag(app, label, key) {
+  const box = make("input", { type: "checkbox", "data-key": key, change: () => app.store.set({ [key]: box.checked }) });
+  const follow = () => (box.checked = app.state[key]);
+  app.store.listen(follow);
+  follow();
+  return make("label", { class: "flag" }, box, make("span", {}, label));
+}
+
+/**
+ * @param {App} app
+ * @param {string} label
+ * @param {"exaggeration"} key
+ * @param {number} min
+ * @param {number} max
+ * @param {number} step
+ * @param {(value: number) => string} text
+ */
+function range(app, label, key, min, max, step, text) {
+  const value = make("output");
+  const slider = make("input", { type: "range", min, max, step, "data-key": key, input: () => app.store.set({ [key]: Number(slider.value) }) });
+  const follow = () => {
+    slider.value = String(app.state[key]);
+    value.textContent = text(app.state[key]);
+  };
+  app.store.listen(follow);
+  follow();
+  return make("label", { class: "range" }, make("span", {}, label), slider, value);
+}
+
+/**
+ * @param {App} app
+ * @param {string} label
+ * @param {"eps" | "cap"} key
+ * @param {string} none  what an empty field means
+ */
+function number(app, label, key, none) {
+  const field = make("input", { type: "text", inputmode: "decimal", placeholder: none, "data-key": key, spellcheck: "false" });
+  field.addEventListener("change", () => {
+    const value = Number(field.value.replace(",", "."));
+    const given = field.value.trim();
+    if (given === "" || (Number.isFinite(value) && (key !== "eps" || value > 0))) {
+      app.store.set({ [key]: given === "" ? null : value });
+    }
+    follow();
+  });
+  const follow = () => {
+    const value = app.state[key];
+    if (document.activeElement !== field || value === null) field.value = value === null ? "" : String(value);
+  };
+  app.store.listen(follow);
+  follow();
+  return make("label", { class: "number" }, make("span", {}, label), field);
+}
+
+/** @param {App} app */
+function trustTables(app) {
+  const tables = app.views.map((view, k) => {
+    const surface = app.surfaceOf(k);
+    const rows = [...surface.record.trust];
+    const capped = view.figure?.counts.capped;
+    const cap = view.figure?.scales.height.cap;
+    if (capped && cap !== null && cap !== undefined) rows.splice(1, 0, ["above the cap", `${capped} of ${view.figure?.counts.points}, cap ${numberText(cap)}`]);
+    for (const path of view.paths) {
+      if (path.gap !== null) rows.push([`${path.path.name}: true loss`, `${numberText(path.gap, 3)} away from the plane's (median)`]);
+      if (path.outside) rows.push([`${path.path.name}: not drawn`, `${path.outside} of ${path.stops.length} iterates lie outside or over holes`]);
+      if (path.path.note) rows.push([path.path.name, path.path.note]);
+    }
+    return make("section", {},
+      make("h2", {}, surface.title),
+      make("p", { class: "hint" }, surface.record.caption),
+      make("table", {}, make("tbody", {}, ...rows.map(([label, text]) =>
+        make("tr", {}, make("th", { scope: "row" }, label), make("td", {}, text))))));
+  });
+  const slice = "A plane is a thin slice: two directions out of as many as the network has weights. Other directions may look different; " +
+    "several seeds (--repeats) show by how much.";
+  return [make("p", { class: "hint" }, slice), ...tables];
+}

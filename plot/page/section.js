@@ -1,0 +1,168 @@
+/**
+ * The profile along a line of the map: what all panes have there, in one chart.
+ *
+ * Values between points of the grid lie on straight lines between them; nothing is drawn across a hole.
+ *
+ * @typedef {import("./app.js").App} App
+ * @typedef {import("./figure.js").Figure} Figure
+ * @typedef {import("./types.js").Surface} Surface
+ * @typedef {import("./scale.js").Scale} Scale
+ */
+import { make, prepare } from "./dom.js";
+import { interval } from "./field.js";
+import { numberText } from "./ladders.js";
+import { quantityLabel, quantityOf } from "./quantity.js";
+import { FONT, RUNS, css } from "./theme.js";
+
+const SAMPLES = 400;
+
+/**
+ * @typedef {object} Profile
+ * @property {string} title
+ * @property {boolean} dashed
+ * @property {string} color
+ * @property {Float64Array} values
+ */
+
+/** @param {App} app */
+export function makeSection(app) {
+  const canvas = make("canvas", { class: "picture", role: "img" });
+  const legend = make("p", { class: "legend" });
+  const close = make("button", { type: "button", class: "quiet", "aria-label": "Close the section", click: () => app.store.set({ section: null }) }, "×");
+  const element = make("section", { class: "section", "aria-label": "Section" },
+    make("header", {}, make("h2", {}, "Section A to B"), legend, close), make("div", { class: "chart" }, canvas));
+  app.afterDraw.push(() => {
+    const { section } = app.state;
+    element.hidden = !section;
+    if (section) drawChart(app, canvas, legend, profiles(app, section), section);
+  });
+  app.store.listen((changed) => changed.has("section") && (element.hidden = !app.state.section));
+  element.hidden = !app.state.section;
+  return element;
+}
+
+/**
+ * The values of all panes along a line; the test set's beside the training set's, where both are known.
+ *
+ * @param {App} app
+ * @param {[number, number, number, number]} line
+ * @returns {Profile[]}
+ */
+export function profiles(app, line) {
+  const { height } = app.state;
+  const other = height.startsWith("train/") ? height.replace("train/", "test/") : "";
+  return app.views.flatMap((view, k) => {
+    const { figure } = view;
+    if (!figure) return [];
+    const color = css(RUNS[(k + 2) % RUNS.length].full);
+    const title = figure.surface.title;
+    const found = [{ title: `${title}, ${quantityLabel(height, app.content.labels)}`, dashed: false, color, values: along(figure.surface, figure.height.values, line) }];
+    const second = other && quantityOf(figure.surface, other);
+    if (second) found.push({ title: quantityLabel(other, app.content.labels), dashed: true, color, values: along(figure.surface, second.values, line) });
+    return found;
+  });
+}
+
+/**
+ * @param {Surface} surface
+ * @param {Float64Array} values
+ * @param {[number, number, number, number]} line
+ */
+function along({ x, y, nx, ny, state }, values, [x0, y0, x1, y1]) {
+  return Float64Array.from({ length: SAMPLES + 1 }, (_, n) => {
+    const px = x0 + ((x1 - x0) * n) / SAMPLES, py = y0 + ((y1 - y0) * n) / SAMPLES;
+    const slack = 1e-9 * (x[nx - 1] - x[0] + y[ny - 1] - y[0]);
+    if (px < x[0] - slack || px > x[nx - 1] + slack || py < y[0] - slack || py > y[ny - 1] + slack) return NaN;
+    const i = interval(x, px), j = interval(y, py), u = (px - x[i]) / (x[i + 1] - x[i]), v = (py - y[j]) / (y[j + 1] - y[j]);
+    let sum = 0;
+    for (const [k, weight] of [[j * nx + i, (1 - u) * (1 - v)], [j * nx + i + 1, u * (1 - v)], [(j + 1) * nx + i, (1 - u) * v], [(j + 1) * nx + i + 1, u * v]]) {
+      // A corner without weight does not matter, even if it is a hole.
+      if (weight > 1e-12) sum += state[k] ? weight * values[k] : NaN;
+    }
+    return Number.isFinite(sum) ? sum : NaN;
+  });
+}
+
+/**
+ * @param {App} app
+ * @param {HTMLCanvasElement} canvas
+ * @param {HTMLElement} legend
+ * @param {Profile[]} lines
+ * @param {[number, number, number, number]} section
+ */
+function drawChart(app, canvas, legend, lines, section) {
+  const { context, width, height } = prepare(canvas), { theme } = app;
+  const scale = app.views.find((view) => view.figure)?.figure?.scales.height;
+  if (!scale || width < 50) return;
+  const box = { left: 58, right: width - 16, top: 8, bottom: height - 24 };
+  const all = lines.flatMap(({ values }) => [...values].filter(Number.isFinite));
+  const low = Math.min(...all), high = Math.max(...all);
+  const [bottom, top] = [scale.forward(low), scale.forward(high)];
+  const toY = (/** @type {number} */ value) =>
+    box.bottom - ((scale.forward(value) - bottom) / (top - bottom || 1)) * (box.bottom - box.top);
+  const toX = (/** @type {number} */ n) => box.left + (n / SAMPLES) * (box.right - box.left);
+  context.font = `11px ${FONT}`;
+  context.textBaseline = "middle";
+  context.textAlign = "right";
+  let last = Infinity;
+  for (const tick of scale.ticks) {
+    const y = toY(tick);
+    if (tick < low || tick > high || last - y < 14) continue;
+    last = y;
+    context.strokeStyle = css(theme.gridTint);
+    segment(context, box.left, y, box.right, y);
+    context.fillStyle = theme.soft;
+    context.fillText(scale.text(tick).replace("-", "−"), box.left - 7, y);
+  }
+  context.strokeStyle = theme.line;
+  segment(context, box.left, box.bottom, box.right, box.bottom);
+  context.fillStyle = theme.soft;
+  context.textBaseline = "top";
+  const place = (/** @type {number} */ x, /** @type {number} */ y) =>
+    `(${numberText(x, 3)}, ${numberText(y, 3)})`.replaceAll("-", "−");
+  context.textAlign = "left";
+  context.fillText(`A ${place(section[0], section[1])}`, box.left, box.bottom + 7);
+  context.textAlign = "right";
+  context.fillText(`B ${place(section[2], section[3])}`, box.right, box.bottom + 7);
+  for (const { values, color, dashed } of lines) {
+    context.strokeStyle = color;
+    context.lineWidth = 1.8;
+    context.setLineDash(dashed ? [6, 4] : []);
+    context.beginPath();
+    let open = false;
+    values.forEach((value, n) => {
+      if (!Number.isFinite(value)) open = false;
+      else if (open) context.lineTo(toX(n), toY(value));
+      else {
+        context.moveTo(toX(n), toY(value));
+        open = true;
+      }
+    });
+    context.stroke();
+  }
+  context.setLineDash([]);
+  legend.replaceChildren(...lines.map(({ title, color, dashed }) => {
+    const key = make("i", { class: dashed ? "dashed" : "" });
+    key.style.borderColor = color;
+    return make("span", {}, key, title);
+  }));
+  canvas.setAttribute("aria-label", lines.map(({ title, values }) => {
+    const known = [...values].filter(Number.isFinite);
+    return `${title}: ${numberText(values[0])} at A, ${numberText(values[SAMPLES])} at B, at least ${numberText(Math.min(...known))}, at most ${numberText(Math.max(...known))}`;
+  }).join(". "));
+}
+
+/**
+ * @param {CanvasRenderingContext2D} context
+ * @param {number} x0
+ * @param {number} y0
+ * @param {number} x1
+ * @param {number} y1
+ */
+function segment(context, x0, y0, x1, y1) {
+  context.lineWidth = 1;
+  context.beginPath();
+  context.moveTo(x0, y0);
+  context.lineTo(x1, y1);
+  context.stroke();
+}
