@@ -1,0 +1,307 @@
+"""One job writes a file at a time: others are told who does, and what the dead leave behind is taken over once."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from landscape import locks
+from landscape.errors import StoreError
+from landscape.locks import Lock
+
+HOLD = """
+import sys, time
+from landscape.locks import Lock
+with Lock(sys.argv[1]):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+def holder(path: Path) -> subprocess.Popen[str]:
+    """Start a process that holds the lock, and wait until it does."""
+    process = subprocess.Popen([sys.executable, "-c", HOLD, str(path)], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "held\n"
+    return process
+
+
+def end(process: subprocess.Popen[str]) -> None:
+    process.kill()
+    process.wait(10)
+    assert process.stdout is not None
+    process.stdout.close()
+
+
+def note_of(path: Path) -> dict[str, Any]:
+    note: dict[str, Any] = json.loads((path.parent / f"{path.name}.lock").read_text())
+    return note
+
+
+def leave(path: Path, age: float = 0.0, **note: Any) -> Path:
+    """Put a lock of somebody else's there, last heard of ``age`` seconds ago."""
+    lock = path.parent / f"{path.name}.lock"
+    other = {"host": "elsewhere", "pid": 4711, "heartbeat": 10.0, "token": "theirs", "started": "yesterday", **note}
+    lock.write_text(json.dumps(other))
+    os.utime(lock, (time.time() - age,) * 2)
+    return lock
+
+
+def files_in(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_lock_names_host_process_and_start_and_goes_when_released(tmp_path):
+    with Lock(tmp_path / "net.h5", heartbeat=5) as lock:
+        note = note_of(tmp_path / "net.h5")
+        assert note["pid"] == os.getpid()
+        assert note["host"]
+        assert note["heartbeat"] == 5
+        assert note["started"].endswith("+00:00")
+        lock.check()
+        assert files_in(tmp_path) == ["net.h5.lock"]
+    assert files_in(tmp_path) == []
+
+
+def test_a_second_job_is_refused_with_host_and_process_of_the_first(tmp_path):
+    path = tmp_path / "net.h5"
+    first = holder(path)
+    try:
+        with pytest.raises(StoreError, match=rf"process {first.pid} on {note_of(path)['host']}"), Lock(path):
+            pytest.fail("two hold it")
+        assert note_of(path)["pid"] == first.pid
+    finally:
+        end(first)
+
+
+def test_the_same_process_cannot_hold_it_twice(tmp_path):
+    with Lock(tmp_path / "net.h5"):
+        with pytest.raises(StoreError, match=f"process {os.getpid()}"), Lock(tmp_path / "net.h5"):
+            pytest.fail("held twice")
+        with Lock(tmp_path / "other.h5"):
+            pass
+    with Lock(tmp_path / "net.h5"):
+        pass
+
+
+@pytest.mark.parametrize("reaped", [True, False], ids=["gone", "zombie"])
+def test_a_lock_whose_process_was_killed_is_taken_over(tmp_path, reaped):
+    path = tmp_path / "net.h5"
+    first = holder(path)
+    first.kill()
+    if reaped:
+        first.wait(10)
+    else:  # ended, but its parent has not asked for the exit code: it still has a number
+        os.waitid(os.P_PID, first.pid, os.WEXITED | os.WNOWAIT)
+    with Lock(path):
+        assert note_of(path)["pid"] == os.getpid()
+    end(first)
+    assert files_in(tmp_path) == []
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/stat"), reason="needs /proc")
+def test_a_process_that_got_the_number_of_a_dead_one_does_not_hold_its_lock(tmp_path):
+    path = tmp_path / "net.h5"
+    with Lock(path):
+        note = note_of(path)
+    leave(path, **{**note, "process_start": note["process_start"] - 1})
+    with Lock(path):
+        pass
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/stat"), reason="needs /proc")
+def test_a_stopped_process_keeps_its_lock_however_long_it_is_silent(tmp_path):
+    path = tmp_path / "net.h5"
+    first = holder(path)
+    try:
+        first.send_signal(signal.SIGSTOP)
+        os.utime(f"{path}.lock", (time.time() - 1000,) * 2)
+        with pytest.raises(StoreError, match=r"silent for 1\d\d\d s"), Lock(path):
+            pytest.fail("it was taken from a living process")
+    finally:
+        end(first)
+
+
+@pytest.mark.parametrize("where", ["host", "boot", "pid_namespace"])
+def test_a_process_that_cannot_be_looked_at_is_judged_by_its_heartbeat(tmp_path, where):
+    path = tmp_path / "net.h5"
+    here = locks._this_process()
+    leave(path, age=25, **{**here, where: "another"})
+    with pytest.raises(StoreError, match=f"process {os.getpid()} on"), Lock(path):
+        pytest.fail("two heartbeats missed are not three")
+    leave(path, age=35, **{**here, where: "another"})
+    with Lock(path):
+        pass
+
+
+def test_the_heartbeat_of_the_holder_counts_not_ours(tmp_path):
+    leave(tmp_path / "net.h5", age=100, heartbeat=60.0)
+    with pytest.raises(StoreError, match="elsewhere"), Lock(tmp_path / "net.h5", heartbeat=1):
+        pytest.fail("its heartbeat is slow, not missing")
+
+
+@pytest.mark.parametrize("text", ["", "{", "[1]", "null", '{"pid": "x"}', '{"pid": 1e400}', "[" * 99999, "\x1b[2J"])
+def test_a_lock_that_says_nothing_counts_while_it_is_young(tmp_path, text):
+    path = tmp_path / "net.h5"
+    (tmp_path / "net.h5.lock").write_text(text)
+    with pytest.raises(StoreError, match=r"net\.h5") as raised, Lock(path):
+        pytest.fail("it may be half written")
+    assert "\x1b" not in str(raised.value)
+    os.utime(f"{path}.lock", (time.time() - 1000,) * 2)
+    with Lock(path):
+        pass
+
+
+def test_signs_of_life_are_given(tmp_path):
+    with Lock(tmp_path / "net.h5", heartbeat=0.02) as lock:
+        os.utime(lock.path, (0, 0))
+        deadline = time.monotonic() + 20
+        while lock.path.stat().st_mtime == 0:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+    assert not any(thread.name.startswith("heartbeat") for thread in threading.enumerate())
+
+
+@pytest.mark.parametrize("fate", ["removed", "taken over"])
+def test_a_lock_that_was_lost_is_noticed_and_left_alone(tmp_path, fate):
+    path = tmp_path / "net.h5"
+    with Lock(path) as lock:
+        if fate == "removed":
+            lock.path.unlink()
+        else:
+            leave(path)
+        with pytest.raises(StoreError, match="was lost"):
+            lock.check()
+    assert files_in(tmp_path) == ([] if fate == "removed" else ["net.h5.lock"])
+    if fate == "taken over":
+        assert note_of(path)["token"] == "theirs"
+
+
+def test_the_heartbeat_notices_a_loss_by_itself(tmp_path):
+    with Lock(tmp_path / "net.h5", heartbeat=0.02) as lock:
+        content = lock.path.read_text()
+        leave(tmp_path / "net.h5")
+        assert lock._thread is not None
+        lock._thread.join(20)
+        lock.path.write_text(content)  # even if it looks right again, somebody else may have written meanwhile
+        with pytest.raises(StoreError, match="was lost"):
+            lock.check()
+
+
+def test_a_fork_of_the_holder_does_not_release_its_lock(tmp_path):
+    script = """
+import os, sys
+from landscape.locks import Lock
+with Lock(sys.argv[1]):
+    pid = os.fork()
+    if pid == 0:
+        pass
+    else:
+        os.waitpid(pid, 0)
+        print(os.path.exists(sys.argv[1] + ".lock"))
+"""
+    path = tmp_path / "net.h5"
+    done = subprocess.run([sys.executable, "-c", script, path], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == "True\n"
+    assert files_in(tmp_path) == []
+
+
+RACE = """
+import os, sys, time
+from landscape.errors import StoreError
+from landscape.locks import Lock
+path, folder, start = sys.argv[1], sys.argv[2], float(sys.argv[3])
+while time.time() < start:
+    pass
+try:
+    with Lock(path):
+        # Whoever holds it makes this folder; a second holder could not.
+        os.mkdir(folder)
+        time.sleep(0.3)
+        os.rmdir(folder)
+    print("held")
+except StoreError:
+    print("refused")
+"""
+
+
+@pytest.mark.parametrize("stale", ["lock", "lock and guard", "none"])
+def test_of_several_that_find_a_stale_lock_at_once_one_takes_it(tmp_path, stale):
+    path = tmp_path / "net.h5"
+    for attempt in range(3):
+        if stale != "none":
+            leave(path, age=1000)
+        if stale == "lock and guard":
+            shutil.copy2(f"{path}.lock", f"{path}.lock.guard")
+        start = time.time() + 1.0
+        racers = [
+            subprocess.Popen(
+                [sys.executable, "-c", RACE, str(path), str(tmp_path / f"held{attempt}"), str(start)],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            for _ in range(5)
+        ]
+        said = [racer.communicate(timeout=60) for racer in racers]
+        assert [errors for _, errors in said] == [""] * 5
+        assert "held\n" in [out for out, _ in said]
+        assert files_in(tmp_path) == []
+
+
+def test_a_guard_that_never_goes_away_is_an_error_that_names_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(locks, "_GUARD_WAIT", 0.1)
+    leave(tmp_path / "net.h5", age=1000)
+    (tmp_path / "net.h5.lock.guard").write_text(json.dumps({**locks._this_process(), "token": "x"}))
+    with pytest.raises(StoreError, match=f"process {os.getpid()}"), Lock(tmp_path / "net.h5"):
+        pytest.fail("taken without the guard")
+
+
+def test_a_lock_is_also_taken_where_there_are_no_links(tmp_path, monkeypatch):
+    def no_links(*_: object) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", no_links)
+    path = tmp_path / "net.h5"
+    leave(path, age=1000)
+    with Lock(path):
+        assert note_of(path)["pid"] == os.getpid()
+        with pytest.raises(StoreError, match=f"process {os.getpid()}"), Lock(path):
+            pytest.fail("held twice")
+    assert files_in(tmp_path) == []
+
+
+def test_a_link_whose_success_was_not_reported_counts(tmp_path, monkeypatch):
+    # Over NFS the answer can be lost and the repeated request then finds the name taken, by itself.
+    really = os.link
+
+    def unreported(source: Path, target: Path) -> None:
+        really(source, target)
+        raise FileExistsError(errno.EEXIST, "File exists")
+
+    monkeypatch.setattr(os, "link", unreported)
+    with Lock(tmp_path / "net.h5") as lock:
+        lock.check()
+
+
+def test_a_folder_that_cannot_be_written_is_an_error_of_ours(tmp_path):
+    for path in (tmp_path / "missing" / "net.h5", tmp_path / ("x" * 300)):
+        with pytest.raises(StoreError, match="cannot be written"), Lock(path):
+            pytest.fail("there is no such folder")
+
+
+def test_a_link_and_the_file_it_leads_to_have_one_lock(tmp_path):
+    (tmp_path / "link.h5").symlink_to("net.h5")
+    with Lock(tmp_path / "link.h5"), pytest.raises(StoreError, match="is being written"), Lock(tmp_path / "net.h5"):
+        pytest.fail("the same file has two locks")
