@@ -28,6 +28,8 @@ from .scale import CAPPED, MISSING, NOT_FINITE, OK, Scale
 from .scenes import SurfaceImage, make_scene, shared_box
 from .shading import Light
 from .style import HATCH, HATCH_GREY, INK, SMALL_SIZE, SOFT_INK, TITLE_SIZE, our_style, text_width
+from .trajectories import path_lines
+from .trajectories3d import draw_paths_on, own_points
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -136,7 +138,11 @@ def draw_panel(
         others = [Sheet.of(each, other, scale) for each, other in among if each is not surface or other != name]
         box = shared_box([sheet, *others])
         scene = make_scene(sheet, box, interpolate=interpolate)
-        content = [scene.content, *(make_scene(each, box, interpolate=interpolate).content for each in others)]
+        content = [
+            scene.content,
+            own_points(scene),
+            *(make_scene(each, box, interpolate=interpolate).content for each in others),
+        ]
         left, bottom, width, height = rect
         inches = figure.get_size_inches()
         if colorbar:
@@ -161,6 +167,7 @@ def draw_panel(
         ax.add_artist(image)
         draw_axes(panel)
         draw_checkpoint(panel)
+        draw_paths_on(panel)
         draw_notes(panel)
     # The surface is the picture: whoever asks the figure for its axes finds it first.
     figure.sca(ax)
@@ -170,7 +177,7 @@ def draw_panel(
 def draw_notes(panel: Panel) -> None:
     """Say in a free corner what the picture has to say of missing, capped and smoothed points."""
     scene = panel.scene
-    lines = corner_lines(scene.sheet, to_scale=scene.box.to_scale)
+    lines = corner_lines(scene.sheet, to_scale=scene.box.to_scale) + path_lines(scene.sheet.whole)
     if scene.smoothed > 1:
         lines.append(f"smoothed ×{scene.smoothed}")
     if not lines:

@@ -157,9 +157,10 @@ def path_notes(surface: Surface, name: str) -> list[str]:
         )
     gaps = [gap for path in paths if (gap := gaps_of(surface, path.run, name)) is not None]
     if gaps and np.isfinite(gap := np.concatenate(gaps)).any():
+        middle, most = (number_text(float(each(np.abs(gap))), 2) for each in (np.nanmedian, np.nanmax))
         notes.append(
-            f"Their own {values_label(name)} differs from the plane's below them by {number_text(float(np.nanmedian(np.abs(gap))), 2)} "
-            f"in the median, {number_text(float(np.nanmax(np.abs(gap))), 2)} at most"
+            f"Their own {values_label(name)} differs from the plane's below them by {middle} in the median, {most} at "
+            "most"
         )
     return notes
 
@@ -278,7 +279,7 @@ def _draw_ticks(ax: Axes, path: Path, steps: Sequence[int]) -> None:
         ax.plot(*ends.T, color=path.color, lw=1.5, solid_capstyle="butt", zorder=6.4, gid=f"mark {step}")
 
 
-class _Ramp(HandlerBase):
+class PathHandler(HandlerBase):
     """Shows a path in a legend: its colours, with the start's circle and the end's star."""
 
     def __init__(self, path: Path) -> None:
@@ -323,7 +324,7 @@ def _draw_legend(ax: Axes, paths: Sequence[Path]) -> None:
     legend = ax.legend(
         handles,
         [path.label for path in paths],
-        handler_map={handle: _Ramp(path) for handle, path in zip(handles, paths, strict=True)},
+        handler_map={handle: PathHandler(path) for handle, path in zip(handles, paths, strict=True)},
         loc=min(crowd, key=lambda place: crowd[place]),
         fontsize=SMALL_SIZE,
         frameon=True,

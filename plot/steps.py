@@ -1,0 +1,244 @@
+"""A run over its steps: how far it is off the plane, its own loss beside the plane's, and what each component holds.
+
+What a path on contours leaves out, in figures of its own: without them nobody can tell whether the surface under a
+path has to do with the losses that were logged.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator, NullLocator, PercentFormatter
+
+from landscape.errors import PlotError
+from landscape.grid import Floats
+from landscape.paths import distances, shares_off_plane
+from landscape.surface import Surface, Trajectory
+
+from .captions import caption as caption_of
+from .captions import panel_title
+from .fields import metadata, remember
+from .ladders import number_text, spread_ticks
+from .scale import default_name, values_label
+from .style import BLUE, CAPTION_SIZE, HAIRLINE, SOFT_INK, TICK_SIZE, TITLE_SIZE, new_figure, our_style, wrapped
+from .trajectories import COLORS, explained, losses_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# Inches.
+PANEL, GAP_X, GAP_Y, EDGE = (2.9, 1.9), 0.78, 0.62, (0.62, 0.5)
+# Beyond so many components bars are hairs: the rest is summed up.
+MOST_BARS = 20
+
+
+def steps(
+    surface: Surface, name: str | None = None, *, title: str | None = None, caption: bool = True, shown: bool = False
+) -> Figure:
+    """Draw the runs of a surface over their steps.
+
+    Three panels, four where the surface is of principal components: the distance from theta* and the part of it that
+    is off the plane; the runs' own loss (solid) and the plane's below them (dashed); the share of the way that is off
+    the plane; the variance of each component.
+
+    Parameters
+    ----------
+    surface : Surface
+        With runs on it.
+    name : str, optional
+        The values, such as ``"test/loss"``; the training loss where there is one.
+    title : str, optional
+        Above the figure; the surface's by default.
+    caption : bool
+        Write the caption below.
+    shown : bool
+        Make it one of pyplot's figures where somebody looks on.
+
+    Raises
+    ------
+    PlotError
+        There is no run on the surface.
+    """
+    runs = surface.trajectories
+    if not runs:
+        raise PlotError(
+            f"{surface.path or 'the surface'} has no training run on it; landscape trajectory makes one with runs"
+        )
+    name = name or (default_name(surface) if surface.values else "train/loss")
+    shares = explained(surface)
+    panels: list[Any] = [_draw_distances, _draw_losses, _draw_shares, *([_draw_variance] if shares else [])]
+    with our_style():
+        rows = 2
+        columns = 2
+        width = EDGE[0] + columns * PANEL[0] + (columns - 1) * GAP_X + 0.2
+        text = caption_of(surface, None, name, notes=_notes(surface, shares)) if surface.values else ""
+        lines = wrapped(text, width - 0.2, CAPTION_SIZE) if caption else []
+        below = EDGE[1] + (len(lines) * 1.25 * CAPTION_SIZE / 72 + 0.12 if lines else 0.0)
+        height = below + rows * PANEL[1] + (rows - 1) * GAP_Y + 0.52
+        figure = new_figure(width, height, shown=shown)
+        for number, draw in enumerate(panels):
+            row, column = divmod(number, columns)
+            ax = figure.add_axes(
+                (
+                    (EDGE[0] + column * (PANEL[0] + GAP_X)) / width,
+                    (below + (rows - 1 - row) * (PANEL[1] + GAP_Y)) / height,
+                    PANEL[0] / width,
+                    PANEL[1] / height,
+                ),
+                label=draw.__name__.removeprefix("_draw_"),
+            )
+            draw(ax, surface, name)
+            _draw_drops(ax, runs) if draw is not _draw_variance else None
+        _draw_head(figure, surface, panel_title(surface) if title is None else title)
+        if lines:
+            figure.text(
+                0.1 / width, 0.1 / height, "\n".join(lines), fontsize=CAPTION_SIZE, color=SOFT_INK, ha="left",
+                va="bottom", linespacing=1.25, parse_math=False, gid="caption",
+            )  # fmt: skip
+        remember(figure, metadata(surface, None, name, text=text) if surface.values else {})
+    return figure
+
+
+def _notes(surface: Surface, shares: Sequence[float] | None) -> list[str]:
+    notes = ["Distances are Euclidean, over all weights that move"]
+    if shares:
+        notes.append("Variance is about the mean of the recorded steps, distances from the checkpoint")
+    if any(run.attributes.get("lr_drops") for run in surface.trajectories.values()):
+        notes.append("Thin vertical lines: the learning rate fell")
+    return notes
+
+
+def _runs(surface: Surface) -> list[tuple[str, Trajectory, str]]:
+    return [
+        (name, run, COLORS[number % len(COLORS)]) for number, (name, run) in enumerate(surface.trajectories.items())
+    ]
+
+
+def _unit(surface: Surface) -> str:
+    units = {str(run.attributes.get("unit", "step")) for run in surface.trajectories.values()}
+    return units.pop() if len(units) == 1 else "step"
+
+
+def _start_panel(ax: Axes, surface: Surface, title: str) -> None:
+    ax.set_title(title, loc="left", fontsize=TITLE_SIZE - 0.5, pad=5, parse_math=False)
+    ax.set_xlabel(_unit(surface))
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.grid(axis="y", color="#e6e6e6", lw=0.5)
+    ax.set_axisbelow(True)
+    ax.xaxis.set_major_locator(MaxNLocator(6, integer=True, steps=[1, 2, 5, 10]))
+    ax.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
+
+
+def _plot(ax: Axes, run: Trajectory, values: Floats, color: str, dashes: Any = "-", label: str = "") -> None:
+    few = len(run.step) <= 30
+    ax.plot(run.step, values, color=color, ls=dashes, lw=1.3, marker="o" if few else "", ms=2.2, label=label)
+
+
+def _draw_distances(ax: Axes, surface: Surface, name: str) -> None:
+    flat = "plane" if len(surface.directions) > 1 else "line"
+    _start_panel(ax, surface, "distance from the checkpoint")
+    for run_name, run, color in _runs(surface):
+        _plot(ax, run, distances(surface, run), color, label=f"{run_name}, distance")
+        _plot(ax, run, run.residual, color, (0, (3, 1.5)), label=f"{run_name}, off the {flat}")
+    ax.set_ylim(bottom=0)
+    _explain(ax, (("whole", "-"), (f"off the {flat}", (0, (3, 1.5)))))
+
+
+def _draw_losses(ax: Axes, surface: Surface, name: str) -> None:
+    flat = "plane" if len(surface.directions) > 1 else "line"
+    _start_panel(ax, surface, values_label(name))
+    found = []
+    for run_name, run, color in _runs(surface):
+        losses = losses_of(surface, run, name)
+        if losses is None:
+            continue
+        found += [each[np.isfinite(each)] for each in losses]
+        _plot(ax, run, losses[1], color, (0, (3, 1.5)), label=f"{run_name}, {flat}")
+        _plot(ax, run, losses[0], color, label=f"{run_name}, own")
+    values = np.concatenate([*found, np.zeros(0)])
+    if not values.size:
+        ax.text(0.5, 0.5, "not measured at the steps", transform=ax.transAxes, ha="center", color=SOFT_INK)
+        return
+    if values.min() > 0 and values.max() > 20 * values.min():
+        ax.set_yscale("log")
+        _loss_ticks(ax, values)
+    elif values.min() >= 0:
+        ax.set_ylim(bottom=0)
+    _explain(ax, (("the step's own", "-"), (f"the {flat}'s below it", (0, (3, 1.5)))))
+
+
+def _loss_ticks(ax: Axes, values: Floats) -> None:
+    """Write losses, not powers."""
+    low, high = float(values.min()), float(values.max())
+
+    def place(loss: Any) -> Floats:
+        return np.asarray(np.log(np.asarray(loss) / low) / np.log(high / low), dtype=np.float64)
+
+    ticks = spread_ticks(low, high, place, linear=False)
+    ax.yaxis.set_major_locator(FixedLocator(list(ticks)))
+    ax.yaxis.set_major_formatter(FixedFormatter([number_text(tick) for tick in ticks]))
+    ax.yaxis.set_minor_locator(NullLocator())
+
+
+def _draw_shares(ax: Axes, surface: Surface, name: str) -> None:
+    flat = "plane" if len(surface.directions) > 1 else "line"
+    _start_panel(ax, surface, f"share of that distance off the {flat}")
+    for run_name, run, color in _runs(surface):
+        share = np.where(distances(surface, run) > 0, shares_off_plane(surface, run), np.nan)
+        _plot(ax, run, share, color, label=run_name)
+    ax.set_ylim(0, 1)
+    ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
+
+
+def _draw_variance(ax: Axes, surface: Surface, name: str) -> None:
+    shares = explained(surface) or []
+    kept = len(surface.directions)
+    _start_panel(ax, surface, "variance of each component")
+    shown = np.array(shares[:MOST_BARS])
+    ax.bar(np.arange(1, len(shown) + 1), shown, color=[BLUE if k < kept else "#b9c4cc" for k in range(len(shown))])
+    ax.plot(np.arange(1, len(shown) + 1), np.cumsum(shown), color=SOFT_INK, lw=1.0, marker="o", ms=2.2, label="sum")
+    ax.set(ylim=(0, 1.02), xlim=(0.3, len(shown) + 0.7), xlabel="principal component")
+    ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
+    inside = sum(shares[:kept])
+    ax.annotate(
+        f"{100 * inside:.1f} % in the picture,\n{100 * (1 - inside):.1f} % outside",
+        (kept, inside), xytext=(10, -6), textcoords="offset points", fontsize=TICK_SIZE, va="top", color=SOFT_INK,
+    )  # fmt: skip
+
+
+def _draw_drops(ax: Axes, runs: Any) -> None:
+    for step in sorted({step for run in runs.values() for step in run.attributes.get("lr_drops", [])}):
+        ax.axvline(step, color=HAIRLINE, lw=0.5, zorder=0.5, gid=f"drop {step}")
+
+
+def _explain(ax: Axes, styles: tuple[tuple[str, Any], ...]) -> None:
+    handles = [Line2D([], [], color=SOFT_INK, ls=dashes, lw=1.1, label=label) for label, dashes in styles]
+    ax.legend(handles=handles, loc="best", fontsize=TICK_SIZE, handlelength=2.2, borderpad=0.2)
+
+
+def _draw_head(figure: Figure, surface: Surface, title: str) -> None:
+    """Write the title and, in the line below it, which colour is which run."""
+    width, height = figure.get_size_inches()
+    figure.text(
+        EDGE[0] / width,
+        1 - 0.08 / height,
+        title,
+        fontsize=TITLE_SIZE + 1,
+        fontweight="bold",
+        va="top",
+        parse_math=False,
+    )
+    runs = _runs(surface)
+    if len(runs) > 1:
+        handles = [Line2D([], [], color=color, lw=1.6, label=name) for name, _, color in runs]
+        legend = figure.legend(
+            handles=handles, loc="upper right", bbox_to_anchor=(1 - 0.15 / width, 1 - 0.04 / height), ncols=len(runs),
+            fontsize=TICK_SIZE, handlelength=1.6, borderpad=0.1, columnspacing=1.2,
+        )  # fmt: skip
+        for text in legend.get_texts():
+            text.set_parse_math(False)

@@ -1,0 +1,162 @@
+"""Runs drawn on the 3D still: the path on the surface, hidden where a ridge hides it, and the steps' own losses.
+
+The surface's height under a step is the loss of other weights than the step's: a plumb line leads from there to a dot
+at the step's own loss. What is below the surface is drawn faint instead of being left out.
+"""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib.collections import LineCollection
+from matplotlib.colors import to_rgba
+from matplotlib.lines import Line2D
+
+from landscape.grid import Floats
+
+from .panel3d import Panel
+from .style import SMALL_SIZE, SOFT_INK
+from .trajectories import CASING, WIDTH, Path, PathHandler, gradient, losses_of, paths_of
+
+if TYPE_CHECKING:
+    from .scenes import Scene
+
+# Stretches of one colour, so that a run of thousands of steps is cut against the surface only so often.
+_STRETCHES = 48
+# Between two plumb lines, in points: closer ones would be a curtain.
+_ROOM = 6.0
+
+
+def draw_paths_on(panel: Panel, *, legend: bool = True) -> list[Path]:
+    """Draw the runs of a surface on its 3D still.
+
+    Parameters
+    ----------
+    panel : Panel
+    legend : bool
+        Say which run is which, and what dots are.
+
+    Returns
+    -------
+    list of Path
+        What was drawn.
+    """
+    sheet = panel.scene.sheet
+    paths = paths_of(sheet.whole)
+    dotted = False
+    for path in paths:
+        _draw_shadow(panel, path)
+        _draw_on_surface(panel, path)
+        found = losses_of(sheet.whole, path.run, sheet.name)
+        if found is not None:
+            _draw_own(panel, path, found[0])
+            dotted = True
+        _draw_ends(panel, path)
+    if legend and paths:
+        _draw_legend(panel, paths, dotted)
+    return paths
+
+
+def own_points(scene: Scene) -> Floats:
+    """Return where the steps' own losses are in a scene, shape (n, 3): the picture has to hold them."""
+    found = [np.zeros((0, 3))]
+    for path in paths_of(scene.sheet.whole):
+        losses = losses_of(scene.sheet.whole, path.run, scene.sheet.name)
+        if losses is not None:
+            placed = scene.box.place(*path.points.T, scene.sheet.scale.forward(losses[0]))
+            inside = (np.abs(placed[:, :2]) <= np.array(scene.box.half) + 1e-9).all(axis=1)
+            found.append(placed[inside & np.isfinite(placed).all(axis=1)])
+    return np.concatenate(found)
+
+
+def _stretches(path: Path) -> list[tuple[Floats, Any]]:
+    """Cut a path into stretches of one colour each, which share their end points."""
+    pieces, shades = gradient(path.points, path.ramp)
+    if not len(pieces):
+        return []
+    cuts = np.unique(np.linspace(0, len(pieces), min(_STRETCHES, len(pieces)) + 1).astype(np.intp))
+    line = np.concatenate([pieces[:, 0], pieces[-1:, 1]])
+    return [(line[low : high + 1], shades[low:high].mean(axis=0)) for low, high in itertools.pairwise(cuts)]
+
+
+def _draw_shadow(panel: Panel, path: Path) -> None:
+    """Draw the path on the floor, below the surface."""
+    found = [(panel.floor(*points.T), color) for points, color in _stretches(path)]
+    panel.axes.add_collection(
+        LineCollection(
+            [points for points, _ in found], colors=[c for _, c in found], linewidths=1.1, zorder=1.95, alpha=0.8
+        )
+    )
+
+
+def _draw_on_surface(panel: Panel, path: Path) -> None:
+    parts, colors = [], []
+    for points, color in _stretches(path):
+        for part in panel.visible_parts(*panel.drape(*points.T)):
+            parts.append(part)
+            colors.append(color)
+    style: dict[str, Any] = {"capstyle": "round", "joinstyle": "round"}
+    panel.axes.add_collection(LineCollection(parts, colors="white", linewidths=CASING, zorder=6.1, **style))
+    panel.axes.add_collection(
+        LineCollection(parts, colors=colors, linewidths=WIDTH, zorder=6.2, label=path.name, **style)
+    )
+
+
+def _draw_own(panel: Panel, path: Path, losses: Floats) -> None:
+    """Draw plumb lines from the surface to dots at the steps' own losses."""
+    below = np.array([panel.drape(x, y)[2][0] for x, y in zip(path.points[:, :1], path.points[:, 1:], strict=True)])
+    spots = panel.project(*path.points.T, losses)
+    drawn: list[Floats] = []
+    for number, (spot, loss, under) in enumerate(zip(spots, losses, below, strict=True)):
+        if not np.isfinite([loss, under, *spot]).all():
+            continue
+        if drawn and np.hypot(*(spot - drawn[-1])) < _ROOM:
+            continue
+        drawn.append(spot)
+        x, y = path.points[number]
+        seen = bool(panel.visible(x, y, loss))
+        color = to_rgba(path.ramp[number], 1.0 if seen else 0.35)
+        whole = panel.project([x, x], [y, y], [under, loss])
+        panel.axes.plot(*whole.T, ":", color=SOFT_INK, lw=0.5, alpha=0.6, zorder=5.9)
+        for part in panel.visible_parts(*np.array([[x, x], [y, y], [under, loss]])):
+            panel.axes.plot(*part.T, color=SOFT_INK, lw=0.6, zorder=6.0)
+        face = color if seen else "none"
+        panel.axes.plot(*spot, "o", ms=3.0, mfc=face, mec="white" if seen else color, mew=0.4, zorder=6.3)
+
+
+def _draw_ends(panel: Panel, path: Path) -> None:
+    start = {"marker": "o", "ms": 4.6, "mfc": "white", "mec": path.color, "mew": 1.4, "label": f"start of {path.name}"}
+    end = {"marker": "*", "ms": 8.0, "mfc": path.color, "mec": "white", "mew": 0.6, "label": f"end of {path.name}"}
+    for number, style in ((0, start), (-1, end)):
+        x, y = path.points[number]
+        loss = panel.drape([x], [y])[2][0]
+        if np.isfinite(loss) and panel.visible(x, y, loss):
+            panel.axes.plot(*panel.project(x, y, loss), ls="none", zorder=6.6, **style)
+
+
+def _draw_legend(panel: Panel, paths: list[Path], dotted: bool) -> None:
+    """Put the legend into the upper corner with more room."""
+    size, taken = np.array(panel.frame.view.size), panel.occupied()
+    high = taken[taken[:, 1] > 0.8 * size[1], 0]
+    left = bool((high < 0.5 * size[0]).sum() <= (high >= 0.5 * size[0]).sum())
+    handles = [Line2D([], []) for _ in paths]
+    handlers = {handle: PathHandler(path) for handle, path in zip(handles, paths, strict=True)}
+    labels = [path.label for path in paths]
+    if dotted:
+        handles.append(Line2D([], [], ls="none", marker="o", ms=3.0, mfc=SOFT_INK, mec="white", mew=0.4))
+        labels.append("a step's own loss")
+    legend = panel.axes.legend(
+        handles,
+        labels,
+        handler_map=handlers,
+        loc="upper left" if left else "upper right",
+        fontsize=SMALL_SIZE,
+        frameon=False,
+        borderpad=0.2,
+        handlelength=2.4,
+    )
+    legend.set_zorder(8)
+    for text in legend.get_texts():
+        text.set_parse_math(False)
