@@ -1,0 +1,53 @@
+"""Every example runs, in a folder of its own, and leaves what it says."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+# What running an example needs beyond its file: arguments, and what it leaves.
+RUNS = {
+    "own_network.py": ([], ["own_network.h5", "own_network.png"]),
+    "train_cifar.py": (["cifar10.npz", "--epochs", "1"], ["resnet20.pt"]),
+}
+# Files that are imported by others or submitted to a queue.
+OTHERS = {"resnet_cifar.py"}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A copy of the examples, with 128 images of noise in the form of CIFAR-10."""
+    shutil.copytree(
+        EXAMPLES, tmp_path / "examples", ignore=shutil.ignore_patterns("*.h5", "*.png", "*.pt", "__pycache__")
+    )
+    generator = np.random.default_rng(0)
+    x = generator.integers(0, 256, (128, 32, 32, 3), dtype=np.uint8)
+    np.savez(tmp_path / "examples" / "cifar10.npz", x=x, y=generator.integers(0, 10, 128, dtype=np.uint8))
+    return tmp_path / "examples"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(RUNS))
+def test_an_example_runs_and_leaves_what_it_says(folder, name):
+    arguments, left = RUNS[name]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [sys.executable, name, *arguments], cwd=folder, env=environment, capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    for file in left:
+        assert (folder / file).stat().st_size > 0
+
+
+def test_every_example_is_run_here_and_short():
+    examples = {path.name for path in EXAMPLES.glob("*.py")}
+    assert examples == set(RUNS) | OTHERS
+    for path in EXAMPLES.glob("*.py"):
+        assert len(path.read_text().splitlines()) <= 60, path
