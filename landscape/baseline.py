@@ -87,6 +87,26 @@ def measure_baseline(objective: Objective) -> Baseline:
     return Baseline(samples, spans, seconds)
 
 
+def require_same_start(objective: Objective, baseline: Baseline) -> None:
+    """Measure the first samples of each data set at theta*, and compare with what another process measured.
+
+    Raises
+    ------
+    EvaluationError
+        The data, the weights or the code of this process are others, or it cannot measure at all.
+    """
+    group = [(name, 0, min(number, objective.batch_size)) for name, number in objective.sizes.items()]
+    objective.forget()
+    here = _measure(objective, objective.load(group))
+    there = SampleValues({key: values[: len(here.values[key])] for key, values in baseline.samples.values.items()})
+    objective.forget()
+    if not _agree(there, here, objective):
+        raise EvaluationError(
+            f"the checkpoint does not measure here as on rank 0{_how_different(there, here)}: the data, the checkpoint "
+            "or the code on this host are others, or its device computes otherwise"
+        )
+
+
 def _measure(objective: Objective, chunks: Sequence[Chunk]) -> SampleValues:
     try:
         return objective.measure(chunks, check=True)

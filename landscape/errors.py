@@ -41,5 +41,9 @@ class SurfaceMismatch(LandscapeError):
     """A file holds another surface than the one asked for; the message lists what differs."""
 
 
+class ClusterError(LandscapeError):
+    """The processes of one job cannot be connected, or another one of them failed; the message names it."""
+
+
 class PlotError(LandscapeError):
     """There is nothing to draw, or not in the way asked for."""

@@ -7,7 +7,9 @@ budget are kept on the device; the rest is read in chunks, each of which serves 
 
 from __future__ import annotations
 
+import hashlib
 import logging
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -80,6 +82,8 @@ class Objective:
         ``train``: dropout is on, seeded for each point. Batch norm goes by ``batch_norm`` alone.
     budget : int, optional
         Bytes that resident data may take on the device.
+    users : int
+        Processes that share the host's memory, which is then divided among them.
     """
 
     def __init__(
@@ -96,6 +100,7 @@ class Objective:
         mode: str = "eval",
         device: torch.device | None = None,
         budget: int | None = None,
+        users: int = 1,
     ) -> None:
         self.model = model
         self.network: Callable[..., Any] = model
@@ -114,7 +119,7 @@ class Objective:
         for name, number in self.sizes.items():
             if number == 0:
                 raise ProblemError(f"data set {name!r} has no samples")
-        self._budget = _resident_budget(self.device) if budget is None else budget
+        self._budget = _resident_budget(self.device) // _sharing(self.device, users) if budget is None else budget
         self._sample_bytes: dict[str, float] = {}
         self._loaded: dict[Span, Chunk] = {}
         self._norms = [m for m in model.modules() if isinstance(m, nn.modules.batchnorm._NormBase)]
@@ -203,8 +208,6 @@ class Objective:
         SampleValues
             float64 arrays of shape (samples,), in the order of the samples.
         """
-        if self.mode == "train":
-            torch.manual_seed(seed)
         if self._norm_batches is not None:
             self._estimate_statistics()
         refresh = getattr(self.network, "refresh", None)
@@ -213,15 +216,20 @@ class Objective:
         result = SampleValues()
         with self._modes():
             for chunk in chunks:
-                for metric, parts in self._measure_chunk(chunk, result, check).items():
+                for metric, parts in self._measure_chunk(chunk, result, check, seed).items():
                     # One transfer a metric: reading each batch's value would wait for the device each time.
                     result.values[chunk.name, metric] = torch.cat(parts).double().cpu().numpy()
         return result
 
-    def _measure_chunk(self, chunk: Chunk, result: SampleValues, check: bool) -> dict[str, list[Tensor]]:
+    def _measure_chunk(self, chunk: Chunk, result: SampleValues, check: bool, seed: int) -> dict[str, list[Tensor]]:
         parts: dict[str, list[Tensor]] = {}
+        first = chunk.start
         for batch in chunk.batches:
             number = batch_size_of(batch)
+            if self.mode == "train":
+                # For each batch: the noise must not depend on which samples are measured in one go, or on which rank.
+                torch.manual_seed(_noise_seed(seed, chunk.name, first))
+            first += number
             for metric, values in self.loss(self.network, batch, check=check).items():
                 per_sample = values.ndim > 0
                 result.per_sample[chunk.name, metric] = result.per_sample.get((chunk.name, metric), True) and per_sample
@@ -253,10 +261,19 @@ class Objective:
                 module.eval()
 
 
+def _noise_seed(seed: int, name: str, first: int) -> int:
+    return int.from_bytes(hashlib.sha256(f"{seed} {name} {first}".encode()).digest()[:8], "little") >> 1
+
+
 def _resident_budget(device: torch.device) -> int:
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0] * RESIDENT_SHARE)
     return int(_free_memory() * RESIDENT_SHARE)
+
+
+def _sharing(device: torch.device, users: int) -> int:
+    """Return how many of the host's processes share a device's memory."""
+    return math.ceil(users / max(torch.cuda.device_count(), 1)) if device.type == "cuda" else users
 
 
 def _free_memory() -> int:

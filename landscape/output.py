@@ -1,10 +1,8 @@
-"""The file of a run: locked while the run lasts, read once, written every so many seconds and at the end."""
+"""The file of a run: locked while the run lasts, read once, written as a whole."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -31,22 +29,27 @@ class OutputFile:
     def __init__(self, path: str | Path | None, write_every: float, overwrite: bool) -> None:
         self.path = None if path is None else Path(path)
         self.digest = ""
-        self._write_every = write_every
+        self.write_every = write_every
         self._overwrite = overwrite
-        self._written_at: float | None = None
+        self._written = False
         self._lock: Lock | None = None
-        self._stack = ExitStack()
 
     def __enter__(self) -> OutputFile:
         if self.path is not None:
             check_writable(self.path, overwrite=self._overwrite)
-            self._lock = self._stack.enter_context(Lock(self.path))
+            self._lock = Lock(self.path)
+            self._lock.acquire()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._stack.close()
+        self.close()
+
+    def close(self) -> None:
+        """Give the lock back."""
+        if self._lock is not None:
+            self._lock.release()
 
     def read(self) -> Surface | None:
         """Return the surface in the file, or None where there is none to go on with."""
@@ -54,18 +57,14 @@ class OutputFile:
             return None
         return read_surface(self.path)
 
-    def write_if_due(self, surface: Callable[[], Surface], directions: Directions = None) -> None:
-        """Write the first time, and when the last time is long enough ago."""
-        if self._written_at is None or time.monotonic() - self._written_at >= self._write_every:
-            self.write(surface, directions)
-
-    def write(self, surface: Callable[[], Surface], directions: Directions = None) -> None:
+    def write(self, surface: Surface, directions: Directions = None) -> None:
         """Write the file as a whole; a reader sees the one before or this one."""
         if self.path is None:
             return
         if self._lock is not None:
             self._lock.check()
         # What is there before the first write is replaced only when asked for, later it is our own.
-        fresh = self._overwrite and self._written_at is None
-        self.digest = write_surface(self.path, surface(), directions=directions, overwrite=fresh, keep=not fresh)
-        self._written_at = time.monotonic()
+        self.digest = write_surface(
+            self.path, surface, directions=directions, overwrite=self._overwrite and not self._written
+        )
+        self._written = True

@@ -139,7 +139,7 @@ def _measure_all(
         tell(done, len(labels))
 
     tell(0, len(labels))
-    comm.share_out(range(len(labels)), measure, keep)
+    comm.each(len(labels), measure, keep)
     return comm.broadcast(found)
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterator, Mapping, Sequence
+import os
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import Any
@@ -17,25 +18,29 @@ import numpy as np
 import torch
 from torch import nn
 
-from landscape.baseline import Baseline, explain_error, is_out_of_memory, measure_baseline
+from landscape.baseline import Baseline, explain_error, is_out_of_memory, measure_baseline, require_same_start
 from landscape.comm import current_comm
+from landscape.devices import cpu_quota, local_device, physical_cores, threads_for, usable_cpus
 from landscape.directions import Plane, random_plane
-from landscape.errors import EvaluationError, LandscapeError, SurfaceMismatch
-from landscape.grid import Floats, grid_shape, point_coordinates, visiting_order
+from landscape.dispatch import Desk
+from landscape.errors import ClusterError, EvaluationError, SurfaceMismatch
+from landscape.grid import grid_shape, visiting_order
+from landscape.ledger import Ledger
 from landscape.losses import resolve_loss
-from landscape.moments import Moments, merge, moments_of
+from landscape.measuring import Measuring
 from landscape.motion import Motion, untouched
 from landscape.named_data import named_data
-from landscape.objective import DEFAULT_BATCH_SIZE, Objective, Span
+from landscape.objective import BATCH_NORM_SAMPLES, DEFAULT_BATCH_SIZE, Objective, SampleValues
 from landscape.output import OutputFile
 from landscape.params import moved_tensors
 from landscape.planes import Planes
 from landscape.problem import describe_model
 from landscape.provenance import describe_problem, describe_quality, fingerprints, now, origin_of, software
 from landscape.resume import require_same, value_differences
+from landscape.schedule import Scheduler, Task, count_samples
 from landscape.settings import Settings
 from landscape.surface import NOT_COMPUTED, Surface
-from landscape.tally import PointResult, Tally
+from landscape.tally import Tally
 from landscape.weight_decay import WeightDecay
 
 logger = logging.getLogger(__name__)
@@ -43,14 +48,6 @@ logger = logging.getLogger(__name__)
 # Points that share a chunk of streamed data: the chunk is read once for all of them, and a run cut short loses at
 # most their time.
 STREAMED_BLOCK = 64
-
-
-@dataclass(frozen=True)
-class Work:
-    """Some points, and which samples of each data set to measure there."""
-
-    points: tuple[int, ...]
-    spans: tuple[Span, ...]
 
 
 @dataclass(frozen=True)
@@ -65,6 +62,7 @@ class Cost:
     data_bytes: int  # of the samples of all data sets
     weight_bytes: int  # network, theta* and directions
     resident: bool  # whether the data stay on the device
+    ranks: int
 
 
 class Run:
@@ -76,14 +74,18 @@ class Run:
     def __init__(self, stack: ExitStack, model: nn.Module, data: Any, plane: Plane | None, settings: Settings) -> None:
         self.settings = settings
         self.comm = current_comm()
+        stack.enter_context(self.comm.together())
         self.model = model
         values = settings.ranges()
         self.loss = resolve_loss(settings.loss, settings.metrics)
         sets = named_data(data)
         self.output = OutputFile(settings.path, settings.write_every, settings.overwrite)
+        self.stored: Surface | None = None  # what the file holds already
         if self.comm.rank == 0:
             stack.enter_context(self.output)
-        _place(stack, model, settings.device)
+            self.stored = self.output.read()
+        self._share_host(stack)
+        _place(stack, model, settings.device, self.comm.local_rank)
         stack.enter_context(untouched(model))
         self.plane = (plane or random_plane(model, dimensions=len(values))).first(len(values))
         self.planes = Planes(model, self.plane, settings.repeats)
@@ -91,28 +93,60 @@ class Run:
         tensors = moved_tensors(model, move=self.plane.move, include=self.plane.include, exclude=self.plane.exclude)
         self.motion = Motion(model, tensors, [direction.tensors for direction in self.plane.directions])
         stack.callback(self.motion.restore)
-        self.repeat = 0
         self.decay = WeightDecay(model, settings.weight_decay)
         self.decay.along(self.motion, self.plane)
-        self.objective, self.baseline = self._first_measurement(sets)
+        self.objective, self.baseline = self._measure_start(sets)
+
+    def _share_host(self, stack: ExitStack) -> None:
+        """Compute with this rank's share of its host's cores, unless the user has said how many threads."""
+        if self.comm.size == 1 or "OMP_NUM_THREADS" in os.environ:
+            return
+        affinities = self.comm.gather_local(usable_cpus())
+        stack.callback(torch.set_num_threads, torch.get_num_threads())
+        torch.set_num_threads(threads_for(self.comm.local_rank, affinities, physical_cores(), cpu_quota()))
+
+    # -- theta* ------------------------------------------------------------------------------------------------
+
+    def _measure_start(self, sets: Mapping[str, Any]) -> tuple[Objective, Baseline]:
+        """Measure theta* on rank 0; the others take its batch size and values, once they have found them true."""
+        if self.comm.rank == 0:
+            objective, baseline = self._first_measurement(sets)
+            known = (objective.batch_size, baseline, [axis.sha256 for axis in self.axes])
+            self.comm.broadcast(known)
+            return objective, baseline
+        batch_size, baseline, digests = self.comm.broadcast((0, Baseline(SampleValues(), (), 0.0), [""]))
+        objective = self._objective(sets, batch_size)
+        if digests != [axis.sha256 for axis in self.axes]:
+            raise ClusterError(
+                "the directions here are not those of rank 0, though built by the same recipe: use the same version of "
+                "torch on all hosts, or pass a file of directions"
+            )
+        require_same_start(objective, baseline)
+        return objective, baseline
+
+    def _objective(self, sets: Mapping[str, Any], batch_size: int) -> Objective:
+        s = self.settings
+        return Objective(
+            self.model,
+            sets,
+            self.loss,
+            samples=s.samples,
+            sample_seed=s.sample_seed,
+            batch_size=batch_size,
+            batch_norm=s.batch_norm,
+            batch_norm_data=s.batch_norm_data,
+            mode=s.mode,
+            users=self.comm.local_size,
+        )
 
     def _first_measurement(self, sets: Mapping[str, Any]) -> tuple[Objective, Baseline]:
         """Measure theta*; a batch that does not fit into memory is halved and tried again, once."""
-        s = self.settings
         hints = [each.batch_size for each in sets.values() if each.batch_size]
-        batch_size = s.batch_size or (hints[0] if hints else None) or DEFAULT_BATCH_SIZE
+        stored = self.stored.quality.get("batch_size") if self.stored is not None else None
+        kept = stored if isinstance(stored, int) and stored > 0 else None
+        batch_size = self.settings.batch_size or kept or (hints[0] if hints else None) or DEFAULT_BATCH_SIZE
         for attempt in range(2):
-            objective = Objective(
-                self.model,
-                sets,
-                self.loss,
-                samples=s.samples,
-                sample_seed=s.sample_seed,
-                batch_size=batch_size,
-                batch_norm=s.batch_norm,
-                batch_norm_data=s.batch_norm_data,
-                mode=s.mode,
-            )
+            objective = self._objective(sets, batch_size)
             try:
                 return objective, measure_baseline(objective)
             except Exception as error:
@@ -158,7 +192,7 @@ class Run:
             cosines=None if s.repeats > 1 else self.plane.cosines,
             problem=problem,
             origin=origin_of(self.model, self.objective, s.checkpoint, self.baseline.means()),
-            quality=describe_quality(self.model, self.objective),
+            quality={**describe_quality(self.model, self.objective), "ranks": self.comm.size},
             software=software(),
             created=now(),
             command=s.command,
@@ -168,7 +202,7 @@ class Run:
     def start(self) -> Surface:
         """Return the surface to go on with: the one in the file, or the one asked for."""
         asked = self.header()
-        stored = self.output.read()
+        stored = self.stored
         if stored is None:
             return asked
         stored = replace(stored, trajectories={**stored.trajectories, **asked.trajectories})
@@ -189,34 +223,55 @@ class Run:
     # -- the loop ----------------------------------------------------------------------------------------------
 
     def execute(self) -> Surface:
-        """Measure what is missing; return the whole surface."""
-        surface = self.comm.broadcast(self.start() if self.comm.rank == 0 else None)
+        """Measure what is missing, on all ranks; return the whole surface on each."""
+        measuring = Measuring(self.objective, self.baseline, self.motion, self.planes, self.decay, self.axes)
+        surface = None
+        if self.comm.rank:
+            self.comm.share_out(None, measuring)
+        else:
+            tally = Tally(self.start(), self.baseline.metrics(self.decay.names))
+            ledger = Ledger(
+                tally,
+                self.output,
+                directions=self._stored_directions(),
+                prefix_means=self.baseline.prefix_means,
+                wanted=self.objective.sizes,
+                progress=self.settings.progress,
+            )
+            desk = Desk(self._scheduler(tally), ledger.record)
+            ledger.on_error = desk.fail
+            with ledger:
+                self.comm.share_out(desk, measuring)
+            surface = replace(ledger.surface(), path=str(self.output.path or ""), digest=self.output.digest)
+        surface = self.comm.broadcast(surface)
         assert surface is not None
-        tally = Tally(surface, self.baseline.metrics(self.decay.names))
-        todo = self._todo(tally)
-        directions = self._stored_directions()
-        done, total = int(tally.done(self.objective.sizes).sum()), tally.done(self.objective.sizes).size
-        progress = self.settings.progress or (lambda finished, points: None)
-        progress(done, total)
+        return surface
 
-        def record(work: Work, results: Sequence[PointResult]) -> None:
-            nonlocal done
-            for point, result in zip(work.points, results, strict=True):
-                tally.add(point, result, self.baseline.prefix_means(tally.counts(point)))
-            done += len(work.points)
-            progress(done, total)
-            self.output.write_if_due(tally.surface, directions)
-
-        try:
-            self.comm.share_out(self._pieces(tally, todo), self._compute, record)
-        finally:
-            if self.comm.rank == 0:
-                self.output.write(tally.surface, directions)
-        finished = tally.surface()
-        return replace(finished, path=str(self.output.path or ""), digest=self.output.digest)
+    def _scheduler(self, tally: Tally) -> Scheduler:
+        objective = self.objective
+        wanted = objective.sizes
+        tasks = []
+        for point in self._todo(tally):
+            counts = tally.counts(point)
+            tasks.append(Task(point, tuple((name, counts[name], n) for name, n in wanted.items() if counts[name] < n)))
+        streamed = any(len(objective.groups(spans)) > 1 for spans in {task.spans for task in tasks})
+        return Scheduler(
+            tasks,
+            self.comm.size,
+            seconds_per_sample=self.baseline.seconds / count_samples(self.baseline.spans),
+            batch_size=objective.batch_size,
+            block=STREAMED_BLOCK if streamed else 1,
+            # Statistics are estimated anew for each part of a point: parts should dwarf that.
+            least_samples=4 * BATCH_NORM_SAMPLES if objective.batch_norm == "recompute" else 0,
+        )
 
     def cost(self) -> Cost:
-        """Return what the run would take."""
+        """Return what the run would take; on all ranks, by what rank 0 knows."""
+        cost = self.comm.broadcast(self._cost() if self.comm.rank == 0 else None)
+        assert cost is not None
+        return cost
+
+    def _cost(self) -> Cost:
         tally = Tally(self.start(), self.baseline.metrics(self.decay.names))
         todo = self._todo(tally)
         objective = self.objective
@@ -227,72 +282,17 @@ class Run:
             points=len(todo),
             total_points=math.prod(len(axis) for axis in self.axes),
             samples=dict(objective.sizes),
-            seconds=self.baseline.seconds * len(todo),
+            seconds=self.baseline.seconds * len(todo) / self.comm.size,
             seconds_per_point=self.baseline.seconds,
             data_bytes=int(sum(objective.sample_bytes(name) * n for name, n in objective.sizes.items())),
             weight_bytes=weights + moved + along,
             resident=len(objective.groups(self.baseline.spans)) == 1,
+            ranks=self.comm.size,
         )
 
     def _todo(self, tally: Tally) -> list[int]:
         done = tally.done(self.objective.sizes)
         return [int(point) for point in visiting_order(self.axes) if not done[point]]
-
-    def _pieces(self, tally: Tally, todo: Sequence[int]) -> Iterator[Work]:
-        """Yield the work in order; points that lack the same samples of streamed data stay together."""
-        block: list[int] = []
-        spans: tuple[Span, ...] = ()
-        for point in todo:
-            counts = tally.counts(point)
-            needed = tuple(
-                (name, counts[name], number) for name, number in self.objective.sizes.items() if counts[name] < number
-            )
-            streamed = len(self.objective.groups(needed)) > 1
-            if block and (needed != spans or len(block) >= (STREAMED_BLOCK if streamed else 1)):
-                yield Work(tuple(block), spans)
-                block = []
-            block.append(point)
-            spans = needed
-        if block:
-            yield Work(tuple(block), spans)
-
-    def _compute(self, work: Work) -> Sequence[PointResult]:
-        """Measure some points; a chunk of data that serves several is read once."""
-        results: list[dict[tuple[str, str], Moments]] = [{} for _ in work.points]
-        coordinates = point_coordinates(self.axes, np.asarray(work.points, dtype=np.intp))
-        for group in self.objective.groups(work.spans):
-            chunks = self.objective.load(group)
-            starts = {name: start for name, start, _ in group}
-            for point, at, result in zip(work.points, coordinates, results, strict=True):
-                try:
-                    self._move(at)
-                    measured = self.objective.measure(chunks, seed=point)
-                except LandscapeError:
-                    raise
-                except Exception as error:
-                    raise EvaluationError(f"measuring failed at {_where(at)}: {explain_error(error)}") from error
-                for key, values in measured.values.items():
-                    new = moments_of(
-                        values,
-                        self.baseline.slice(key, starts[key[0]], len(values)),
-                        per_sample=measured.per_sample[key],
-                    )
-                    result[key] = merge(result[key], new) if key in result else new
-                for name, start, stop in group:
-                    for metric, value in self.decay.values(at).items():
-                        new = Moments(stop - start, value, math.nan, math.nan, self.decay.at_start)
-                        result[name, metric] = merge(result[name, metric], new) if (name, metric) in result else new
-        return results
-
-    def _move(self, at: Floats) -> None:
-        number = int(at[-1]) if self.planes.repeats > 1 else 0
-        if number != self.repeat:
-            self.motion.restore()  # directions are scaled against theta*
-            plane = self.planes[number]
-            self.motion.set_directions([d.tensors for d in plane.directions])
-            self.decay.along(self.motion, plane)
-            self.repeat = number
-        self.motion.move_to(at[: len(self.plane)])
 
     def _stored_directions(self) -> list[dict[str, Any]] | None:
         if not self.settings.save_directions:
@@ -300,17 +300,13 @@ class Run:
         return [{name: t.cpu().numpy() for name, t in d.tensors.items()} for d in self.plane.directions]
 
 
-def _where(at: Floats) -> str:
-    return ", ".join(f"{letter}={value:g}" for letter, value in zip("xyz", at, strict=False))
-
-
-def _place(stack: ExitStack, model: nn.Module, device: str | torch.device | None) -> None:
+def _place(stack: ExitStack, model: nn.Module, device: str | torch.device | None, local_rank: int) -> None:
     """Move the network to a device for the run, and back."""
     if device is None:
         return
     here = next((p.device for p in model.parameters()), torch.device("cpu"))
     try:
-        model.to(device)
+        model.to(local_device(str(device), local_rank, torch.cuda.device_count()))
     except (RuntimeError, AssertionError) as error:
         raise EvaluationError(f"cannot compute on device {str(device)!r}: {explain_error(error)}") from error
     stack.callback(model.to, here)

@@ -15,13 +15,13 @@ PACKAGE = ROOT / "landscape"
 # A module may import from its own layer and from those above it in this list.
 LAYERS = [
     "errors grid surface paths strict_json",
-    "params store layout exports original sandbox sandbox_child locks files comm moments schedule signals devices "
-    "threads",
+    "params store layout exports original sandbox sandbox_child locks files comm mpi post "
+    "dispatch moments schedule leaving signals devices",
     "checkpoint checkpoint_files fitting problem references batches losses archives samples datasets sources "
     "named_data normalization directions direction_files motion planes objective weight_decay "
-    "demo_networks demo_training engine fusion precision settings data",
-    "baseline provenance resume tally output run evaluation trajectory projection principal runs record_losses "
-    "run_surface recorder callbacks",
+    "demo_networks demo_training engine fusion kernels tracing lowering replay agreement precision settings data",
+    "baseline provenance resume tally output ledger measuring run evaluation trajectory projection principal "
+    "runs record_losses run_surface recorder callbacks",
     "__init__",
     "cli commands __main__",
 ]

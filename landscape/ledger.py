@@ -1,0 +1,160 @@
+"""What rank 0 keeps of a run under way: results, parts of points still incomplete, and the file.
+
+The file is written by a thread of its own, at the first result and then every so many seconds, so that neither the
+forward pass nor the handing out of work waits for a disk.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from types import TracebackType
+
+from landscape.errors import StoreError
+from landscape.leaving import before_leaving
+from landscape.moments import Moments, merge
+from landscape.output import Directions, OutputFile
+from landscape.schedule import Piece, Span, count_samples
+from landscape.surface import Surface
+from landscape.tally import PointResult, Tally
+
+PrefixMeans = Callable[[Mapping[str, int]], Mapping[tuple[str, str], float]]
+
+
+class Ledger:
+    """Record results and write them; a context whose end writes what is not in the file yet.
+
+    Parameters
+    ----------
+    tally : Tally
+        What is known already.
+    output : OutputFile
+    directions : sequence of mapping, optional
+        To be written with the surface.
+    prefix_means : callable
+        From counts of samples to the means at theta* over them.
+    wanted : mapping
+        Data set -> samples a point has when it is finished.
+    progress : callable, optional
+        Called with points finished and points in all.
+    """
+
+    def __init__(
+        self,
+        tally: Tally,
+        output: OutputFile,
+        *,
+        directions: Directions,
+        prefix_means: PrefixMeans,
+        wanted: Mapping[str, int],
+        progress: Callable[[int, int], None] | None = None,
+    ) -> None:
+        self._tally, self._output, self._directions = tally, output, directions
+        self._prefix_means = prefix_means
+        done = tally.done(wanted)
+        self._done, self._total = int(done.sum()), done.size
+        self._progress = progress or (lambda done, total: None)
+        self._parts: dict[int, list[tuple[tuple[Span, ...], PointResult]]] = {}
+        self._unwritten = False
+        self._results = threading.Lock()  # the tally and the parts
+        self._file = threading.Lock()
+        self._changed = threading.Event()
+        self._closing = threading.Event()
+        self.on_error: Callable[[BaseException], None] = lambda error: None
+        self._thread = threading.Thread(target=self._write_regularly, name="writing the file", daemon=True)
+        self._farewell = before_leaving(self.leave)
+
+    def __enter__(self) -> Ledger:
+        self._progress(self._done, self._total)
+        self._farewell.__enter__()
+        if self._output.path is not None:
+            self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._closing.set()
+        self._changed.set()
+        if self._output.path is not None:
+            self._thread.join()
+        try:
+            # When writing is what failed, a second try would only hide the first one's reason.
+            if error is None or (self._unwritten and not isinstance(error, StoreError)):
+                self.write()
+        finally:
+            self._farewell.__exit__(kind, error, trace)
+
+    def record(self, piece: Piece, results: Sequence[PointResult]) -> None:
+        """Keep what was measured; a point counts when its last part is in."""
+        with self._results:
+            for point, result in zip(piece.points, results, strict=True):
+                whole = result if piece.part == piece.spans else self._join(point, piece, result)
+                if whole is not None:
+                    self._tally.add(point, whole, self._prefix_means(self._tally.counts(point)))
+                    self._done += 1
+            self._unwritten = True
+        self._changed.set()
+        self._progress(self._done, self._total)
+
+    def _join(self, point: int, piece: Piece, result: PointResult) -> PointResult | None:
+        """Return all of a point whose parts were measured apart, None while some are missing."""
+        parts = self._parts.setdefault(point, [])
+        parts.append((piece.part, result))
+        if sum(count_samples(part) for part, _ in parts) < count_samples(piece.spans):
+            return None
+        del self._parts[point]
+        # In the order of the samples, not of arrival: sums in another order differ in their last digits.
+        order = {name: number for number, (name, _, _) in enumerate(piece.spans)}
+        parts.sort(key=lambda each: (order[each[0][0][0]], each[0][0][1]))
+        whole: dict[tuple[str, str], Moments] = {}
+        for _, moments in parts:
+            for key, more in moments.items():
+                whole[key] = merge(whole[key], more) if key in whole else more
+        return whole
+
+    def surface(self) -> Surface:
+        """Return what is known now."""
+        with self._results:
+            return self._tally.surface()
+
+    def write(self) -> None:
+        """Write the file now."""
+        with self._file:
+            self._write()
+
+    def _write(self) -> None:
+        with self._results:
+            self._unwritten = False
+            surface = self._tally.surface()
+        try:
+            self._output.write(surface, self._directions)
+        except BaseException:
+            self._unwritten = True
+            raise
+
+    def _write_regularly(self) -> None:
+        while not self._closing.is_set():
+            self._changed.wait()
+            if self._closing.is_set():
+                return
+            self._changed.clear()
+            try:
+                self.write()
+            except BaseException as error:
+                self.on_error(error)
+                return
+            self._closing.wait(self._output.write_every)
+
+    def leave(self) -> str | None:
+        """Write for the last time, give the file's lock back, and say what there is: the process is about to end."""
+        if self._output.path is None:
+            return None
+        # Never released: nothing may be written after this, and whoever waits for it is gone in a moment.
+        self._file.acquire()
+        if self._unwritten:
+            self._write()
+        self._output.close()
+        if not self._done:
+            return "no point was finished yet"
+        return f"{self._output.path} holds {self._done} of {self._total} points, the same command goes on from there"

@@ -1,0 +1,298 @@
+"""Many processes under MPI. Imported only where a launcher has started several (`landscape.comm`).
+
+Rank 0 computes like the others. A thread of it hands out pieces and takes results and failures; it sleeps a
+millisecond between two looks at its mail. That makes progress on every MPI, because nothing is expected from MPI while
+nobody is inside it: the thread's looks drive rank 0's side whatever its main thread does, and a rank goes back to
+computing only when its message has left. One-sided counters, the other way to serve, need help from the target's
+processor on many networks, and rank 0 would be inside a forward pass.
+
+    rank -> 0    ("want", n): n pieces; ("done", piece, results, seconds): and the next one, please;
+                 ("kept", piece, results): what was done when it failed; ("failed", line, code)
+    0 -> rank    ("piece", piece); ("end",): every result is in; ("stop", text): another rank failed
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import pickle
+import sys
+import threading
+import time
+from array import array
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import Any, NoReturn
+
+from mpi4py import MPI
+
+from landscape.comm import Comm, Value, work_at
+from landscape.dispatch import Desk, Result, Work
+from landscape.errors import ClusterError
+from landscape.leaving import prepare_to_leave
+from landscape.post import LONGEST_NAP, Post, sleep_until
+from landscape.schedule import Piece
+
+# Pieces a rank holds: one in work and one in hand.
+AHEAD = 2
+# Seconds between two looks at the mail while no pieces are handed out.
+IDLE_NAP = 0.01
+# Seconds that rank 0, told of a failure before the work began, gives itself to fail of the same cause: a file that is
+# missing everywhere is one plain message then, not the first rank's.
+SAME_FAILURE = 1.0
+# Seconds a rank that failed waits for rank 0 to write the file and end the job, before it ends the job itself.
+PATIENCE = 30.0
+
+
+class MPIComm(Comm):
+    """The processes of an MPI job. All of them make this at the same time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        if MPI.Query_thread() < MPI.THREAD_SERIALIZED:
+            raise ClusterError(
+                f"this MPI ({self.library}) lets only one thread call it; one with MPI_THREAD_SERIALIZED or more is "
+                "needed, as every MPICH and Open MPI of the last years is unless built otherwise"
+            )
+        world = MPI.COMM_WORLD
+        self.rank, self.size = world.rank, world.size
+        self._failure = ""  # what ended the work for all ranks
+        self._desk: Desk[Any] | None = None
+        self._told: set[int] = set()  # ranks that know of the end
+        self._ended = threading.Event()
+        self._closing = threading.Event()
+        self._leaving = threading.Lock()
+        self._commands = False
+        self._comm, request = world.Idup()
+        sleep_until(request.Test)
+        self._post = Post(self._comm)
+        self._collectives, request = world.Idup()
+        sleep_until(request.Test)
+        # Everybody is here now, so what blocks below blocks for a moment.
+        self._local = world.Split_type(MPI.COMM_TYPE_SHARED, world.rank)
+        self.local_rank, self.local_size = self._local.rank, self._local.size
+        self._thread = threading.Thread(target=self._serve, name="pieces for other ranks", daemon=True)
+        if self.rank == 0:
+            self._thread.start()
+        atexit.register(self._close)
+
+    @property
+    def library(self) -> str:
+        """Name and version of the MPI library, in short."""
+        return " ".join(MPI.Get_library_version().split())[:40]
+
+    def described(self, text: str) -> str:
+        return f"rank {self.rank} on {self.host}: {text}"
+
+    # -- collective calls --------------------------------------------------------------------------------------
+
+    def broadcast(self, value: Value) -> Value:
+        data = bytearray(pickle.dumps(value, protocol=pickle.HIGHEST_PROTOCOL) if self.rank == 0 else b"")
+        length = array("q", [len(data)])
+        self._wait(lambda: self._collectives.Ibcast([length, MPI.INT64_T]))
+        buffer = data if self.rank == 0 else bytearray(length[0])
+        self._wait(lambda: self._collectives.Ibcast([buffer, MPI.BYTE]))
+        received: Value = value if self.rank == 0 else pickle.loads(buffer)
+        return received
+
+    def gather_local(self, value: Value) -> list[Value]:
+        self._wait(self._local.Ibarrier)
+        gathered: list[Value] = self._post.locked(lambda: self._local.allgather(value))
+        return gathered
+
+    def _wait(self, begin: Callable[[], MPI.Request]) -> None:
+        self._require_whole()
+        request = self._post.locked(begin)
+        self._post.wait(request, self._look_for_failures)
+
+    def _look_for_failures(self) -> None:
+        if self.rank:
+            for _, message in self._post.received():
+                self._heed(message)
+        self._require_whole()
+
+    def _require_whole(self) -> None:
+        if self._failure:
+            raise ClusterError(self._failure)
+
+    @contextlib.contextmanager
+    def together(self) -> Iterator[None]:
+        try:
+            yield
+        except BaseException as error:
+            if not self._failure:
+                self.tell(f"landscape: error: {self.described(_one_line(error))}", 1)
+            raise
+
+    # -- the work ----------------------------------------------------------------------------------------------
+
+    def share_out(self, desk: Desk[Result] | None, work: Work[Result]) -> None:
+        self._require_whole()
+        if desk is None:
+            self._work(work)
+        else:
+            self._lead(desk, work)
+
+    def _lead(self, desk: Desk[Result], work: Work[Result]) -> None:
+        self._ended.clear()
+        self._told.clear()
+        self._desk = desk
+        try:
+            work_at(desk, self.rank, work)
+            while not self._ended.wait(1.0):
+                self._require_whole()
+        finally:
+            self._desk = None
+
+    def _work(self, work: Work[Result]) -> None:
+        self._post.send(0, ("want", AHEAD))
+        pieces: deque[Any] = deque()
+        ended = False
+        while not ended:
+            mail: list[tuple[int, Any]] = []
+
+            def look(into: list[tuple[int, Any]] = mail) -> bool:
+                into += self._post.received()
+                self._post.sent()
+                return bool(into)
+
+            if pieces:
+                look()
+            else:
+                sleep_until(look)
+            for _, message in mail:
+                if message[0] == "piece":
+                    pieces.append(message[1])
+                else:
+                    ended |= self._heed(message)
+            if pieces and not ended:
+                self._measure(pieces.popleft(), work)
+
+    def _measure(self, piece: Piece, work: Work[Result]) -> None:
+        results: list[Result] = []
+        began = time.perf_counter()
+        try:
+            for result in work(piece):
+                results.append(result)  # one by one: what came before an error is kept
+        except BaseException:
+            self._post.send(0, ("kept", piece.first(len(results)), results))
+            raise
+        self._post.send(0, ("done", piece, results, time.perf_counter() - began))
+        sleep_until(self._post.sent)
+
+    def _heed(self, message: tuple[Any, ...]) -> bool:
+        """Return whether a message from rank 0 is the end of the work; raise where it is a failure."""
+        if message[0] == "stop":
+            self._failure = str(message[1])
+        self._require_whole()
+        return bool(message[0] == "end")
+
+    # -- rank 0's thread ---------------------------------------------------------------------------------------
+
+    def _serve(self) -> None:
+        try:
+            waiting: deque[int] = deque()
+            while not self._closing.is_set():
+                if not self._serve_once(waiting):
+                    time.sleep(LONGEST_NAP if self._desk is not None else IDLE_NAP)
+        except BaseException as error:  # whatever it was: nobody else would ever hear of it
+            self._stop(f"handing out work failed: {_one_line(error)}", 1)
+
+    def _serve_once(self, waiting: deque[int]) -> bool:
+        mail = self._post.received()
+        self._post.sent()
+        desk = self._desk
+        asked = False
+        for source, message in mail:
+            if message[0] == "failed":
+                self._stop(message[1], message[2])
+            elif message[0] == "want":
+                waiting.extend([source] * message[1])
+                asked = True
+            elif desk is not None:
+                desk.keep(message[1], message[2])
+                if message[0] == "done":
+                    desk.finish(source, message[1], message[3])
+                    waiting.append(source)
+        if desk is None:
+            return bool(mail)
+        # Nothing has changed for those who wait unless something was finished, here or there.
+        if waiting and (desk.news() or asked):
+            for _ in range(len(waiting)):
+                rank = waiting.popleft()
+                piece = desk.take(rank)
+                if piece is None:
+                    waiting.append(rank)
+                else:
+                    self._post.send(rank, ("piece", piece))
+        if desk.finished:
+            # Only to ranks that ask: one still on its way here would take it for the end of something else.
+            for rank in set(waiting):
+                self._post.send(rank, ("end",))
+                self._told.add(rank)
+            waiting.clear()
+            if len(self._told) == self.size - 1:
+                self._desk = None
+                self._ended.set()
+        return bool(mail)
+
+    # -- failures ----------------------------------------------------------------------------------------------
+
+    def tell(self, line: str, code: int) -> None:
+        """Let the other ranks know that this one failed."""
+        if self.rank == 0:
+            self._stop(line, code)
+        elif not self._failure:
+            self._failure = line
+            self._post.send(0, ("failed", line, code))
+            sleep_until(self._post.sent, PATIENCE)
+
+    def _stop(self, line: str, code: int) -> None:
+        """On rank 0: end the work of all ranks, or, in a command, the job."""
+        on_thread = threading.current_thread() is self._thread
+        if self._commands and on_thread:
+            if self._desk is None:
+                time.sleep(SAME_FAILURE)
+            self.leave(line, code)
+        if self._failure:
+            return
+        self._failure = line.removeprefix("landscape: error: ")
+        if self._desk is not None:
+            self._desk.fail(ClusterError(self._failure))
+        if not self._commands:
+            for rank in range(1, self.size):
+                self._post.send(rank, ("stop", self._failure))
+
+    def command(self) -> None:
+        """From now on any failure ends the whole job, at once and with its message: this is a command, not a library.
+
+        A rank deep in a forward pass cannot be asked to stop, so the job is aborted.
+        """
+        self._commands = True
+
+    def leave(self, line: str, code: int) -> NoReturn:
+        if self.rank:
+            self.tell(line, code)
+            time.sleep(PATIENCE)
+        elif not self._leaving.acquire(blocking=False):
+            time.sleep(PATIENCE)  # another thread is at it
+            os._exit(code)
+        notes = prepare_to_leave()
+        print(" ".join([line, *notes]), file=sys.stderr, flush=True)
+        time.sleep(0.1)  # the launcher reads the line through a pipe, and may close that when it hears of the end
+        MPI.COMM_WORLD.Abort(code)
+        os._exit(code)
+
+    def _close(self) -> None:
+        """At exit: leave MPI in order, or, after a failure, end what other ranks may still wait for."""
+        if self.rank == 0:
+            self._closing.set()
+            self._thread.join(timeout=1.0)
+        sleep_until(self._post.sent, 1.0)
+        if self._failure:
+            MPI.COMM_WORLD.Abort(1)
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
