@@ -22,6 +22,7 @@ _WHERE = {
     "heatmap": "heatmaps",
     "line": "lines",
     "save": "saving",
+    "steps": "step_panels",
     "surface": "surfaces3d",
 }
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from .lines import line as line
     from .saving import save as save
     from .scale import Scale as Scale
+    from .step_panels import steps as steps
     from .surfaces3d import surface as surface
 
 __all__ = list(_WHERE)

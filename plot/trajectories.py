@@ -24,6 +24,7 @@ from .scale import values_label
 from .style import SMALL_SIZE
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.transforms import Transform
 
@@ -155,9 +156,10 @@ def path_notes(surface: Surface, name: str) -> list[str]:
             f"The steps lie up to {number_text(float(distance), 3)} off the plane, {100 * share:.0f} % of the way from "
             "the checkpoint"
         )
-    gaps = [gap for path in paths if (gap := gaps_of(surface, path.run, name)) is not None]
-    if gaps and np.isfinite(gap := np.concatenate(gaps)).any():
-        middle, most = (number_text(float(each(np.abs(gap))), 2) for each in (np.nanmedian, np.nanmax))
+    found = [losses_of(surface, path.run, name) for path in paths]
+    gaps = np.concatenate([np.zeros(0), *(np.abs(each[0] - each[1]) for each in found if each is not None)])
+    if np.isfinite(gaps).any():
+        middle, most = (number_text(float(each(gaps)), 2) for each in (np.nanmedian, np.nanmax))
         notes.append(
             f"Their own {values_label(name)} differs from the plane's below them by {middle} in the median, {most} at "
             "most"
@@ -188,12 +190,6 @@ def losses_of(surface: Surface, run: Trajectory, name: str) -> tuple[Floats, Flo
             return None
         below = values_below(surface, run, name)
     return np.asarray(own, dtype=np.float64), np.asarray(below, dtype=np.float64)
-
-
-def gaps_of(surface: Surface, run: Trajectory, name: str) -> Floats | None:
-    """Return a run's own values minus the plane's below it, where both are known."""
-    found = losses_of(surface, run, name)
-    return None if found is None else found[0] - found[1]
 
 
 def gradient(points: Floats, colors: Floats, pieces: int = _PIECES) -> tuple[Floats, Floats]:
@@ -309,6 +305,11 @@ class PathHandler(HandlerBase):
         return [line, start, end]
 
 
+def handlers_of(handles: Sequence[Artist], paths: Sequence[Path]) -> dict[Artist | type, HandlerBase]:
+    """Return what a legend draws paths with."""
+    return {handle: PathHandler(path) for handle, path in zip(handles, paths, strict=True)}
+
+
 def _draw_legend(ax: Axes, paths: Sequence[Path]) -> None:
     """Put the legend into the upper or lower left or the upper right corner, where the fewest steps are."""
     from matplotlib.lines import Line2D
@@ -321,11 +322,12 @@ def _draw_legend(ax: Axes, paths: Sequence[Path]) -> None:
         place: int((np.abs(spots - np.array(corner)) < reach).all(axis=1).sum()) for place, corner in corners.items()
     }
     handles = [Line2D([], []) for _ in paths]
+    place: Any = min(crowd, key=lambda place: crowd[place])
     legend = ax.legend(
         handles,
         [path.label for path in paths],
-        handler_map={handle: PathHandler(path) for handle, path in zip(handles, paths, strict=True)},
-        loc=min(crowd, key=lambda place: crowd[place]),
+        handler_map=handlers_of(handles, paths),
+        loc=place,
         fontsize=SMALL_SIZE,
         frameon=True,
         framealpha=0.86,

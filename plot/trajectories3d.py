@@ -18,7 +18,7 @@ from landscape.grid import Floats
 
 from .panel3d import Panel
 from .style import SMALL_SIZE, SOFT_INK
-from .trajectories import CASING, WIDTH, Path, PathHandler, gradient, losses_of, paths_of
+from .trajectories import CASING, WIDTH, Path, gradient, handlers_of, losses_of, paths_of
 
 if TYPE_CHECKING:
     from .scenes import Scene
@@ -65,7 +65,7 @@ def own_points(scene: Scene) -> Floats:
     for path in paths_of(scene.sheet.whole):
         losses = losses_of(scene.sheet.whole, path.run, scene.sheet.name)
         if losses is not None:
-            placed = scene.box.place(*path.points.T, scene.sheet.scale.forward(losses[0]))
+            placed = scene.box.place(path.points[:, 0], path.points[:, 1], scene.sheet.scale.forward(losses[0]))
             inside = (np.abs(placed[:, :2]) <= np.array(scene.box.half) + 1e-9).all(axis=1)
             found.append(placed[inside & np.isfinite(placed).all(axis=1)])
     return np.concatenate(found)
@@ -107,7 +107,7 @@ def _draw_on_surface(panel: Panel, path: Path) -> None:
 def _draw_own(panel: Panel, path: Path, losses: Floats) -> None:
     """Draw plumb lines from the surface to dots at the steps' own losses."""
     below = np.array([panel.drape(x, y)[2][0] for x, y in zip(path.points[:, :1], path.points[:, 1:], strict=True)])
-    spots = panel.project(*path.points.T, losses)
+    spots = panel.project(path.points[:, 0], path.points[:, 1], losses)
     drawn: list[Floats] = []
     for number, (spot, loss, under) in enumerate(zip(spots, losses, below, strict=True)):
         if not np.isfinite([loss, under, *spot]).all():
@@ -127,13 +127,14 @@ def _draw_own(panel: Panel, path: Path, losses: Floats) -> None:
 
 
 def _draw_ends(panel: Panel, path: Path) -> None:
-    start = {"marker": "o", "ms": 4.6, "mfc": "white", "mec": path.color, "mew": 1.4, "label": f"start of {path.name}"}
-    end = {"marker": "*", "ms": 8.0, "mfc": path.color, "mec": "white", "mew": 0.6, "label": f"end of {path.name}"}
-    for number, style in ((0, start), (-1, end)):
+    start: dict[str, Any] = {"marker": "o", "ms": 4.6, "mfc": "white", "mec": path.color, "mew": 1.4}
+    end: dict[str, Any] = {"marker": "*", "ms": 8.0, "mfc": path.color, "mec": "white", "mew": 0.6}
+    for number, what, style in ((0, "start", start), (-1, "end", end)):
         x, y = path.points[number]
         loss = panel.drape([x], [y])[2][0]
         if np.isfinite(loss) and panel.visible(x, y, loss):
-            panel.axes.plot(*panel.project(x, y, loss), ls="none", zorder=6.6, **style)
+            label = f"{what} of {path.name}"
+            panel.axes.plot(*panel.project(x, y, loss), ls="none", zorder=6.6, label=label, **style)
 
 
 def _draw_legend(panel: Panel, paths: list[Path], dotted: bool) -> None:
@@ -142,7 +143,7 @@ def _draw_legend(panel: Panel, paths: list[Path], dotted: bool) -> None:
     high = taken[taken[:, 1] > 0.8 * size[1], 0]
     left = bool((high < 0.5 * size[0]).sum() <= (high >= 0.5 * size[0]).sum())
     handles = [Line2D([], []) for _ in paths]
-    handlers = {handle: PathHandler(path) for handle, path in zip(handles, paths, strict=True)}
+    handlers = handlers_of(handles, paths)
     labels = [path.label for path in paths]
     if dotted:
         handles.append(Line2D([], [], ls="none", marker="o", ms=3.0, mfc=SOFT_INK, mec="white", mew=0.4))
