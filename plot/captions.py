@@ -38,6 +38,7 @@ def caption(
     name: str | Sequence[str] | None = None,
     *,
     notes: Sequence[str] = (),
+    titles: Sequence[str] | None = None,
 ) -> str:
     """Say what a picture of these surfaces shows, how it was measured, and what it does not show.
 
@@ -51,6 +52,8 @@ def caption(
         The values; the training loss where there is one.
     notes : sequence of str
         Further sentences, such as what the marks mean.
+    titles : sequence of str, optional
+        What the panels are called; their own titles by default.
 
     Examples
     --------
@@ -60,7 +63,7 @@ def caption(
     panels = [surfaces] if isinstance(surfaces, Surface) else list(surfaces)
     scales = one_each(scale, len(panels))
     names = plotted_names(panels, name)
-    titles = [panel_title(each) or f"panel {number + 1}" for number, each in enumerate(panels)]
+    titles = [each or f"panel {number + 1}" for number, each in enumerate(titles or map(panel_title, panels))]
     label = values_label(names)
     first = label[:1].upper() + label[1:]
     losses = {str(each.problem.get("loss") or "").replace("_", " ") for each in panels}

@@ -23,6 +23,9 @@ from .scale import CAPPED, MISSING, NOT_FINITE, OK, Scale
 from .style import SMALL_SIZE, our_style
 from .trajectories import covered_by, draw_paths, path_lines
 
+# Of colour, in filled contours: too small to see.
+STEPS = 128
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.contour import QuadContourSet
@@ -120,8 +123,7 @@ def draw_contours(
     if hillshade:
         draw_relief(ax, sheet)
     else:
-        bounds = list(inner) + ([scale.cap] if capped and scale.cap is not None else [])
-        _fill(ax, x, y, heights, scale, bounds, capped=capped)
+        _fill(ax, x, y, heights, scale, capped=capped)
     corner = corner_lines(sheet, to_scale=to_scale) + path_lines(sheet.whole)
     lines = None
     # Only levels that are crossed: matplotlib warns of any other.
@@ -142,7 +144,8 @@ def draw_contours(
         if labels:
             texts = {float(scale.forward(each)): scale.text(each) for each in _labelled(inner) if each in crossed}
             ax.apply_aspect()
-            avoid = covered_by(ax, sheet.whole)
+            spots = [(0.0, 0.0)] + ([sheet.lowest[:2]] if sheet.lowest else [])
+            avoid = np.concatenate([np.reshape(covered_by(ax, sheet.whole), (-1, 2)), spots])
             label_lines(ax, lines, texts, SMALL_SIZE, corner=corner_size(corner), avoid=avoid)
     draw_marks(ax, sheet)
     draw_paths(ax, sheet.whole, marks=marks)
@@ -161,25 +164,29 @@ def _labelled(levels: list[float]) -> list[float]:
     return halves[int(powers[1] > powers[0])]
 
 
-def _fill(ax: Axes, x: Floats, y: Floats, heights: Floats, scale: Scale, bounds: list[float], *, capped: bool) -> None:
-    """Fill the bands between levels, each in the colour of its middle height; above the cap nothing is drawn."""
-    if not bounds:
-        ax.pcolormesh(x, y, heights, shading="nearest", color=scale.colors(scale.low), zorder=1)
-        return
-    levels = scale.forward(bounds)
+def _fill(ax: Axes, x: Floats, y: Floats, heights: Floats, scale: Scale, *, capped: bool) -> None:
+    """Fill contours in steps too small to see; above the cap nothing is drawn.
+
+    In steps of the iso-lines themselves, a network that is calm beside a wild one would be one flat colour.
+    """
     bottom, top = scale.forward([scale.low, scale.high])
-    edges = np.concatenate([[min(bottom, levels[0])], levels, [max(top, levels[-1])]])
-    colors = list(scale.colors(scale.inverse((edges[:-1] + edges[1:]) / 2)))
-    # Both ends open: `extend="max"` alone leaves a white hole below the lowest level, at the minimum of all places.
-    ax.contourf(
+    if not heights.min() < heights.max():
+        ax.pcolormesh(x, y, heights, shading="nearest", color=scale.colors(scale.inverse(heights.min())), zorder=1)
+        return
+    edges = np.linspace(bottom, top, STEPS + 1)
+    colors = scale.colors(scale.inverse((edges[:-1] + edges[1:]) / 2))
+    filled = ax.contourf(
         x,
         y,
         heights,
-        levels=levels,
-        colors=colors[:-1] if capped else colors,
+        # Both ends are open: with `extend="max"` alone there is a white hole at the minimum, of all places.
+        levels=edges if capped else edges[1:-1],
+        colors=[colors[0], *colors] if capped else list(colors),
         extend="min" if capped else "both",
         zorder=1,
     )
+    # Viewers of PDF show hairlines between neighbours without it.
+    filled.set(edgecolor="face", linewidth=0.3)
 
 
 def _draw_holes(ax: Axes, sheet: Sheet) -> None:

@@ -185,7 +185,7 @@ def _draw_lines(
         notes.append("Line: median of the seeds; band: their middle half; thin lines: each seed")
     elif any(_has_band(part, every) for part in parts):
         notes.append("Bands: one standard error of the mean over samples")
-    text = caption_of(surfaces, scales, left, notes=notes)
+    text = caption_of(surfaces, scales, left, notes=notes, titles=known)
     layout = lay_out(
         len(surfaces),
         columns=shape["columns"],
@@ -262,7 +262,7 @@ def _draw_planes(
         sheets.append(Sheet.of(picture, SPREAD, own))
     # Slices and seeds share one scale unless they are independent, and then there is none to name for all of them.
     of_each = scales if len(scales) == len(surfaces) else scales[0]
-    text = caption_of(surfaces, of_each, name, notes=notes)
+    text = caption_of(surfaces, of_each, name, notes=notes, titles=titles_of(surfaces, titles))
     aspect = _aspect(sheets) if kind != "surface" else 0.80
     alike = len({(s.x[0], s.x[-1], s.y[0], s.y[-1], s.surface.axes[1].label) for s in sheets}) == 1
     columns, rows = grid_of(len(panels), shape["columns"])

@@ -58,9 +58,7 @@ def label_lines(
     frame = np.array([[box.x0, box.y0], [box.x1, box.y1]])
     covered = np.array([box.x1 - corner[0] - 0.05, box.y0 + corner[1] + 0.05])
     taken: list[tuple[Floats, float]] = []
-    # The star and the ring are drawn over labels.
-    taken.append((to_inches.transform((0.0, 0.0)), 0.12))
-    taken += [] if avoid is None else [(spot, 0.04) for spot in to_inches.transform(avoid)]
+    taken += [] if avoid is None else [(spot, 0.06) for spot in to_inches.transform(avoid)]
     for level, path in zip(lines.levels, lines.get_paths(), strict=True):
         text = next((text for known, text in texts.items() if np.isclose(known, level, rtol=1e-9, atol=1e-12)), None)
         if text is None:

@@ -9,8 +9,8 @@ from numpy.typing import ArrayLike
 
 from landscape.grid import Floats
 
-# More iso-lines than this become a grey smear at the size of a column.
-MOST_LEVELS = 12
+# Many more iso-lines become a grey smear at the size of a column; one more is better than half as many.
+MOST_LEVELS = 13
 FEWEST_LEVELS = 5
 
 # From fine to coarse. Below 1-2-5 comes 1-3, not 1-5: lines are read by their density, so steps must be even in log.
@@ -127,11 +127,11 @@ def number_text(value: float, digits: int = 4) -> str:
     Examples
     --------
     >>> number_text(0.5), number_text(20000.0), number_text(3e6)
-    ('0.5', '20000', '3·10⁶')
+    ('0.5', '2·10⁴', '3·10⁶')
     """
     if not np.isfinite(value):
         return str(value)
-    if value == 0 or 1e-3 <= abs(value) < 1e5:
+    if value == 0 or 1e-3 <= abs(value) < 1e4:
         text = f"{value + 0.0:.{digits}g}" if abs(value) < 10**digits else f"{value:.0f}"
         return text.replace("-", "−")
     mantissa, _, power = f"{value:.{digits - 1}e}".partition("e")

@@ -128,7 +128,8 @@ def lay_out(
     )
     # No line ends within a formula or before a unit.
     caption = re.sub(r" ([=+×/%]) ?", lambda found: found[0].replace(" ", "\N{NO-BREAK SPACE}"), caption)
-    lines = wrapped(caption, found.size[0] - 2 * CAPTION_PAD, CAPTION_SIZE)
+    # A screen rounds letters to whole pixels, which makes a line up to 2 % longer than it is on paper.
+    lines = wrapped(caption, 0.98 * (found.size[0] - 2 * CAPTION_PAD), CAPTION_SIZE)
     return Layout(**{**found.__dict__, "caption": tuple(lines)})
 
 

@@ -344,11 +344,11 @@ def _notes(whole: Surface, part: Surface, names: Sequence[str], scale: Scale) ->
         lines.append(f"{missing} points missing")
     for name in names:
         codes = scale.classify(part[name], part.state)
-        known = name if len(names) > 1 else "points"
+        where = f" in {name}" if len(names) > 1 else ""
         if (codes == NOT_FINITE).any():
-            lines.append(f"{int((codes == NOT_FINITE).sum())} {known} not finite")
+            lines.append(f"{int((codes == NOT_FINITE).sum())} not finite{where}")
         if not name.endswith("accuracy") and (codes == CAPPED).any():
-            lines.append(f"{int((codes == CAPPED).sum())} {known} above {number_text(scale.cap or 0.0)}")
+            lines.append(f"{int((codes == CAPPED).sum())} above {number_text(scale.cap or 0.0)}{where}")
     filled = int((part.state == INTERPOLATED).sum())
     if filled:
         lines.append(f"{filled} interpolated")

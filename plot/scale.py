@@ -301,8 +301,8 @@ def _suitable_eps(values: Floats, kind: str) -> float:
         found = middle or float(np.abs(values).max()) or PAPER_EPS
     else:
         found = min(PAPER_EPS, 0.05 * middle) or PAPER_EPS
-    # Two digits: the formula under the picture is then exact.
-    return float(f"{found:.1e}")
+    # Two digits: the formula under the picture is then exact. Not so small that L / eps overflows.
+    return float(f"{max(found, float(np.abs(values).max()) * 1e-290):.1e}")
 
 
 def _suitable_levels(kind: str, eps: float, low: float, high: float) -> tuple[float, ...]:

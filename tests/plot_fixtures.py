@@ -10,6 +10,7 @@ import dataclasses
 from typing import Any
 
 import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from landscape.grid import Axis, Floats
 from landscape.surface import COMPUTED, NOT_COMPUTED, Surface
@@ -48,15 +49,10 @@ def valley_loss(x: Any, y: Any) -> Any:
 
 
 def random_axis(values: Floats, axis: int, seed: int = 7) -> Axis:
+    """Return an axis along a filter-normalised random direction."""
+    label = f"{'αβγ'[axis]}  (random direction {axis + 1})"
     recipe = {"source": "random", "seed": seed, "axis": axis, "norm": "filter", "ignore": "biasbn", "move": "weights"}
-    return Axis(
-        values,
-        f"{'αβγ'[axis]}  (random direction {axis + 1})",
-        "random",
-        {**recipe, "orthogonal": False},
-        3.5,
-        f"{axis}" * 64,
-    )
+    return Axis(values, label, "random", {**recipe, "orthogonal": False}, 3.5, f"{axis}" * 64)
 
 
 def surface_of(values: dict[str, Floats], *axes: Axis, **fields: Any) -> Surface:
@@ -174,3 +170,19 @@ def repeated(surface: Surface, number: int = 5) -> Surface:
     return Surface(
         (*surface.axes, axis), values, state, problem=PROBLEM, origin=ORIGIN, title="resnet20", path="seeds.h5"
     )
+
+
+def pixel_at(ax: Any, x: float, y: float) -> Floats:
+    """Return the RGB in [0, 1] that a reader sees at a place in the data's coordinates."""
+    canvas = FigureCanvasAgg(ax.get_figure(root=True))
+    canvas.draw()
+    image = np.asarray(canvas.buffer_rgba())
+    column, row = ax.transData.transform((x, y))
+    return np.asarray(image[image.shape[0] - 1 - int(row), int(column), :3] / 255.0)
+
+
+def boxes_of(ax: Any, texts: Any) -> list[Any]:
+    """Return the boxes, in pixels, that texts cover."""
+    canvas = FigureCanvasAgg(ax.get_figure(root=True))
+    canvas.draw()
+    return [text.get_window_extent(canvas.get_renderer()) for text in texts]

@@ -1,0 +1,380 @@
+"""Contours: read from the artists what was drawn, and put it back into the formula of the fixture."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+from landscape.plot.contours import contour, draw_contours
+from landscape.plot.figures import draw
+from landscape.plot.labels import label_lines
+from landscape.plot.marks import Sheet
+from landscape.plot.scale import NOT_FINITE_GREY, Scale
+from landscape.plot.style import MISSING_GREY
+from matplotlib.collections import QuadMesh
+from matplotlib.contour import QuadContourSet
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from plot_fixtures import (
+    boxes_of,
+    damaged_valley,
+    half_finished_valley,
+    pixel_at,
+    random_axis,
+    surface_of,
+    uneven,
+    valley,
+    valley_loss,
+)
+
+from landscape.errors import PlotError
+from landscape.grid import Axis
+from landscape.surface import COMPUTED, INTERPOLATED, NOT_COMPUTED
+
+
+def axes_of(surface, **options):
+    figure = Figure(figsize=(5, 4))
+    return contour(surface, ax=figure.add_subplot(), **options)
+
+
+def sets_of(ax):
+    """Return the filled contours (None with hill shading) and the lines."""
+    found = [each for each in ax.collections if isinstance(each, QuadContourSet)]
+    fills, lines = [each for each in found if each.filled], [each for each in found if not each.filled]
+    return (fills[0] if fills else None), lines[0]
+
+
+def vertices_of(lines, k):
+    return lines.get_paths()[k].vertices
+
+
+def is_true_to(ax, formula, scale):
+    """Whether the vertices of every iso-line have the loss that the line stands for."""
+    _, lines = sets_of(ax)
+    errors = [
+        np.abs(scale.forward(formula(*vertices_of(lines, k).T)) - level).max()
+        for k, level in enumerate(lines.levels)
+        if len(vertices_of(lines, k))
+    ]
+    # Heights are interpolated linearly between points: a cell of this grid is off by at most about 0.1.
+    return len(errors) >= 6 and max(errors) < 0.12
+
+
+def test_iso_lines_lie_where_the_loss_has_their_level():
+    surface = valley(61, 47)
+    ax = axes_of(surface)
+    assert is_true_to(ax, valley_loss, Scale.of(surface, "train/loss"))
+
+
+@pytest.mark.parametrize("mutation", ["transposed", "x flipped", "y flipped", "level off by one", "x off by one"])
+def test_a_picture_that_is_wrong_is_noticed(mutation, monkeypatch):
+    """The check above is worth something only if it fails for each of these."""
+    surface = valley(61, 47)
+    scale = Scale.of(surface, "train/loss")
+    loss = surface["train/loss"]
+    mutated = {"x flipped": loss[:, ::-1], "y flipped": loss[::-1], "x off by one": np.roll(loss, 1, axis=1)}
+    ax = Figure().add_subplot()
+    if mutation == "transposed":
+        drawn = surface_of({"train/loss": loss.T}, *reversed(surface.axes), counts={})
+    else:
+        drawn = dataclasses.replace(surface, values={"train/loss": mutated.get(mutation, loss)})
+    draw_contours(ax, Sheet.of(drawn, "train/loss", scale))
+    if mutation == "level off by one":
+        _, lines = sets_of(ax)
+        monkeypatch.setattr(lines, "levels", np.roll(lines.levels, 1))
+    assert not is_true_to(ax, valley_loss, scale)
+
+
+def test_levels_are_those_of_the_scale_that_are_crossed():
+    surface = valley()
+    scale = Scale.of(surface, "train/loss")
+    _, lines = sets_of(axes_of(surface))
+    np.testing.assert_allclose(scale.inverse(lines.levels), [each for each in scale.levels if each > scale.low])
+
+
+def test_lines_are_thin_dark_and_never_dashed():
+    surface = valley()
+    ax = axes_of(surface)
+    _, lines = sets_of(ax)
+    # Heights below 0 are dashed by matplotlib unless told otherwise.
+    assert min(lines.levels) < 0
+    assert {str(style) for _, style in lines.get_linestyle()} == {"None"}
+    assert max(lines.get_linewidth()) <= 0.5
+
+
+PLACES = [(0.5, 0.1), (-0.9, 0.84), (-0.9, -0.77), (1.1, -0.62), (1.1, 0.85), (-0.3, 0.3)]
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_every_place_has_the_colour_of_its_loss(place):
+    surface = valley(61, 47)
+    expected = Scale.of(surface, "train/loss").colors(valley_loss(*place))
+    np.testing.assert_allclose(pixel_at(axes_of(surface, labels=False), *place), expected[:3], atol=0.02)
+
+
+@pytest.mark.parametrize("levels", [None, [5.0, 50.0]])
+def test_the_minimum_below_the_lowest_level_is_no_hole(levels):
+    surface = valley(61, 47)
+    scale = Scale.of(surface, "train/loss", levels=levels)
+    ax = axes_of(surface, scale=scale)
+    fill, lines = sets_of(ax)
+    assert fill.extend == "both"
+    assert scale.inverse(lines.levels[0]) > valley_loss(0.35, -0.14)
+    np.testing.assert_allclose(pixel_at(ax, 0.35, -0.14), scale.colors(valley_loss(0.35, -0.14))[:3], atol=0.02)
+
+
+def test_the_checkpoint_has_a_star_and_the_lowest_point_a_ring():
+    surface = valley()
+    ax = axes_of(surface)
+    star = next(line for line in ax.lines if line.get_marker() == "*")
+    ring = next(line for line in ax.lines if line.get_marker() == "o")
+    assert star.get_xydata().tolist() == [[0.0, 0.0]]
+    j, i = np.unravel_index(np.argmin(surface["train/loss"]), surface.shape)
+    np.testing.assert_allclose(ring.get_xydata(), [[surface.axes[0].values[i], surface.axes[1].values[j]]])
+    assert star.get_markerfacecolor() == "white"
+    assert star.get_markeredgecolor() == "black"
+
+
+def test_the_best_point_of_an_accuracy_is_its_highest():
+    surface = valley()
+    ring = next(line for line in axes_of(surface, name="train/accuracy").lines if line.get_marker() == "o")
+    j, i = np.unravel_index(np.argmax(surface["train/accuracy"]), surface.shape)
+    np.testing.assert_allclose(ring.get_xydata(), [[surface.axes[0].values[i], surface.axes[1].values[j]]])
+
+
+def test_a_checkpoint_outside_the_window_has_no_star():
+    x, y = np.linspace(0.2, 1, 9), np.linspace(-0.5, 0.5, 7)
+    surface = surface_of({"train/loss": valley_loss(*np.meshgrid(x, y))}, random_axis(x, 0), random_axis(y, 1))
+    assert not [line for line in axes_of(surface).lines if line.get_marker() == "*"]
+
+
+def test_interpolated_points_are_dotted_counted_and_never_the_lowest():
+    surface = valley()
+    state = surface.state.copy()
+    state[:, ::2] = INTERPOLATED
+    j, i = np.unravel_index(np.argmin(surface["train/loss"]), surface.shape)
+    state[j, i] = INTERPOLATED
+    ax = axes_of(dataclasses.replace(surface, state=state))
+    dots = next(line for line in ax.lines if line.get_label() == "interpolated")
+    assert len(dots.get_xydata()) == int((state == INTERPOLATED).sum())
+    ring = next(line for line in ax.lines if line.get_marker() == "o").get_xydata()[0]
+    assert not np.allclose(ring, [surface.axes[0].values[i], surface.axes[1].values[j]])
+    assert f"{int((state == INTERPOLATED).sum())} interpolated" in corner_of(ax)
+
+
+def corner_of(ax):
+    texts = [text.get_text() for text in ax.texts if text.get_gid() != "level"]
+    return texts[0] if texts else ""
+
+
+def test_nothing_is_drawn_across_what_is_not_finite():
+    surface = damaged_valley()
+    ax = axes_of(surface, scale=Scale.of(surface, "train/loss", cap=1e4))
+    x, y = (axis.values for axis in surface.axes)
+    _, lines = sets_of(ax)
+    inside = np.concatenate([vertices_of(lines, k) for k in range(len(lines.levels))])
+    hidden = (inside[:, 0] > x[3]) & (inside[:, 0] < x[6]) & (inside[:, 1] > y[2]) & (inside[:, 1] < y[4])
+    assert not hidden.any()
+    for i, j in [(4, 3), (5, 2), (3, 4), (26, 18)]:
+        np.testing.assert_allclose(pixel_at(ax, x[i], y[j]), NOT_FINITE_GREY[:3], atol=0.01)
+    # A cell away there are values, and they are drawn.
+    assert not np.allclose(pixel_at(ax, x[8], y[3]), NOT_FINITE_GREY[:3], atol=0.05)
+
+
+def test_what_is_missing_capped_or_not_finite_is_counted_in_the_corner():
+    surface = damaged_valley()
+    capped = int((surface["train/loss"][np.isfinite(surface["train/loss"])] > 100).sum())
+    ax = axes_of(surface, scale=Scale.of(surface, "train/loss", cap=100))
+    assert corner_of(ax).split("\n") == [f"{capped} of 713 points above 100", "13 not finite"]
+    assert corner_of(axes_of(valley())) == ""
+
+
+def test_what_lies_above_the_cap_is_hatched_and_not_filled():
+    surface = valley()
+    ax = axes_of(surface, scale=Scale.of(surface, "train/loss", cap=100))
+    hatched = [each for each in ax.patches if isinstance(each, Rectangle) and each.get_hatch()]
+    assert len(hatched) == 1
+    assert hatched[0].get_facecolor() == (1.0, 1.0, 1.0, 1.0)
+    _, lines = sets_of(ax)
+    top = (-0.95, 0.85)
+    assert valley_loss(*top) > 100
+    # White or a grey line of the hatching, but no colour.
+    assert np.ptp(pixel_at(ax, *top)) < 0.01
+    assert max(lines.levels) < Scale.of(surface, "train/loss").forward(100.0)
+    assert not [each for each in axes_of(surface).patches if each.get_hatch()]
+
+
+def test_axes_are_named_equal_in_scale_and_end_where_the_grid_ends():
+    surface = valley()
+    ax = axes_of(surface)
+    x, y = (axis.values for axis in surface.axes)
+    assert ax.get_xlabel() == "α  (random direction 1)"
+    assert ax.get_ylabel() == "β  (random direction 2)"
+    assert ax.get_aspect() == 1.0
+    assert (*ax.get_xlim(), *ax.get_ylim()) == (x[0], x[-1], y[0], y[-1])
+
+
+def test_a_principal_component_keeps_its_own_name():
+    surface = valley()
+    axes = (dataclasses.replace(surface.axes[0], source="pca", label="PC 1 (61.2 % of variance)"), surface.axes[1])
+    assert axes_of(dataclasses.replace(surface, axes=axes)).get_xlabel() == "PC 1 (61.2 % of variance)"
+
+
+def test_axes_that_are_not_to_scale_say_so():
+    assert "axes not to scale" in corner_of(axes_of(valley(), equal=False))
+    x, y = np.linspace(-5, 5, 21), np.linspace(-0.5, 0.5, 11)
+    strip = surface_of({"train/loss": valley_loss(*np.meshgrid(x / 5, y))}, random_axis(x, 0), random_axis(y, 1))
+    ax = axes_of(strip)
+    assert ax.get_aspect() == "auto"
+    assert "axes not to scale" in corner_of(ax)
+
+
+def labels_of(ax):
+    return [text for text in ax.texts if text.get_gid() == "level"]
+
+
+def test_labels_say_the_level_of_the_line_they_stand_on_in_loss_units():
+    surface = valley(61, 47)
+    ax = axes_of(surface)
+    labels = labels_of(ax)
+    assert len(labels) >= 3
+    for label in labels:
+        loss = valley_loss(*label.get_position())
+        assert float(label.get_text()) == pytest.approx(loss, rel=0.12)
+
+
+def test_every_second_level_is_labelled_powers_of_ten_first():
+    surface = valley(61, 47)
+    scale = Scale.of(surface, "train/loss", levels=[0.3, 1, 3, 10, 30, 100, 300, 1000])
+    assert {label.get_text() for label in labels_of(axes_of(surface, scale=scale))} <= {"1", "10", "100", "1000"}
+
+
+def test_labels_stay_apart_and_out_of_the_corner():
+    surface = damaged_valley()
+    ax = axes_of(surface, scale=Scale.of(surface, "train/loss", cap=100))
+    boxes = boxes_of(ax, labels_of(ax))
+    (corner,) = boxes_of(ax, [next(text for text in ax.texts if text.get_gid() != "level")])
+    assert len(boxes) >= 3
+    for k, box in enumerate(boxes):
+        assert not box.overlaps(corner)
+        assert not any(box.overlaps(other) for other in boxes[:k])
+
+
+def test_a_loop_smaller_than_its_label_has_none():
+    x = np.linspace(-1, 1, 201)
+    xx, yy = np.meshgrid(x, x)
+    ax = Figure(figsize=(4, 4)).add_subplot()
+    lines = ax.contour(x, x, np.hypot(xx, yy), levels=[0.03, 0.7])
+    label_lines(ax, lines, {0.03: "0.03", 0.7: "0.7"}, 6.5)
+    assert {text.get_text() for text in labels_of(ax)} == {"0.7"}
+
+
+def test_labels_can_be_left_out():
+    assert not labels_of(axes_of(valley(), labels=False))
+
+
+def test_a_file_half_done_draws_its_finest_complete_grid_and_says_so():
+    surface = half_finished_valley()
+    part = surface.finished_part()
+    assert part.complete
+    ax = axes_of(surface)
+    assert corner_of(ax) == f"unfinished: {part.shape[1]} × {part.shape[0]} of 31 × 23 points"
+    _, lines = sets_of(ax)
+    scale = Scale.of(part, "train/loss")
+    assert len(lines.levels) >= 6
+    for k, level in enumerate(lines.levels):
+        # Cells twice as wide: four times the error.
+        assert np.abs(scale.forward(valley_loss(*vertices_of(lines, k).T)) - level).max() < 0.8
+
+
+def test_a_file_hardly_begun_shows_what_is_missing():
+    surface = valley()
+    state = np.full(surface.shape, NOT_COMPUTED, np.uint8)
+    state[5:9, 4:12] = COMPUTED
+    values = {"train/loss": np.where(state == COMPUTED, surface["train/loss"], np.nan)}
+    ax = axes_of(dataclasses.replace(surface, state=state, values=values))
+    assert "681 of 713 points missing" in corner_of(ax)
+    mesh = next(each for each in ax.collections if isinstance(each, QuadMesh))
+    assert mesh.get_array()[0, 0].tolist() == pytest.approx(MISSING_GREY)
+    np.testing.assert_allclose(pixel_at(ax, -0.9, 0.8), MISSING_GREY[:3], atol=0.01)
+
+
+def test_hill_shading_lights_the_slopes_that_face_north_west():
+    x = uneven(-1, 1, 21)
+    xx, yy = np.meshgrid(x, np.linspace(-1, 1, 31))
+    ridge = 5 + 4 * np.exp(-((xx - yy) ** 2) / 0.1)
+    surface = surface_of({"train/loss": ridge}, random_axis(x, 0), random_axis(np.linspace(-1, 1, 31), 1))
+    ax = axes_of(surface, hillshade=True)
+    image = ax.images[0].get_array()
+    extent = ax.images[0].get_extent()
+
+    def brightness(px, py):
+        i = int((px - extent[0]) / (extent[1] - extent[0]) * image.shape[1])
+        j = int((py - extent[2]) / (extent[3] - extent[2]) * image.shape[0])
+        return float(image[j, i, :3].sum())
+
+    # The ridge runs along y = x. The same loss on both sides of it, so the same colour: only the light differs.
+    for along in (-0.5, 0.1, 0.6):
+        assert brightness(along - 0.1, along + 0.1) > 1.1 * brightness(along + 0.1, along - 0.1)
+    assert ax.images[0].origin == "lower"
+
+
+def test_hill_shading_leaves_level_ground_as_the_scale_colours_it():
+    x = np.linspace(-1, 1, 11)
+    flat = np.full((9, 11), 3.0)
+    surface = surface_of({"train/loss": flat}, random_axis(x, 0), random_axis(np.linspace(-1, 1, 9), 1))
+    scale = Scale.of(surface, "train/loss")
+    sheet = Sheet.of(surface, "train/loss", scale)
+    ax = Figure().add_subplot()
+    from landscape.plot.relief import draw_relief
+
+    draw_relief(ax, sheet)
+    np.testing.assert_allclose(ax.images[0].get_array()[5, 5], scale.colors(3.0), atol=1e-6)
+
+
+def test_a_constant_surface_can_be_drawn():
+    x = np.linspace(-1, 1, 11)
+    surface = surface_of(
+        {"train/loss": np.full((9, 11), 0.7)}, random_axis(x, 0), random_axis(np.linspace(-1, 1, 9), 1)
+    )
+    draw(surface).canvas.draw()
+
+
+@pytest.mark.parametrize("hillshade", [False, True])
+def test_a_colour_bar_stands_beside_with_ticks_in_loss_units(hillshade):
+    figure = Figure(figsize=(5, 4))
+    ax = contour(valley(), ax=figure.add_subplot(), hillshade=hillshade)
+    (bar,) = [each for each in figure.axes if each is not ax]
+    assert bar.get_ylabel() == "training loss, z = log(L + 0.1)"
+    assert {"1", "10", "100"} <= {text.get_text() for text in bar.get_yticklabels()}
+    scale = Scale.of(valley(), "train/loss")
+    ticks = {text.get_text(): text.get_position()[1] for text in bar.get_yticklabels()}
+    assert ticks["10"] == pytest.approx(10.0)
+    assert bar.get_ylim() == pytest.approx((scale.low, scale.high))
+
+
+def test_a_line_is_not_a_plane():
+    x = np.linspace(-1, 1, 5)
+    with pytest.raises(PlotError, match=r"picture is of a plane, net\.h5 is a line: --kind line"):
+        axes_of(surface_of({"train/loss": x**2}, random_axis(x, 0)))
+
+
+def test_a_row_of_points_is_not_a_plane():
+    x, y = np.linspace(-1, 1, 5), np.array([0.0])
+    surface = surface_of({"train/loss": valley_loss(*np.meshgrid(x, y))}, random_axis(x, 0), random_axis(y, 1))
+    with pytest.raises(PlotError, match="at least 2 x 2 points, got 5 x 1"):
+        axes_of(surface)
+
+
+def test_math_signs_in_names_are_written_as_they_are():
+    surface = valley()
+    axes = (Axis(surface.axes[0].values, "a_$1^{b"), surface.axes[1])
+    figure = draw(dataclasses.replace(surface, axes=axes, title="$x_{"))
+    figure.canvas.draw()
+
+
+@pytest.mark.mpl_image_compare(style="default", tolerance=2, savefig_kwargs={"dpi": 100})
+def test_contour_image():
+    surface = damaged_valley()
+    return draw(surface, cap=500.0)
