@@ -16,7 +16,7 @@ from landscape.errors import PlotError
 from landscape.grid import Axis
 from landscape.surface import Surface, Trajectory
 
-from .captions import caption, panel_title
+from .captions import bare_label, caption, panel_title
 from .fields import metadata
 from .ladders import number_text
 from .packing import Array, Packer
@@ -97,9 +97,9 @@ def surface_record(surface: Surface, packer: Packer, *, title: str = "") -> dict
 
 def _axis_record(axis: Axis, number: int, surface: Surface, packer: Packer) -> dict[str, Any]:
     shares = [variance_shares(path.attributes) for path in surface.trajectories.values()]
-    label = plain_text(axis.label)
-    text = f"{GREEK[number]}  {label}".strip()
-    if axis.source in ("pca", "principal") and shares and len(shares[0]) > number and "%" not in label:
+    label = plain_text(bare_label(axis))
+    text = label if axis.source == "pca" and label else f"{GREEK[number]}  {label}".strip()
+    if axis.source == "pca" and shares and len(shares[0]) > number and "%" not in label:
         text = f"PC {number + 1} ({100 * shares[0][number]:.1f} % of variance)"
     return {
         "label": label or GREEK[number],
@@ -118,17 +118,29 @@ def _path_record(run: str, path: Trajectory, packer: Packer) -> dict[str, Any]:
     far = path.residual[np.isfinite(path.residual)]
     if far.size and far.max() > 0:
         note += f"{'; ' if note else ''}up to {number_text(float(far.max()), 3)} away from it"
-    drops = path.attributes.get("lr_drops", path.attributes.get("drops", []))
+    fallen = set(np.atleast_1d(np.asarray(path.attributes.get("lr_drops", []))).tolist())
+    own, below = (_by_name(path.attributes.get(key), len(path.step), packer) for key in ("values", "plane_values"))
     return {
         "name": plain_text(run),
+        "unit": plain_text(path.attributes.get("unit", "step")),
         "coordinates": packer.add(np.ascontiguousarray(path.coordinates[:, :2], np.float64)),
         "residual": packer.add(np.asarray(path.residual, np.float64)),
         "loss": packer.add(np.asarray(path.loss, np.float64)),
         "step": packer.add(np.asarray(path.step, np.int64)),
-        "lossName": plain_text(path.attributes.get("loss_name", path.attributes.get("loss", ""))),
-        "drops": [int(each) for each in np.atleast_1d(np.asarray(drops, dtype=np.int64))],
+        "lossName": plain_text(path.attributes.get("loss_name", "")),
+        "own": own,
+        "below": below,
+        "drops": [k for k, step in enumerate(path.step.tolist()) if step in fallen],
         "note": note,
     }
+
+
+def _by_name(values: object, number: int, packer: Packer) -> dict[str, int]:
+    """Pack the arrays of a mapping that have as many values as the path has points; other entries are left out."""
+    if not isinstance(values, Mapping):
+        return {}
+    arrays = {plain_text(name): np.asarray(array, dtype=np.float64) for name, array in values.items()}
+    return {name: packer.add(array) for name, array in arrays.items() if array.shape == (number,)}
 
 
 def _slices(surface: Surface) -> list[Surface]:

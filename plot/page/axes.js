@@ -38,10 +38,10 @@ export function makeFrame(surface, scale, top, zTitle) {
     const low = axis[0], high = axis[axis.length - 1];
     return linearSteps(low, high, 5).map((value) => ({
       at: ((2 * (value - low)) / (high - low) - 1) * half[k],
-      text: numberText(value).replace("-", "−"),
+      text: numberText(value),
     }));
   });
-  const z = scale.ticks.map((value) => ({ at: scale.normalized(value) * top, text: scale.text(value).replace("-", "−") }));
+  const z = scale.ticks.map((value) => ({ at: scale.normalized(value) * top, text: scale.text(value) }));
   const [xTitle, yTitle] = surface.record.axes.map((axis) => axis.text);
   return { half, x, y, z, xTitle, yTitle, zTitle, top };
 }

@@ -41,7 +41,7 @@ function upright(context, { colour, colors }, box, theme) {
   context.fillStyle = theme.soft;
   let reach = 0;
   for (const tick of colour.ticks) {
-    const y = top + tall * (1 - colour.normalized(tick)), text = colour.text(tick).replace("-", "−");
+    const y = top + tall * (1 - colour.normalized(tick)), text = colour.text(tick);
     stroke(context, left + wide, y, left + wide + 4, y);
     context.fillText(text, left + wide + 7, y);
     reach = Math.max(reach, context.measureText(text).width);
@@ -77,7 +77,7 @@ function lying(context, { colour, colors }, box, theme) {
   context.fillStyle = theme.soft;
   let last = -Infinity;
   for (const tick of colour.ticks) {
-    const x = left + wide * colour.normalized(tick), text = colour.text(tick).replace("-", "−");
+    const x = left + wide * colour.normalized(tick), text = colour.text(tick);
     stroke(context, x, top + 9, x, top + 12);
     const half = context.measureText(text).width / 2;
     if (x - half < last + 6 || x - half < box.left || x + half > box.left + box.width) continue;

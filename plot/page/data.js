@@ -33,8 +33,6 @@ function textOf(id) {
  * @returns {Surface}
  */
 function readSurface(record, arrays) {
-  /** @param {Record<string, number>} group @returns {Record<string, any>} */
-  const pick = (group) => Object.fromEntries(Object.entries(group).map(([name, number]) => [name, arrays[number]]));
   const [x, y] = record.axes.map((axis) => /** @type {Float64Array} */ (arrays[axis.values]));
   return {
     record,
@@ -43,13 +41,22 @@ function readSurface(record, arrays) {
     ny: y.length,
     x,
     y,
-    values: pick(record.values),
-    stderr: pick(record.stderr),
-    paired: pick(record.paired),
-    counts: pick(record.counts),
+    values: pick(record.values, arrays),
+    stderr: pick(record.stderr, arrays),
+    paired: pick(record.paired, arrays),
+    counts: pick(record.counts, arrays),
     state: /** @type {Uint8Array} */ (arrays[record.state]),
     paths: record.paths.map((path) => readPath(path, arrays)),
   };
+}
+
+/**
+ * @param {Record<string, number>} group
+ * @param {Numbers[]} arrays
+ * @returns {Record<string, any>}
+ */
+function pick(group, arrays) {
+  return Object.fromEntries(Object.entries(group).map(([name, number]) => [name, arrays[number]]));
 }
 
 /**
@@ -58,14 +65,17 @@ function readSurface(record, arrays) {
  */
 function readPath(record, arrays) {
   const points = /** @type {Float64Array} */ (arrays[record.coordinates]);
+  const loss = /** @type {Float64Array} */ (arrays[record.loss]);
   return {
     name: record.name,
     x: points.filter((_, k) => k % 2 === 0),
     y: points.filter((_, k) => k % 2 === 1),
     residual: /** @type {Float64Array} */ (arrays[record.residual]),
-    loss: /** @type {Float64Array} */ (arrays[record.loss]),
+    loss,
     step: Array.from(/** @type {BigInt64Array} */ (arrays[record.step]), Number),
-    lossName: record.lossName,
+    unit: record.unit,
+    own: { [record.lossName || "train/loss"]: loss, ...pick(record.own, arrays) },
+    below: pick(record.below, arrays),
     drops: record.drops,
     note: record.note,
   };

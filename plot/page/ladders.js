@@ -2,7 +2,7 @@
  * Round numbers for levels and ticks, as in `plot/ladders.py`; `tests/browser/scales.json` holds both to it.
  */
 
-export const MOST_LEVELS = 12;
+export const MOST_LEVELS = 13;
 const FEWEST_LEVELS = 5;
 
 // From fine to coarse.
@@ -140,14 +140,15 @@ export function numberText(value, digits = 4) {
   if (Number.isNaN(value)) return "nan";
   if (!Number.isFinite(value)) return value > 0 ? "inf" : "-inf";
   const size = Math.abs(value);
-  if (value === 0 || (size >= 1e-3 && size < 1e5)) {
-    return size < 10 ** digits ? String(Number(value.toPrecision(digits)) + 0) : value.toFixed(0);
+  if (value === 0 || (size >= 1e-3 && size < 1e4)) {
+    const text = size < 10 ** digits ? String(Number(value.toPrecision(digits)) + 0) : value.toFixed(0);
+    return text.replace("-", "−");
   }
   let [mantissa, power] = value.toExponential(digits - 1).split("e");
   if (mantissa.includes(".")) mantissa = mantissa.replace(/\.?0+$/, "");
   const exponent = String(Number(power)).replace("-", "⁻").replace(/\d/g, (digit) => SUPERSCRIPTS[Number(digit)]);
-  if (mantissa === "1") return `10${exponent}`;
-  return mantissa === "-1" ? `-10${exponent}` : `${mantissa}·10${exponent}`;
+  const sign = mantissa.startsWith("-") ? "−" : "", bare = mantissa.replace("-", "");
+  return bare === "1" ? `${sign}10${exponent}` : `${sign}${bare}·10${exponent}`;
 }
 
 /**

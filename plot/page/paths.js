@@ -81,14 +81,15 @@ function drape(path, figure, hue) {
  */
 function trueHeights(path, figure, stops) {
   const { surface, height, field } = figure, scale = figure.scales.height;
-  const comparable = path.lossName ? path.lossName === height.name : height.name === "train/loss";
+  const own = path.own[height.name], below = path.below[height.name];
   /** @type {number[]} */
   const gaps = [];
   const truth = stops.map((stop, k) => {
-    if (!comparable || !stop || !Number.isFinite(path.loss[k])) return null;
+    if (!own || !stop || !Number.isFinite(own[k])) return null;
     const at = nearest(surface.y, path.y[k]) * surface.nx + nearest(surface.x, path.x[k]);
-    if (Number.isFinite(height.values[at])) gaps.push(Math.abs(path.loss[k] - height.values[at]));
-    return ((scale.forward(path.loss[k]) - scale.bottom) / (scale.top - scale.bottom)) * field.top;
+    const plane = below ? below[k] : height.values[at];
+    if (Number.isFinite(plane)) gaps.push(Math.abs(own[k] - plane));
+    return ((scale.forward(own[k]) - scale.bottom) / (scale.top - scale.bottom)) * field.top;
   });
   gaps.sort((a, b) => a - b);
   return { truth, gap: gaps.length ? gaps[gaps.length >> 1] : null };

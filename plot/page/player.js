@@ -26,7 +26,7 @@ export class Player {
     if (app.frames > 1) flights.push(["epochs", "Through all frames"]);
     this.flights = flights;
     const rows = [];
-    if (hasPaths) rows.push(this.row("step", "Step", 0.0001, () => this.stepText()));
+    if (hasPaths) rows.push(this.row("step", this.unit(), 0.0001, () => this.stepText()));
     if (app.frames > 1) rows.push(this.row("frame", app.content.frameLabel, 1, () => this.frameText()));
     if (rows.length) rows.push(this.speeds());
     this.element = make("div", { class: "player" }, ...rows);
@@ -75,6 +75,12 @@ export class Player {
   steps() {
     const paths = this.app.panes.flatMap((_, k) => this.app.surfaceOf(k).paths);
     return paths.reduce((best, path) => (path.step.length > best.length ? path.step : best), /** @type {number[]} */ ([]));
+  }
+
+  unit() {
+    const units = new Set(this.app.panes.flatMap((_, k) => this.app.surfaceOf(k).paths.map((path) => path.unit)));
+    const [unit] = units.size === 1 ? units : ["step"];
+    return unit.slice(0, 1).toUpperCase() + unit.slice(1);
   }
 
   stepText() {

@@ -92,7 +92,7 @@ function short(name) {
 
 /** @param {number} value */
 function signed(value) {
-  return numberText(value, 5).replace("-", "−");
+  return numberText(value, 5);
 }
 
 /** @param {number} part */

@@ -178,8 +178,8 @@ function suitableEps(sorted, kind) {
   const sizes = sorted[0] < 0 ? sorted.map(Math.abs).sort() : sorted;
   const middle = median(sizes);
   const found = kind === "asinh" ? middle || sizes[sizes.length - 1] : Math.min(PAPER_EPS, 0.05 * middle);
-  // Two digits: the formula under the picture is then exact.
-  return Number((found || PAPER_EPS).toExponential(1));
+  // Two digits: the formula under the picture is then exact. Not so small that L / eps overflows.
+  return Number(Math.max(found || PAPER_EPS, sizes[sizes.length - 1] * 1e-290).toExponential(1));
 }
 
 /**

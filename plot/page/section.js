@@ -12,9 +12,11 @@ import { make, prepare } from "./dom.js";
 import { interval } from "./field.js";
 import { numberText } from "./ladders.js";
 import { quantityLabel, quantityOf } from "./quantity.js";
-import { FONT, RUNS, css } from "./theme.js";
+import { FONT, css } from "./theme.js";
 
 const SAMPLES = 400;
+// Seen on white as on black, and apart for every kind of eye; panes of a comparison come first.
+const COLORS = ["#0072B2", "#D55E00", "#009E73", "#C2417F", "#F0A000", "#7A4B1E"];
 
 /**
  * @typedef {object} Profile
@@ -54,7 +56,7 @@ export function profiles(app, line) {
   return app.views.flatMap((view, k) => {
     const { figure } = view;
     if (!figure) return [];
-    const color = css(RUNS[(k + 2) % RUNS.length].full);
+    const color = COLORS[k % COLORS.length];
     const title = figure.surface.title;
     const found = [{ title: `${title}, ${quantityLabel(height, app.content.labels)}`, dashed: false, color, values: along(figure.surface, figure.height.values, line) }];
     const second = other && quantityOf(figure.surface, other);
@@ -112,14 +114,14 @@ function drawChart(app, canvas, legend, lines, section) {
     context.strokeStyle = css(theme.gridTint);
     segment(context, box.left, y, box.right, y);
     context.fillStyle = theme.soft;
-    context.fillText(scale.text(tick).replace("-", "−"), box.left - 7, y);
+    context.fillText(scale.text(tick), box.left - 7, y);
   }
   context.strokeStyle = theme.line;
   segment(context, box.left, box.bottom, box.right, box.bottom);
   context.fillStyle = theme.soft;
   context.textBaseline = "top";
   const place = (/** @type {number} */ x, /** @type {number} */ y) =>
-    `(${numberText(x, 3)}, ${numberText(y, 3)})`.replaceAll("-", "−");
+    `(${numberText(x, 3)}, ${numberText(y, 3)})`;
   context.textAlign = "left";
   context.fillText(`A ${place(section[0], section[1])}`, box.left, box.bottom + 7);
   context.textAlign = "right";

@@ -42,15 +42,15 @@ const DARK = {
   floorVeil: [1, 1, 1, 0.22],
 };
 
-/** Distinct for every kind of eye (Okabe and Ito), as pale and full; for runs and for profiles. */
-export const RUNS = [
-  { pale: [1.0, 0.76, 0.36], full: [0.68, 0.12, 0.0] },
-  { pale: [0.96, 0.72, 0.86], full: [0.58, 0.16, 0.45] },
-  { pale: [0.55, 0.8, 0.97], full: [0.0, 0.35, 0.62] },
-  { pale: [0.75, 0.75, 0.75], full: [0.1, 0.1, 0.1] },
-  { pale: [0.98, 0.93, 0.6], full: [0.75, 0.65, 0.0] },
-  { pale: [0.68, 0.9, 0.83], full: [0.0, 0.5, 0.38] },
-];
+// As in the stills (`plot/trajectories.py`): not in viridis, apart for every kind of eye; a path begins in a tint.
+const HUES = ["#D55E00", "#111111", "#C2417F", "#F0A000", "#0091E0", "#7A4B1E"];
+const TINT = 0.5;
+
+/** Colours of runs and profiles, 0 to 1. */
+export const RUNS = HUES.map((hue) => {
+  const full = [1, 3, 5].map((k) => parseInt(hue.slice(k, k + 2), 16) / 255);
+  return { full, pale: full.map((value) => value + (1 - value) * TINT) };
+});
 
 /** @param {"auto" | "light" | "dark"} wanted */
 export function themeOf(wanted) {

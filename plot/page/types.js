@@ -22,7 +22,10 @@
  * @property {number} residual
  * @property {number} loss
  * @property {number} step
+ * @property {string} unit  what its steps count
  * @property {string} lossName  which values its loss is to be compared with
+ * @property {Record<string, number>} own  values measured at its points
+ * @property {Record<string, number>} below  values of the plane at its coordinates
  * @property {number[]} drops  indices at which the learning rate fell
  * @property {string} note  variance shares, in a sentence
  *
@@ -65,7 +68,9 @@
  * @property {Float64Array} residual
  * @property {Float64Array} loss
  * @property {number[]} step
- * @property {string} lossName
+ * @property {string} unit
+ * @property {Record<string, Float64Array>} own
+ * @property {Record<string, Float64Array>} below
  * @property {number[]} drops
  * @property {string} note
  *
