@@ -10,14 +10,23 @@ from __future__ import annotations
 import argparse
 import importlib
 import logging
+import os
 import sys
+import time
 import traceback
 from collections.abc import Sequence
+from contextlib import ExitStack, redirect_stdout
 
 from landscape import __version__
-from landscape.errors import LandscapeError, UsageError
+from landscape.comm import connected, current_comm, find_launch
+from landscape.errors import EvaluationError, LandscapeError, UsageError
+from landscape.signals import leaving_on_signals
 
 COMMANDS = ("demo", "evaluate", "trajectory", "plot", "info", "export")
+# Those that use all processes a launcher starts; of the others, one process is enough.
+PARALLEL = ("evaluate", "trajectory")
+
+FIRST_SPEAKS = 2.0  # seconds
 
 DONE, FAILED, MISUSED, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143
 
@@ -75,11 +84,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return its exit code: 0 done, 1 failed, 2 misused, 130 interrupted, 143 terminated."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in words
-    logging.basicConfig(level=logging.DEBUG if debug else logging.WARNING, format="landscape: %(message)s")
+    launch = find_launch()
+    first = launch is None or launch.rank == 0
+    level = logging.DEBUG if debug else logging.WARNING if first else logging.CRITICAL
+    logging.basicConfig(level=level, format="landscape: %(message)s")
     logging.captureWarnings(not debug)
     try:
         options = build_parser().parse_args(join_negative_values(words))
-        return int(options.run(options))
+        if options.command in PARALLEL:
+            return _run_on_all(options)
+        return int(options.run(options)) if first else DONE
     except UsageError as error:
         return _failed(error, MISUSED, debug)
     except LandscapeError as error:
@@ -96,6 +110,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _failed(error, FAILED, debug)
 
 
+def _run_on_all(options: argparse.Namespace) -> int:
+    """Run a command on every process of the job; only the first one prints."""
+    comm = current_comm()
+    comm.command()
+    with ExitStack() as stack:
+        stack.enter_context(leaving_on_signals(comm.leave))
+        if comm.rank:
+            stack.enter_context(redirect_stdout(stack.enter_context(open(os.devnull, "w"))))
+        return int(options.run(options))
+
+
 def _failed(error: BaseException, code: int, debug: bool) -> int:
     if debug:
         traceback.print_exception(error)
@@ -105,5 +130,14 @@ def _failed(error: BaseException, code: int, debug: bool) -> int:
     elif not isinstance(error, LandscapeError):
         # Not foreseen: say what kind it was, since its text alone may be as little as a key.
         text = f"{type(error).__name__}: {text or 'no message'}; --debug shows where"
-    print(f"landscape: {'' if code == INTERRUPTED else 'error: '}{text}", file=sys.stderr)
+    comm, launch = connected(), find_launch()
+    if comm is not None and comm.size > 1:
+        # What goes wrong at a point, or on another rank alone, has to say where.
+        text = comm.described(text) if comm.rank or isinstance(error, EvaluationError) else text
+        comm.leave(f"landscape: error: {text}", code)
+    if launch is not None and launch.rank:
+        # As a rule all processes fail alike, and the launcher ends the others when the first one has said why.
+        time.sleep(FIRST_SPEAKS)
+    if launch is None or launch.rank == 0 or code != MISUSED:
+        print(f"landscape: {'' if code == INTERRUPTED else 'error: '}{text}", file=sys.stderr)
     return code

@@ -17,6 +17,7 @@ from typing import Any, NoReturn, TypeVar
 
 from landscape.dispatch import Desk, Result, Work
 from landscape.errors import ClusterError
+from landscape.leaving import leave
 from landscape.schedule import Piece, Scheduler, Task
 
 Value = TypeVar("Value")
@@ -121,13 +122,16 @@ class Comm:
         """Let an error in here end the work of all ranks, which would else wait for this one for ever."""
         yield
 
+    def command(self) -> None:
+        """From now on any failure ends the whole job at once, with its message: this is a command, not a library."""
+
     def described(self, text: str) -> str:
         """Say which rank an error comes from, where there are several."""
         return text
 
     def leave(self, line: str, code: int) -> NoReturn:
         """End all processes of the job, with one line on stderr. Only for a command, never for a library call."""
-        raise AssertionError("one process returns its exit code")
+        leave(line, code)
 
 
 def work_at(desk: Desk[Result], rank: int, work: Work[Result]) -> None:

@@ -7,11 +7,11 @@ was registered here, newest first, and the process is gone.
 from __future__ import annotations
 
 import contextlib
-import logging
+import os
+import sys
 import threading
 from collections.abc import Callable, Iterator
-
-logger = logging.getLogger(__name__)
+from typing import NoReturn
 
 Farewell = Callable[[], str | None]  # may return a sentence for the last message
 
@@ -44,3 +44,17 @@ def prepare_to_leave() -> list[str]:
         if note:
             notes.append(note)
     return notes
+
+
+def say_goodbye(line: str) -> None:
+    """Do what was registered, and print the line and what there is to say after it, as one line on stderr."""
+    notes = prepare_to_leave()
+    print(" ".join([line, *notes]), file=sys.stderr, flush=True)
+
+
+def leave(line: str, code: int) -> NoReturn:
+    """End this process with one last line on stderr, from any thread and whatever the others are busy with."""
+    say_goodbye(line)
+    with contextlib.suppress(OSError, ValueError):
+        sys.stdout.flush()
+    os._exit(code)

@@ -156,5 +156,5 @@ class Ledger:
             self._write()
         self._output.close()
         if not self._done:
-            return "no point was finished yet"
-        return f"{self._output.path} holds {self._done} of {self._total} points, the same command goes on from there"
+            return "(no point was finished)"
+        return f"({self._output.path} holds {self._done} of {self._total} points, the same command goes on from there)"

@@ -17,7 +17,6 @@ import atexit
 import contextlib
 import os
 import pickle
-import sys
 import threading
 import time
 from array import array
@@ -30,7 +29,7 @@ from mpi4py import MPI
 from landscape.comm import Comm, Value, work_at
 from landscape.dispatch import Desk, Result, Work
 from landscape.errors import ClusterError
-from landscape.leaving import prepare_to_leave
+from landscape.leaving import say_goodbye
 from landscape.post import LONGEST_NAP, Post, sleep_until
 from landscape.schedule import Piece
 
@@ -278,8 +277,7 @@ class MPIComm(Comm):
         elif not self._leaving.acquire(blocking=False):
             time.sleep(PATIENCE)  # another thread is at it
             os._exit(code)
-        notes = prepare_to_leave()
-        print(" ".join([line, *notes]), file=sys.stderr, flush=True)
+        say_goodbye(line)
         time.sleep(0.1)  # the launcher reads the line through a pipe, and may close that when it hears of the end
         MPI.COMM_WORLD.Abort(code)
         os._exit(code)

@@ -13,13 +13,12 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
 
-from landscape.leaving import prepare_to_leave
+from landscape.leaving import leave
 
 # Exit codes as a shell gives them: 128 and the signal's number.
 CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
@@ -31,7 +30,7 @@ Leave = Callable[[str, int], Any]  # the last line on stderr, the exit code
 
 
 @contextlib.contextmanager
-def leaving_on_signals(leave: Leave | None = None) -> Iterator[None]:
+def leaving_on_signals(leave: Leave = leave) -> Iterator[None]:
     """End the process on SIGTERM or SIGINT while inside, with what `landscape.leaving` holds done before.
 
     Does nothing outside the main thread, where Python does not let handlers be set.
@@ -49,7 +48,7 @@ def leaving_on_signals(leave: Leave | None = None) -> Iterator[None]:
     before = {number: signal.signal(number, _noted) for number in CODES}
     woken = signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
     _watch_forks()
-    waiting = threading.Thread(target=_take, args=(reading, leave or _leave), name="signals", daemon=True)
+    waiting = threading.Thread(target=_take, args=(reading, leave), name="signals", daemon=True)
     waiting.start()
     try:
         yield
@@ -79,16 +78,9 @@ def _take(reading: int, leave: Leave) -> None:
             if leaving is not None:
                 os._exit(code)
             # In a thread of its own, so that this one hears the second signal while a file system hangs.
-            line = f"landscape: {WORDS[signal.Signals(number)]};"
+            line = f"landscape: {WORDS[signal.Signals(number)]}"
             leaving = threading.Thread(target=leave, args=(line, code), name="leaving", daemon=True)
             leaving.start()
-
-
-def _leave(line: str, code: int) -> None:
-    notes = prepare_to_leave()
-    print(" ".join([line, *(notes or ["nothing was being measured"])]), file=sys.stderr, flush=True)
-    sys.stdout.flush()
-    os._exit(code)
 
 
 _watched = False

@@ -89,7 +89,10 @@ def add_measure_options(parser: argparse.ArgumentParser) -> None:
         "--weight-decay", type=float, default=0.0, metavar="W", help="add W/2 |theta|^2 as a metric of its own"
     )
     group.add_argument(
-        "--device", metavar="DEVICE", help="cpu, cuda, cuda:1, mps (default: cuda where there is one, else cpu)"
+        "--device",
+        metavar="DEVICE",
+        help="cpu, cuda, cuda:1, mps (default: cuda where there is one, else cpu); of several "
+        "processes on a host, each takes the next cuda device",
     )
 
 
@@ -145,18 +148,21 @@ def load_problem(options: argparse.Namespace) -> tuple[nn.Module, Checkpoint, di
 
 
 def pick_device(name: str | None) -> str:
-    """Return the device asked for, or the best there is."""
+    """Return the device asked for, or the best there is: of several, the one for this process."""
     import torch
 
+    from landscape.comm import current_comm
+    from landscape.devices import local_device
+
     if name is None:
-        return "cuda" if torch.cuda.is_available() else "cpu"
+        name = "cuda" if torch.cuda.is_available() else "cpu"
     try:
         device = torch.device(name)
     except RuntimeError:
         raise UsageError(f"--device {name!r} is no device; write cpu, cuda, cuda:1 or mps") from None
     if device.type == "cuda" and not torch.cuda.is_available():
         raise UsageError(f"--device {name}: torch sees no CUDA device here; leave the option out to use the CPU")
-    return name
+    return local_device(name, current_comm().local_rank, torch.cuda.device_count())
 
 
 def load_plane(options: argparse.Namespace, model: nn.Module, dimensions: int) -> Plane:

@@ -7,6 +7,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from landscape.comm import connected
+from landscape.leaving import before_leaving
+
 # Between two plain lines, seconds: a log of an hour's run stays readable.
 LINE_EVERY = 10.0
 
@@ -21,6 +24,10 @@ def progress_bar(what: str, unit: str = "points") -> Iterator[Callable[[int, int
 @contextmanager
 def progress_bars() -> Iterator[Callable[[str, str, int, int], None]]:
     """Give a function (what, unit, done, in all) that shows how far several things are, a bar each."""
+    comm = connected()
+    if comm is not None and comm.rank:
+        yield lambda what, unit, done, total: None  # the first process speaks for all
+        return
     if sys.stderr.isatty():
         with _rich_bars() as show:
             yield show
@@ -57,7 +64,8 @@ def _rich_bars() -> Iterator[Callable[[str, str, int, int], None]]:
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Rate(), TimeRemainingColumn())
     tasks: dict[str, TaskID] = {}
-    with Progress(*columns, console=Console(stderr=True)) as bars:
+    # A bar hides the cursor: it has to be stopped even where the process ends in the middle.
+    with Progress(*columns, console=Console(stderr=True)) as bars, before_leaving(bars.stop):
 
         def show(what: str, unit: str, done: int, total: int) -> None:
             if what not in tasks:
