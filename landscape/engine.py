@@ -1,0 +1,326 @@
+"""The forward engine: a network's forward pass, as fast as this machine does it, at point after point.
+
+`prepare` records the forward pass, folds batch norms, fuses and casts (see `landscape.lowering`), then compares what
+came out with the plain network, where that stands and at another point. Where anything does not work or does not
+agree, the plain network runs, by autocast in low precision, and the log says why at debug level. After the
+network's tensors were set to another point, `Engine.refresh` makes the engine's weights from them again; the
+network itself is never changed.
+
+The comparison is made in the network's own precision, where the two differ by rounding alone, so that it can be
+strict. What low precision does to a loss is no question of right or wrong but of size, and `landscape.precision`
+measures it.
+
+What is for GPUs here (weights in channels-last memory, recorded work) has not been run on one yet.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from landscape.agreement import AGREEMENT, LOW_AGREEMENT, difference, elsewhere, require
+from landscape.batches import call_model, map_tensors, tensors_in
+from landscape.kernels import CANARIES, LIMITS, WEIGHT_LIMIT
+from landscape.lowering import Program, lower
+from landscape.replay import Replay
+from landscape.tracing import NotTraceable
+
+logger = logging.getLogger(__name__)
+
+PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+class Engine:
+    """A network's forward pass at point after point; `prepare` makes one.
+
+    Called like the network, it gives what the network gives; results in low precision come back in float32. After
+    the network's tensors have changed, `refresh` comes before the next call. One thread at a time.
+
+    Attributes
+    ----------
+    module : Module
+        The network.
+    description : dict
+        What runs, as JSON: ``engine`` ("fused", "folded", "cast", "compiled" or "plain"), ``precision``, ``layers``
+        (what became one layer, and how often), ``agreement`` (largest relative difference to the plain network, in
+        the network's own precision), ``extra_bytes`` (memory beside the network), ``note`` (why it is plain), ...
+    """
+
+    def __init__(self, module: nn.Module, precision: str, program: Program | None, device: torch.device | None) -> None:
+        self.module = module
+        self.device = device or next((p.device for p in module.parameters()), torch.device("cpu"))
+        self._own_dtype = next((p.dtype for p in module.parameters() if p.is_floating_point()), None)
+        self._low = PRECISIONS[precision] if PRECISIONS[precision] not in (torch.float32, self._own_dtype) else None
+        self._program = program
+        self._run: Callable[..., Any] = module if program is None else program.run
+        self._channels_last = any(isinstance(each, nn.Conv2d) for each in module.modules())
+        self._copies_input = False
+        self._reach = 0.0  # largest magnitude among the inputs that `batch` has seen
+        self._watch_next = False  # whether the first batch of this point is still to come
+        self.description: dict[str, Any] = {
+            "engine": "plain" if program is None else program.kind,
+            "precision": precision,
+            "layers": {} if program is None else dict(program.layers),
+            "extra_bytes": 0 if program is None else program.bytes,
+        }
+        if self.device.type == "cuda":
+            # float32 may mean TF32 there, with 10 bits of mantissa: torch's default for convolutions.
+            self.description["tf32"] = {
+                "convolutions": torch.backends.cudnn.allow_tf32,
+                "products": torch.backends.cuda.matmul.allow_tf32,
+            }
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Return what the network returns for these arguments, without gradients."""
+        if self._copies_input:
+            args, kwargs = map_tensors(torch.clone, args), map_tensors(torch.clone, kwargs)
+        with torch.inference_mode(), self._autocast():
+            if self._program is None:
+                result = self._run(*args, **kwargs)
+            else:
+                result = self._run_program(self._program, args, kwargs)
+        return map_tensors(_widened, result)
+
+    def refresh(self) -> None:
+        """Make the engine's weights from the network's tensors as they are now."""
+        if self._program is not None:
+            self._program.refresh()
+            if self._program.hides_nan:
+                self._program.guard.careful = not self._program.longest_weight() <= WEIGHT_LIMIT
+                self._watch_next = not self._program.guard.careful
+
+    def batch(self, inputs: Any) -> Any:
+        """Return inputs as the engine takes them: on its device, in its precision and memory layout.
+
+        Done once for data that stay, no conversion is paid at each point. Integers keep their type.
+        """
+        dtype = self._own_dtype if self._program is None else self._program.dtype
+
+        def fit(leaf: Any) -> Tensor:
+            tensor = torch.as_tensor(leaf)
+            floating = tensor.is_floating_point() and dtype is not None
+            tensor = tensor.to(self.device, dtype if floating else tensor.dtype, non_blocking=True)
+            if self._channels_last and tensor.ndim == 4:
+                tensor = tensor.contiguous(memory_format=torch.channels_last)
+            return tensor
+
+        fitted = map_tensors(fit, inputs)
+        if self._program is not None and self._program.hides_nan:
+            self._reach = max(self._reach, _largest(fitted))
+        return fitted
+
+    def _autocast(self) -> Any:
+        if self._program is None and self._low is not None:
+            return torch.autocast(self.device.type, self._low)
+        return nullcontext()
+
+    def _run_program(self, program: Program, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Run, and at a point's first batch look at the results of a few samples: may fused ReLUs meet NaN here?"""
+        if not self._watch_next:
+            return self._run(*args, **kwargs)
+        self._watch_next = False
+        guard = program.guard
+        guard.watching = True
+        try:
+            result = self._run(*args, **kwargs)
+        finally:
+            guard.watching = False
+        # Results grow with inputs in proportion, at worst.
+        ours = _largest(map_tensors(lambda leaf: leaf[:CANARIES] if leaf.ndim else leaf, (args, kwargs)))
+        ratio = self._reach / ours if 0.0 < ours < self._reach else 1.0
+        if not guard.alarmed(LIMITS[program.dtype] / ratio):
+            return result
+        logger.debug("activations are not fused at this point: its results are so large that NaN might be hidden")
+        guard.careful = True
+        return self._run(*args, **kwargs)
+
+
+def prepare(
+    model: nn.Module,
+    example_inputs: Any,
+    *,
+    precision: str = "float32",
+    device: torch.device | str | None = None,
+    fold: bool = True,
+    fuse: bool = True,
+    compile: bool = False,
+    graphs: bool = False,
+) -> Engine:
+    """Make an engine for a network, which runs where the network is.
+
+    Parameters
+    ----------
+    model : Module
+        In the mode it is to be evaluated in; in train mode it runs as it is. Its tensors are moved and put back
+        bit for bit, everything else is left alone.
+    example_inputs
+        Inputs of a batch as `landscape.batches.call_model` takes them: a tensor, a tuple of arguments, or a mapping
+        of keywords. A few samples will do.
+    precision : {"float32", "bfloat16", "float16"}
+        ``float32`` stands for the network's own precision, whatever that is.
+    device : torch.device, optional
+        Where the network is, if it has no parameters to tell.
+    fold : bool
+        Fold batch norms into the weights before them. Without folding and fusing a float32 engine needs no memory
+        of its own.
+    fuse : bool
+        Let convolutions add and activate where oneDNN can (on a CPU).
+    compile : bool
+        Run the plain network through ``torch.compile`` instead of all that.
+    graphs : bool
+        Record the GPU's work for each shape of batch and play it back (on CUDA).
+
+    Returns
+    -------
+    Engine
+        Ready for the point where the network is.
+
+    Raises
+    ------
+    ValueError
+        There is no such precision.
+
+    Examples
+    --------
+    >>> network = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.ReLU(), nn.Flatten()).eval()
+    >>> engine = prepare(network, torch.zeros(4, 1, 3, 3))
+    >>> torch.allclose(engine(torch.ones(4, 1, 3, 3)), network(torch.ones(4, 1, 3, 3)))
+    True
+    """
+    if precision not in PRECISIONS:
+        raise ValueError(f"precision is {precision!r}, it has to be one of {', '.join(PRECISIONS)}")
+    plain = Engine(model, precision, None, None if device is None else torch.device(device))
+    args, kwargs = _arguments(model, map_tensors(lambda leaf: torch.as_tensor(leaf).to(plain.device), example_inputs))
+    plain._copies_input = _changes_input(model, args, kwargs)
+    engine, note = plain, ""
+    if any(module.training for module in model.modules()):
+        note = "the network is in train mode"
+    elif compile:
+        engine, note = _try(lambda: _compiled(model, precision, args, kwargs, plain.device), plain)
+    elif fold or fuse:
+        engine, note = _try(lambda: _lowered(model, precision, args, kwargs, plain.device, fold, fuse, graphs), plain)
+    engine._copies_input = plain._copies_input
+    if engine is plain:
+        plain._channels_last &= _takes_channels_last(plain, args, kwargs)
+    if note:
+        engine.description["note"] = note
+        logger.debug("the plain network runs: %s", note)
+    return engine
+
+
+def _try(make: Callable[[], Engine], plain: Engine) -> tuple[Engine, str]:
+    """Return the engine made, or the plain one and why."""
+    try:
+        return make(), ""
+    except NotTraceable as error:
+        return plain, f"its forward pass cannot be recorded ({error})"
+    except Exception as error:  # a user's network, a compiler, private operators: anything may come
+        return plain, f"{type(error).__name__}: {error}"
+
+
+def _lowered(
+    model: nn.Module,
+    precision: str,
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    device: torch.device,
+    fold: bool,
+    fuse: bool,
+    graphs: bool,
+) -> Engine:
+    dtypes = {t.dtype for t in (*model.parameters(), *model.buffers()) if t.is_floating_point()}
+    if len(dtypes) != 1 or not dtypes <= AGREEMENT.keys():
+        raise NotTraceable("its tensors are not all float32 or all float64")
+    exact = lower(model, args, kwargs, dtype=dtypes.pop(), fold=fold, fuse=fuse)
+    engine = Engine(model, "float32", exact, device)
+    agreement = _agreement(engine, args, kwargs)
+    if precision != "float32":
+        low = lower(model, args, kwargs, dtype=PRECISIONS[precision], fold=fold, fuse=fuse)
+        engine = Engine(model, precision, low, device)
+        require(_difference(engine, args, kwargs), LOW_AGREEMENT)
+    elif not exact.layers:
+        raise NotTraceable("there is nothing in it to fold or to fuse")
+    engine.description["agreement"] = agreement
+    if graphs and engine.device.type == "cuda":
+        engine._run = Replay(engine._run)
+        _agreement(engine, args, kwargs)
+        engine.description["graphs"] = True
+    return engine
+
+
+def _compiled(
+    model: nn.Module, precision: str, args: Sequence[Any], kwargs: Mapping[str, Any], device: torch.device
+) -> Engine:
+    engine = Engine(model, precision, None, device)
+    engine._run = torch.compile(model)
+    engine.description["engine"] = "compiled"
+    engine.description["agreement"] = _agreement(engine, args, kwargs)
+    return engine
+
+
+def _agreement(engine: Engine, args: Sequence[Any], kwargs: Mapping[str, Any]) -> float:
+    """Return the larger relative difference to the plain network, of here and another point."""
+    own = engine._own_dtype or torch.float32
+    limit = LOW_AGREEMENT if engine._low is not None else AGREEMENT.get(own, LOW_AGREEMENT)
+    found = require(_difference(engine, args, kwargs), limit)
+    with elsewhere(engine.module):
+        engine.refresh()
+        found = max(found, require(_difference(engine, args, kwargs), limit))
+    engine.refresh()
+    return found
+
+
+@torch.no_grad()
+def _difference(engine: Engine, args: Sequence[Any], kwargs: Mapping[str, Any]) -> float:
+    ours = engine(*engine.batch(args), **engine.batch(kwargs))
+    plain = engine.module(*map_tensors(torch.clone, args), **map_tensors(torch.clone, kwargs))
+    return difference(ours, plain)
+
+
+def _arguments(model: nn.Module, inputs: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Return what a network is called with for these inputs of a batch."""
+    caught: list[tuple[tuple[Any, ...], dict[str, Any]]] = []
+
+    class Catch:
+        module = model
+
+        def __call__(self, *args: Any, **kwargs: Any) -> None:
+            caught.append((args, kwargs))
+
+    call_model(Catch(), inputs)
+    return caught[0]
+
+
+def _changes_input(model: nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any]) -> bool:
+    """Return whether a network overwrites what it is given, so that data that stay have to be copied."""
+    args, kwargs = map_tensors(torch.clone, tuple(args)), map_tensors(torch.clone, dict(kwargs))
+    before = [tensor._version for tensor in tensors_in((args, kwargs)) if isinstance(tensor, Tensor)]
+    with torch.no_grad():
+        model(*args, **kwargs)
+    return before != [tensor._version for tensor in tensors_in((args, kwargs)) if isinstance(tensor, Tensor)]
+
+
+def _takes_channels_last(engine: Engine, args: Sequence[Any], kwargs: Mapping[str, Any]) -> bool:
+    """Return whether the plain network runs with channels-last inputs; one that calls ``view`` may not."""
+    try:
+        return _difference(engine, args, kwargs) <= LOW_AGREEMENT
+    except RuntimeError:
+        return False
+
+
+def _largest(structure: Any) -> float:
+    """Return the largest magnitude among floating tensors, inf where one is not finite."""
+    floating = [t for t in tensors_in(structure) if isinstance(t, Tensor) and t.is_floating_point() and t.numel()]
+    largest = max((float(t.abs().amax()) for t in floating), key=lambda value: (math.isnan(value), value), default=0.0)
+    return largest if math.isfinite(largest) else math.inf
+
+
+def _widened(leaf: Any) -> Any:
+    half = isinstance(leaf, Tensor) and leaf.dtype in (torch.bfloat16, torch.float16)
+    return leaf.float() if half else leaf

@@ -1,0 +1,298 @@
+"""Layers as the engine runs them: batch norm folded in, weights cast and laid out once a point.
+
+A convolution followed by batch norm with fixed statistics is a convolution with other weights,
+
+    norm(conv(x)) = s * (W x + b - mean) + beta = (s W) x + (s (b - mean) + beta),    s = gamma / sqrt(var + eps),
+
+so that a point costs one product of each weight with ``s`` instead of a pass over every activation. The products
+are formed in float32 (float64 for float64 weights) and stored in the engine's precision.
+
+On a CPU oneDNN adds and activates while it writes the result of a convolution. These are operators that torch's
+own compiler emits (``torch.ops.mkldnn``); they are private, so they are used where they exist and are compared with
+the plain network before anything relies on them. One thing they do differently: a ReLU fused this way turns NaN
+into 0, and would make a network that has overflowed look healthy. `Guard` is there for that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+BatchNorm = nn.modules.batchnorm._BatchNorm
+Weighted = nn.modules.conv._ConvNd | nn.Linear
+
+# So many samples of a batch are looked at.
+CANARIES = 4
+# By Cauchy and Schwarz no sum that a layer forms is larger than the length of its weights times that of its input.
+# With 1e6 and 1e18 for these no sum exceeds 1e24, and float32 ends at 3e38: other samples of the same data may be
+# 1e14 times as large before any of their sums overflows. float16 ends at 65,504, and there it is what is stored
+# that overflows (sums are formed in float32): values are looked at instead of lengths, with room for 65 times more.
+LIMITS = {torch.float32: 1e18, torch.bfloat16: 1e18, torch.float16: 1000.0}
+WEIGHT_LIMIT = 1e6
+
+
+@dataclass(frozen=True)
+class Activation:
+    """What oneDNN calls an activation, with its numbers."""
+
+    name: str
+    scalars: tuple[float, ...] = ()
+    algorithm: str = ""
+
+    def apply_(self, x: Tensor) -> Tensor:
+        """Activate in place, by torch: NaN stays NaN."""
+        return _IN_PLACE[self.name](x, *self.scalars) if self.name != "gelu" else F.gelu(x, approximate=self.algorithm)
+
+
+_IN_PLACE: dict[str, Callable[..., Tensor]] = {
+    "relu": torch.relu_,
+    "leaky_relu": partial(F.leaky_relu, inplace=True),
+    "hardtanh": partial(F.hardtanh, inplace=True),
+    "swish": partial(F.silu, inplace=True),
+    "hardswish": partial(F.hardswish, inplace=True),
+    "hardsigmoid": partial(F.hardsigmoid, inplace=True),
+    "sigmoid": torch.sigmoid_,
+    "tanh": torch.tanh_,
+}
+# Found by trying (oneDNN 3.12): these clamp, and a clamp of NaN is one of its ends.
+HIDES_NAN = frozenset({"relu", "hardtanh", "hardsigmoid"})
+
+
+@dataclass
+class Guard:
+    """Whether a point is so far out that a fused activation might hide NaN; then torch's own activates.
+
+    NaN comes from weights that are not finite, from layers that are not fused, or from sums that overflow; and
+    before sums overflow weights or inputs are large. So at each point the lengths of all weights are looked at,
+    and, for a few samples, what goes into each fused layer.
+    """
+
+    careful: bool = False
+    watching: bool = False
+    seen: list[Tensor] = field(default_factory=list)
+
+    def look_at(self, given: Tensor) -> None:
+        """Keep the length of what the first samples give a layer (in float16 the largest value)."""
+        given = given[:CANARIES]
+        half = given.dtype == torch.float16
+        self.seen.append((given.abs().amax() if half else torch.linalg.vector_norm(given)).float())
+
+    def alarmed(self, limit: float) -> bool:
+        """Return whether what was seen went beyond the limit, or was not finite; and forget it."""
+        seen, self.seen = self.seen, []
+        return bool(seen) and not float(torch.stack(seen).amax()) <= limit
+
+
+def onednn_fuses(dtype: torch.dtype, device: torch.device) -> bool:
+    """Return whether oneDNN's fused operators are here, and worth using in this precision."""
+    ops = torch.ops.mkldnn
+    needed = ("_convolution_pointwise", "_convolution_pointwise_", "_reorder_convolution_weight", "_linear_pointwise")
+    here = device.type == "cpu" and torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+    if not here or not all(hasattr(ops, n) for n in needed):
+        return False
+    supported = {torch.bfloat16: "_is_mkldnn_bf16_supported", torch.float16: "_is_mkldnn_fp16_supported"}
+    if dtype in supported:
+        return bool(getattr(ops, supported[dtype], lambda: False)())
+    return dtype == torch.float32
+
+
+def scale_and_shift(norm: BatchNorm) -> tuple[Tensor, Tensor]:
+    """Return s and t so that the norm, with its running statistics, is x -> s x + t; each (channels,)."""
+    assert norm.running_mean is not None
+    assert norm.running_var is not None
+    mean, variance = _precise(norm.running_mean), _precise(norm.running_var)
+    scale = torch.rsqrt(variance + norm.eps)
+    if norm.weight is not None:
+        scale = scale * norm.weight
+    if norm.bias is None:
+        return scale, -mean * scale
+    return scale, torch.addcmul(_precise(norm.bias), mean, scale, value=-1)
+
+
+def _precise(tensor: Tensor) -> Tensor:
+    return tensor if tensor.dtype == torch.float64 else tensor.float()
+
+
+class Weights:
+    """Weight and bias of a layer as it runs, made again at each point from the network's own tensors.
+
+    Parameters
+    ----------
+    layer : convolution or linear layer, optional
+        Without it the norm alone, as the depthwise 1 x 1 convolution that it is: weight (channels, 1, 1, 1).
+    norm : batch norm, optional
+        Folded in.
+    dtype : torch.dtype
+        Of the weight.
+    reorder : callable, optional
+        Brings a weight into the layout that oneDNN's kernels read. Without it weight and bias lie in the same
+        memory at each point, as recorded GPU work needs it.
+    precise_bias : bool
+        Keep the bias in float32, which oneDNN takes at no cost, but for sums that overwrite what is added.
+    channels_last : bool
+        Layout of the weight of a convolution in two dimensions, where it is not reordered.
+    """
+
+    def __init__(
+        self,
+        layer: Weighted | None,
+        norm: BatchNorm | None,
+        dtype: torch.dtype,
+        *,
+        reorder: Callable[[Tensor], Tensor] | None = None,
+        precise_bias: bool = False,
+        channels_last: bool = False,
+    ) -> None:
+        self.layer = layer
+        self.norm = norm
+        self.dtype = dtype
+        self.lengths: list[Tensor] = []  # of weight and bias at the last refresh
+        self.bias: Tensor | None = None
+        self._reorder = reorder
+        self._bias_dtype = torch.float32 if precise_bias else dtype
+        weight, _ = self._folded()
+        # Without norm, cast or layout there is nothing to make: the layer's own tensors serve.
+        self.shared = norm is None and reorder is None and weight.dtype == dtype and not channels_last
+        self.bytes = 0 if self.shared else weight.numel() * dtype.itemsize
+        layout = torch.channels_last if channels_last and weight.ndim == 4 else torch.contiguous_format
+        self.weight = torch.empty_like(weight, dtype=dtype, memory_format=layout)
+        self.refresh()
+
+    def _folded(self) -> tuple[Tensor, Tensor | None]:
+        weight = bias = None
+        if self.layer is not None:
+            weight, bias = self.layer.weight, self.layer.bias  # a parametrized weight is computed here
+        if self.norm is None:
+            assert weight is not None
+            return weight, bias
+        scale, shift = scale_and_shift(self.norm)
+        if weight is None:
+            return scale.view(-1, 1, 1, 1), shift
+        bias = shift if bias is None else torch.addcmul(shift, bias, scale)
+        return weight * scale.view(-1, *[1] * (weight.ndim - 1)), bias
+
+    def refresh(self) -> None:
+        """Make weight and bias from what the layer and its norm hold now."""
+        weight, bias = self._folded()
+        self.lengths = [torch.linalg.vector_norm(each) for each in (weight, bias) if each is not None]
+        if self._reorder is not None:
+            self.weight = self._reorder(weight.to(self.dtype))
+            self.bias = None if bias is None else bias.to(self._bias_dtype)
+        elif self.shared:
+            self.weight, self.bias = weight, bias
+        else:
+            self.weight.copy_(weight)
+            if bias is not None:
+                self.bias = torch.empty_like(bias, dtype=self._bias_dtype) if self.bias is None else self.bias
+                self.bias.copy_(bias)
+
+
+class Kernel(nn.Module):
+    """A layer of a traced network, replaced. ``other`` is added to its result before activating."""
+
+    def __init__(self, weights: Weights, guard: Guard) -> None:
+        super().__init__()
+        self.weights = weights
+        self.guard = guard
+        self.activation: Activation | None = None
+        self.in_place = False  # whether ``other`` is needed by nobody else, and may hold the result
+
+    @property
+    def hides_nan(self) -> bool:
+        """Whether NaN would come out as a number."""
+        return self.activation is not None and self.activation.name in HIDES_NAN
+
+
+class PlainConvolution(Kernel):
+    """torch's own convolution, of any dimension, with folded and cast weights."""
+
+    def __init__(self, weights: Weights, guard: Guard, layer: nn.modules.conv._ConvNd) -> None:
+        super().__init__(weights, guard)
+        self.run: Callable[..., Tensor] = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}[len(layer.kernel_size)]
+        self.settings = (layer.stride, layer.padding, layer.dilation, layer.groups)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Convolve."""
+        weights = self.weights
+        return self.run(x.to(weights.dtype), weights.weight, weights.bias, *self.settings)
+
+
+class Convolution(Kernel):
+    """oneDNN's convolution in two dimensions, which may add and activate on the way."""
+
+    def __init__(
+        self,
+        weights: Weights,
+        guard: Guard,
+        *,
+        padding: Sequence[int],
+        stride: Sequence[int],
+        dilation: Sequence[int],
+        groups: int,
+    ) -> None:
+        super().__init__(weights, guard)
+        self.settings = (list(padding), list(stride), list(dilation), groups)
+
+    def forward(self, x: Tensor, other: Tensor | None = None) -> Tensor:
+        """Convolve, add, activate."""
+        weights, guard = self.weights, self.guard
+        if x.dtype is not weights.dtype:
+            x = x.to(weights.dtype)
+        if guard.watching:
+            guard.look_at(x)
+        activation = None if guard.careful and self.hides_nan else self.activation
+        if other is None:
+            name, scalars, algorithm = _attributes(activation, "none")
+            result = torch.ops.mkldnn._convolution_pointwise(
+                x, weights.weight, weights.bias, *self.settings, name, scalars, algorithm
+            )
+        else:
+            result = self._add(x, other, activation)
+        if activation is not self.activation:
+            assert self.activation is not None
+            result = self.activation.apply_(result)
+        return result  # type: ignore[no-any-return]
+
+    def _add(self, x: Tensor, other: Tensor, activation: Activation | None) -> Any:
+        if self.guard.watching:
+            self.guard.look_at(other)
+        weights, ops = self.weights, torch.ops.mkldnn
+        other = other.to(weights.dtype).contiguous(memory_format=torch.channels_last)
+        name, scalars, algorithm = _attributes(activation, None)
+        rest = (weights.weight, weights.bias, *self.settings, "add", 1.0, name, scalars, algorithm)
+        if self.in_place:
+            return ops._convolution_pointwise_.binary(other, x, *rest)
+        return ops._convolution_pointwise.binary(x, other, *rest)
+
+
+class Linear(Kernel):
+    """A linear layer with folded and cast weights, activated by oneDNN where asked for."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Multiply, activate."""
+        weights, guard = self.weights, self.guard
+        if x.dtype is not weights.dtype:
+            x = x.to(weights.dtype)
+        if guard.watching:
+            guard.look_at(x)
+        careful = guard.careful and self.hides_nan
+        if self.activation is None or careful:
+            result = F.linear(x, weights.weight, weights.bias)
+            if self.activation is not None:
+                result = self.activation.apply_(result)
+        else:
+            name, scalars, algorithm = _attributes(self.activation, "none")
+            result = torch.ops.mkldnn._linear_pointwise(x, weights.weight, weights.bias, name, scalars, algorithm)
+        return result
+
+
+def _attributes(activation: Activation | None, none: str | None) -> tuple[str | None, list[float], str]:
+    if activation is None:
+        return none, [], ""
+    return activation.name, list(activation.scalars), activation.algorithm
