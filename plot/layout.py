@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from .style import CAPTION_SIZE, TITLE_SIZE, wrapped
+from .scale import Scale
+from .style import CAPTION_SIZE, TITLE_SIZE, text_width, wrapped
 
 LEFT, RIGHT, BOTTOM, TOP = 0.58, 0.14, 0.42, 0.10
 TITLE, SUBTITLE, HEADLINE = 0.20, 0.15, 0.30
@@ -17,6 +19,20 @@ CAPTION_PAD = 0.09
 # Of one panel's width, by the number of columns: a figure of two or more fits a page of 7 inches.
 WIDTHS = {1: 3.75, 2: 2.75, 3: 2.2, 4: 1.9}
 SURFACE_WIDTHS = {1: 5.4, 2: 4.1, 3: 3.4, 4: 2.9}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What was asked for of a whole figure, whatever is in it."""
+
+    scale: Scale | None  # one for all panels; without it, what `Scale.of` makes of `chosen`
+    chosen: Mapping[str, Any]
+    independent: bool
+    titles: Sequence[str] | None
+    columns: int | None
+    headline: str
+    caption: bool
+    shown: bool  # on a screen, perhaps
 
 
 @dataclass(frozen=True)
@@ -135,8 +151,6 @@ def lay_out(
 
 def shortened(text: str, width: float, size: float = TITLE_SIZE, weight: str = "bold") -> str:
     """Cut a text to a width in inches, with three dots at the end where something was cut."""
-    from .style import text_width
-
     if text_width(text, size, weight) <= width:
         return text
     while text and text_width(text + "…", size, weight) > width:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.lines import Line2D
-from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 from matplotlib.transforms import Bbox, ScaledTranslation, TransformedBbox
 
@@ -20,11 +19,12 @@ from landscape.errors import PlotError
 from landscape.grid import Floats
 from landscape.surface import INTERPOLATED, NOT_COMPUTED, Surface
 
+from .barriers import draw_barrier
 from .ladders import linear_steps, number_text
 from .marks import axis_text, draw_corner, draw_ticks, require_directions
 from .repeats import middle_half
 from .scale import CAPPED, NOT_FINITE, Scale, default_name
-from .style import BLUE, HAIRLINE, SMALL_SIZE, SOFT_INK, VERMILLION, our_style
+from .style import BLUE, HAIRLINE, SOFT_INK, VERMILLION, our_style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -146,7 +146,7 @@ def draw_line(
             _draw_values(ax, part, name, BLUE, dashes[name.rpartition("/")[0]], cap=scale.cap)
         _left_axis(ax, scale)
         _show_edges(ax)
-        _draw_barrier(ax, part, left[0])
+        draw_barrier(ax, part, left[0])
     if right:
         beside = ax.twinx() if left else ax
         for name in right:
@@ -271,68 +271,6 @@ def _dotted(ax: Axes, surface: Surface) -> None:
     for place in (0.0, 1.0) if axis.source == "checkpoint" else (0.0,):
         if axis.values[0] <= place <= axis.values[-1]:
             ax.axvline(place, color=HAIRLINE, ls=(0, (1, 1.6)), lw=0.8, zorder=1, label="checkpoint")
-
-
-def barrier(surface: Surface, name: str) -> tuple[float, float] | None:
-    """Return how far the values rise above the straight line from 0 to 1, and where; None if they do not.
-
-    Only for a line towards another checkpoint that has points at 0 and at 1 and finite values all the way.
-    """
-    found = _above_chord(surface, name)
-    if found is None:
-        return None
-    x, values, chord = found
-    k = int(np.argmax(values - chord))
-    height = float(values[k] - chord[k])
-    return (height, float(x[k])) if height > 0 else None
-
-
-def _above_chord(surface: Surface, name: str) -> tuple[Floats, Floats, Floats] | None:
-    axis = surface.axes[0]
-    if axis.source != "checkpoint" or surface.repeats > 1:
-        return None
-    inside = (axis.values > -1e-9) & (axis.values < 1 + 1e-9)
-    x, values = axis.values[inside], surface[name][inside]
-    if len(x) < 3 or abs(x[0]) > 1e-9 or abs(x[-1] - 1) > 1e-9 or not np.isfinite(values).all():
-        return None
-    return x, values, values[0] + (values[-1] - values[0]) * x
-
-
-def _draw_barrier(ax: Axes, surface: Surface, name: str) -> None:
-    """Shade the barrier between two checkpoints, and write its height where it is highest."""
-    top, found = barrier(surface, name), _above_chord(surface, name)
-    if top is None or found is None:
-        return
-    x, values, chord = found
-    ax.fill_between(
-        x,
-        chord,
-        values,
-        where=values > chord,
-        interpolate=True,
-        color=BLUE,
-        alpha=0.1,
-        lw=0,
-        zorder=1.5,
-        label="barrier",
-    )
-    ax.plot(x, chord, color=BLUE, lw=0.6, ls=(0, (2, 2)), zorder=1.6, label="chord")
-    height, place = top
-    foot = float(np.interp(place, x, chord))
-    arrow = {"arrowstyle": "<->", "color": BLUE, "lw": 0.7, "shrinkA": 0, "shrinkB": 0, "mutation_scale": 6}
-    ax.annotate("", (place, foot), (place, foot + height), arrowprops=arrow, zorder=4)
-    ax.annotate(
-        f"barrier {number_text(height, 3)}",
-        (place, foot + 0.45 * height),
-        xytext=(4, 0),
-        textcoords="offset points",
-        fontsize=SMALL_SIZE,
-        color=BLUE,
-        va="center",
-        zorder=5,
-        path_effects=[withStroke(linewidth=1.6, foreground="white", alpha=0.85)],
-        gid="barrier",
-    )
 
 
 def _notes(whole: Surface, part: Surface, names: Sequence[str], scale: Scale) -> list[str]:

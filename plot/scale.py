@@ -10,7 +10,6 @@ the mesh files use the same object.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -22,7 +21,17 @@ from landscape.errors import PlotError, UsageError
 from landscape.grid import Floats
 from landscape.surface import NOT_COMPUTED, Surface
 
-from .ladders import linear_steps, log_levels, number_text, signed_levels, spread_ticks
+from .choices import (
+    PAPER_EPS,
+    checked_cap,
+    checked_colormap,
+    checked_levels,
+    finite_values,
+    suitable_eps,
+    suitable_kind,
+    suitable_levels,
+)
+from .ladders import number_text, spread_ticks
 
 if TYPE_CHECKING:
     from matplotlib.colors import Colormap, Normalize
@@ -31,18 +40,7 @@ OK, MISSING, CAPPED, NOT_FINITE = 0, 1, 2, 3
 
 Kind = Literal["auto", "log", "linear", "asinh"]
 
-# The 2018 paper's constant: cross entropies below it look flat, so that a bowl does not become a needle.
-PAPER_EPS = 0.1
 NOT_FINITE_GREY = (0.55, 0.55, 0.55, 1.0)
-
-# Their lightness goes up and down: they draw ridges where the loss has none.
-_RAINBOWS = frozenset(
-    {"turbo", "jet", "spectral", "rainbow", "gist_rainbow", "hsv", "nipy_spectral", "gist_ncar", "prism", "flag"}
-)
-# They diverge from a middle, and a loss has no middle. Only the look of the 2018 figures asks for one ("classic").
-_DIVERGING = frozenset(
-    {"coolwarm", "bwr", "seismic", "rdbu", "rdylbu", "rdylgn", "piyg", "prgn", "brbg", "puor", "rdgy"}
-)
 
 
 @dataclass(frozen=True)
@@ -111,19 +109,19 @@ class Scale:
         """
         surfaces = [surfaces] if isinstance(surfaces, Surface) else list(surfaces)
         names = [name] if isinstance(name, str) else list(name)
-        values = _finite_values(surfaces, names)
-        look = _checked_colormap(colormap)
+        values = finite_values(surfaces, names)
+        look = checked_colormap(colormap)
         percent = all(each.endswith("accuracy") for each in names)
         label = values_label(names)
         if kind not in get_args(Kind):
             raise UsageError(f"a scale is auto, log, linear or asinh, not {kind!r}")
         if percent:
-            own = _checked_levels(levels) if levels is not None else tuple(each / 10 for each in range(1, 10))
+            own = checked_levels(levels) if levels is not None else tuple(each / 10 for each in range(1, 10))
             ticks = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
             return cls("linear", 0.0, 0.0, 1.0, None, look, label, own, ticks, independent, True)
 
-        chosen = _suitable_kind(values) if kind == "auto" else kind
-        shift = _suitable_eps(values, chosen) if eps is None else float(eps)
+        chosen = suitable_kind(values) if kind == "auto" else kind
+        shift = suitable_eps(values, chosen) if eps is None else float(eps)
         if chosen == "linear":
             shift = 0.0
         elif not (np.isfinite(shift) and shift > 0):
@@ -133,13 +131,13 @@ class Scale:
             raise PlotError(
                 f"the lowest {label} is {low:g}, which log(L + {shift:g}) cannot show; use the scale asinh or linear"
             )
-        limit = _checked_cap(values, cap, chosen, shift, label)
+        limit = checked_cap(values, cap, chosen, shift, label)
         high = float(values.max()) if limit is None else min(float(values.max()), limit)
         if not _forward(np.array(high), chosen, shift) > _forward(np.array(low), chosen, shift):
             # A constant surface still gets a colour, from the middle of the map.
             margin = max(abs(low) * 0.1, shift) or PAPER_EPS
             low, high = low - (margin if low - margin > -shift or chosen != "log" else 0.0), high + margin
-        chosen_levels = _checked_levels(levels) if levels is not None else _suitable_levels(chosen, shift, low, high)
+        chosen_levels = checked_levels(levels) if levels is not None else suitable_levels(chosen, shift, low, high)
         scale = cls(chosen, shift, low, high, limit, look, label, chosen_levels, (), independent)
         object.__setattr__(scale, "ticks", spread_ticks(low, high, scale.normalized, linear=chosen == "linear"))
         return scale
@@ -257,97 +255,6 @@ def default_name(surface: Surface) -> str:
         raise PlotError(f"{surface.path or 'this surface'} holds no values to draw")
     losses = [each for each in names if each.rpartition("/")[2] == "loss"]
     return "train/loss" if "train/loss" in names else (losses or names)[0]
-
-
-def _finite_values(surfaces: Sequence[Surface], names: Sequence[str]) -> Floats:
-    if not surfaces or not names:
-        raise PlotError("there is nothing to draw: no surface was given")
-    found = []
-    for surface in surfaces:
-        for name in names:
-            if name not in surface.values:
-                raise PlotError(
-                    f"{surface.path or surface.title or 'the surface'} has no values called {name!r}; "
-                    f"there are {', '.join(surface.values) or 'none'}"
-                )
-            array = surface.values[name]
-            found.append(array[np.isfinite(array) & (surface.state != NOT_COMPUTED)])
-    values = np.concatenate(found)
-    if not values.size:
-        computed = sum(int((surface.state != NOT_COMPUTED).sum()) for surface in surfaces)
-        where = ", ".join(surface.path or surface.title for surface in surfaces if surface.path or surface.title)
-        raise PlotError(
-            f"nothing to draw: none of the {computed} computed values of {' and '.join(names)} is finite"
-            + (f" in {where}" if where else "")
-        )
-    return values
-
-
-def _suitable_kind(values: Floats) -> Literal["log", "linear", "asinh"]:
-    if values.min() < 0:
-        sizes = np.abs(values)
-        return "linear" if np.quantile(sizes, 0.99) < 10 * np.median(sizes) else "asinh"
-    positive = values[values > 0]
-    if not positive.size:
-        return "linear"
-    low, high = np.quantile(positive, [0.01, 0.99])
-    # The quantiles do not see a lone spike, but a linear scale would show nothing except it.
-    return "linear" if high < 10 * low and positive.max() < 10 * high else "log"
-
-
-def _suitable_eps(values: Floats, kind: str) -> float:
-    middle = float(np.median(np.abs(values)))
-    if kind == "asinh":
-        found = middle or float(np.abs(values).max()) or PAPER_EPS
-    else:
-        found = min(PAPER_EPS, 0.05 * middle) or PAPER_EPS
-    # Two digits: the formula under the picture is then exact. Not so small that L / eps overflows.
-    return float(f"{max(found, float(np.abs(values).max()) * 1e-290):.1e}")
-
-
-def _suitable_levels(kind: str, eps: float, low: float, high: float) -> tuple[float, ...]:
-    if kind == "linear":
-        return linear_steps(low, high)
-    return log_levels(max(low, eps), high) if kind == "log" else signed_levels(low, high, eps)
-
-
-def _checked_cap(values: Floats, cap: float | str | None, kind: str, eps: float, label: str) -> float | None:
-    if cap is None:
-        return None
-    if cap == "auto":
-        low, high = float(values.min()), float(values.max())
-        span = np.log((high + eps) / (low + eps)) if kind == "log" else np.log(max(high, 1.0) / PAPER_EPS)
-        return float(np.quantile(values, 0.995)) if span > 12 else None
-    limit = float(cap)
-    if not np.isfinite(limit):
-        raise UsageError(f"a cap is a finite loss or 'auto', not {cap!r}")
-    if limit <= values.min():
-        raise PlotError(f"a cap of {limit:g} hides everything: the lowest {label} is {values.min():g}")
-    return limit
-
-
-def _checked_levels(levels: Sequence[float]) -> tuple[float, ...]:
-    array = np.asarray(levels, dtype=np.float64)
-    if array.ndim != 1 or not array.size or not np.isfinite(array).all() or (np.diff(array) <= 0).any():
-        raise UsageError(f"levels are increasing finite numbers, not {levels!r}")
-    return tuple(float(each) for each in array)
-
-
-def _checked_colormap(name: str) -> str:
-    if name == "classic":
-        return "coolwarm"
-    plain = name.lower().removesuffix("_r")
-    reason = (
-        "its lightness goes up and down, which draws ridges that are not in the loss"
-        if plain in _RAINBOWS
-        else "it diverges from a middle, and a loss has none"
-        if plain in _DIVERGING
-        else ""
-    )
-    if reason:
-        warnings.warn(f"the colour map {name!r} is not used: {reason}; viridis is used instead", stacklevel=3)
-        return "viridis"
-    return name
 
 
 def _forward(values: Floats, kind: str, eps: float) -> Floats:

@@ -6,8 +6,9 @@ import dataclasses
 
 import numpy as np
 import pytest
+from landscape.plot.barriers import barrier
 from landscape.plot.figures import draw
-from landscape.plot.lines import barrier, line, line_scale, standard_error
+from landscape.plot.lines import line, line_scale, standard_error
 from landscape.plot.style import BLUE, VERMILLION
 from matplotlib.figure import Figure
 from plot_fixtures import interpolation, line_surface, pixel_at, random_axis, repeated, surface_of, valley

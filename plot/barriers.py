@@ -1,0 +1,79 @@
+"""The barrier between two networks: how far the loss rises above the straight line from one to the other."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib.patheffects import withStroke
+
+from landscape.grid import Floats
+from landscape.surface import Surface
+
+from .ladders import number_text
+from .style import BLUE, SMALL_SIZE
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+def barrier(surface: Surface, name: str) -> tuple[float, float] | None:
+    """Return how far the values rise above the straight line from 0 to 1, and where; None if they do not.
+
+    Only for a line towards another checkpoint that has points at 0 and at 1 and finite values all the way.
+    """
+    found = _above_chord(surface, name)
+    if found is None:
+        return None
+    x, values, chord = found
+    k = int(np.argmax(values - chord))
+    height = float(values[k] - chord[k])
+    return (height, float(x[k])) if height > 0 else None
+
+
+def _above_chord(surface: Surface, name: str) -> tuple[Floats, Floats, Floats] | None:
+    axis = surface.axes[0]
+    if axis.source != "checkpoint" or surface.repeats > 1:
+        return None
+    inside = (axis.values > -1e-9) & (axis.values < 1 + 1e-9)
+    x, values = axis.values[inside], surface[name][inside]
+    if len(x) < 3 or abs(x[0]) > 1e-9 or abs(x[-1] - 1) > 1e-9 or not np.isfinite(values).all():
+        return None
+    return x, values, values[0] + (values[-1] - values[0]) * x
+
+
+def draw_barrier(ax: Axes, surface: Surface, name: str) -> None:
+    """Shade the barrier between two checkpoints, and write its height where it is highest."""
+    top, found = barrier(surface, name), _above_chord(surface, name)
+    if top is None or found is None:
+        return
+    x, values, chord = found
+    ax.fill_between(
+        x,
+        chord,
+        values,
+        where=values > chord,
+        interpolate=True,
+        color=BLUE,
+        alpha=0.1,
+        lw=0,
+        zorder=1.5,
+        label="barrier",
+    )
+    ax.plot(x, chord, color=BLUE, lw=0.6, ls=(0, (2, 2)), zorder=1.6, label="chord")
+    height, place = top
+    foot = float(np.interp(place, x, chord))
+    arrow = {"arrowstyle": "<->", "color": BLUE, "lw": 0.7, "shrinkA": 0, "shrinkB": 0, "mutation_scale": 6}
+    ax.annotate("", (place, foot), (place, foot + height), arrowprops=arrow, zorder=4)
+    ax.annotate(
+        f"barrier {number_text(height, 3)}",
+        (place, foot + 0.45 * height),
+        xytext=(4, 0),
+        textcoords="offset points",
+        fontsize=SMALL_SIZE,
+        color=BLUE,
+        va="center",
+        zorder=5,
+        path_effects=[withStroke(linewidth=1.6, foreground="white", alpha=0.85)],
+        gid="barrier",
+    )
