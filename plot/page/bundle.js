@@ -4283,7 +4283,9 @@ vec3 toSrgb(vec3 l) {
 }
 // How much of this pixel a line covers whose distance is given in the gradient's unit.
 float cover(float away, float gradient, float width) {
-  return clamp(width * 0.5 + 0.5 - abs(away) / max(gradient, 1e-12), 0.0, 1.0) * min(width, 1.0);
+  // A plateau has no iso-line, only rounding.
+  if (gradient < 1e-7) return 0.0;
+  return clamp(width * 0.5 + 0.5 - abs(away) / gradient, 0.0, 1.0) * min(width, 1.0);
 }
 void main() {
   float height = vPlace.z;
@@ -4296,10 +4298,13 @@ void main() {
   bool below = !gl_FrontFacing;
   if (below) n = -n;
   vec3 towards = normalize(eye - vPlace);
-  float bright = 0.34 * (0.75 + 0.25 * (n.z + 1.0) / 2.0) + 0.80 * max(dot(n, key), 0.0) + 0.20 * max(dot(n, fill), 0.0);
+  float bright = 0.30 * (0.85 + 0.15 * (n.z + 1.0) / 2.0) + 0.45 * max(-n.z, 0.0);
+  bright += 0.80 * max(dot(n, key), 0.0) + 0.26 * max(dot(n, fill), 0.0);
   float shine = 0.10 * pow(max(dot(n, normalize(towards + key)), 0.0), 40.0);
-  if (!below) bright *= 1.0 - 0.5 * (1.0 - vPaint.y);
-  vec3 light = base * bright + (below ? 0.0 : shine);
+  if (!below) bright *= 1.0 - 0.35 * (1.0 - vPaint.y);
+  // Half of the highlight in the surface's own colour, like silk: pure white would wash out what colour says.
+  vec3 tint = 0.5 + 0.5 * base / max(max(base.r, max(base.g, base.b)), 1e-6);
+  vec3 light = base * bright + (below ? 0.0 : shine) * tint;
 
   float ink = 0.0;
   float before = -1e9;
@@ -4309,17 +4314,20 @@ void main() {
     float apart = min(levels[k] - before, next - levels[k]);
     // On a wall so steep on screen that lines would merge into a black patch, they fade instead.
     float room = clamp(apart / max(gradient, 1e-12) / (4.0 * lineWidth) - 0.25, 0.25, 1.0);
-    ink = max(ink, 0.5 * room * cover(height - levels[k], gradient, lineWidth));
+    ink = max(ink, 0.6 * room * cover(height - levels[k], gradient, lineWidth));
     before = levels[k];
   }
   ink = max(ink, 0.4 * cover(vPaint.z, edge, lineWidth * 1.5));
+  // Dark lines would drown in the dark end of a colour map: there they are light.
+  vec3 inked = dot(base, vec3(0.2126, 0.7152, 0.0722)) > 0.07 ? 0.15 * light : light + 0.15;
+  light = mix(light, inked, ink);
   if (ceiling < 1e6) {
     float period = 5.0 * lineWidth;
     float stripe = abs(fract((gl_FragCoord.x + gl_FragCoord.y) / period) - 0.5) * period;
     float hatch = clamp(lineWidth * 0.6 + 0.5 - stripe, 0.0, 1.0) * cover(ceiling - height, gradient, 16.0 * lineWidth);
-    ink = max(ink, 0.7 * max(cover(ceiling - height, gradient, 2.0 * lineWidth), 0.6 * hatch));
+    light *= 1.0 - 0.7 * max(cover(ceiling - height, gradient, 2.0 * lineWidth), 0.6 * hatch);
   }
-  color = vec4(toSrgb(light * (1.0 - ink)), 1.0);
+  color = vec4(toSrgb(light), 1.0);
 }`,b_=`
 in vec3 position;
 in vec3 start;
