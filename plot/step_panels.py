@@ -130,6 +130,9 @@ def _start_panel(ax: Axes, surface: Surface, title: str) -> None:
     ax.spines[["top", "right"]].set_visible(False)
     ax.grid(axis="y", color="#e6e6e6", lw=0.5)
     ax.set_axisbelow(True)
+    ends = np.concatenate([run.step[[0, -1]] for run in surface.trajectories.values()])
+    room = 0.05 * max(int(np.ptp(ends)), 1)
+    ax.set_xlim(ends.min() - room, ends.max() + room)
     ax.xaxis.set_major_locator(MaxNLocator(6, integer=True, steps=[1, 2, 5, 10]))
     ax.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
 

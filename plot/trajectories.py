@@ -138,8 +138,11 @@ def path_lines(surface: Surface) -> list[str]:
     return [*lines, f"{beyond} of {total} steps outside the picture"] if beyond else lines
 
 
-def path_notes(surface: Surface, name: str) -> list[str]:
-    """Return sentences for the caption: what the marks are, how far off the plane and its losses the runs are."""
+def path_notes(surface: Surface, name: str, *, ticks: bool = True) -> list[str]:
+    """Return sentences for the caption: what the marks are, how far off the plane and its losses the runs are.
+
+    ``ticks`` is whether falls of the learning rate are marked.
+    """
     paths = paths_of(surface)
     if not paths:
         return []
@@ -147,7 +150,7 @@ def path_notes(surface: Surface, name: str) -> list[str]:
     ends = f"{paths[0].name}, {paths[0].unit} {paths[0].run.step[0]} (circle) to {paths[0].run.step[-1]} (star)"
     which = f"{', '.join(path.name for path in paths)}, each from circle to star" if many else ends
     notes = [f"Path{'s' if many else ''}: {which}, projected onto the plane"]
-    if any(path.run.attributes.get("lr_drops") for path in paths):
+    if ticks and any(path.run.attributes.get("lr_drops") for path in paths):
         notes[0] += "; ticks across: the learning rate fell"
     far = [(path.run.residual.max(), shares_off_plane(surface, path.run)[path.run.residual.argmax()]) for path in paths]
     distance, share = max(far)

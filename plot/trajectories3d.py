@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 # Stretches of one colour, so that a run of thousands of steps is cut against the surface only so often.
 _STRETCHES = 48
+# How far above the box a step's own loss may stand, as a share of the box's height; what is beyond gets an arrow.
+_ABOVE = 0.5
 # Between two plumb lines, in points: closer ones would be a curtain.
 _ROOM = 6.0
 
@@ -65,10 +67,22 @@ def own_points(scene: Scene) -> Floats:
     for path in paths_of(scene.sheet.whole):
         losses = losses_of(scene.sheet.whole, path.run, scene.sheet.name)
         if losses is not None:
-            placed = scene.box.place(path.points[:, 0], path.points[:, 1], scene.sheet.scale.forward(losses[0]))
+            within = _within(scene, losses[0])
+            placed = scene.box.place(path.points[:, 0], path.points[:, 1], scene.sheet.scale.forward(within))
             inside = (np.abs(placed[:, :2]) <= np.array(scene.box.half) + 1e-9).all(axis=1)
             found.append(placed[inside & np.isfinite(placed).all(axis=1)])
     return np.concatenate(found)
+
+
+def _within(scene: Scene, losses: Floats) -> Floats:
+    """Return losses moved to where the picture can hold them."""
+    scale, (low, high) = scene.sheet.scale, scene.box.z
+    reach = high - low
+    heights = scale.forward(losses)
+    # Not below the floor, which lies a gap below the box.
+    return np.where(
+        np.isfinite(heights), scale.inverse(np.clip(heights, low - 0.3 * reach, high + _ABOVE * reach)), np.nan
+    )
 
 
 def _stretches(path: Path) -> list[tuple[Floats, Any]]:
@@ -107,9 +121,11 @@ def _draw_on_surface(panel: Panel, path: Path) -> None:
 def _draw_own(panel: Panel, path: Path, losses: Floats) -> None:
     """Draw plumb lines from the surface to dots at the steps' own losses."""
     below = np.array([panel.drape(x, y)[2][0] for x, y in zip(path.points[:, :1], path.points[:, 1:], strict=True)])
-    spots = panel.project(path.points[:, 0], path.points[:, 1], losses)
+    within = _within(panel.scene, losses)
+    beyond = np.sign(losses - within) * ~np.isclose(losses, within)
+    spots = panel.project(path.points[:, 0], path.points[:, 1], within)
     drawn: list[Floats] = []
-    for number, (spot, loss, under) in enumerate(zip(spots, losses, below, strict=True)):
+    for number, (spot, loss, under) in enumerate(zip(spots, within, below, strict=True)):
         if not np.isfinite([loss, under, *spot]).all():
             continue
         if drawn and np.hypot(*(spot - drawn[-1])) < _ROOM:
@@ -123,7 +139,8 @@ def _draw_own(panel: Panel, path: Path, losses: Floats) -> None:
         for part in panel.visible_parts(*np.array([[x, x], [y, y], [under, loss]])):
             panel.axes.plot(*part.T, color=SOFT_INK, lw=0.6, zorder=6.0)
         face = color if seen else "none"
-        panel.axes.plot(*spot, "o", ms=3.0, mfc=face, mec="white" if seen else color, mew=0.4, zorder=6.3)
+        marker = {0: "o", 1: "^", -1: "v"}[int(beyond[number])]
+        panel.axes.plot(*spot, marker, ms=3.0, mfc=face, mec="white" if seen else color, mew=0.4, zorder=6.3)
 
 
 def _draw_ends(panel: Panel, path: Path) -> None:
@@ -137,6 +154,10 @@ def _draw_ends(panel: Panel, path: Path) -> None:
             panel.axes.plot(*panel.project(x, y, loss), ls="none", zorder=6.6, label=label, **style)
 
 
+def _any_beyond(panel: Panel) -> bool:
+    return any(line.get_marker() in ("^", "v") for line in panel.axes.lines)
+
+
 def _draw_legend(panel: Panel, paths: list[Path], dotted: bool) -> None:
     """Put the legend into the upper corner with more room."""
     size, taken = np.array(panel.frame.view.size), panel.occupied()
@@ -147,7 +168,7 @@ def _draw_legend(panel: Panel, paths: list[Path], dotted: bool) -> None:
     labels = [path.label for path in paths]
     if dotted:
         handles.append(Line2D([], [], ls="none", marker="o", ms=3.0, mfc=SOFT_INK, mec="white", mew=0.4))
-        labels.append("a step's own loss")
+        labels.append("a step's own loss (triangle: beyond)" if _any_beyond(panel) else "a step's own loss")
     legend = panel.axes.legend(
         handles,
         labels,

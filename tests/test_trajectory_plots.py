@@ -1,0 +1,329 @@
+"""Runs in pictures: where they are drawn, what hides them, and what the picture says that it does not show."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from landscape.plot.camera import Camera
+from landscape.plot.contours import contour
+from landscape.plot.fields import recall
+from landscape.plot.figures import draw
+from landscape.plot.scale import Scale
+from landscape.plot.step_panels import steps
+from landscape.plot.style import our_style
+from landscape.plot.surfaces3d import draw_panel
+from landscape.plot.trajectories import (
+    CASING,
+    COLORS,
+    WIDTH,
+    draw_paths,
+    explained,
+    gradient,
+    losses_of,
+    path_lines,
+    path_notes,
+    paths_of,
+)
+from matplotlib.collections import LineCollection
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+
+from landscape.errors import PlotError
+from landscape.grid import Axis
+from landscape.surface import Surface, Trajectory
+
+SHARES = [0.612, 0.2, 0.1, 0.05, 0.038]
+
+
+def run_on(points, *, residual=None, own=None, below=None, first=0, every=10, unit="step", **attributes):
+    points = np.array(points, dtype=float)
+    if own is not None:
+        attributes |= {"values": {"train/loss": list(own)}, "loss_name": "train/loss"}
+    if below is not None:
+        attributes |= {"plane_values": {"train/loss": list(below)}}
+    return Trajectory(
+        points,
+        residual=np.zeros(len(points)) if residual is None else np.array(residual, dtype=float),
+        loss=np.full(len(points), np.nan) if own is None else np.array(own, dtype=float),
+        step=first + every * np.arange(len(points)),
+        attributes={"unit": unit, **attributes},
+    )
+
+
+def principal_surface(runs, function=lambda x, y: 1 + 0.2 * x**2 + 0.5 * (y - 0.5) ** 2 + 0.1 * x):
+    """A plane of principal components, with more columns than rows and uneven steps."""
+    x, y = np.linspace(-2, 5, 36) + 0.01 * np.arange(36), np.linspace(-1.5, 3, 21)
+    axes = tuple(
+        Axis(values, f"PC {k + 1} ({100 * SHARES[k]:.1f} % of variance)", "pca", {"source": "pca"}, 1.0, str(k) * 64)
+        for k, values in enumerate((x, y))
+    )
+    values = {"train/loss": function(*np.meshgrid(x, y))}
+    state = np.ones((21, 36), np.uint8)
+    return Surface(axes, values, state, cosines=np.eye(2), trajectories=runs, path="run.h5", title="run")
+
+
+BENT = [(4.0, 0.5), (2.0, 2.0), (1.0, 1.5), (0.5, 0.4), (0.0, 0.0)]
+
+
+@pytest.fixture
+def one():
+    run = run_on(BENT, residual=[2, 1, 1, 0.5, 0], own=[3, 2, 1.5, 1.2, 1.1], explained_variance=SHARES, lr_drops=[25])
+    return principal_surface({"sgd": run})
+
+
+@pytest.fixture
+def two(one):
+    other = run_on([(4.0, 0.5), (3.0, -1.0), (9.0, -1.0)], first=5, explained_variance=SHARES)
+    return dataclasses.replace(one, trajectories={**one.trajectories, "adam": other})
+
+
+def lines_of(ax, label):
+    return [line for line in ax.lines if line.get_label() == label]
+
+
+def path_collection(ax, name):
+    (found,) = [each for each in ax.collections if isinstance(each, LineCollection) and each.get_label() == name]
+    return found
+
+
+def test_a_path_runs_through_its_points_over_a_wider_white_casing(one):
+    ax = contour(one)
+    path = path_collection(ax, "sgd")
+    segments = np.array(path.get_segments())
+    np.testing.assert_allclose(segments[::12, 0], BENT[:-1], atol=1e-12)
+    np.testing.assert_allclose(segments[-1, 1], BENT[-1], atol=1e-12)
+    np.testing.assert_allclose(segments[1:, 0], segments[:-1, 1], atol=1e-12)
+    assert path.get_linewidths() == [WIDTH]
+    (casing,) = [line for line in ax.lines if line.get_linewidth() == CASING]
+    np.testing.assert_array_equal(casing.get_xydata(), BENT)
+    assert casing.get_color() == "white"
+    assert casing.get_zorder() < path.get_zorder()
+
+
+def test_colour_deepens_from_start_to_end(one):
+    colors = path_collection(contour(one), "sgd").get_colors()[:, :3]
+    assert (np.diff(colors.mean(axis=1)) <= 1e-12).all()
+    np.testing.assert_allclose(colors[-1], to_rgb(COLORS[0]), atol=0.02)
+    assert colors[0].mean() > colors[-1].mean() + 0.2
+
+
+def test_start_is_a_hollow_circle_and_end_a_star(one):
+    ax = contour(one)
+    (start,), (end,) = lines_of(ax, "start of sgd"), lines_of(ax, "end of sgd")
+    assert (start.get_marker(), start.get_markerfacecolor()) == ("o", "white")
+    assert end.get_marker() == "*"
+    np.testing.assert_array_equal(start.get_xydata(), BENT[:1])
+    np.testing.assert_array_equal(end.get_xydata(), BENT[-1:])
+
+
+def test_drops_and_marks_are_ticks_straight_across_the_path(one):
+    ax = contour(one, marks=[10])
+    ticks = {line.get_gid(): line.get_xydata() for line in ax.lines if str(line.get_gid()).startswith("mark")}
+    # Step 25 lies half-way between the third and the fourth record, step 10 is the second.
+    np.testing.assert_allclose(ticks["mark 25"].mean(axis=0), (0.75, 0.95), atol=1e-9)
+    np.testing.assert_allclose(ticks["mark 10"].mean(axis=0), BENT[1], atol=1e-9)
+    across = np.diff(ax.transData.transform(ticks["mark 25"]), axis=0)[0]
+    along = np.subtract(*ax.transData.transform([BENT[3], BENT[2]]))
+    assert abs(across @ along) < 1e-6 * np.linalg.norm(across) * np.linalg.norm(along)
+    assert np.linalg.norm(across) == pytest.approx(9 / 72 * ax.figure.dpi)
+
+
+def test_a_legend_names_each_run_with_its_range(two):
+    ax = contour(two)
+    texts = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert texts == ["sgd: step 0 to 40", "adam: step 5 to 25"]
+    ends = [lines_of(ax, f"end of {name}")[0].get_markerfacecolor() for name in ("sgd", "adam")]
+    assert ends == list(COLORS[:2])
+
+
+def test_the_legend_stands_where_no_step_is(one):
+    ax = contour(one)
+    ax.figure.canvas.draw()
+    box = ax.get_legend().get_window_extent()
+    assert not any(box.contains(*spot) for spot in ax.transData.transform(BENT))
+
+
+def test_level_labels_keep_off_the_path(one):
+    # A path along an iso-line's middle, where its label would be.
+    bare = contour(dataclasses.replace(one, trajectories={}))
+    spots = np.array([text.get_position() for text in bare.texts if text.get_gid() == "level"])
+    assert len(spots)
+    path = run_on([spots[0] - 0.3, spots[0] + 0.3])
+    ax = contour(dataclasses.replace(one, trajectories={"over": path}))
+    again = np.array([text.get_position() for text in ax.texts if text.get_gid() == "level"])
+    to_points = 72 / ax.figure.dpi
+    line = ax.transData.transform(np.linspace(spots[0] - 0.3, spots[0] + 0.3, 50)) * to_points
+    distances = np.linalg.norm(ax.transData.transform(again)[:, None] * to_points - line[None], axis=2)
+    assert distances.min() > 3.0
+
+
+def test_axes_name_their_variance_and_the_corner_what_is_outside(two):
+    ax = contour(two)
+    assert ax.get_xlabel() == "PC 1 (61.2 % of variance)"
+    assert ax.get_ylabel() == "PC 2 (20.0 % of variance)"
+    corner = "\n".join(text.get_text() for text in ax.texts)
+    assert "18.8 % of variance outside the plane" in corner
+    assert "1 of 8 steps outside the picture" in corner
+
+
+def test_a_plane_that_is_not_of_the_run_says_how_far_the_path_is_off_it(one):
+    axes = tuple(dataclasses.replace(axis, source="random", length=2.0) for axis in one.axes)
+    surface = dataclasses.replace(one, axes=axes, trajectories={"sgd": run_on([(1, 0), (0, 0)], residual=[2, 0])})
+    assert explained(surface) is None
+    # 1 unit of the direction is 2 long, so the way is sqrt(8) and 2 of it are off the plane.
+    assert path_lines(surface) == ["path up to 71 % off the plane"]
+
+
+def test_the_caption_says_how_far_losses_are_from_those_of_the_plane(one):
+    grid = Scale.of(one, "train/loss")
+    assert grid.low > 0
+    run = run_on(BENT, residual=[2, 1, 1, 0.5, 0], own=[3.0, 2.5, 2.0, 1.0, 1.0], below=[1.0, 2.0, 2.25, 1.5, 1.0])
+    notes = path_notes(dataclasses.replace(one, trajectories={"sgd": run}), "train/loss")
+    assert notes[0] == "Path: sgd, step 0 (circle) to 40 (star), projected onto the plane"
+    assert notes[1] == "The steps lie up to 2 off the plane, 44 % of the way from the checkpoint"
+    assert notes[2] == "Their own training loss differs from the plane's below them by 0.5 in the median, 2 at most"
+    figure = draw(one, kind="contour")
+    assert "Path: sgd, step 0 (circle) to 40 (star)" in recall(figure)["Description"]
+    assert "the learning rate fell" in recall(figure)["Description"]
+
+
+def test_where_the_plane_was_not_measured_below_a_step_the_grid_answers(one):
+    own, below = losses_of(one, one.trajectories["sgd"], "train/loss")
+    np.testing.assert_array_equal(own, [3, 2, 1.5, 1.2, 1.1])
+    x, y = np.array(BENT).T
+    # Bilinear on steps of 0.21: the curvatures 0.4 and 1 leave at most a half times (0.21 / 2)^2 of each.
+    np.testing.assert_allclose(below, 1 + 0.2 * x**2 + 0.5 * (y - 0.5) ** 2 + 0.1 * x, atol=0.01)
+    assert losses_of(one, run_on(BENT), "train/loss") is None
+
+
+def test_runs_are_drawn_on_heat_maps_and_surfaces_too_and_can_be_chosen(two):
+    for kind in ("heatmap", "surface"):
+        assert path_collection(draw(two, kind=kind).axes[0], "adam")
+    figure = Figure()
+    ax = figure.add_subplot()
+    assert [path.name for path in draw_paths(ax, two, runs=["adam"], legend=False)] == ["adam"]
+
+
+def test_a_surface_without_runs_says_nothing_of_them(one):
+    bare = dataclasses.replace(one, trajectories={})
+    assert path_lines(bare) == []
+    assert path_notes(bare, "train/loss") == []
+    assert contour(bare).get_legend() is None
+
+
+def test_a_run_of_one_record_is_a_start_and_an_end(one):
+    surface = dataclasses.replace(one, trajectories={"short": run_on([(1.0, 1.0)])})
+    ax = contour(surface)
+    assert lines_of(ax, "start of short")
+    assert path_collection(ax, "short").get_segments() == []
+
+
+def test_a_thousand_records_are_a_line_with_dots_apart(one):
+    turn = np.linspace(0, 20, 1000)
+    spiral = np.stack([1 + 0.1 * turn * np.cos(turn), 1 + 0.05 * turn * np.sin(turn)], axis=1)
+    ax = contour(dataclasses.replace(one, trajectories={"long": run_on(spiral)}))
+    (dots,) = lines_of(ax, "records of long")
+    spots = ax.transData.transform(dots.get_xydata()) * 72 / ax.figure.dpi
+    assert np.linalg.norm(np.diff(spots, axis=0), axis=1).min() >= 5.0
+
+
+def test_a_gradient_covers_a_line_piece_by_piece():
+    points = np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 2.0]])
+    pieces, shades = gradient(points, np.eye(3), 4)
+    assert pieces.shape == (8, 2, 2)
+    np.testing.assert_allclose(pieces[4], [[1.0, 0.0], [1.0, 0.5]])
+    np.testing.assert_allclose(shades[0], [0.875, 0.125, 0.0])
+
+
+def ridge(runs):
+    """A wall along y at x = 1.5, higher than anything else."""
+    return principal_surface(runs, lambda x, y: 0.1 + 5 * np.exp(-8 * (x - 1.5) ** 2) + 0 * y)
+
+
+@pytest.mark.parametrize(("azimuth", "hidden"), [(180.0, True), (0.0, False)])
+def test_a_path_behind_a_ridge_is_hidden_and_seen_from_the_other_side(azimuth, hidden):
+    surface = ridge({"behind": run_on([(2.6, 0.2), (2.6, 1.5)], own=[0.1, 0.1])})
+    figure = Figure(figsize=(5, 4))
+    panel = draw_panel(figure, (0, 0, 1, 1), surface, "train/loss", camera=Camera(azimuth=azimuth, elevation=12))
+    drawn = path_collection(panel.axes, "behind").get_segments()
+    assert bool(drawn) != hidden
+    assert bool(lines_of(panel.axes, "start of behind")) != hidden
+    if not hidden:
+        ends = np.concatenate(drawn)[[0, -1]]
+        expected = panel.project([2.6, 2.6], [0.2, 1.5], [0.1, 0.1])
+        np.testing.assert_allclose(ends, expected, atol=2.0)
+
+
+def test_dots_stand_at_the_steps_own_losses_and_are_hollow_below_the_surface():
+    run = run_on([(0.0, 0.0), (4.0, 1.0), (-1.5, 2.0)], own=[1.8, 0.7, np.nan])
+    surface = principal_surface({"run": run}, lambda x, y: 1 + 0 * x + 0.3 * y)
+    panel = draw_panel(Figure(figsize=(5, 4)), (0, 0, 1, 1), surface, "train/loss")
+    dots = [line for line in panel.axes.lines if line.get_markersize() == 3.0 and line.get_marker() == "o"]
+    spots = panel.project([0.0, 4.0], [0.0, 1.0], [1.8, 0.7])
+    np.testing.assert_allclose([dot.get_xydata()[0] for dot in dots], spots, atol=1e-6)
+    assert dots[0].get_markerfacecolor() != "none"
+    assert dots[1].get_markerfacecolor() == "none"
+
+
+def test_losses_beyond_the_picture_are_triangles_and_said():
+    run = run_on([(0.0, 0.0), (4.0, 1.0)], own=[500.0, 1.0])
+    surface = principal_surface({"run": run}, lambda x, y: 1 + 0 * x + 0.3 * y)
+    panel = draw_panel(Figure(figsize=(5, 4)), (0, 0, 1, 1), surface, "train/loss")
+    (triangle,) = [line for line in panel.axes.lines if line.get_marker() == "^"]
+    width, height = panel.frame.view.size
+    ((x, y),) = triangle.get_xydata()
+    assert 0 <= x <= width
+    assert 0 <= y <= height
+    assert "a step's own loss (triangle: beyond)" in [text.get_text() for text in panel.axes.get_legend().get_texts()]
+
+
+def test_the_picture_has_room_for_losses_above_the_surface():
+    run = run_on([(0.0, 0.0), (1.0, 1.0)], own=[12.0, 1.0])
+    surface = principal_surface({"run": run})
+    panel = draw_panel(Figure(figsize=(5, 4)), (0, 0, 1, 1), surface, "train/loss")
+    x, y = panel.project(0.0, 0.0, 12.0)
+    width, height = panel.frame.view.size
+    assert 0 <= x <= width
+    assert 0 <= y <= height
+
+
+def test_step_panels_show_distances_losses_shares_and_variance(two):
+    figure = steps(two)
+    panels = {ax.get_label(): ax for ax in figure.axes}
+    distance = {line.get_label(): line.get_xydata() for line in panels["distances"].lines}
+    np.testing.assert_allclose(distance["sgd, distance"][0], (0, np.sqrt(16 + 0.25 + 4)))
+    np.testing.assert_allclose(distance["sgd, off the plane"][:, 1], [2, 1, 1, 0.5, 0])
+    losses = {line.get_label(): line.get_ydata() for line in panels["losses"].lines}
+    np.testing.assert_array_equal(losses["sgd, own"], [3, 2, 1.5, 1.2, 1.1])
+    assert "adam, own" not in losses  # nothing was measured there
+    shares = {line.get_label(): line.get_ydata() for line in panels["shares"].lines}
+    np.testing.assert_allclose(shares["sgd"], [2 / np.sqrt(20.25), 1 / 3, 1 / np.sqrt(4.25), *shares["sgd"][3:]])
+    assert np.isnan(shares["sgd"][-1])  # theta* itself has no way to have a share of
+    bars = [bar.get_height() for bar in panels["variance"].patches]
+    np.testing.assert_allclose(bars, SHARES)
+    assert any("81.2 % in the picture,\n18.8 % outside" in text.get_text() for text in panels["variance"].texts)
+    assert {line.get_gid() for line in panels["losses"].lines} >= {"drop 25"}
+    assert "Variance is about the mean" in recall(figure)["Description"]
+
+
+def test_step_panels_of_a_line_or_of_other_directions_leave_the_variance_out(one):
+    axes = tuple(dataclasses.replace(axis, source="random") for axis in one.axes)
+    assert len(steps(dataclasses.replace(one, axes=axes)).axes) == 3
+
+
+def test_step_panels_without_a_run_are_refused(one):
+    with pytest.raises(PlotError, match=r"run\.h5 has no training run on it"):
+        steps(dataclasses.replace(one, trajectories={}))
+
+
+def test_a_name_with_dollar_signs_is_written_as_it_is(one):
+    surface = dataclasses.replace(one, trajectories={"cost $5 $x_1$": one.trajectories["sgd"]})
+    with our_style():
+        contour(surface).figure.canvas.draw()
+        steps(surface).canvas.draw()
+
+
+def test_paths_of_a_line_are_not_drawn_as_planes():
+    axis = Axis(np.linspace(0, 1, 5), "line", "checkpoint", {}, 1.0)
+    surface = Surface((axis,), {"train/loss": np.ones(5)}, np.ones(5, np.uint8), trajectories={"a": run_on([(0.5,)])})
+    assert paths_of(surface) == []
