@@ -134,12 +134,13 @@ def _claim(path: Path, name: str, heartbeat: float, guards: int = 0) -> str:
         try:
             _write_new(aside, json.dumps(note))
             while not _link(aside, path):
-                holder = _holder(path, aside)
-                if holder is not None:
-                    raise StoreError(_refusal(path, name, holder))
+                found = _look(path, aside)
+                if found is None:
+                    continue  # it was given back in the meantime
+                if found["alive"]:
+                    raise StoreError(_refusal(path, name, found))
                 with _guard(path, name, guards):
-                    # Looked at again: since we last looked, somebody else may have taken it over, or given it back.
-                    if path.exists() and _holder(path, aside) is None:
+                    if _is_stale(path, aside):
                         os.replace(aside, path)
                         break
             return token
@@ -177,8 +178,8 @@ def _remove(path: Path, token: str) -> None:
         path.unlink()
 
 
-def _holder(path: Path, aside: Path) -> dict[str, Any] | None:
-    """Return what the lock says, and its age in seconds, if its holder is alive; None where it is stale or gone."""
+def _look(path: Path, aside: Path) -> dict[str, Any] | None:
+    """Return what the lock says, whether its holder is ``alive``, and its ``age`` in seconds; None where it is gone."""
     try:
         note = _read_note(path)
         os.utime(aside)
@@ -189,7 +190,20 @@ def _holder(path: Path, aside: Path) -> dict[str, Any] | None:
     if alive is None:
         beat = note.get("heartbeat")
         alive = age < MISSED * (beat if isinstance(beat, int | float) and 0 < beat < 86400 else HEARTBEAT)
-    return {**note, "age": age} if alive else None
+    return {**note, "alive": alive, "age": age}
+
+
+def _is_stale(path: Path, aside: Path) -> bool:
+    """Look once more, under the guard: others may have taken the lock over or given it back since."""
+    found = _look(path, aside)
+    if found is None or found["alive"]:
+        return False
+    # A guard is given back without a guard of its own. So its holder may have given it back, another have taken it,
+    # and the holder have ended, all between our reading the note and our looking for its process. But what is
+    # there after its process was found gone stays there: nobody replaces it while we hold the guard.
+    with contextlib.suppress(FileNotFoundError):
+        return _read_note(path).get("token") == found.get("token")
+    return False
 
 
 def _is_alive(note: dict[str, Any]) -> bool | None:
@@ -209,8 +223,8 @@ def _is_alive(note: dict[str, Any]) -> bool | None:
     except OSError:
         pass  # it is there, and somebody else's
     state, start = _process(pid)
-    if state and state in "ZX":
-        return False  # ended, but nobody has asked for its exit code yet
+    if state and state in "ZX" and _threads(pid) < 2:
+        return False  # ended, but nobody has asked for its exit code yet; the first thread may end before the others
     if start and note.get("process_start"):
         return bool(start == note["process_start"])  # a number is given to another process some day
     return None
@@ -223,6 +237,13 @@ def _process(pid: int) -> tuple[str, int]:
         return fields[0], int(fields[19])
     except (OSError, ValueError, IndexError):
         return "", 0
+
+
+def _threads(pid: int) -> int:
+    try:
+        return len(os.listdir(f"/proc/{pid}/task"))
+    except OSError:
+        return 0
 
 
 def _this_process() -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import random
 import shutil
 import signal
 import subprocess
@@ -258,6 +259,66 @@ def test_of_several_that_find_a_stale_lock_at_once_one_takes_it(tmp_path, stale)
         assert [errors for _, errors in said] == [""] * 5
         assert "held\n" in [out for out, _ in said]
         assert files_in(tmp_path) == []
+
+
+KILLED = """
+import fcntl, random, sys, time
+from landscape.errors import StoreError
+from landscape.locks import Lock
+path, witness = sys.argv[1:]
+with open(witness, "w") as file:
+    while True:
+        try:
+            with Lock(path):
+                # The system's own lock, given up at death: it is free, or two hold ours.
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                print("held", flush=True)
+                time.sleep(random.random() * 0.005)
+                fcntl.flock(file, fcntl.LOCK_UN)
+        except StoreError:
+            time.sleep(random.random() * 0.005)
+"""
+
+
+def test_processes_killed_at_any_moment_never_leave_two_holders(tmp_path):
+    """Seconds here; for minutes it found a guard that was replaced while its holder gave it back."""
+    chance = random.Random(0)
+    path, witness = tmp_path / "net.h5", tmp_path / "witness"
+
+    def start() -> subprocess.Popen[str]:
+        command = [sys.executable, "-c", KILLED, str(path), str(witness)]
+        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    racers = [start() for _ in range(4)]
+    held = 0
+    for _ in range(12):
+        time.sleep(0.1 + 0.1 * chance.random())
+        racer = racers.pop(0)
+        assert racer.poll() is None, racer.communicate()[1]
+        racer.kill()
+        held += racer.communicate(timeout=30)[0].count("held")
+        racers.append(start())
+    for racer in racers:
+        racer.kill()
+        held += racer.communicate(timeout=30)[0].count("held")
+    assert held > 0
+    with Lock(path):
+        pass
+
+
+def test_a_lock_that_is_gone_or_another_by_now_is_not_stale(tmp_path, monkeypatch):
+    aside, lock = tmp_path / "aside", tmp_path / "net.h5.lock"
+    aside.touch()
+    assert not locks._is_stale(lock, aside)
+    leave(tmp_path / "net.h5", age=1000)
+    assert locks._is_stale(lock, aside)
+
+    def meanwhile(note: dict[str, Any]) -> bool:
+        leave(tmp_path / "net.h5", token="another's")
+        return False
+
+    monkeypatch.setattr(locks, "_is_alive", meanwhile)
+    assert not locks._is_stale(lock, aside)
 
 
 def test_a_guard_that_never_goes_away_is_an_error_that_names_it(tmp_path, monkeypatch):
