@@ -21,7 +21,7 @@ from .style import LABEL_SIZE, TICK_SIZE, text_width
 TICK_LENGTH = 3.0
 TICK_PAD = 2.0
 TITLE_PAD = 3.0
-SHORTEST = 25.0  # points: a height axis shorter than this cannot be read
+STEEPEST = 75.0  # degrees: seen from higher above, heights cannot be read
 EDGE = 2.0  # between what is drawn and the panel's edge
 
 
@@ -96,6 +96,9 @@ def fit_frame(
     corners = np.column_stack([corners, np.full(4, -GAP)])
     # Directions in the picture do not depend on the fit: any view of this camera has them.
     rough = fit_view(camera, corners, np.zeros((4, 4)), (100.0, 100.0), box.half)
+    flat = rough.project(content)[:, :2]
+    # The outermost points stay the outermost however much the picture is enlarged.
+    content = content[np.concatenate([flat.argmin(axis=0), flat.argmax(axis=0)])]
     left = corners[np.argmin(rough.project(corners)[:, 0]), :2]
     height_axis = np.array([[*left, 0.0], [*left, HEIGHT]])
     furthest = int(np.argmin(corners[:, :2] @ camera.heading))
@@ -103,6 +106,8 @@ def fit_frame(
     x_ticks = linear_steps(*box.x, most=5)
     y_ticks = linear_steps(*box.y, most=5)
     z_ticks = scale.ticks
+    if camera.elevation > STEEPEST:
+        z_ticks, titles, height_axis, behind = (), (titles[0], titles[1], ""), height_axis[:0], behind[:0]
     # A pass can only make labels fewer or shorter: ticks that stand too close, titles about as long as their axis.
     for _ in range(4):
         labels = [
@@ -122,10 +127,7 @@ def fit_frame(
             titles = (titles[0].split("  (")[0], titles[1].split("  (")[0], titles[2])
         if height_axis.size:
             foot, top = view.project(height_axis)[:, :2]
-            length = float(np.hypot(*(top - foot)))
-            z_ticks = thin_ticks(z_ticks, scale, length, 1.35 * TICK_SIZE)
-            if length < SHORTEST:
-                z_ticks, titles, height_axis, behind = (), (titles[0], titles[1], ""), height_axis[:0], behind[:0]
+            z_ticks = thin_ticks(z_ticks, scale, float(np.hypot(*(top - foot))), 1.35 * TICK_SIZE)
         if before == (titles, z_ticks):
             break
     return Frame(view, tuple(labels), height_axis, corners, walls, x_ticks, y_ticks, z_ticks)

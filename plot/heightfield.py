@@ -246,13 +246,12 @@ def rasterize(
     here = (left <= right) & (low <= high)
     if ceiling is not None:
         here &= mesh.vertices[mesh.triangles, 2].min(axis=1) <= ceiling
-    wide = np.zeros(len(here), dtype=np.intp)
-    tall = np.zeros(len(here), dtype=np.intp)
-    wide[here] = np.ceil(np.log2(right[here] - left[here] + 1))
-    tall[here] = np.ceil(np.log2(high[here] - low[here] + 1))
-    for log_wide, log_tall in np.unique(np.stack([wide[here], tall[here]]), axis=1).T:
-        group = np.flatnonzero(here & (wide == log_wide) & (tall == log_tall))
-        columns, rows = 1 << int(log_wide), 1 << int(log_tall)
+    sizes = np.full(len(here), -1, dtype=np.intp)
+    wide, tall = np.ceil(np.log2([right[here] - left[here] + 1, high[here] - low[here] + 1])).astype(np.intp)
+    sizes[here] = wide * 64 + tall
+    for size in np.unique(sizes[here]):
+        group = np.flatnonzero(sizes == size)
+        columns, rows = 1 << int(size // 64), 1 << int(size % 64)
         step = max(1, CHUNK // (columns * rows))
         for start in range(0, len(group), step):
             chunk = group[start : start + step]

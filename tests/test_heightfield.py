@@ -122,7 +122,8 @@ def test_projecting_known_points_agrees_with_the_depth_buffer():
     # Within a pixel the depth of a slope changes a little, and at an outline by much.
     on = front & np.isfinite(found)
     assert np.quantile(np.abs(found[on] - depth[on]), 0.95) < 0.02
-    assert (found < depth)[~front].all()
+    # Something stands before what is hidden, if only the lower side of the same wall.
+    assert (found[~front] < depth[~front] + 0.06).all()
 
 
 def test_weights_put_a_pixel_back_onto_the_surface():
