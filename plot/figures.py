@@ -18,7 +18,7 @@ from .style import our_style
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-Kind = Literal["line", "contour", "heatmap", "surface"]
+Kind = Literal["line", "contour", "heatmap", "surface", "steps"]
 KINDS = get_args(Kind)
 
 
@@ -46,8 +46,9 @@ def draw(
     surfaces : Surface or sequence of Surface
         Lines, or planes and volumes. A volume is drawn as slices; of several seeds every plane is drawn, and how far
         they differ. What is not finished is drawn as its finest complete grid, and says so.
-    kind : {"line", "contour", "heatmap", "surface"}, optional
-        By default lines for lines and contours for planes.
+    kind : {"line", "contour", "heatmap", "surface", "steps"}, optional
+        By default lines for lines and contours for planes. Steps are of the training runs on one surface, see
+        `landscape.plot.steps`.
     name : str or sequence of str, optional
         The values, such as ``"test/loss"``: the training loss for planes, every loss and accuracy for lines.
     scale : Scale or {"auto", "log", "linear", "asinh"}
@@ -120,6 +121,8 @@ def draw_panels(
     kind = kind or ("line" if sizes == {1} else "contour")
     if kind not in KINDS:
         raise UsageError(f"a picture is of the kind {', '.join(KINDS)}, not {kind!r}")
+    if kind == "steps":
+        return _draw_steps(surfaces, name, titles, headline, caption, shown, options)
     if (kind == "line") != (sizes == {1}):
         raise PlotError(
             f"a {kind} picture is of {'lines' if kind == 'line' else 'planes'}, "
@@ -136,3 +139,26 @@ def draw_panels(
                 raise UsageError(f"a {kind} picture shows one kind of values at a time, not {', '.join(name)}")
             name = name[0]
         return draw_planes(surfaces, kind, name, plan, options)
+
+
+def _draw_steps(
+    surfaces: Sequence[Surface],
+    name: str | Sequence[str] | None,
+    titles: Sequence[str] | None,
+    headline: str,
+    caption: bool,
+    shown: bool,
+    options: dict[str, Any],
+) -> Figure:
+    """Draw the runs of one surface over their steps, which have no heights and so no scale."""
+    from .step_panels import steps
+
+    if len(surfaces) != 1:
+        raise PlotError(f"steps are drawn of one surface at a time, {len(surfaces)} were given")
+    if options:
+        raise UsageError(f"steps have no option {', '.join(options)}")
+    names = [name] if name is None or isinstance(name, str) else list(name)
+    if len(names) != 1:
+        raise UsageError(f"steps show one kind of values at a time, not {', '.join(map(str, names))}")
+    title = headline or (titles[0] if titles else None)
+    return steps(surfaces[0], names[0], title=title, caption=caption, shown=shown)

@@ -47,7 +47,7 @@ def draw_planes(
     sheets = [Sheet.of(each.surface, name, own) for each, own in zip(panels, scales, strict=True)]
     notes += _mark_notes(sheets, kind)
     if len(surfaces) == 1:
-        notes += path_notes(surfaces[0], name)
+        notes += path_notes(surfaces[0], name, ticks=kind != "surface")
     elif any(each.trajectories for each in surfaces):
         notes.append("Paths: recorded steps of training runs, from circle to star, projected onto each plane")
     if len(surfaces) == 1 and surfaces[0].repeats > 1 and len(surfaces[0].directions) == 2:

@@ -236,7 +236,7 @@ def test_what_does_not_go_together_is_refused():
         draw([])
     with pytest.raises(PlotError, match="lines and planes do not fit into one figure"):
         draw([line_surface(), valley()])
-    with pytest.raises(UsageError, match="of the kind line, contour, heatmap, surface, not 'pie'"):
+    with pytest.raises(UsageError, match="of the kind line, contour, heatmap, surface, steps, not 'pie'"):
         draw(valley(), kind="pie")
     with pytest.raises(UsageError, match="one kind of values at a time"):
         draw(valley(), name=["train/loss", "train/accuracy"])

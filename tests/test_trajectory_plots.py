@@ -28,8 +28,10 @@ from matplotlib.collections import LineCollection
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
-from landscape.errors import PlotError
+from landscape.cli import main
+from landscape.errors import PlotError, UsageError
 from landscape.grid import Axis
+from landscape.store import write_surface
 from landscape.surface import Surface, Trajectory
 
 SHARES = [0.612, 0.2, 0.1, 0.05, 0.038]
@@ -309,6 +311,19 @@ def test_step_panels_show_distances_losses_shares_and_variance(two):
 def test_step_panels_of_a_line_or_of_other_directions_leave_the_variance_out(one):
     axes = tuple(dataclasses.replace(axis, source="random") for axis in one.axes)
     assert len(steps(dataclasses.replace(one, axes=axes)).axes) == 3
+
+
+def test_step_panels_are_a_kind_of_picture_like_others(one, tmp_path, capsys):
+    assert len(draw(one, kind="steps", name=["train/loss"]).axes) == 4
+    with pytest.raises(PlotError, match="one surface at a time, 2 were given"):
+        draw([one, one], kind="steps")
+    with pytest.raises(UsageError, match="no option hillshade"):
+        draw(one, kind="steps", hillshade=True)
+    with pytest.raises(UsageError, match="one kind of values at a time"):
+        draw(one, kind="steps", name=["train/loss", "test/loss"])
+    write_surface(tmp_path / "run.h5", one)
+    assert main(["plot", str(tmp_path / "run.h5"), "--kind", "steps", "-o", str(tmp_path / "steps.svg")]) == 0
+    assert "share of that distance off the plane" in (tmp_path / "steps.svg").read_text()
 
 
 def test_step_panels_without_a_run_are_refused(one):

@@ -3,6 +3,7 @@
 landscape plot net.h5                                    writes net.png beside it
 landscape plot plain.h5 skip.h5 -o both.pdf --kind surface
 landscape plot net.h5 -o net.png -o net.pdf --name test/loss --cap 100
+landscape plot run.h5 --kind steps                       how far a run is off its plane, and its losses from the plane's
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from landscape.surface import Surface
 
-KINDS = ("line", "contour", "heatmap", "surface")
+KINDS = ("line", "contour", "heatmap", "surface", "steps")
 SCALES = ("auto", "log", "linear", "asinh")
 
 
@@ -32,7 +33,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="OUT",
         help="picture to write, .png, .pdf or .svg; repeat it for several; by default a .png beside the first file",
     )
-    parser.add_argument("--kind", choices=KINDS, help="by default line for a line, contour for a plane")
+    parser.add_argument(
+        "--kind",
+        choices=KINDS,
+        help="by default line for a line, contour for a plane; steps: of the training runs on one surface",
+    )
     parser.add_argument(
         "--name",
         action="append",
