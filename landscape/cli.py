@@ -22,7 +22,7 @@ from landscape.comm import connected, current_comm, find_launch
 from landscape.errors import EvaluationError, LandscapeError, UsageError
 from landscape.signals import leaving_on_signals
 
-COMMANDS = ("demo", "evaluate", "trajectory", "plot", "info", "export")
+COMMANDS = ("demo", "evaluate", "trajectory", "plot", "view", "info", "export")
 # Those that use all processes a launcher starts; of the others, one process is enough.
 PARALLEL = ("evaluate", "trajectory")
 
