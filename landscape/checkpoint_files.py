@@ -59,6 +59,8 @@ def read_contents(path: Path, *, trust: bool = False) -> Any:
         raise CheckpointError(f"checkpoint: {error}{_near(path)}") from error
     except OSError as error:
         raise CheckpointError(f"{path} cannot be read: {error}") from error
+    if not size:
+        raise CheckpointError(f"{path} is empty; {_WANTED}")
     if path.name.endswith(".index.json"):
         return _read_shards(path, trust)
     if start.startswith(b"PK\x03\x04"):
@@ -81,6 +83,11 @@ def _near(path: Path) -> str:
 
 
 def _folder(path: Path) -> str:
+    if (path / ".metadata").is_file():
+        return (
+            f"{path} is a distributed checkpoint; make it a file with "
+            f"'python -m torch.distributed.checkpoint.format_utils dcp_to_torch {path} net.pt'"
+        )
     for pattern in ("*.index.json", "*.safetensors", "*.pt", "*.pth", "*.ckpt", "*.bin"):
         inside = sorted(path.glob(pattern))
         if inside:

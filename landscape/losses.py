@@ -24,7 +24,7 @@ from landscape.batches import (
     output_logits,
     split_inputs_targets,
 )
-from landscape.errors import ProblemError
+from landscape.errors import ProblemError, UsageError
 from landscape.references import resolve
 
 # A target of this value is not to be predicted: padding, say. The number is torch's own default.
@@ -90,14 +90,16 @@ def resolve_loss(loss: str | Callable[..., Any] | Loss, metrics: Sequence[str | 
 
     Raises
     ------
+    UsageError
+        No such loss, a metric's name is taken, or metrics beside a loss of the user's own.
     ProblemError
-        No such loss or function, or a metric's name is taken.
+        No such file or function.
     """
     if isinstance(loss, Loss):
         return loss
     if isinstance(loss, str) and loss not in _BUILT_IN:
         if ":" not in loss:
-            raise ProblemError(
+            raise UsageError(
                 f"there is no loss {loss!r}; built in are {', '.join(_BUILT_IN)}, your own is --loss file.py:function"
             )
         name, own = loss, resolve(loss, what="loss")
@@ -111,11 +113,11 @@ def resolve_loss(loss: str | Callable[..., Any] | Loss, metrics: Sequence[str | 
             title = each.rpartition(":")[2].rpartition(".")[2] if isinstance(each, str) else _name_of(each)
             _check_name(title)
             if title in ("loss", *known, *extra):
-                raise ProblemError(f"there is a metric {title!r} already; give the function another name")
+                raise UsageError(f"there is a metric {title!r} already; give the function another name")
             extra[title] = function
         return Loss(loss, (*known, *extra), built_in=measure, extra=extra)
     if metrics:
-        raise ProblemError(
+        raise UsageError(
             f"--metric goes with a built-in loss; let {name} return a dict with 'loss' and the metrics instead"
         )
     return Loss(name, own=own)

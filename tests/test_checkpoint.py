@@ -265,7 +265,7 @@ def zip_of(path: Path, **members: bytes) -> Path:
 
 
 NOT_CHECKPOINTS = {
-    "empty": (b"", "looks like empty"),
+    "empty": (b"", "is empty"),
     "an HTML page": (b"<!DOCTYPE html><html><title>404</title></html>", "an HTML page"),
     "a text": (b"dear reader, this is no checkpoint\n" * 9, "a text file"),
     "JSON": (b'{"model": {"weight": [1, 2]}}', "a JSON file"),
@@ -297,6 +297,9 @@ def test_a_missing_file_and_a_folder_say_what_is_there(tmp_path, trained):
         load_checkpoint(tmp_path)
     (tmp_path / "deep").mkdir()
     with pytest.raises(CheckpointError, match="folder without a checkpoint"):
+        load_checkpoint(tmp_path / "deep")
+    (tmp_path / "deep" / ".metadata").write_bytes(b"")
+    with pytest.raises(CheckpointError, match=r"a distributed checkpoint; make it a file with .*dcp_to_torch"):
         load_checkpoint(tmp_path / "deep")
     with pytest.raises(CheckpointError, match="a device or a pipe"):
         load_checkpoint("/dev/null")

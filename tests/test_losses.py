@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from landscape.errors import ProblemError
+from landscape.errors import ProblemError, UsageError
 from landscape.losses import fit_precision, resolve_loss
 
 
@@ -226,11 +226,11 @@ def test_names_of_losses_and_metrics_that_cannot_be_are_errors():
     def accuracy(output: Any, batch: Any) -> Tensor:
         return torch.zeros(1)
 
-    with pytest.raises(ProblemError, match="already"):
+    with pytest.raises(UsageError, match="already"):
         resolve_loss("cross_entropy", [accuracy])
-    with pytest.raises(ProblemError, match="no loss 'hinge'; built in are cross_entropy, mse"):
+    with pytest.raises(UsageError, match="no loss 'hinge'; built in are cross_entropy, mse"):
         resolve_loss("hinge")
-    with pytest.raises(ProblemError, match="built-in loss"):
+    with pytest.raises(UsageError, match="built-in loss"):
         resolve_loss(own_loss, [accuracy])
     with pytest.raises(ProblemError, match="cannot be called"):
         resolve_loss("cross_entropy", ["math:pi"])
