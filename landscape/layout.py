@@ -126,12 +126,16 @@ def _data_set(data: h5py.Group, name: str) -> h5py.Group:
 def _write_trajectory(runs: h5py.Group, name: str, run: Trajectory) -> None:
     if not name:
         raise ValueError("a trajectory needs a name")
-    # A name in HDF5 holds neither a slash nor a NUL and is not a dot.
-    group = runs.create_group("".join(f"%{ord(c):02X}" if c in "%/\0." else c for c in name))
+    group = runs.create_group(re.sub("[%/.\0\ud800-\udfff]", _percent_encoded, name))
     for part in ("coordinates", "residual", "loss"):
         group[part] = np.asarray(getattr(run, part), dtype=np.float64)
     group["step"] = np.asarray(run.step, dtype=np.int64)
     _set_text(group, "json", to_json(run.attributes))
+
+
+def _percent_encoded(character: re.Match[str]) -> str:
+    """Encode what the name of an HDF5 object may not hold, a dot among it: alone it means the group itself."""
+    return "".join(f"%{byte:02X}" for byte in character[0].encode("utf-8", "surrogatepass"))
 
 
 def _write_directions(group: h5py.Group, directions: Sequence[Mapping[str, Array]]) -> None:
@@ -215,7 +219,7 @@ def parse(image: bytes, path: str, stem: str, digest: str) -> Surface:
             problem=_json(file, "problem"),
             origin=_json(_child(file, "origin", h5py.Group), "json"),
             quality=_json(_child(file, "quality", h5py.Group), "json"),
-            trajectories={unquote(name): _trajectory(group) for name, group in runs},
+            trajectories={unquote(name, errors="surrogatepass"): _trajectory(group) for name, group in runs},
             title=_text(file, "title") or stem,
             path=path,
             digest=digest,

@@ -19,8 +19,9 @@
 
 Text is UTF-8 of fixed length, a lone surrogate or a NUL in it written as a backslash escape. JSON is that of
 `landscape.strict_json`. NAME and METRIC match ``[A-Za-z0-9_.-]+``; METRIC is not ``count`` and ends neither in
-``_stderr`` nor in ``_paired``; RUN is any text, ``%``, ``/``, ``.`` and NUL in it percent-encoded. Datasets are contiguous: no filters, no chunks, no
-data in other files, so that a file cannot claim more than it holds. The rest is HDF5 as of version 1.8.
+``_stderr`` nor in ``_paired``; RUN is any text, ``%``, ``/``, ``.`` and what UTF-8 or HDF5 cannot hold percent-encoded.
+Datasets are contiguous: no filters, no chunks, no data in other files, so that a file cannot claim more than it holds.
+The rest is HDF5 as of version 1.8.
 
 What a reader does not know it ignores, and keeps when it rewrites the file: any group, dataset, link or attribute
 not named above. Additions therefore go to names that are free here, not to datasets in ``/data/NAME``, which are all

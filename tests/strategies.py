@@ -89,7 +89,7 @@ def surfaces(draw: st.DrawFn) -> Surface:
                 draw(arrays(np.int64, (steps,))),
                 draw(DOCUMENTS),
             )
-            for name in draw(st.lists(TEXTS.filter(bool), max_size=2, unique=True))
+            for name in draw(st.lists(st.text(min_size=1, max_size=8), max_size=2, unique=True))
         },
         title=draw(TEXTS),
         software=draw(TEXTS),
