@@ -51,7 +51,8 @@ def _pairs(console: Console, pairs: Iterable[tuple[str, Any]]) -> None:
     table.add_column(overflow="fold")
     for name, value in pairs:
         if value not in _NOTHING:
-            table.add_row(_text(name, "dim"), _text(value))
+            # A name as long as the line would leave no room for what it names.
+            table.add_row(_text(name if len(name) <= 36 else f"{name[:33]}...", "dim"), _text(value))
     if table.row_count:
         console.print(table)
 
