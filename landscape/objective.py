@@ -140,10 +140,7 @@ class Objective:
         return self._batches(data, choose(data, min(BATCH_NORM_SAMPLES, data.available(BATCH_NORM_SAMPLES)), seed))
 
     def _batches(self, data: Data, indices: Indices) -> list[Any]:
-        return [
-            to_device(data.fetch(indices[first : first + self.batch_size]), self.device)
-            for first in range(0, len(indices), self.batch_size)
-        ]
+        return [to_device(batch, self.device) for batch in data.batches(indices, self.batch_size)]
 
     def sample_bytes(self, name: str) -> float:
         """Return what one sample takes, measured on a few."""
