@@ -31,7 +31,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--headline", default="", metavar="TEXT", help="of the page")
     group = parser.add_argument_group("what the page starts with; all of it can be changed there")
     group.add_argument("--name", metavar="DATA/METRIC", help="values drawn as height; by default the training loss")
-    group.add_argument("--colour", "--color", metavar="DATA/METRIC", help="values drawn as colour; by default as height")
+    group.add_argument(
+        "--colour", "--color", metavar="DATA/METRIC", help="values drawn as colour; by default those of height"
+    )
     group.add_argument("--scale", choices=SCALES, default="auto", help="of the heights")
     group.add_argument("--cap", metavar="V", type=_cap, help="cut the surface there, in loss units, or 'auto'")
     group.add_argument("--eps", metavar="E", type=float, help="of log(L + eps); by default min(0.1, 0.05 median)")
