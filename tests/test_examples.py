@@ -17,8 +17,8 @@ RUNS = {
     "own_network.py": ([], ["own_network.h5", "own_network.png"]),
     "train_cifar.py": (["cifar10.npz", "--epochs", "1"], ["resnet20.pt"]),
 }
-# Files that are imported by others or submitted to a queue.
-OTHERS = {"resnet_cifar.py"}
+# Imported by others, or in need of packages that the tests do without.
+OTHERS = {"resnet_cifar.py", "pypi_networks.py"}
 
 
 @pytest.fixture
