@@ -14,7 +14,7 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from plot_fixtures import valley
 from strategies import surfaces
 from test_strict_json import same
@@ -72,6 +72,7 @@ def edit(path: Path, change: Callable[[h5py.File], None]) -> None:
     path.write_bytes(f"landscape 1\n{hashlib.sha256(body).hexdigest()}\n".encode().ljust(512, b"\0") + body)
 
 
+@settings(max_examples=60)
 @given(surfaces())
 def test_every_field_comes_back(tmp_path_factory, surface):
     path = tmp_path_factory.mktemp("store") / "net.h5"
