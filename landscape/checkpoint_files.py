@@ -15,7 +15,7 @@ import sys
 import warnings
 import zipfile
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -205,7 +205,8 @@ def _importable() -> Iterator[None]:
     try:
         yield
     finally:
-        sys.path.remove(folder)
+        with suppress(ValueError):  # what was run may have changed the path itself
+            sys.path.remove(folder)
 
 
 def _refused(path: Path, text: str) -> str:

@@ -63,6 +63,11 @@ def test_a_file_finds_its_neighbours_at_once_and_later(tmp_path):
     assert resolve(f"{file}:build", what="model")() == (3, 4)
 
 
+def test_a_file_may_change_the_path_itself(tmp_path):
+    file = write(tmp_path, "changes_the_path.py", "import sys\nsys.path.pop(0)\ndef build():\n    return 8\n")
+    assert resolve(f"{file}:build", what="model")() == 8
+
+
 def test_a_files_folder_never_hides_what_is_installed(tmp_path):
     write(tmp_path, "safetensors.py", "raise RuntimeError('the wrong one')\n")
     file = write(tmp_path, "lies_beside.py", "def build():\n    import wave\n    return wave\n")
