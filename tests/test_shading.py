@@ -105,17 +105,21 @@ def _arguments(made: tuple[Mesh, View, Paint]) -> tuple[Mesh, View, tuple[int, i
     return made[0], made[1], SHAPE, made[2]
 
 
-def test_the_underside_is_lit_by_the_page_and_not_black():
-    z = np.broadcast_to(1.0 * AXIS[None, :] ** 2, (41, 41)).copy()
+def test_the_underside_is_lit_by_the_page_and_darker_than_the_top():
+    # A plane that rises towards the eye, steeper than the eye looks down.
+    z = np.broadcast_to(0.6 + 0.5 * AXIS[None, :], (41, 41)).copy()
     mesh, view, paint = painted(AXIS, AXIS, z, camera=Camera(0, 10))
-    raster = rasterize(mesh, view, SHAPE)
-    below = np.zeros(SHAPE, bool)
-    seen = raster.triangle >= 0
-    below[seen] = raster.turned_away[raster.triangle[seen]]
+    assert rasterize(mesh, view, SHAPE).turned_away.all()
     picture = render(mesh, view, SHAPE, paint)
-    mean = picture[below[::-1] & inside(picture)][:, :3].mean(axis=0)
-    assert below.mean() > 0.05
-    assert (mean > 0.45 * TEAL * 255).all()
+    share = to_linear(picture[inside(picture)][:, :3] / 255) / to_linear(TEAL)
+    light = Light()
+    normal = np.array([0.5, 0.0, -1.0]) / np.hypot(0.5, 1.0)
+    fill = np.array(light.fill) / np.linalg.norm(light.fill)
+    assert normal @ light.key < 0
+    sky = light.sky * (light.ground + (1 - light.ground) * (1 + normal[2]) / 2)
+    expected = sky - light.page * normal[2] + light.fill_strength * max(normal @ fill, 0)
+    assert share.mean() == pytest.approx(expected, rel=0.03)
+    assert 0.4 < expected < 0.9
 
 
 LEVELS = np.array([0.2, 0.35, 0.6, 0.8])
