@@ -53,6 +53,7 @@ class Ledger:
         self._prefix_means = prefix_means
         done = tally.done(wanted)
         self._done, self._total = int(done.sum()), done.size
+        self._in_file = self._done  # points finished, as of the last write
         self._progress = progress or (lambda done, total: None)
         self._parts: dict[int, list[tuple[tuple[Span, ...], PointResult]]] = {}
         self._unwritten = False
@@ -126,12 +127,13 @@ class Ledger:
     def _write(self) -> None:
         with self._results:
             self._unwritten = False
-            surface = self._tally.surface()
+            surface, done = self._tally.surface(), self._done
         try:
             self._output.write(surface, self._directions)
         except BaseException:
             self._unwritten = True
             raise
+        self._in_file = done
 
     def _write_regularly(self) -> None:
         while not self._closing.is_set():
@@ -155,6 +157,8 @@ class Ledger:
         if self._unwritten:
             self._write()
         self._output.close()
-        if not self._done:
+        if not self._in_file:
             return "(no point was finished)"
-        return f"({self._output.path} holds {self._done} of {self._total} points, the same command goes on from there)"
+        return (
+            f"({self._output.path} holds {self._in_file} of {self._total} points, the same command goes on from there)"
+        )

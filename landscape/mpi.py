@@ -39,7 +39,9 @@ AHEAD = 2
 IDLE_NAP = 0.01
 # Seconds that rank 0, told of a failure before the work began, gives itself to fail of the same cause: a file that is
 # missing everywhere is one plain message then, not the first rank's.
-SAME_FAILURE = 1.0
+SAME_FAILURE = 5.0
+# Seconds that rank 0 of a script gives the others to print what they have to say, before it ends them.
+LAST_WORDS = 1.0
 # Seconds a rank that failed waits for rank 0 to write the file and end the job, before it ends the job itself.
 PATIENCE = 30.0
 
@@ -289,6 +291,8 @@ class MPIComm(Comm):
             self._thread.join(timeout=1.0)
         sleep_until(self._post.sent, 1.0)
         if self._failure:
+            # Leaving MPI in order takes everybody. Rank 0 may be in a forward pass, with a file to write after it.
+            time.sleep(PATIENCE if self.rank else LAST_WORDS)
             MPI.COMM_WORLD.Abort(1)
 
 
