@@ -63,6 +63,7 @@ class Engine:
         self._copies_input = False
         self._reach = 0.0  # largest magnitude among the inputs that `batch` has seen
         self._watch_next = False  # whether the first batch of this point is still to come
+        self._beyond = False  # whether this point is too far out for fused layers
         self.description: dict[str, Any] = {
             "engine": "plain" if program is None else program.kind,
             "precision": precision,
@@ -92,8 +93,8 @@ class Engine:
         if self._program is not None:
             self._program.refresh()
             if self._program.hides_nan:
-                self._program.guard.careful = not self._program.longest_weight() <= WEIGHT_LIMIT
-                self._watch_next = not self._program.guard.careful
+                self._beyond = not self._program.longest_weight() <= WEIGHT_LIMIT
+                self._watch_next = not self._beyond
 
     def batch(self, inputs: Any) -> Any:
         """Return inputs as the engine takes them: on its device, in its precision and memory layout.
@@ -101,16 +102,7 @@ class Engine:
         Done once for data that stay, no conversion is paid at each point. Integers keep their type.
         """
         dtype = self._own_dtype if self._program is None else self._program.dtype
-
-        def fit(leaf: Any) -> Tensor:
-            tensor = torch.as_tensor(leaf)
-            floating = tensor.is_floating_point() and dtype is not None
-            tensor = tensor.to(self.device, dtype if floating else tensor.dtype, non_blocking=True)
-            if self._channels_last and tensor.ndim == 4:
-                tensor = tensor.contiguous(memory_format=torch.channels_last)
-            return tensor
-
-        fitted = map_tensors(fit, inputs)
+        fitted = _fitted(inputs, self.device, dtype, torch.channels_last if self._channels_last else None)
         if self._program is not None and self._program.hides_nan:
             self._reach = max(self._reach, _largest(fitted))
         return fitted
@@ -121,23 +113,24 @@ class Engine:
         return nullcontext()
 
     def _run_program(self, program: Program, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Run, and at a point's first batch look at the results of a few samples: may fused ReLUs meet NaN here?"""
-        if not self._watch_next:
-            return self._run(*args, **kwargs)
-        self._watch_next = False
-        guard = program.guard
-        guard.watching = True
-        try:
-            result = self._run(*args, **kwargs)
-        finally:
-            guard.watching = False
-        # Results grow with inputs in proportion, at worst.
-        ours = _largest(map_tensors(lambda leaf: leaf[:CANARIES] if leaf.ndim else leaf, (args, kwargs)))
-        ratio = self._reach / ours if 0.0 < ours < self._reach else 1.0
-        if not guard.alarmed(LIMITS[program.dtype] / ratio):
-            return result
-        logger.debug("activations are not fused at this point: its results are so large that NaN might be hidden")
-        guard.careful = True
+        """Run, and at a point's first batch look at what a few samples give: may fused ReLUs meet NaN here?"""
+        if self._watch_next:
+            self._watch_next = False
+            program.guard.watching = True
+            try:
+                result = self._run(*args, **kwargs)
+            finally:
+                program.guard.watching = False
+            # What layers are given grows with the network's inputs in proportion, at worst.
+            ours = _largest(map_tensors(lambda leaf: leaf[:CANARIES] if leaf.ndim else leaf, (args, kwargs)))
+            ratio = self._reach / ours if 0.0 < ours < self._reach else 1.0
+            self._beyond = program.guard.alarmed(LIMITS[program.dtype] / ratio)
+            if not self._beyond:
+                return result
+            logger.debug("the plain network runs at this point: results are so large that fused layers may hide NaN")
+        if self._beyond:
+            args, kwargs = _fitted((args, kwargs), self.device, self._own_dtype, torch.contiguous_format)
+            return self.module(*args, **kwargs)
         return self._run(*args, **kwargs)
 
 
@@ -196,7 +189,7 @@ def prepare(
     if precision not in PRECISIONS:
         raise ValueError(f"precision is {precision!r}, it has to be one of {', '.join(PRECISIONS)}")
     plain = Engine(model, precision, None, None if device is None else torch.device(device))
-    args, kwargs = _arguments(model, map_tensors(lambda leaf: torch.as_tensor(leaf).to(plain.device), example_inputs))
+    args, kwargs = _arguments(model, _fitted(example_inputs, plain.device, plain._own_dtype, None))
     plain._copies_input = _changes_input(model, args, kwargs)
     engine, note = plain, ""
     if any(module.training for module in model.modules()):
@@ -295,6 +288,18 @@ def _arguments(model: nn.Module, inputs: Any) -> tuple[tuple[Any, ...], dict[str
 
     call_model(Catch(), inputs)
     return caught[0]
+
+
+def _fitted(inputs: Any, device: torch.device, dtype: torch.dtype | None, layout: torch.memory_format | None) -> Any:
+    """Return inputs on a device, floating ones in this type, images in this layout."""
+
+    def fit(leaf: Any) -> Tensor:
+        tensor = torch.as_tensor(leaf)
+        floating = tensor.is_floating_point() and dtype is not None
+        tensor = tensor.to(device, dtype if floating else tensor.dtype, non_blocking=True)
+        return tensor.contiguous(memory_format=layout) if layout is not None and tensor.ndim == 4 else tensor
+
+    return map_tensors(fit, inputs)
 
 
 def _changes_input(model: nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any]) -> bool:

@@ -10,15 +10,13 @@ are formed in float32 (float64 for float64 weights) and stored in the engine's p
 On a CPU oneDNN adds and activates while it writes the result of a convolution. These are operators that torch's
 own compiler emits (``torch.ops.mkldnn``); they are private, so they are used where they exist and are compared with
 the plain network before anything relies on them. One thing they do differently: a ReLU fused this way turns NaN
-into 0, and would make a network that has overflowed look healthy. `Guard` is there for that.
+into 0, and would make a network that has overflowed look healthy. `Guard` finds the points where it might.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
-from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -45,35 +43,20 @@ class Activation:
     scalars: tuple[float, ...] = ()
     algorithm: str = ""
 
-    def apply_(self, x: Tensor) -> Tensor:
-        """Activate in place, by torch: NaN stays NaN."""
-        return _IN_PLACE[self.name](x, *self.scalars) if self.name != "gelu" else F.gelu(x, approximate=self.algorithm)
 
-
-_IN_PLACE: dict[str, Callable[..., Tensor]] = {
-    "relu": torch.relu_,
-    "leaky_relu": partial(F.leaky_relu, inplace=True),
-    "hardtanh": partial(F.hardtanh, inplace=True),
-    "swish": partial(F.silu, inplace=True),
-    "hardswish": partial(F.hardswish, inplace=True),
-    "hardsigmoid": partial(F.hardsigmoid, inplace=True),
-    "sigmoid": torch.sigmoid_,
-    "tanh": torch.tanh_,
-}
 # Found by trying (oneDNN 3.12): these clamp, and a clamp of NaN is one of its ends.
 HIDES_NAN = frozenset({"relu", "hardtanh", "hardsigmoid"})
 
 
 @dataclass
 class Guard:
-    """Whether a point is so far out that a fused activation might hide NaN; then torch's own activates.
+    """Tells points so far out that a fused activation might hide NaN; there the plain network has to run.
 
     NaN comes from weights that are not finite, from layers that are not fused, or from sums that overflow; and
     before sums overflow weights or inputs are large. So at each point the lengths of all weights are looked at,
     and, for a few samples, what goes into each fused layer.
     """
 
-    careful: bool = False
     watching: bool = False
     seen: list[Tensor] = field(default_factory=list)
 
@@ -246,29 +229,20 @@ class Convolution(Kernel):
             x = x.to(weights.dtype)
         if guard.watching:
             guard.look_at(x)
-        activation = None if guard.careful and self.hides_nan else self.activation
+        given = (weights.weight, weights.bias, *self.settings)
+        ops = torch.ops.mkldnn
         if other is None:
-            name, scalars, algorithm = _attributes(activation, "none")
-            result = torch.ops.mkldnn._convolution_pointwise(
-                x, weights.weight, weights.bias, *self.settings, name, scalars, algorithm
-            )
-        else:
-            result = self._add(x, other, activation)
-        if activation is not self.activation:
-            assert self.activation is not None
-            result = self.activation.apply_(result)
-        return result  # type: ignore[no-any-return]
-
-    def _add(self, x: Tensor, other: Tensor, activation: Activation | None) -> Any:
-        if self.guard.watching:
-            self.guard.look_at(other)
-        weights, ops = self.weights, torch.ops.mkldnn
+            result: Tensor = ops._convolution_pointwise(x, *given, *_attributes(self.activation, "none"))
+            return result
+        if guard.watching:
+            guard.look_at(other)
         other = other.to(weights.dtype).contiguous(memory_format=torch.channels_last)
-        name, scalars, algorithm = _attributes(activation, None)
-        rest = (weights.weight, weights.bias, *self.settings, "add", 1.0, name, scalars, algorithm)
+        after = ("add", 1.0, *_attributes(self.activation, None))
         if self.in_place:
-            return ops._convolution_pointwise_.binary(other, x, *rest)
-        return ops._convolution_pointwise.binary(x, other, *rest)
+            result = ops._convolution_pointwise_.binary(other, x, *given, *after)
+        else:
+            result = ops._convolution_pointwise.binary(x, other, *given, *after)
+        return result
 
 
 class Linear(Kernel):
@@ -281,14 +255,10 @@ class Linear(Kernel):
             x = x.to(weights.dtype)
         if guard.watching:
             guard.look_at(x)
-        careful = guard.careful and self.hides_nan
-        if self.activation is None or careful:
-            result = F.linear(x, weights.weight, weights.bias)
-            if self.activation is not None:
-                result = self.activation.apply_(result)
-        else:
-            name, scalars, algorithm = _attributes(self.activation, "none")
-            result = torch.ops.mkldnn._linear_pointwise(x, weights.weight, weights.bias, name, scalars, algorithm)
+        if self.activation is None:
+            return F.linear(x, weights.weight, weights.bias)
+        after = _attributes(self.activation, "none")
+        result: Tensor = torch.ops.mkldnn._linear_pointwise(x, weights.weight, weights.bias, *after)
         return result
 
 
