@@ -68,14 +68,20 @@ def filters_of(model: nn.Module) -> dict[str, Filters]:
 
     Convolutions along dimension 0, transposed ones along dimension 1 of each group; a row of a linear layer, of a
     fused query-key-value matrix or of an embedding; dimension 0 of any other tensor of two or more dimensions.
+    GPT-2's linear layers, which transformers calls ``Conv1D``, hold (inputs, outputs): dimension 1.
     """
     transposed = {
-        f"{prefix}.weight" if prefix else "weight": Filters(True, module.groups)
+        f"{prefix}.weight" if prefix else "weight": Filters(True, getattr(module, "groups", 1))
         for prefix, module in model.named_modules()
-        if isinstance(module, _TRANSPOSED)
+        if isinstance(module, _TRANSPOSED) or _is_transposed_linear(module)
     }
     names = [name for name, _ in (*model.named_parameters(), *model.named_buffers())]
     return {name: transposed.get(name, _PLAIN) for name in names}
+
+
+def _is_transposed_linear(module: nn.Module) -> bool:
+    # By name: importing transformers for a comparison would cost seconds.
+    return type(module).__name__ == "Conv1D" and type(module).__module__.startswith("transformers.")
 
 
 def floating_buffers(model: nn.Module) -> dict[str, Tensor]:

@@ -74,6 +74,17 @@ def test_filters_of_other_layers_are_along_dimension_0(layer, number):
     assert filters_of(layer)["weight"].rows(layer.weight).shape[0] == number
 
 
+def test_gpt2s_linear_layers_have_their_outputs_along_dimension_1():
+    class Conv1D(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.weight = nn.Parameter(torch.zeros(3, 5))  # (inputs, outputs)
+
+    assert filters_of(Conv1D())["weight"].rows(torch.zeros(3, 5)).shape == (3, 5)
+    Conv1D.__module__ = "transformers.pytorch_utils"
+    assert filters_of(Conv1D())["weight"].rows(torch.zeros(3, 5)).shape == (5, 3)
+
+
 def test_lengths_and_products_are_summed_in_float64():
     tree = {"a": torch.full((3, 1000), 1e-4), "b": torch.tensor(2.0)}
     exact = 3000 * float(torch.tensor(1e-4)) ** 2 + 4
