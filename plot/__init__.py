@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 # Name -> module that defines it.
 _WHERE = {
+    "Camera": "camera",
     "Scale": "scale",
     "caption": "captions",
     "contour": "contours",
@@ -27,6 +28,7 @@ _WHERE = {
 }
 
 if TYPE_CHECKING:
+    from .camera import Camera as Camera
     from .captions import caption as caption
     from .contours import contour as contour
     from .figures import draw as draw

@@ -144,12 +144,14 @@ def _walls(box: Box, scale: Scale, corners: Floats, ticks: Sequence[float]) -> t
 def thin_ticks(ticks: Sequence[float], scale: Scale, length: float, room: float) -> tuple[float, ...]:
     """Return the ticks that stand at least ``room`` apart on an axis of some length, both in points.
 
-    Powers of 10 stay first, so that 0.1, 1, 10 are what is left of a ladder.
+    Powers of 10 stay first, so that 0.1, 1, 10 are what is left of a ladder; the larger ones before the smaller ones,
+    which crowd at the foot of ``log(L + eps)``.
     """
 
-    def rank(value: float) -> float:
+    def rank(value: float) -> tuple[int, float]:
         mantissa = 0.0 if value == 0 else abs(value) / 10.0 ** np.floor(np.log10(abs(value)) + 1e-9)
-        return float(min(abs(mantissa - each) + order for order, each in enumerate((0.0, 1.0, 5.0, 2.0))))
+        distances = [abs(mantissa - each) for each in (0.0, 1.0, 5.0, 2.0)]
+        return int(np.argmin(distances)), -abs(value)
 
     ordered = sorted(ticks, key=rank) if scale.kind != "linear" else list(ticks)
     kept: list[float] = []

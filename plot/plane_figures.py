@@ -110,7 +110,7 @@ def draw_planes(
         draw_colorbar(figure, scales[0], cax=cax, lines=kind != "heatmap")
     fields = metadata(surfaces, of_each, name, text=text)
     if smoothed > 1:
-        fields["Interpolation"] = f"geometry smoothed x{smoothed}, colours and values as measured"
+        fields["Interpolation"] = f"surface smoothed x{smoothed} between the measured points"
     return finish(figure, layout, plan.headline, fields)
 
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 SUFFIXES = (".png", ".pdf", ".svg")
 # A column of a paper is 3.3 inches wide: 200 dots an inch show no steps there, and the file stays small.
 DPI = 200.0
+VECTOR_DPI = 300.0
 
 
 def save(
@@ -43,7 +44,7 @@ def save(
     path : str or Path
         Ends in .png, .pdf or .svg. A file that is there is replaced, in one step.
     dpi : float
-        Dots an inch, of a PNG and of what is a raster inside a PDF or SVG.
+        Dots an inch, of a PNG and, at least 300, of what is a raster inside a PDF or SVG.
     **options
         As for `landscape.plot.draw`.
 
@@ -132,7 +133,9 @@ def rendered(figure: Figure, kind: str, metadata: Mapping[str, str] | None = Non
     buffer = io.BytesIO()
     settings: Any = {key: SETTINGS[key] for key in ("pdf.fonttype", "svg.fonttype", "svg.hashsalt", "savefig.bbox")}
     with matplotlib.rc_context(settings):
-        figure.savefig(buffer, format=kind, dpi=dpi, metadata=_native(fields, kind))
+        # A browser scales the surface inside an SVG without smoothing: it is made as fine as print needs at once.
+        resolution = dpi if kind == "png" else max(dpi, VECTOR_DPI)
+        figure.savefig(buffer, format=kind, dpi=resolution, metadata=_native(fields, kind))
     return buffer.getvalue()
 
 
