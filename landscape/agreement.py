@@ -32,7 +32,9 @@ def difference(ours: Any, plain: Any) -> float:
     Both may be tuples, mappings or dataclasses of tensors. It is infinite where one is finite and the other is not,
     or where they are not made the same way.
     """
-    firsts, seconds = ([torch.as_tensor(each).double() for each in tensors_in(result)] for result in (ours, plain))
+    firsts, seconds = (
+        [torch.as_tensor(each).detach().double() for each in tensors_in(result)] for result in (ours, plain)
+    )
     if [first.shape for first in firsts] != [second.shape for second in seconds]:
         return math.inf
     worst = 0.0

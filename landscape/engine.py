@@ -25,7 +25,8 @@ import torch
 from torch import Tensor, nn
 
 from landscape.agreement import AGREEMENT, LOW_AGREEMENT, difference, elsewhere, require
-from landscape.batches import call_model, map_tensors, tensors_in
+from landscape.batches import map_tensors, split_inputs_targets, tensors_in
+from landscape.calls import arguments_of, changes_input, fitted
 from landscape.kernels import CANARIES, LIMITS, WEIGHT_LIMIT
 from landscape.lowering import Program, lower
 from landscape.replay import Replay
@@ -59,7 +60,8 @@ class Engine:
         self._low = PRECISIONS[precision] if PRECISIONS[precision] not in (torch.float32, self._own_dtype) else None
         self._program = program
         self._run: Callable[..., Any] = module if program is None else program.run
-        self._channels_last = any(isinstance(each, nn.Conv2d) for each in module.modules())
+        convolves = any(isinstance(each, nn.Conv2d) for each in module.modules())
+        self._layout = torch.channels_last if convolves else None
         self._copies_input = False
         self._reach = 0.0  # largest magnitude among the inputs that `batch` has seen
         self._watch_next = False  # whether the first batch of this point is still to come
@@ -81,12 +83,21 @@ class Engine:
         """Return what the network returns for these arguments, without gradients."""
         if self._copies_input:
             args, kwargs = map_tensors(torch.clone, args), map_tensors(torch.clone, kwargs)
-        with torch.inference_mode(), self._autocast():
+        # Not inference mode: a user's loss may write into what it gets.
+        with torch.no_grad(), self._autocast():
             if self._program is None:
+                args, kwargs = fitted((args, kwargs), self.device, self._own_dtype, None)
                 result = self._run(*args, **kwargs)
             else:
+                args, kwargs = fitted((args, kwargs), self.device, self._program.dtype, self._layout)
                 result = self._run_program(self._program, args, kwargs)
         return map_tensors(_widened, result)
+
+    def __getattr__(self, name: str) -> Any:
+        """Answer like the network, for a loss that asks it for more than its output."""
+        if name.startswith("__") or "module" not in self.__dict__:
+            raise AttributeError(name)
+        return getattr(self.module, name)
 
     def refresh(self) -> None:
         """Make the engine's weights from the network's tensors as they are now."""
@@ -102,10 +113,23 @@ class Engine:
         Done once for data that stay, no conversion is paid at each point. Integers keep their type.
         """
         dtype = self._own_dtype if self._program is None else self._program.dtype
-        fitted = _fitted(inputs, self.device, dtype, torch.channels_last if self._channels_last else None)
+        ready = fitted(inputs, self.device, dtype, self._layout)
         if self._program is not None and self._program.hides_nan:
-            self._reach = max(self._reach, _largest(fitted))
-        return fitted
+            self._reach = max(self._reach, _largest(ready))
+        return ready
+
+    def whole_batch(self, batch: Any) -> Any:
+        """Return a batch of inputs and targets with its inputs as `batch` gives them and its targets as they are.
+
+        Raises
+        ------
+        ProblemError
+            Which is which cannot be told (see `landscape.batches.split_inputs_targets`).
+        """
+        inputs, target = split_inputs_targets(batch)
+        theirs = {id(each) for each in tensors_in(target)}
+        ready = {id(each): self.batch(each) for each in tensors_in(inputs) if id(each) not in theirs}
+        return map_tensors(lambda leaf: ready.get(id(leaf), leaf), batch)
 
     def _autocast(self) -> Any:
         if self._program is None and self._low is not None:
@@ -129,7 +153,7 @@ class Engine:
                 return result
             logger.debug("the plain network runs at this point: results are so large that fused layers may hide NaN")
         if self._beyond:
-            args, kwargs = _fitted((args, kwargs), self.device, self._own_dtype, torch.contiguous_format)
+            args, kwargs = fitted((args, kwargs), self.device, self._own_dtype, torch.contiguous_format)
             return self.module(*args, **kwargs)
         return self._run(*args, **kwargs)
 
@@ -189,8 +213,8 @@ def prepare(
     if precision not in PRECISIONS:
         raise ValueError(f"precision is {precision!r}, it has to be one of {', '.join(PRECISIONS)}")
     plain = Engine(model, precision, None, None if device is None else torch.device(device))
-    args, kwargs = _arguments(model, _fitted(example_inputs, plain.device, plain._own_dtype, None))
-    plain._copies_input = _changes_input(model, args, kwargs)
+    args, kwargs = arguments_of(model, fitted(example_inputs, plain.device, plain._own_dtype, None))
+    plain._copies_input = changes_input(model, args, kwargs)
     engine, note = plain, ""
     if any(module.training for module in model.modules()):
         note = "the network is in train mode"
@@ -199,8 +223,8 @@ def prepare(
     elif fold or fuse:
         engine, note = _try(lambda: _lowered(model, precision, args, kwargs, plain.device, fold, fuse, graphs), plain)
     engine._copies_input = plain._copies_input
-    if engine is plain:
-        plain._channels_last &= _takes_channels_last(plain, args, kwargs)
+    if engine is plain and not _takes_layout(plain, args, kwargs):
+        plain._layout = None
     if note:
         engine.description["note"] = note
         logger.debug("the plain network runs: %s", note)
@@ -271,47 +295,12 @@ def _agreement(engine: Engine, args: Sequence[Any], kwargs: Mapping[str, Any]) -
 
 @torch.no_grad()
 def _difference(engine: Engine, args: Sequence[Any], kwargs: Mapping[str, Any]) -> float:
-    ours = engine(*engine.batch(args), **engine.batch(kwargs))
+    ours = engine(*engine.batch(tuple(args)), **engine.batch(dict(kwargs)))
     plain = engine.module(*map_tensors(torch.clone, args), **map_tensors(torch.clone, kwargs))
     return difference(ours, plain)
 
 
-def _arguments(model: nn.Module, inputs: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Return what a network is called with for these inputs of a batch."""
-    caught: list[tuple[tuple[Any, ...], dict[str, Any]]] = []
-
-    class Catch:
-        module = model
-
-        def __call__(self, *args: Any, **kwargs: Any) -> None:
-            caught.append((args, kwargs))
-
-    call_model(Catch(), inputs)
-    return caught[0]
-
-
-def _fitted(inputs: Any, device: torch.device, dtype: torch.dtype | None, layout: torch.memory_format | None) -> Any:
-    """Return inputs on a device, floating ones in this type, images in this layout."""
-
-    def fit(leaf: Any) -> Tensor:
-        tensor = torch.as_tensor(leaf)
-        floating = tensor.is_floating_point() and dtype is not None
-        tensor = tensor.to(device, dtype if floating else tensor.dtype, non_blocking=True)
-        return tensor.contiguous(memory_format=layout) if layout is not None and tensor.ndim == 4 else tensor
-
-    return map_tensors(fit, inputs)
-
-
-def _changes_input(model: nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any]) -> bool:
-    """Return whether a network overwrites what it is given, so that data that stay have to be copied."""
-    args, kwargs = map_tensors(torch.clone, tuple(args)), map_tensors(torch.clone, dict(kwargs))
-    before = [tensor._version for tensor in tensors_in((args, kwargs)) if isinstance(tensor, Tensor)]
-    with torch.no_grad():
-        model(*args, **kwargs)
-    return before != [tensor._version for tensor in tensors_in((args, kwargs)) if isinstance(tensor, Tensor)]
-
-
-def _takes_channels_last(engine: Engine, args: Sequence[Any], kwargs: Mapping[str, Any]) -> bool:
+def _takes_layout(engine: Engine, args: Sequence[Any], kwargs: Mapping[str, Any]) -> bool:
     """Return whether the plain network runs with channels-last inputs; one that calls ``view`` may not."""
     try:
         return _difference(engine, args, kwargs) <= LOW_AGREEMENT

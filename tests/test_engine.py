@@ -12,9 +12,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from landscape import engine as engines
 from landscape import lowering
 from landscape.agreement import difference, elsewhere
+from landscape.calls import inputs_of
 from landscape.engine import prepare
 from landscape.kernels import CANARIES, HIDES_NAN, onednn_fuses
 from tests.engine_networks import FAMILIES, as_trained, make, moved
@@ -156,6 +156,45 @@ def test_inputs_may_be_a_mapping_or_a_tuple(precision):
         args, kwargs = ((), inputs) if isinstance(inputs, dict) else (inputs, {})
         assert difference(engine(*args, **kwargs), wanted) < (1e-5 if precision == "float32" else 0.03)
     assert difference(prepare(model, ids)(ids), plain(model, ids)) < 1e-5
+
+
+def test_of_a_whole_batch_targets_stay_as_they_are():
+    engine = prepare(make("resnet"), images(), precision="bfloat16")
+    soft = torch.rand(6, 10)
+    x, y = engine.whole_batch((images(), soft))
+    assert x.dtype == torch.bfloat16
+    assert y is soft
+    batch = engine.whole_batch({"x": images(), "labels": soft, "id": "a"})
+    assert batch["x"].dtype == torch.bfloat16
+    assert batch["labels"] is soft
+    assert batch["id"] == "a"
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_loss_may_use_an_engine_like_the_network(precision):
+    """As a user's own loss does: inputs not converted, attributes asked for, results written into."""
+    model = Text().eval()
+    ids, weights = torch.randint(0, 11, (4, 7)), torch.rand(4, 7)
+
+    def loss(network: Any) -> Tensor:
+        out = network(ids, weights=weights.double())
+        out[:, 0] = 0
+        return out.sum(1) + network.down.bias.sum() + float(network.training)
+
+    model = model.double()
+    inputs = inputs_of(model, lambda: loss(model))
+    assert list(inputs) == ["ids", "weights"]
+    wanted = loss(model).detach()
+    engine = prepare(model.float(), inputs, precision=precision)
+    assert difference(loss(engine), wanted) < (1e-5 if precision == "float32" else 0.03)
+    assert not model._forward_pre_hooks
+
+
+def test_what_a_network_is_given_is_caught():
+    model = make("vgg")
+    x = images()
+    assert inputs_of(model, lambda: model(x))[0] is x
+    assert inputs_of(model, lambda: None) is None
 
 
 def test_a_network_that_overwrites_its_input_gets_a_copy():
@@ -444,5 +483,5 @@ def test_an_engine_is_asked_for_nothing_twice(monkeypatch):
     calls = []
     forward = type(model).forward
     monkeypatch.setattr(type(model), "forward", lambda self, x: calls.append(0) or forward(self, x))
-    engines.prepare(model, images())
+    prepare(model, images())
     assert len(calls) <= 6

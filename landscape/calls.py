@@ -1,0 +1,81 @@
+"""How a network is called: with which arguments, in which form, and what it does to them."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from landscape.batches import call_model, map_tensors, tensors_in
+
+
+def arguments_of(model: nn.Module, inputs: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Return what a network is called with for these inputs of a batch."""
+    caught: list[tuple[tuple[Any, ...], dict[str, Any]]] = []
+
+    class Catch:
+        module = model
+
+        def __call__(self, *args: Any, **kwargs: Any) -> None:
+            caught.append((args, kwargs))
+
+    call_model(Catch(), inputs)
+    return caught[0]
+
+
+def inputs_of(model: nn.Module, run: Callable[[], Any]) -> Any:
+    """Return what a network is given first while something runs, as `landscape.engine.prepare` takes it.
+
+    For a loss of the user's own, of which nobody else knows how it calls the network.
+
+    Parameters
+    ----------
+    model : Module
+    run : callable
+        Calls the network, by way of that loss, say.
+
+    Returns
+    -------
+    tuple or mapping, or None
+        Positional arguments; all arguments by name where there are keywords; None where it was not called.
+    """
+    caught: list[tuple[tuple[Any, ...], dict[str, Any]]] = []
+    handle = model.register_forward_pre_hook(
+        lambda module, args, kwargs: caught.append((args, kwargs)), with_kwargs=True, prepend=True
+    )
+    try:
+        with torch.no_grad():
+            run()
+    finally:
+        handle.remove()
+    if not caught:
+        return None
+    args, kwargs = caught[0]
+    return dict(inspect.signature(model.forward).bind(*args, **kwargs).arguments) if kwargs else args
+
+
+def fitted(inputs: Any, device: torch.device, dtype: torch.dtype | None, layout: torch.memory_format | None) -> Any:
+    """Return inputs on a device, floating ones in this type, those of four dimensions in this layout.
+
+    What is so already is not copied.
+    """
+
+    def fit(leaf: Any) -> Tensor:
+        tensor = torch.as_tensor(leaf)
+        floating = tensor.is_floating_point() and dtype is not None
+        tensor = tensor.to(device, dtype if floating else tensor.dtype, non_blocking=True)
+        return tensor.contiguous(memory_format=layout) if layout is not None and tensor.ndim == 4 else tensor
+
+    return map_tensors(fit, inputs)
+
+
+def changes_input(model: nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any]) -> bool:
+    """Return whether a network overwrites what it is given, so that data that stay have to be copied."""
+    args, kwargs = map_tensors(torch.clone, tuple(args)), map_tensors(torch.clone, dict(kwargs))
+    before = [tensor._version for tensor in tensors_in((args, kwargs)) if isinstance(tensor, Tensor)]
+    with torch.no_grad():
+        model(*args, **kwargs)
+    return before != [tensor._version for tensor in tensors_in((args, kwargs)) if isinstance(tensor, Tensor)]
