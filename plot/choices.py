@@ -16,6 +16,8 @@ from .ladders import linear_steps, log_levels, signed_levels
 
 # The 2018 paper's constant: cross entropies below it look flat, so that a bowl does not become a needle.
 PAPER_EPS = 0.1
+# Less than this is nothing: below, doubles lose digits and logarithms overflow.
+TINY = 1e-280
 
 # Their lightness goes up and down: they draw ridges where the loss has none.
 _RAINBOWS = frozenset(
@@ -73,7 +75,7 @@ def suitable_eps(values: Floats, kind: str) -> float:
     else:
         found = min(PAPER_EPS, 0.05 * middle) or PAPER_EPS
     # Two digits: the formula under the picture is then exact. Not so small that L / eps overflows.
-    return float(f"{max(found, float(np.abs(values).max()) * 1e-290):.1e}")
+    return float(f"{max(found, float(np.abs(values).max()) * 1e-290, TINY):.1e}")
 
 
 def suitable_levels(kind: str, eps: float, low: float, high: float) -> tuple[float, ...]:

@@ -23,6 +23,7 @@ from landscape.surface import NOT_COMPUTED, Surface
 
 from .choices import (
     PAPER_EPS,
+    TINY,
     checked_cap,
     checked_colormap,
     checked_levels,
@@ -133,9 +134,10 @@ class Scale:
             )
         limit = checked_cap(values, cap, chosen, shift, label)
         high = float(values.max()) if limit is None else min(float(values.max()), limit)
-        if not _forward(np.array(high), chosen, shift) > _forward(np.array(low), chosen, shift):
+        if high - low <= max(1e-12 * max(abs(low), abs(high)), TINY):
             # A constant surface still gets a colour, from the middle of the map.
-            margin = max(abs(low) * 0.1, shift) or PAPER_EPS
+            margin = max(abs(low) * 0.1, shift)
+            margin = margin if margin > TINY else PAPER_EPS
             low, high = low - (margin if low - margin > -shift or chosen != "log" else 0.0), high + margin
         chosen_levels = checked_levels(levels) if levels is not None else suitable_levels(chosen, shift, low, high)
         scale = cls(chosen, shift, low, high, limit, look, label, chosen_levels, (), independent)

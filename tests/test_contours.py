@@ -265,8 +265,8 @@ def test_a_loop_smaller_than_its_label_has_none():
     x = np.linspace(-1, 1, 201)
     xx, yy = np.meshgrid(x, x)
     ax = Figure(figsize=(4, 4)).add_subplot()
-    lines = ax.contour(x, x, np.hypot(xx, yy), levels=[0.03, 0.7])
-    label_lines(ax, lines, {0.03: "0.03", 0.7: "0.7"}, 6.5)
+    lines = ax.contour(x, x, np.hypot(xx, yy), levels=[0.07, 0.7])
+    label_lines(ax, lines, {0.07: "0.07", 0.7: "0.7"}, 6.5)
     assert {text.get_text() for text in labels_of(ax)} == {"0.7"}
 
 

@@ -48,6 +48,19 @@ def test_heights_and_colours_rise_with_the_loss(values):
     assert shares.max() <= 1
 
 
+ANY = st.one_of(st.floats(-1e300, 1e300), st.floats(0, 1e-300), st.floats(0.999, 1.001))
+
+
+@given(st.lists(ANY, min_size=1, max_size=12), st.sampled_from(["auto", "linear", "asinh"]))
+def test_any_finite_values_have_a_scale_with_levels_and_ticks(values, kind):
+    scale = scale_of(values, kind=kind)
+    assert scale.low < scale.high
+    assert 1 <= len(scale.levels) <= MOST_LEVELS
+    for places in (scale.levels, scale.ticks):
+        assert np.isfinite(places).all()
+        assert (np.diff(places) > 0).all()
+
+
 def test_heights_are_the_log_of_the_loss_plus_the_papers_constant():
     scale = scale_of(np.geomspace(0.05, 5000, 41))
     assert scale.kind == "log"
