@@ -10,6 +10,7 @@ from landscape.grid import Floats
 from landscape.surface import Surface
 
 from .colorbars import draw_colorbar
+from .contours import VECTORS
 from .marks import Sheet, corner_lines, draw_corner, draw_frame, draw_ground, draw_marks, hole_colors
 from .scale import OK, Scale
 from .style import our_style
@@ -77,11 +78,11 @@ def draw_cells(ax: Axes, sheet: Sheet, *, equal: bool = True) -> None:
     drawn = np.where(sheet.codes == OK, sheet.values, np.nan)
     cmap = sheet.scale.cmap().with_extremes(bad=(0, 0, 0, 0))
     ax.pcolormesh(
-        x, y, drawn, norm=sheet.scale.norm(), cmap=cmap, zorder=1, linewidth=0, rasterized=drawn.size > 10_000
+        x, y, drawn, norm=sheet.scale.norm(), cmap=cmap, zorder=1, linewidth=0, rasterized=drawn.size > VECTORS
     )
     holes = hole_colors(sheet.codes)
     if holes.any():
-        ax.pcolormesh(x, y, holes, zorder=1, linewidth=0)
+        ax.pcolormesh(x, y, holes, zorder=1, linewidth=0, rasterized=drawn.size > VECTORS)
     draw_marks(ax, sheet)
     draw_paths(ax, sheet.whole)
     draw_corner(ax, corner_lines(sheet, to_scale=to_scale) + path_lines(sheet.whole))

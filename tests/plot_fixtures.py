@@ -105,7 +105,8 @@ def network(rough: float, rise: float, seed: int, side: int = 51, title: str = "
     generator = np.random.default_rng(seed)
     x = np.linspace(-1, 1, side)
     xx, yy = np.meshgrid(x, x)
-    radius = np.sqrt((xx - 0.03) ** 2 * 1.15 + (yy + 0.02) ** 2 * 0.9 + 0.25 * xx * yy)
+    u, v = xx - 0.03, yy + 0.02
+    radius = np.sqrt(1.15 * u**2 + 0.9 * v**2 + 0.25 * u * v)
     waves = np.zeros_like(xx)
     for _ in range(60):
         kx, ky = generator.normal(0, 5.5, 2)
