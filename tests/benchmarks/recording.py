@@ -53,9 +53,8 @@ def main(blocks: int = 24) -> None:
         ratios = sorted(with_record[k] / without[k] for with_record, without in pairs)
         step = 1e3 * median(without[k] for _, without in pairs) / STEPS
         low, high = ratios[len(ratios) // 4], ratios[-1 - len(ratios) // 4]
-        print(
-            f"{what:10} {step:6.1f} ms a step; with records x {median(ratios):.4f} (middle half {low:.3f} to {high:.3f})"
-        )
+        spread = f"middle half {low:.3f} to {high:.3f}"
+        print(f"{what:10} {step:6.1f} ms a step; with records x {median(ratios):.4f} ({spread})")
 
 
 if __name__ == "__main__":
