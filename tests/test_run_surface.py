@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import jobs
 import numpy as np
 import pytest
 import torch
@@ -221,3 +222,52 @@ def test_a_run_recorded_in_half_precision_is_measured_in_single(place, tmp_path)
     assert command(place, folder / "fast", "--points", 3, output=tmp_path / "fast.h5") == 0
     half, fast = (read_surface(tmp_path / f"{name}.h5").trajectories[name] for name in ("half", "fast"))
     np.testing.assert_allclose(half.loss, fast.loss, rtol=1e-2)
+
+
+def words_of(place, output, *more):
+    folder, _ = place
+    model = ["--model", f"{folder}/nets.py:network", "--data", f"train={folder}/nets.py:data"]
+    return ["-m", "landscape", "trajectory", folder / "fast", *model, "--points", "7", "-o", output, *more]
+
+
+def assert_same_surface(one, other):
+    np.testing.assert_allclose(one["train/loss"], other["train/loss"], rtol=1e-5, atol=1e-6)
+    mine, theirs = one.trajectories["fast"], other.trajectories["fast"]
+    np.testing.assert_allclose(mine.coordinates, theirs.coordinates, atol=1e-5)
+    np.testing.assert_allclose(mine.loss, theirs.loss, rtol=1e-5)
+    for name, values in mine.attributes["plane_values"].items():
+        np.testing.assert_allclose(values, theirs.attributes["plane_values"][name], rtol=1e-4)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mpi", jobs.LAUNCHERS)
+def test_the_command_gives_the_same_on_several_ranks(place, tmp_path, mpi):
+    for output, options in (("one.h5", {}), ("three.h5", {"mpi": mpi, "ranks": 3})):
+        code, out, err = jobs.run(words_of(place, tmp_path / output), **options)
+        assert code == 0, err
+        assert out.count("wrote") == 1
+    assert_same_surface(read_surface(tmp_path / "three.h5"), read_surface(tmp_path / "one.h5"))
+
+
+@pytest.mark.slow
+def test_a_command_that_was_killed_is_finished_by_the_same_command(place, tmp_path):
+    output, whole = tmp_path / "run.h5", tmp_path / "whole.h5"
+    (tmp_path / "slow.py").write_text(
+        "import time\nfrom torch.nn import functional\n\n"
+        "def loss(model, batch):\n    time.sleep(0.02)\n"
+        "    return functional.cross_entropy(model(batch[0]), batch[1], reduction='none')\n"
+    )
+    words = words_of(place, output, "--loss", f"{tmp_path}/slow.py:loss", "--write-every", "0.05")
+    job = jobs.start(words)
+    with jobs.ended(job):
+        done = jobs.wait_for_points(output, 5, job)
+    half = read_surface(output)
+    # Of a run that was cut short, too, there is a path to look at.
+    assert 5 <= done < 49
+    assert half.trajectories["fast"].coordinates.shape == (7, 2)
+    code, _, err = jobs.run(words)
+    assert code == 0, err
+    assert jobs.run([*words[:-4], "--loss", f"{tmp_path}/slow.py:loss", "-o", whole])[0] == 0
+    finished = read_surface(output)
+    assert finished.complete
+    assert_same_surface(finished, read_surface(whole))
