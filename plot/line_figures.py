@@ -10,6 +10,7 @@ from landscape.surface import Surface
 from .captions import caption, origin_text
 from .fields import metadata
 from .layout import Layout, Plan, lay_out
+from .line_steps import line_step_notes
 from .lines import draw_line, line_names, line_scale, standard_error
 from .panels import titles_of
 from .style import TICK_SIZE, new_figure, text_width
@@ -52,6 +53,8 @@ def draw_lines(
         notes.append("Line: median of the seeds; band: their middle half; thin lines: each seed")
     elif any(_has_band(part, every) for part in parts):
         notes.append("Bands: one standard error of the mean over samples")
+    if len(surfaces) == 1 and left:
+        notes += line_step_notes(surfaces[0], left[0])
     text = caption(surfaces, scales, left, notes=notes, titles=known)
     layout = lay_out(
         len(surfaces),

@@ -21,6 +21,7 @@ from landscape.surface import INTERPOLATED, NOT_COMPUTED, Surface
 
 from .barriers import draw_barrier
 from .ladders import linear_steps, number_text
+from .line_steps import draw_line_steps, line_step_lines
 from .marks import axis_text, draw_corner, draw_ticks, require_directions
 from .repeats import middle_half
 from .scale import CAPPED, NOT_FINITE, Scale, default_name
@@ -147,6 +148,8 @@ def draw_line(
         _left_axis(ax, scale)
         _show_edges(ax)
         draw_barrier(ax, part, left[0])
+        draw_line_steps(ax, surface, left[0])
+        corner += line_step_lines(ax, surface, left[0])
     if right:
         beside = ax.twinx() if left else ax
         for name in right:

@@ -338,6 +338,24 @@ def test_a_name_with_dollar_signs_is_written_as_it_is(one):
         steps(surface).canvas.draw()
 
 
+def test_steps_on_a_line_stand_at_their_own_losses(tmp_path):
+    axis = Axis(np.linspace(-0.5, 1.5, 9), "towards a.pt", "checkpoint", {}, 2.0)
+    run = run_on([(1.0,), (0.6,), (3.0,), (0.0,)], residual=[0, 1.2, 0.5, 0], own=[2.0, 1.0, 1.0, 0.5])
+    values = {"train/loss": 0.5 + axis.values**2}
+    surface = Surface((axis,), values, np.ones(9, np.uint8), trajectories={"sgd": run}, path="line.h5")
+    figure = draw(surface)
+    ax = figure.axes[0]
+    (dots,) = [each for each in ax.collections if each.get_label() == "steps of sgd"]
+    np.testing.assert_array_equal(dots.get_offsets(), np.stack([run.coordinates[:, 0], run.loss], axis=1))
+    corner = "\n".join(text.get_text() for text in ax.texts)
+    # 0.6 of a direction of length 2 is as far along the line as the step is off it.
+    assert "run up to 71 % off the line" in corner
+    assert "1 of 4 steps outside the picture" in corner
+    assert "Dots: recorded steps of sgd" in recall(figure)["Description"]
+    # The colour of accuracy means accuracy.
+    assert lines_of(ax, "end of sgd")[0].get_markerfacecolor() != "#D55E00"
+
+
 def test_paths_of_a_line_are_not_drawn_as_planes():
     axis = Axis(np.linspace(0, 1, 5), "line", "checkpoint", {}, 1.0)
     surface = Surface((axis,), {"train/loss": np.ones(5)}, np.ones(5, np.uint8), trajectories={"a": run_on([(0.5,)])})
