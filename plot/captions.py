@@ -226,6 +226,10 @@ def _directions(surface: Surface) -> str:
     elif sources == {"checkpoint"}:
         ends = [Path(str(axis.recipe.get("path") or bare_label(axis).removeprefix("towards "))).name for axis in axes]
         text = f"from the checkpoint (0) to {' and '.join(ends)} (1)"
+    elif sources == {"pca"}:
+        names = [str(run.get("name")) for run in axes[0].recipe.get("runs", ())]
+        which = f"the first {many} principal components" if len(axes) > 1 else "the first principal component"
+        text = f"along {which} of {'the run' if len(names) == 1 else 'the runs'} {', '.join(names)}"
     elif any(axis.label or axis.recipe for axis in axes):
         files = dict.fromkeys(Path(str(axis.recipe["path"])).name for axis in axes if axis.recipe.get("path"))
         labels = [bare_label(axis) or axis.source for axis in axes]
@@ -252,7 +256,7 @@ def _angles(surface: Surface) -> str:
     if surface.cosines is None or surface.repeats > 1 or len(surface.cosines) < 2:
         return ""
     above = surface.cosines[np.triu_indices(len(surface.cosines), 1)]
-    return f"cosine {', '.join(_signed(each) for each in above)}"
+    return f"cosine{'s' if len(above) > 1 else ''} {', '.join(_signed(each) for each in above)}"
 
 
 def _signed(value: float) -> str:

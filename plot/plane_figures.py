@@ -127,7 +127,8 @@ def _mark_notes(sheets: Sequence[Sheet], kind: str) -> list[str]:
     inside = [each for each in sheets if each.has_checkpoint]
     texts = []
     if inside:
-        texts.append("star: the checkpoint" if len(inside) == 1 else "stars: the checkpoints")
+        several = len({str(each.whole.origin.get("checkpoint")) for each in inside}) > 1
+        texts.append(f"star{'s' * (len(inside) > 1)}: the checkpoint{'s' * several}")
     lowest = [each.lowest for each in sheets]
     apart = [each for each in lowest if each is not None and (each[0] or each[1])]
     if kind != "surface" and apart:

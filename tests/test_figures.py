@@ -202,6 +202,21 @@ def test_the_caption_stands_below_and_in_the_metadata():
     assert recall(silent)["Description"] == joined
 
 
+@pytest.mark.parametrize(
+    ("surfaces", "words"),
+    [
+        ([repeated(valley(), 2)], "Stars: the checkpoint; rings: the lowest points."),
+        (pair(), "Stars: the checkpoint; rings: the lowest points."),
+        (
+            [dataclasses.replace(each, origin={"checkpoint": each.title}) for each in pair()],
+            "Stars: the checkpoints; rings: the lowest points.",
+        ),
+    ],
+)
+def test_the_caption_explains_the_marks(surfaces, words):
+    assert words in recall(draw(surfaces))["Description"]
+
+
 def test_titles_of_files_with_the_same_name_get_their_folder():
     a, b = (dataclasses.replace(valley(), title="net", path=f"{folder}/net.h5") for folder in ("plain", "skip"))
     assert texts_of(draw([a, b]), "title") == ["plain/net", "skip/net"]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import sys
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -112,6 +115,27 @@ def test_a_picture_of_nothing_finite_is_an_error_and_leaves_no_file(files, capsy
         "nothing to draw: none of the 713 computed values of train/loss is finite in nan.h5" in capsys.readouterr().err
     )
     assert not (files / "nan.png").exists()
+
+
+def test_a_spike_that_takes_most_of_the_colours_is_pointed_out(files, capsys):
+    assert main(["plot", "damaged.h5", "-o", "out.png", "--dpi", "50"]) == 0
+    assert "--cap auto hatches them" in capsys.readouterr().out
+    for arguments in (
+        ["damaged.h5", "--cap", "auto"],
+        ["plane.h5"],
+        ["line.h5"],
+        ["plane.h5", "--name", "train/accuracy"],
+    ):
+        assert main(["plot", *arguments, "-o", "out.png", "--dpi", "50"]) == 0
+        assert "--cap" not in capsys.readouterr().out
+
+
+def test_a_terminal_without_unicode_gets_the_caption_too(files, monkeypatch):
+    plain = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr(sys, "stdout", plain)
+    assert main(["plot", "plane.h5", "--dpi", "50"]) == 0
+    plain.flush()
+    assert b"31 \\xd7 23 points" in plain.buffer.getvalue()
 
 
 def test_a_refused_colour_map_is_a_warning_and_not_the_end(files, caplog):

@@ -9,6 +9,7 @@ landscape plot run.h5 --kind steps                       how far a run is off it
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -87,12 +88,37 @@ def run(options: argparse.Namespace) -> int:
     for output in outputs:
         save_figure(figure, output, dpi=options.dpi)
     print(f"wrote {', '.join(map(str, outputs))}")
-    text = recall(figure).get("Description", "")
-    if text:
-        from landscape.files import printable
-
-        print(printable(text))
+    _say(recall(figure).get("Description", ""))
+    if options.cap is None and options.kind != "line" and surfaces[0].shape[1:]:
+        _say(_hint(surfaces, options))
     return 0
+
+
+def _say(text: str) -> None:
+    """Print a text from files: without control characters, and in what the terminal can show."""
+    from landscape.files import printable
+
+    if text:
+        encoding = sys.stdout.encoding or "utf-8"
+        print(printable(text).encode(encoding, "backslashreplace").decode(encoding))
+
+
+def _hint(surfaces: list[Surface], options: argparse.Namespace) -> str:
+    """Return what to do where few points far above the others take most of the colours."""
+    import numpy as np
+
+    from landscape.plot.scale import Scale, default_name
+
+    name = (options.name or [default_name(surfaces[0])])[0]
+    parts = [each.finished_part() for each in surfaces]
+    scale = Scale.of(parts, name, kind=options.scale, eps=options.eps, cap="auto")
+    if scale.cap is None:
+        return ""
+    highest = max(float(each[name][np.isfinite(each[name])].max(initial=scale.cap)) for each in parts)
+    bottom, capped, top = scale.forward([scale.low, scale.cap, highest])
+    if top - capped < 0.25 * (top - bottom):
+        return ""
+    return "note: few points far above all others take most of the colours; --cap auto hatches them"
 
 
 def _draw(surfaces: list[Surface], options: argparse.Namespace) -> Figure:
