@@ -36,6 +36,9 @@ def evaluate(
     mode: str = "eval",
     weight_decay: float = 0.0,
     repeats: int = 1,
+    precision: str = "float32",
+    precision_tolerance: float = 0.01,
+    compile: bool = False,
     device: str | torch.device | None = None,
     overwrite: bool = False,
     save_directions: bool = False,
@@ -79,6 +82,12 @@ def evaluate(
         W above 0 adds the metric "weight_decay", W/2 |theta|^2.
     repeats : int
         So many planes, with the seeds that follow the plane's.
+    precision : {"float32", "bfloat16", "float16", "auto"}
+        Of the forward pass; "float32" stands for the network's own. "auto": the fastest whose error at the origin and
+        the corners, against float32, is under ``precision_tolerance``, relative to loss + eps.
+    precision_tolerance : float
+    compile : bool
+        Run the network through ``torch.compile``.
     device : str or device, optional
         Where to compute: where the model is by default.
     overwrite : bool
@@ -122,6 +131,9 @@ def evaluate(
         mode=mode,
         weight_decay=weight_decay,
         repeats=repeats,
+        precision=precision,
+        precision_tolerance=precision_tolerance,
+        compile=compile,
         device=device,
         overwrite=overwrite,
         save_directions=save_directions,

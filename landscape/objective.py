@@ -11,7 +11,7 @@ import hashlib
 import logging
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -104,6 +104,8 @@ class Objective:
     ) -> None:
         self.model = model
         self.network: Callable[..., Any] = model
+        self.engine: Mapping[str, Any] = {"engine": "plain"}  # what runs, as JSON
+        self._autocast: torch.dtype | None = None
         self.data = dict(data)
         self.loss = loss
         self.device = device or next((p.device for p in model.parameters()), torch.device("cpu"))
@@ -137,10 +139,34 @@ class Objective:
     def _norm_batches_of(self, name: str, seed: int) -> list[Any]:
         # Chosen apart from the measured samples, so that --samples never changes the statistics.
         data = self.data[name]
-        return self._batches(data, choose(data, min(BATCH_NORM_SAMPLES, data.available(BATCH_NORM_SAMPLES)), seed))
+        chosen = choose(data, min(BATCH_NORM_SAMPLES, data.available(BATCH_NORM_SAMPLES)), seed)
+        return [self.placed(batch) for batch in data.batches(chosen, self.batch_size)]
+
+    def use(
+        self, network: Callable[..., Any], described: Mapping[str, Any], *, autocast: torch.dtype | None = None
+    ) -> None:
+        """Measure with something that is called like the network; data are loaded anew in the form it takes."""
+        self.network, self.engine, self._autocast = network, dict(described), autocast
+        self.forget()
+
+    def placed(self, batch: Any) -> Any:
+        """Return a batch on the device, as the network itself takes it."""
+        return to_device(batch, self.device)
+
+    def ready(self, batch: Any) -> Any:
+        """Return a batch on the device in the precision and memory layout of what measures."""
+        batch = self.placed(batch)
+        whole_batch = None if self.network is self.model else getattr(self.network, "whole_batch", None)
+        return batch if whole_batch is None else whole_batch(batch)
+
+    def run_batch(self, batch: Any) -> None:
+        """Measure one batch and wait for the device."""
+        with torch.no_grad(), self._cast():
+            values = self.loss(self.network, batch)
+        next(iter(values.values())).sum().item()
 
     def _batches(self, data: Data, indices: Indices) -> list[Any]:
-        return [to_device(batch, self.device) for batch in data.batches(indices, self.batch_size)]
+        return [self.ready(batch) for batch in data.batches(indices, self.batch_size)]
 
     def sample_bytes(self, name: str) -> float:
         """Return what one sample takes, measured on a few."""
@@ -211,7 +237,7 @@ class Objective:
         if refresh is not None:
             refresh()
         result = SampleValues()
-        with self._modes():
+        with self.modes(), self._cast():
             for chunk in chunks:
                 for metric, parts in self._measure_chunk(chunk, result, check, seed).items():
                     # One transfer a metric: reading each batch's value would wait for the device each time.
@@ -233,8 +259,14 @@ class Objective:
                 parts.setdefault(metric, []).append(values if per_sample else values.expand(number))
         return parts
 
+    def _cast(self) -> AbstractContextManager[Any]:
+        if self._autocast is None:
+            return nullcontext()
+        return torch.autocast(self.device.type, self._autocast)
+
     @contextmanager
-    def _modes(self) -> Iterator[None]:
+    def modes(self) -> Iterator[None]:
+        """Put the network into the mode it is measured in."""
         self.model.train(self.mode == "train")
         for module in self._norms:
             module.eval()

@@ -13,6 +13,7 @@ from torch import nn
 
 from landscape import __version__
 from landscape.datasets import describe_data, fingerprint
+from landscape.forward import Forward, describe_forward
 from landscape.losses import Loss
 from landscape.objective import Objective
 from landscape.params import digest
@@ -71,15 +72,13 @@ def fingerprints(objective: Objective, counted: Mapping[str, int]) -> dict[str, 
     }
 
 
-def describe_quality(model: nn.Module, objective: Objective) -> dict[str, Any]:
+def describe_quality(model: nn.Module, objective: Objective, forward: Forward) -> dict[str, Any]:
     """Return the JSON description of how it is computed, ``Surface.quality``."""
     dtypes = {p.dtype for p in model.parameters() if p.is_floating_point()}
     device = objective.device
+    own = "mixed" if len(dtypes) > 1 else str(dtypes.pop() if dtypes else torch.float32).removeprefix("torch.")
     return {
-        "precision": "mixed"
-        if len(dtypes) > 1
-        else str(dtypes.pop() if dtypes else torch.float32).removeprefix("torch."),
-        "engine": "plain",
+        **describe_forward(forward, own, objective.engine),
         "batch_size": objective.batch_size,
         "threads": torch.get_num_threads(),
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,

@@ -24,6 +24,7 @@ from landscape.devices import cpu_quota, local_device, physical_cores, threads_f
 from landscape.directions import Plane, random_plane
 from landscape.dispatch import Desk
 from landscape.errors import ClusterError, EvaluationError, SurfaceMismatch
+from landscape.forward import Forward, choose, install, time_batch_sizes
 from landscape.grid import grid_shape, visiting_order
 from landscape.ledger import Ledger
 from landscape.losses import resolve_loss
@@ -38,7 +39,7 @@ from landscape.problem import describe_model
 from landscape.provenance import describe_problem, describe_quality, fingerprints, now, origin_of, software
 from landscape.resume import require_same, value_differences
 from landscape.schedule import Scheduler, Task, count_samples
-from landscape.settings import Settings
+from landscape.settings import PRECISIONS, Settings
 from landscape.surface import NOT_COMPUTED, Surface
 from landscape.tally import Tally
 from landscape.weight_decay import WeightDecay
@@ -95,6 +96,7 @@ class Run:
         stack.callback(self.motion.restore)
         self.decay = WeightDecay(model, settings.weight_decay)
         self.decay.along(self.motion, self.plane)
+        self.forward = Forward()
         self.objective, self.baseline = self._measure_start(sets)
 
     def _share_host(self, stack: ExitStack) -> None:
@@ -108,14 +110,14 @@ class Run:
     # -- theta* ------------------------------------------------------------------------------------------------
 
     def _measure_start(self, sets: Mapping[str, Any]) -> tuple[Objective, Baseline]:
-        """Measure theta* on rank 0; the others take its batch size and values, once they have found them true."""
+        """Measure theta* on rank 0; the others take its choices and values, once they have found them true."""
         if self.comm.rank == 0:
             objective, baseline = self._first_measurement(sets)
-            known = (objective.batch_size, baseline, [axis.sha256 for axis in self.axes])
-            self.comm.broadcast(known)
+            self.comm.broadcast((self.forward, baseline, [axis.sha256 for axis in self.axes]))
             return objective, baseline
-        batch_size, baseline, digests = self.comm.broadcast((0, Baseline(SampleValues(), (), 0.0), [""]))
-        objective = self._objective(sets, batch_size)
+        self.forward, baseline, digests = self.comm.broadcast((self.forward, Baseline(SampleValues(), (), 0.0), [""]))
+        objective = self._objective(sets, self.forward.batch_size)
+        install(objective, self.forward)
         if digests != [axis.sha256 for axis in self.axes]:
             raise ClusterError(
                 "the directions here are not those of rank 0, though built by the same recipe: use the same version of "
@@ -141,17 +143,19 @@ class Run:
 
     def _first_measurement(self, sets: Mapping[str, Any]) -> tuple[Objective, Baseline]:
         """Measure theta*; a batch that does not fit into memory is halved and tried again, once."""
-        hints = [each.batch_size for each in sets.values() if each.batch_size]
-        stored = self.stored.quality.get("batch_size") if self.stored is not None else None
-        kept = stored if isinstance(stored, int) and stored > 0 else None
-        batch_size = self.settings.batch_size or kept or (hints[0] if hints else None) or DEFAULT_BATCH_SIZE
+        batch_size = self._known_batch_size(sets)
         for attempt in range(2):
-            objective = self._objective(sets, batch_size)
+            objective = self._objective(sets, batch_size or DEFAULT_BATCH_SIZE)
             try:
+                self.forward = self._choose_forward(objective, time_sizes=batch_size is None)
+                batch_size = self.forward.batch_size
+                objective.batch_size = batch_size
+                install(objective, self.forward)
                 return objective, measure_baseline(objective)
             except Exception as error:
                 if not is_out_of_memory(error):
                     raise
+                batch_size = batch_size or DEFAULT_BATCH_SIZE
                 if attempt or batch_size == 1:
                     raise EvaluationError(
                         f"out of memory with batches of {batch_size} on {objective.device}: {explain_error(error)}; "
@@ -162,6 +166,29 @@ class Run:
             if torch.cuda.is_available():
                 torch.cuda.empty_cache()
         raise AssertionError("the second attempt returns or raises")
+
+    def _known_batch_size(self, sets: Mapping[str, Any]) -> int | None:
+        """Return the batch size that the user, the file or the data's own loader say."""
+        hints = [each.batch_size for each in sets.values() if each.batch_size]
+        stored = self.stored.quality.get("batch_size") if self.stored is not None else None
+        kept = stored if isinstance(stored, int) and stored > 0 else None
+        return self.settings.batch_size or kept or (hints[0] if hints else None)
+
+    def _choose_forward(self, objective: Objective, *, time_sizes: bool) -> Forward:
+        """Choose precision and batch size, unless a file that is gone on with has chosen."""
+        s = self.settings
+        stored = "" if self.stored is None else str(self.stored.quality.get("precision", ""))
+        if s.precision != "auto":
+            forward = Forward(s.precision, s.compile)
+        elif stored in PRECISIONS:
+            forward = Forward(stored)
+        else:
+            forward = choose(objective, self.motion, s.ranges(), s.precision_tolerance)
+        batch_size = objective.batch_size
+        if time_sizes:
+            install(objective, forward)
+            batch_size = time_batch_sizes(objective, math.prod(len(axis) for axis in self.axes))
+        return replace(forward, batch_size=batch_size, compile=s.compile)
 
     # -- what the file says ------------------------------------------------------------------------------------
 
@@ -192,7 +219,7 @@ class Run:
             cosines=None if s.repeats > 1 else self.plane.cosines,
             problem=problem,
             origin=origin_of(self.model, self.objective, s.checkpoint, self.baseline.means()),
-            quality={**describe_quality(self.model, self.objective), "ranks": self.comm.size},
+            quality={**describe_quality(self.model, self.objective, self.forward), "ranks": self.comm.size},
             software=software(),
             created=now(),
             command=s.command,

@@ -16,6 +16,7 @@ from landscape.surface import Trajectory
 
 BATCH_NORMS = ("frozen", "recompute")
 MODES = ("eval", "train")
+PRECISIONS = ("float32", "bfloat16", "float16", "auto")
 
 Range = str | Sequence[float] | Floats
 Progress = Callable[[int, int], None]  # points done, points in all
@@ -39,6 +40,9 @@ class Settings:
     mode: str = "eval"
     weight_decay: float = 0.0
     repeats: int = 1
+    precision: str = "float32"
+    precision_tolerance: float = 0.01
+    compile: bool = False
     device: str | torch.device | None = None
     overwrite: bool = False
     save_directions: bool = False
@@ -52,6 +56,9 @@ class Settings:
     def __post_init__(self) -> None:
         _one_of("batch_norm", self.batch_norm, BATCH_NORMS)
         _one_of("mode", self.mode, MODES)
+        _one_of("precision", self.precision, PRECISIONS)
+        if not self.precision_tolerance > 0:
+            raise UsageError(f"precision_tolerance is {self.precision_tolerance}, it has to be above 0")
         for name in ("samples", "batch_size"):
             number = getattr(self, name)
             if number is not None and number < 1:

@@ -19,7 +19,8 @@ LAYERS = [
     "dispatch moments schedule leaving signals devices",
     "checkpoint checkpoint_files fitting problem references batches losses archives samples datasets sources "
     "named_data normalization directions direction_files motion planes objective weight_decay "
-    "demo_networks demo_training engine calls fusion kernels tracing lowering replay agreement precision settings data",
+    "demo_networks demo_training forward engine calls fusion kernels tracing lowering replay agreement precision "
+    "settings data",
     "baseline provenance resume tally output ledger measuring run evaluation demo trajectory projection principal "
     "runs record_losses run_surface recorder callbacks",
     "__init__",

@@ -89,6 +89,20 @@ def add_measure_options(parser: argparse.ArgumentParser) -> None:
         "--weight-decay", type=float, default=0.0, metavar="W", help="add W/2 |theta|^2 as a metric of its own"
     )
     group.add_argument(
+        "--precision",
+        default="float32",
+        choices=("float32", "bfloat16", "float16", "auto"),
+        help="of the forward pass; auto: the fastest whose error at the origin and the corners is under the tolerance",
+    )
+    group.add_argument(
+        "--precision-tolerance",
+        type=float,
+        default=0.01,
+        metavar="E",
+        help="for auto: largest error relative to loss + eps",
+    )
+    group.add_argument("--compile", action="store_true", help="run the network through torch.compile")
+    group.add_argument(
         "--device",
         metavar="DEVICE",
         help="cpu, cuda, cuda:1, mps (default: cuda where there is one, else cpu); of several "

@@ -24,6 +24,8 @@ def describe_result(surface: Surface) -> str:
         lines.append(_lengths(surface))
     else:
         lines.append(f"{surface.repeats} repetitions with seeds {surface.axes[-1].recipe.get('seeds')}")
+    if "precision_chosen" in surface.quality:
+        lines.append(f"precision {surface.quality['precision_chosen']}")
     if surface.path:
         lines.append(f"wrote {surface.path}" + ("" if surface.complete else " (not complete)"))
     return "\n".join(lines)

@@ -1,0 +1,134 @@
+"""Which forward pass a run uses: chosen once, by rank 0, then the same on all ranks and in every resume.
+
+The engine of `landscape.engine` stands in for the network wherever it gives what the network gives; a precision below
+float32 only where it was asked for, and with ``"auto"`` only where its error at probe points, against
+float32, stays under the tolerance.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+
+from landscape.batches import split_inputs_targets
+from landscape.engine import PRECISIONS, Engine, prepare
+from landscape.grid import Floats
+from landscape.motion import Motion
+from landscape.objective import DEFAULT_BATCH_SIZE, Objective, Span
+from landscape.precision import choose_batch_size, choose_precision
+
+logger = logging.getLogger(__name__)
+
+# Samples of each data set at a probe: enough that their mean loss tells precisions apart, whose errors are
+# systematic rather than drawn anew for each sample.
+PROBE_SAMPLES = 256
+# Batch sizes to time, where neither the user nor the data say one.
+BATCH_SIZES = (64, 128, 256, 512)
+# A run shorter than this is not worth timing batch sizes for, seconds.
+WORTH_TIMING = 30.0
+
+
+@dataclass(frozen=True)
+class Forward:
+    """What was chosen, as all ranks need it."""
+
+    precision: str = "float32"  # float32 stands for the network's own
+    compile: bool = False
+    batch_size: int = DEFAULT_BATCH_SIZE
+    measured: Mapping[str, Any] = field(default_factory=dict)  # JSON: errors and times at the probes, where measured
+
+
+def install(objective: Objective, forward: Forward) -> None:
+    """Let an objective use the engine for this choice; what runs is in ``objective.engine``.
+
+    A loss of the user's own gets the network itself, which it may take apart as it likes, in low precision under
+    autocast.
+    """
+    if objective.loss.own is not None:
+        objective.use(objective.model, {"engine": "plain"}, autocast=_autocast_type(forward.precision))
+        return
+    engine = _engine(objective, forward.precision, forward.compile)
+    objective.use(engine, engine.description)
+
+
+def _engine(objective: Objective, precision: str, compile: bool) -> Engine:
+    name = next(iter(objective.data))
+    few = objective.placed(objective.data[name].fetch(objective.orders[name][:8]))
+    inputs, _ = split_inputs_targets(few)
+    with objective.modes():
+        return prepare(objective.model, inputs, precision=precision, device=objective.device, compile=compile)
+
+
+def _autocast_type(precision: str) -> torch.dtype | None:
+    return None if precision == "float32" else PRECISIONS[precision]
+
+
+def _probe(objective: Objective) -> Any:
+    spans: list[Span] = [(name, 0, min(number, PROBE_SAMPLES)) for name, number in objective.sizes.items()]
+    return objective.load(objective.groups(spans)[0])
+
+
+def choose(objective: Objective, motion: Motion, ranges: Sequence[Floats], tolerance: float) -> Forward:
+    """Choose a precision by measuring at the origin and the corners of the grid.
+
+    The error of a loss is relative to loss + eps, eps as the pictures have it: min(0.1, 0.05 median) over the probes.
+    """
+    ends = [sorted({float(values[0]), float(values[-1])}) for values in ranges]
+    points = [(0.0,) * len(ranges), *itertools.product(*ends)]
+    current = ""
+
+    def measure_at(point: Sequence[float], precision: str) -> dict[str, float]:
+        nonlocal current
+        if current != precision:
+            motion.restore()
+            install(objective, Forward(precision))
+            current = precision
+        motion.move_to(point)
+        values = objective.measure(_probe(objective)).values
+        return {f"{data}/{metric}": float(each.mean()) for (data, metric), each in values.items() if metric == "loss"}
+
+    try:
+        floor = _floor([measure_at(point, "float32") for point in points])
+        choice = choose_precision(measure_at, points, tolerance=tolerance, floor=floor)
+    finally:
+        motion.restore()
+    logger.info("precision: %s", choice)
+    return Forward(precision=choice.precision, measured={**choice.as_json(), "floor": floor, "words": str(choice)})
+
+
+def _floor(losses: Sequence[Mapping[str, float]]) -> float:
+    finite = [abs(value) for each in losses for value in each.values() if np.isfinite(value)]
+    return min(0.1, 0.05 * float(np.median(finite))) if finite else 0.1
+
+
+def time_batch_sizes(objective: Objective, points: int) -> int:
+    """Return the batch size for a run of so many points: the smallest that is about as fast as any."""
+    name, number = max(objective.sizes.items(), key=lambda item: item[1])
+    sizes = [size for size in BATCH_SIZES if size <= number]
+    if len(sizes) < 2:
+        return DEFAULT_BATCH_SIZE
+    batches = {size: objective.ready(objective.data[name].fetch(objective.orders[name][:size])) for size in sizes}
+    with objective.modes():
+        began = time.perf_counter()
+        objective.run_batch(batches[sizes[0]])
+        seconds = (time.perf_counter() - began) / sizes[0] * sum(objective.sizes.values()) * points
+        if seconds < WORTH_TIMING:
+            return DEFAULT_BATCH_SIZE
+        return choose_batch_size(lambda size: objective.run_batch(batches[size]), sizes).batch_size
+
+
+def describe_forward(forward: Forward, own: str, engine: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what `Surface.quality` says of it; ``own`` is the network's own precision."""
+    said = {**engine, "precision": own if forward.precision == "float32" else forward.precision}
+    if forward.measured:
+        said["precision_error"] = forward.measured["errors"].get(forward.precision, 0.0)
+        said["precision_chosen"] = forward.measured["words"]
+        said["precision_errors_at_probes"] = forward.measured["errors_at"]
+    return said
