@@ -58,7 +58,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--independent", action="store_true", help="a scale for each panel; the picture says so")
     group = parser.add_argument_group("picture")
     group.add_argument("--title", action="append", metavar="TEXT", help="of each panel, one for each FILE")
-    group.add_argument("--headline", default="", metavar="TEXT", help="above all panels")
+    group.add_argument("--headline", metavar="TEXT", help="above all panels")
     group.add_argument("--columns", type=int, metavar="N", help="panels a row")
     group.add_argument("--dpi", type=float, default=200.0, help="dots an inch")
     group.add_argument("--no-caption", action="store_true", help="keep the caption in the file's metadata only")
@@ -89,7 +89,7 @@ def run(options: argparse.Namespace) -> int:
         save_figure(figure, output, dpi=options.dpi)
     print(f"wrote {', '.join(map(str, outputs))}")
     _say(recall(figure).get("Description", ""))
-    if options.cap is None and options.kind != "line" and surfaces[0].shape[1:]:
+    if options.cap is None and options.kind not in ("line", "steps") and surfaces[0].shape[1:]:
         _say(_hint(surfaces, options))
     return 0
 
@@ -145,7 +145,7 @@ def _draw(surfaces: list[Surface], options: argparse.Namespace) -> Figure:
         independent=options.independent,
         columns=options.columns,
         titles=options.title,
-        headline=options.headline,
+        headline=options.headline or "",
         caption=not options.no_caption,
         **extra,
     )
