@@ -15,6 +15,7 @@ EXAMPLES = Path(__file__).parent.parent / "examples"
 # What running an example needs beyond its file: arguments, and what it leaves.
 RUNS = {
     "own_network.py": ([], ["own_network.h5", "own_network.png"]),
+    "optimizers_on_digits.py": ([], ["optimizers.h5", "optimizers.png", "optimizers-steps.png"]),
     "train_cifar.py": (["cifar10.npz", "--epochs", "1"], ["resnet20.pt"]),
 }
 # Imported by others, or in need of packages that the tests do without.

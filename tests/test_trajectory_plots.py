@@ -34,6 +34,7 @@ from landscape.grid import Axis
 from landscape.store import write_surface
 from landscape.surface import Surface, Trajectory
 
+RECIPE = {"source": "pca", "runs": [{"name": "sgd"}, {"name": "adam"}]}
 SHARES = [0.612, 0.2, 0.1, 0.05, 0.038]
 
 
@@ -56,7 +57,7 @@ def principal_surface(runs, function=lambda x, y: 1 + 0.2 * x**2 + 0.5 * (y - 0.
     """A plane of principal components, with more columns than rows and uneven steps."""
     x, y = np.linspace(-2, 5, 36) + 0.01 * np.arange(36), np.linspace(-1.5, 3, 21)
     axes = tuple(
-        Axis(values, f"PC {k + 1} ({100 * SHARES[k]:.1f} % of variance)", "pca", {"source": "pca"}, 1.0, str(k) * 64)
+        Axis(values, f"PC {k + 1} ({100 * SHARES[k]:.1f} % of variance)", "pca", RECIPE, 1.0, str(k) * 64)
         for k, values in enumerate((x, y))
     )
     values = {"train/loss": function(*np.meshgrid(x, y))}
@@ -187,6 +188,7 @@ def test_the_caption_says_how_far_losses_are_from_those_of_the_plane(one):
     figure = draw(one, kind="contour")
     assert "Path: sgd, step 0 (circle) to 40 (star)" in recall(figure)["Description"]
     assert "the learning rate fell" in recall(figure)["Description"]
+    assert "along the first two principal components of the runs sgd, adam" in recall(figure)["Description"]
 
 
 def test_where_the_plane_was_not_measured_below_a_step_the_grid_answers(one):
