@@ -53,5 +53,8 @@ export function prepare(canvas, least = 1) {
   const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
   context.setTransform(ratio, 0, 0, ratio, 0, 0);
   context.clearRect(0, 0, width, height);
+  // Chromium may go on showing what was there where a canvas is only cleared: something has to be drawn, if nothing seen.
+  context.fillStyle = "rgb(0 0 0 / 0.004)";
+  context.fillRect(0, 0, 1, 1);
   return { context, width, height, ratio };
 }

@@ -4,7 +4,8 @@ import { makeToolbar } from "./controls.js";
 import { readPage } from "./data.js";
 import { make } from "./dom.js";
 import { makeDrawer } from "./drawer.js";
-import { makeSection } from "./section.js";
+import { makeSection, profiles } from "./section.js";
+import { csvOf, pythonCall } from "./share.js";
 
 async function start() {
   const { content, panes } = await readPage();
@@ -19,6 +20,7 @@ async function start() {
   if (!app.stage) root.prepend(make("p", { class: "notice" }, "This browser has no WebGL: the surfaces are shown from above, and as a picture below."));
   document.documentElement.classList.add("running", app.stage ? "solid" : "flat");
   document.documentElement.classList.toggle("embedded", embedded);
+  Object.assign(app, { csv: () => csvOf(app), profiles: () => profiles(app, app.state.section ?? [0, 0, 0, 0]), pythonCall: () => pythonCall(app) });
   window.addEventListener("keydown", (event) => {
     if (event.key !== "Escape") return;
     if (app.state.drawer) app.store.set({ drawer: "" });

@@ -198,7 +198,8 @@ export class PaneView {
     if (!this.stage || !this.model || !this.figure || this.stage.lost) return;
     const look = { headlight: state.headlight, lineWidth: 1.1, coarse };
     const { width, height } = this.stage.draw(this.model, view, ratio, look);
-    context.drawImage(this.stage.canvas, 0, 0, width, height, 0, 0, view.width, view.height);
+    const { canvas } = this.stage;
+    context.drawImage(canvas, 0, canvas.height - height, width, height, 0, 0, view.width, view.height);
     if (state.box) drawAxes(context, view, this.figure.frame, theme);
     if (this.ownBar) drawBar(context, this.figure.scales, { left: view.width - 84, top: 0, width: 84, height: view.height }, theme);
     this.marks(context, view, state);
@@ -307,6 +308,11 @@ export class PaneView {
     return Number.isFinite(z) && z <= field.ceiling ? [field.x[i * f], field.y[j * f], z] : null;
   }
 
+  /** Where the map lies in its canvas. */
+  mapPlace() {
+    return placeMap(/** @type {Figure} */ (this.figure), this.map.clientWidth, this.map.clientHeight);
+  }
+
   /**
    * The point of the grid nearest to a place of the plane; null outside.
    *
@@ -341,8 +347,7 @@ export class PaneView {
    */
   pickMap(px, py) {
     if (!this.figure) return null;
-    const place = placeMap(this.figure, this.map.clientWidth, this.map.clientHeight);
-    const slack = 6;
+    const place = this.mapPlace(), slack = 6;
     if (px < place.left - slack || px > place.left + place.width + slack) return null;
     if (py < place.top - slack || py > place.top + place.height + slack) return null;
     return this.cursorAt(...place.toScene(px, py));

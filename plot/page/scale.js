@@ -128,7 +128,7 @@ function percentScale() {
  */
 function freeScale(sorted, options) {
   let low = sorted[0], high = sorted[sorted.length - 1];
-  const kind = options.kind === "auto" ? suitableKind(sorted) : options.kind;
+  const kind = options.kind === "auto" ? suitableKind(sorted, options.signed) : options.kind;
   const eps = kind === "linear" ? 0 : (options.eps ?? suitableEps(sorted, kind));
   if (kind !== "linear" && !(Number.isFinite(eps) && eps > 0)) throw new RangeError(`eps must be positive, not ${eps}`);
   if (kind === "log" && low <= -eps) {
@@ -156,10 +156,11 @@ function freeScale(sorted, options) {
 
 /**
  * @param {Float64Array} sorted
+ * @param {boolean} [signed]  zero has to have a place, whatever the values are
  * @returns {"log" | "linear" | "asinh"}
  */
-function suitableKind(sorted) {
-  if (sorted[0] < 0) {
+function suitableKind(sorted, signed = false) {
+  if (signed || sorted[0] < 0) {
     const sizes = sorted.map(Math.abs).sort();
     return quantile(sizes, 0.99) < 10 * median(sizes) ? "linear" : "asinh";
   }

@@ -5,7 +5,6 @@
  * @typedef {import("./pane.js").PaneView} PaneView
  */
 import { plainScene } from "./cursor.js";
-import { placeMap } from "./map.js";
 
 // Shorter drags are clicks, and this near to an end of the line a drag moves that end.
 const STILL = 5, GRAB = 12;
@@ -52,7 +51,7 @@ export function wireMap(app, view) {
  */
 function planeAt(view, px, py) {
   const figure = /** @type {import("./figure.js").Figure} */ (view.figure), { surface, field } = figure;
-  const scene = placeMap(figure, view.map.clientWidth, view.map.clientHeight).toScene(px, py);
+  const scene = view.mapPlace().toScene(px, py);
   const [x, y] = /** @type {[Float64Array, Float64Array, number][]} */ ([
     [surface.x, field.x, scene[0]], [surface.y, field.y, scene[1]],
   ]).map(([axis, places, at]) => {
@@ -74,7 +73,7 @@ function planeAt(view, px, py) {
 function grabbed(app, view, px, py) {
   const { section } = app.state, { figure } = view;
   if (!section || !figure) return null;
-  const place = placeMap(figure, view.map.clientWidth, view.map.clientHeight);
+  const place = view.mapPlace();
   const ends = /** @type {[number, number][]} */ ([[section[0], section[1]], [section[2], section[3]]]);
   for (const [k, [x, y]] of ends.entries()) {
     const at = place.toPixel(...plainScene(figure.surface, figure.field, x, y));

@@ -81,7 +81,8 @@ export class Stage {
   }
 
   /**
-   * Draw a model; the picture lies in the upper left corner of `canvas`.
+   * Draw a model; the picture lies in the lower left corner of `canvas`, where its pixels have the same coordinates
+   * however large the canvas has grown: two shots of one view are equal.
    *
    * @param {Model} model
    * @param {View} view  in pixels of the page
@@ -93,8 +94,8 @@ export class Stage {
     if (this.canvas.width < width || this.canvas.height < height) {
       this.renderer.setSize(Math.max(width, this.canvas.width), Math.max(height, this.canvas.height), false);
     }
-    this.renderer.setViewport(0, this.canvas.height - height, width, height);
-    this.renderer.setScissor(0, this.canvas.height - height, width, height);
+    this.renderer.setViewport(0, 0, width, height);
+    this.renderer.setScissor(0, 0, width, height);
     this.renderer.setScissorTest(true);
     this.aim(view);
     model.prepare(view, width, height, ratio, look);

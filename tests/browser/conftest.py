@@ -1,0 +1,160 @@
+"""Pages in the system's Chromium: real WebGL drawn in software, no network, nothing downloaded.
+
+A missing browser is an error, not a reason to skip: a suite that opened nothing would be green. Who has none says so
+with ``LANDSCAPE_NO_BROWSER=1``.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from landscape.plot.html import write_page
+
+FLAGS = [
+    "--no-sandbox",
+    "--use-gl=angle",
+    "--use-angle=swiftshader",
+    "--enable-unsafe-swiftshader",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-quic",
+    "--disable-sync",
+    "--no-first-run",
+    "--hide-scrollbars",
+    "--force-color-profile=srgb",
+]
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+# Several times what a page takes here, since other tests run beside it.
+PATIENCE = 60_000
+
+pytestmark = pytest.mark.slow
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents and os.environ.get("LANDSCAPE_NO_BROWSER"):
+            item.add_marker(pytest.mark.skip(reason="LANDSCAPE_NO_BROWSER is set"))
+
+
+def browser_path() -> str:
+    """Return where the system's browser is."""
+    found = os.environ.get("LANDSCAPE_BROWSER") or next(filter(None, map(shutil.which, NAMES)), None)
+    if not found:
+        pytest.fail(
+            "no Chromium: 'sh tests/browser/install.sh' installs it on Debian and Ubuntu, LANDSCAPE_BROWSER=PATH names "
+            "one, LANDSCAPE_NO_BROWSER=1 does without these tests"
+        )
+    return found
+
+
+class Opened:
+    """A page that is open, and what happened in it."""
+
+    def __init__(self, page: Any) -> None:
+        self.page = page
+        self.errors: list[str] = []
+        self.requests: list[str] = []
+        page.set_default_timeout(PATIENCE)
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("console", lambda said: self.errors.append(said.text) if said.type in ("error", "warning") else None)
+        page.on("request", lambda request: self.requests.append(request.url))
+
+    def go(self, path: Path, hash: str = "", query: str = "") -> Opened:
+        self.page.goto(path.resolve().as_uri() + query + (f"#{hash}" if hash else ""))
+        return self.settle()
+
+    def settle(self) -> Opened:
+        """Wait until nothing is left to draw, animations and the address included."""
+        self.page.evaluate(
+            """window.landscape.then((app) => new Promise((done) => {
+                 let calm = 0;
+                 const wait = () => {
+                   calm = app.frameAsked || app.moving ? 0 : calm + 1;
+                   // Two frames more: what was drawn last has then reached the screen.
+                   if (calm > 3) requestAnimationFrame(() => requestAnimationFrame(() => done(true)));
+                   else setTimeout(wait, 60);
+                 };
+                 wait();
+               }))"""
+        )
+        return self
+
+    def away(self) -> Opened:
+        """Take the pointer off every surface and map."""
+        self.page.mouse.move(1, 1)
+        self.page.wait_for_function("window.landscape.then((app) => app.cursor === null)")
+        return self.settle()
+
+    def app(self, expression: str, argument: Any = None) -> Any:
+        """Evaluate an expression in which ``app`` is the running page and ``given`` the argument."""
+        return self.page.evaluate(f"(given) => window.landscape.then((app) => ({expression}))", argument)
+
+    def picture(self, selector: str = "body", number: int = 0) -> Any:
+        """Return a screenshot of an element as an array of RGB."""
+        import io
+
+        import numpy as np
+        from PIL import Image
+
+        png = self.page.locator(selector).nth(number).screenshot()
+        return np.asarray(Image.open(io.BytesIO(png)).convert("RGB"), dtype=np.int16)
+
+
+@pytest.fixture(scope="session")
+def playwright() -> Iterator[Any]:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def browser(playwright: Any) -> Iterator[Any]:
+    browser = playwright.chromium.launch(executable_path=browser_path(), args=FLAGS, timeout=PATIENCE)
+    yield browser
+    browser.close()
+
+
+@pytest.fixture
+def open_page(browser: Any, tmp_path: Path) -> Iterator[Callable[..., Opened]]:
+    """Write a page of surfaces and open it; at the end no error was seen, and nothing was asked for but the file."""
+    contexts = []
+    opened: list[Opened] = []
+
+    def opener(
+        surfaces: Any,
+        hash: str = "",
+        query: str = "",
+        *,
+        size: tuple[int, int] = (900, 640),
+        # Smoothed, a grid of the tests has a hundred times the triangles: without a graphics card that takes a while.
+        smooth: bool = False,
+        dark: bool = False,
+        reduced_motion: str = "reduce",
+        **options: Any,
+    ) -> Opened:
+        path = write_page(surfaces, tmp_path / f"{len(contexts)}.html", smooth=smooth, **options)
+        context = browser.new_context(
+            viewport={"width": size[0], "height": size[1]},
+            color_scheme="dark" if dark else "light",
+            reduced_motion=reduced_motion,
+            accept_downloads=True,
+        )
+        contexts.append(context)
+        page = Opened(context.new_page())
+        opened.append(page)
+        return page.go(path, hash, query)
+
+    yield opener
+    for context in contexts:
+        context.close()
+    for page in opened:
+        assert not page.errors, page.errors
+        others = [url for url in page.requests[1:] if not url.startswith(("data:", "blob:"))]
+        assert not others, "a page asks for nothing but itself"
