@@ -18,7 +18,9 @@ import torch
 from landscape.datasets import fingerprint
 from landscape.errors import EvaluationError, LandscapeError
 from landscape.grid import Floats
+from landscape.memory import is_out_of_memory
 from landscape.objective import Chunk, Objective, SampleValues, Span
+from landscape.references import failure
 
 logger = logging.getLogger(__name__)
 
@@ -115,7 +117,7 @@ def _measure(objective: Objective, chunks: Sequence[Chunk]) -> SampleValues:
     except Exception as error:
         if is_out_of_memory(error) or isinstance(error, KeyboardInterrupt):
             raise
-        raise EvaluationError(f"measuring failed at theta* (the checkpoint itself): {explain_error(error)}") from error
+        raise EvaluationError(f"measuring failed at theta* (the checkpoint itself): {failure(error)}") from error
 
 
 def _require_repeatable(objective: Objective) -> None:
@@ -163,16 +165,3 @@ def _how_different(first: SampleValues, second: SampleValues) -> str:
         if not np.allclose(values, other, equal_nan=True):
             return f" ({data}/{metric} was {values.mean():.6g}, then {other.mean():.6g})"
     return ""
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Return whether an error says that memory ran out, on whatever device."""
-    if isinstance(error, torch.cuda.OutOfMemoryError | MemoryError):
-        return True
-    return isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
-
-
-def explain_error(error: BaseException) -> str:
-    """Return an error's kind and text in one line."""
-    text = " ".join(str(error).split())
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -7,13 +7,14 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from landscape.baseline import Baseline, explain_error
+from landscape.baseline import Baseline
 from landscape.errors import EvaluationError, LandscapeError
 from landscape.grid import Axis, Floats, point_coordinates
 from landscape.moments import Moments, merge, moments_of
 from landscape.motion import Motion
 from landscape.objective import Chunk, Objective, SampleValues, Span
 from landscape.planes import Planes
+from landscape.references import failure
 from landscape.schedule import Piece
 from landscape.tally import PointResult
 from landscape.weight_decay import WeightDecay
@@ -47,10 +48,10 @@ class Measuring:
                 try:
                     self._move(at)
                     measured = self._objective.measure(chunks, seed=point)
-                except LandscapeError:
-                    raise
+                except LandscapeError as error:
+                    raise type(error)(f"at {_where(at)}: {error}") from error
                 except Exception as error:
-                    raise EvaluationError(f"measuring failed at {_where(at)}: {explain_error(error)}") from error
+                    raise EvaluationError(f"measuring failed at {_where(at)}: {failure(error)}") from error
                 self._add(result, measured, chunks, at)
                 if last:
                     yield result

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -24,6 +23,7 @@ from landscape.datasets import Data, Indices, choose
 from landscape.errors import ProblemError
 from landscape.grid import Floats
 from landscape.losses import Loss
+from landscape.memory import resident_budget
 
 logger = logging.getLogger(__name__)
 
@@ -31,8 +31,6 @@ DEFAULT_BATCH_SIZE = 256
 # Samples on which running statistics are re-estimated: 1,024 images give a channel's variance within about 5 %
 # even where each image contributes one value, and cost as little as one evaluation of a small data set.
 BATCH_NORM_SAMPLES = 1024
-# Share of the free memory that resident data may take, beside weights and activations.
-RESIDENT_SHARE = 0.4
 
 Span = tuple[str, int, int]  # data set, first sample, behind the last
 
@@ -121,7 +119,7 @@ class Objective:
         for name, number in self.sizes.items():
             if number == 0:
                 raise ProblemError(f"data set {name!r} has no samples")
-        self._budget = _resident_budget(self.device) // _sharing(self.device, users) if budget is None else budget
+        self._budget = resident_budget(self.device, users) if budget is None else budget
         self._sample_bytes: dict[str, float] = {}
         self._loaded: dict[Span, Chunk] = {}
         self._norms = [m for m in model.modules() if isinstance(m, nn.modules.batchnorm._NormBase)]
@@ -292,25 +290,3 @@ class Objective:
 
 def _noise_seed(seed: int, name: str, first: int) -> int:
     return int.from_bytes(hashlib.sha256(f"{seed} {name} {first}".encode()).digest()[:8], "little") >> 1
-
-
-def _resident_budget(device: torch.device) -> int:
-    if device.type == "cuda":
-        return int(torch.cuda.mem_get_info(device)[0] * RESIDENT_SHARE)
-    return int(_free_memory() * RESIDENT_SHARE)
-
-
-def _sharing(device: torch.device, users: int) -> int:
-    """Return how many of the host's processes share a device's memory."""
-    return math.ceil(users / max(torch.cuda.device_count(), 1)) if device.type == "cuda" else users
-
-
-def _free_memory() -> int:
-    try:
-        with open("/proc/meminfo") as lines:
-            for line in lines:
-                if line.startswith("MemAvailable:"):
-                    return int(line.split()[1]) * 1024
-    except OSError:
-        pass
-    return 4 << 30  # not Linux: what a laptop has free

@@ -14,6 +14,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
+from landscape.memory import is_out_of_memory
+
 logger = logging.getLogger(__name__)
 
 Point = TypeVar("Point")
@@ -215,7 +217,7 @@ def choose_batch_size(
             began = clock()
             run(size)
         except (MemoryError, RuntimeError) as error:
-            if not fitting or not _is_out_of_memory(error):
+            if not fitting or not is_out_of_memory(error):
                 raise
             logger.debug("a batch of %d does not fit into memory", size)
             break
@@ -233,8 +235,3 @@ def choose_batch_size(
     fastest = max(rates.values())
     chosen = min(size for size, rate in rates.items() if rate >= (1 - AS_GOOD) * fastest)
     return BatchSizeChoice(chosen, rates)
-
-
-def _is_out_of_memory(error: BaseException) -> bool:
-    text = str(error).lower()
-    return isinstance(error, MemoryError) or "out of memory" in text or "can't allocate memory" in text

@@ -14,7 +14,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from landscape.baseline import explain_error
 from landscape.comm import current_comm
 from landscape.directions import Plane
 from landscape.errors import EvaluationError, LandscapeError
@@ -24,6 +23,7 @@ from landscape.motion import Motion, untouched
 from landscape.named_data import named_data
 from landscape.objective import Objective
 from landscape.params import moved_tensors
+from landscape.references import failure
 from landscape.runs import Record, TrainingRun
 from landscape.surface import Trajectory
 
@@ -129,7 +129,7 @@ def _measure_all(
         except LandscapeError:
             raise
         except Exception as error:
-            raise EvaluationError(f"measuring failed at {labels[number]}: {explain_error(error)}") from error
+            raise EvaluationError(f"measuring failed at {labels[number]}: {failure(error)}") from error
 
     def keep(number: int, values: Mapping[str, float]) -> None:
         nonlocal done

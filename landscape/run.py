@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from landscape.baseline import Baseline, explain_error, is_out_of_memory, measure_baseline, require_same_start
+from landscape.baseline import Baseline, measure_baseline, require_same_start
 from landscape.comm import current_comm
 from landscape.devices import cpu_quota, local_device, physical_cores, threads_for, usable_cpus
 from landscape.directions import Plane, random_plane
@@ -29,6 +29,7 @@ from landscape.grid import grid_shape, visiting_order
 from landscape.ledger import Ledger
 from landscape.losses import resolve_loss
 from landscape.measuring import Measuring
+from landscape.memory import is_out_of_memory
 from landscape.motion import Motion, untouched
 from landscape.named_data import named_data
 from landscape.objective import BATCH_NORM_SAMPLES, DEFAULT_BATCH_SIZE, Objective, SampleValues
@@ -37,6 +38,7 @@ from landscape.params import moved_tensors
 from landscape.planes import Planes
 from landscape.problem import describe_model
 from landscape.provenance import describe_problem, describe_quality, fingerprints, now, origin_of, software
+from landscape.references import failure
 from landscape.resume import require_same, value_differences
 from landscape.schedule import Scheduler, Task, count_samples
 from landscape.settings import PRECISIONS, Settings
@@ -158,7 +160,7 @@ class Run:
                 batch_size = batch_size or DEFAULT_BATCH_SIZE
                 if attempt or batch_size == 1:
                     raise EvaluationError(
-                        f"out of memory with batches of {batch_size} on {objective.device}: {explain_error(error)}; "
+                        f"out of memory with batches of {batch_size} on {objective.device}: {failure(error)}; "
                         "pass a smaller --batch-size (batch_size=), or another device"
                     ) from error
             batch_size = max(batch_size // 2, 1)
@@ -335,5 +337,5 @@ def _place(stack: ExitStack, model: nn.Module, device: str | torch.device | None
     try:
         model.to(local_device(str(device), local_rank, torch.cuda.device_count()))
     except (RuntimeError, AssertionError) as error:
-        raise EvaluationError(f"cannot compute on device {str(device)!r}: {explain_error(error)}") from error
+        raise EvaluationError(f"cannot compute on device {str(device)!r}: {failure(error)}") from error
     stack.callback(model.to, here)

@@ -15,7 +15,7 @@ PACKAGE = ROOT / "landscape"
 # A module may import from its own layer and from those above it in this list.
 LAYERS = [
     "errors grid surface paths strict_json",
-    "params store layout exports original sandbox sandbox_child locks files comm mpi post "
+    "params memory store layout exports original sandbox sandbox_child locks files comm mpi post "
     "dispatch moments schedule leaving signals devices",
     "checkpoint checkpoint_files fitting problem references batches losses archives samples datasets sources "
     "named_data normalization directions direction_files motion planes objective weight_decay "
