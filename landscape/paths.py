@@ -1,6 +1,11 @@
 """What a projected run says about its picture: how far off the plane it is, and what the plane shows below it.
 
 Plain NumPy on a Surface and its Trajectory, for the command line and for every renderer.
+
+References
+----------
+.. [1] Antognini, Sohl-Dickstein, "PCA of high dimensional random walks with comparison to neural network training",
+       NeurIPS 2018.
 """
 
 from __future__ import annotations
@@ -29,6 +34,35 @@ def shares_off_plane(surface: Surface, run: Trajectory) -> Floats:
     """Return the part of each step's distance from theta* that is off the plane: 0 in it, 1 straight away from it."""
     distance = distances(surface, run)
     return np.divide(run.residual, distance, out=np.zeros_like(distance), where=distance > 0)
+
+
+def random_walk_shares(number: int) -> Floats:
+    r"""Return the shares of variance that the principal components of a random walk have in very many dimensions [1]_.
+
+    What a run has to be compared with: most of a walk that goes nowhere lies in its first two components as well.
+
+    .. math:: \lambda_k \propto \frac{1}{1 - \cos(\pi k / n)}, \quad k = 1, \ldots, n - 1
+
+    since the centred inner products of n points of a walk are the inverse of the Laplacian of a path.
+
+    Parameters
+    ----------
+    number : int
+        How many points the walk has, its start included.
+
+    Returns
+    -------
+    ndarray, shape (number - 1,)
+
+    Examples
+    --------
+    >>> random_walk_shares(11)[:2].round(3)
+    array([0.617, 0.157])
+    """
+    k = np.arange(1, number)
+    variance = 1 / (1 - np.cos(np.pi * k / number))
+    shares: Floats = variance / variance.sum()
+    return shares
 
 
 def values_below(surface: Surface, run: Trajectory, name: str) -> Floats:

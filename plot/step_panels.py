@@ -14,7 +14,7 @@ from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator, NullLoc
 
 from landscape.errors import PlotError
 from landscape.grid import Floats
-from landscape.paths import distances, shares_off_plane
+from landscape.paths import distances, random_walk_shares, shares_off_plane
 from landscape.surface import Surface, Trajectory
 
 from .captions import caption as caption_of
@@ -22,7 +22,18 @@ from .captions import panel_title
 from .fields import metadata, remember
 from .ladders import number_text, spread_ticks
 from .scale import default_name, values_label
-from .style import BLUE, CAPTION_SIZE, HAIRLINE, SOFT_INK, TICK_SIZE, TITLE_SIZE, new_figure, our_style, wrapped
+from .style import (
+    BLUE,
+    CAPTION_SIZE,
+    HAIRLINE,
+    SOFT_INK,
+    TICK_SIZE,
+    TITLE_SIZE,
+    VERMILLION,
+    new_figure,
+    our_style,
+    wrapped,
+)
 from .trajectories import COLORS, explained, losses_of
 
 if TYPE_CHECKING:
@@ -205,6 +216,13 @@ def _draw_variance(ax: Axes, surface: Surface, name: str) -> None:
     shown = np.array(shares[:MOST_BARS])
     ax.bar(np.arange(1, len(shown) + 1), shown, color=[BLUE if k < kept else "#b9c4cc" for k in range(len(shown))])
     ax.plot(np.arange(1, len(shown) + 1), np.cumsum(shown), color=SOFT_INK, lw=1.0, marker="o", ms=2.2, label="sum")
+    if len(surface.trajectories) == 1:
+        walk = random_walk_shares(len(shares) + 1)[: len(shown)]
+        ax.plot(
+            np.arange(1, len(walk) + 1), walk, ls="none", marker="D", ms=3.6, mfc="none", mec=VERMILLION, mew=1.0,
+            label="a random walk of as many steps",
+        )  # fmt: skip
+        ax.legend(loc="center right", fontsize=TICK_SIZE, handlelength=1.6, borderpad=0.2)
     ax.set(ylim=(0, 1.02), xlim=(0.3, len(shown) + 0.7), xlabel="principal component")
     ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
     inside = sum(shares[:kept])

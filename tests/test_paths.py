@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from landscape.grid import Axis
-from landscape.paths import distances, shares_off_plane, values_below
+from landscape.paths import distances, random_walk_shares, shares_off_plane, values_below
 from landscape.surface import Surface, Trajectory
 
 
@@ -61,3 +61,16 @@ def test_a_line_and_one_of_several_seeds_have_values_below_too():
     seeds = (*line.axes, Axis(np.array([0.0, 1.0]), kind="repeat"))
     repeated = Surface(seeds, {"a/loss": np.array([[1.0, 3.0], [5.0, 5.0]])}, np.ones((2, 2), np.uint8))
     np.testing.assert_allclose(values_below(repeated, path((0.5,)), "a/loss"), [2.0])
+
+
+@pytest.mark.parametrize("number", [5, 40])
+def test_a_random_walk_has_the_shares_it_should_have(number):
+    # Isotropic steps in 20,000 dimensions: inner products of different steps are 0.7 % of their squares.
+    steps = np.random.default_rng(0).normal(size=(number, 20_000))
+    walk = np.cumsum(steps, axis=0)
+    values = np.linalg.svd(walk - walk.mean(axis=0), compute_uv=False)[: number - 1] ** 2
+    np.testing.assert_allclose(random_walk_shares(number), values / values.sum(), atol=0.01)
+
+
+def test_a_long_random_walk_has_the_shares_of_its_limit():
+    np.testing.assert_allclose(random_walk_shares(5000)[:3], 6 / (np.pi * np.arange(1, 4)) ** 2, rtol=1e-3)

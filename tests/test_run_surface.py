@@ -157,6 +157,7 @@ def test_the_command_puts_two_runs_on_one_plane(place, tmp_path, capsys):
     assert surface.origin["checkpoint"].endswith("fast/step-00000012.safetensors")
     np.testing.assert_allclose(surface.trajectories["fast"].coordinates[-1], 0.0, atol=1e-6)
     written = capsys.readouterr().out
+    assert "random walk" not in written  # of several runs, that is no comparison
     shares = surface.trajectories["slow"].attributes["explained_variance"]
     assert f"the plane holds {100 * shares[0]:.1f} % + {100 * shares[1]:.1f} % of the variance" in written
     assert "slow: 7 records, step 0 to 12" in written
@@ -186,7 +187,10 @@ def test_the_command_draws_lines_and_planes_through_checkpoints_and_files(place,
 def test_the_command_says_what_it_would_cost_and_writes_nothing(place, tmp_path, capsys):
     folder, _ = place
     assert command(place, folder / "fast", "--points", 6, "--dry-run", output=tmp_path / "run.h5") == 0
-    assert "36 to do of 36" in capsys.readouterr().out
+    written = capsys.readouterr().out
+    assert "36 to do of 36" in written
+    # Seven points: 1 / (1 - cos(pi k / 7)), k = 1 to 6.
+    assert "a random walk of as many steps: 63.1 % + 16.6 %" in written
     assert not (tmp_path / "run.h5").exists()
 
 

@@ -2,34 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 
-from landscape.paths import distances, shares_off_plane
+from landscape.paths import distances, random_walk_shares, shares_off_plane
 from landscape.surface import Surface, Trajectory
 
 
 def describe_paths(surface: Surface) -> str:
     """Return a few lines for each run on a surface."""
     lines = []
-    shares = next(
-        (
-            run.attributes["explained_variance"]
-            for run in surface.trajectories.values()
-            if "explained_variance" in run.attributes
-        ),
-        None,
-    )
-    if shares:
-        number = len(surface.directions)
-        inside = sum(shares[:number])
-        parts = " + ".join(f"{100 * share:.1f} %" for share in shares[:number])
-        lines.append(
-            f"the {'plane' if number > 1 else 'line'} holds {parts} of the variance, "
-            f"{100 * (1 - inside):.1f} % lie outside"
-        )
+    found = [
+        run.attributes["explained_variance"]
+        for run in surface.trajectories.values()
+        if "explained_variance" in run.attributes
+    ]
+    if found:
+        shares, number = found[0], len(surface.directions)
+        flat, outside = "plane" if number > 1 else "line", 100 * (1 - sum(shares[:number]))
+        lines.append(f"the {flat} holds {_sum(shares[:number])} of the variance, {outside:.1f} % lie outside")
+        if len(surface.trajectories) == 1:
+            walk = random_walk_shares(len(shares) + 1)[:number]
+            lines[-1] += f"; a random walk of as many steps: {_sum(walk)}"
     for name, run in surface.trajectories.items():
         lines += [f"{name}: {line}" for line in _path_lines(surface, run)]
     return "\n".join(lines)
+
+
+def _sum(shares: Iterable[float]) -> str:
+    return " + ".join(f"{100 * share:.1f} %" for share in shares)
 
 
 def _path_lines(surface: Surface, run: Trajectory) -> list[str]:
