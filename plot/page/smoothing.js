@@ -3,11 +3,12 @@
  *
  * Only what is drawn gets finer; read-outs are of the stored values, and the page says that it is smoothed.
  */
+import { quantile } from "./scale.js";
 
 // A grid of fewer points is drawn smoothed, with about so many points along its longer axis.
 const COARSE = 75 * 75, FINE = 200;
-// Share of the range of all heights by which a curve may leave the measured values.
-const OVERSHOOT = 0.01;
+// Share of the range of nearly all heights by which a curve may leave the measured values.
+const OVERSHOOT = 0.02;
 
 /**
  * @param {number} nx
@@ -57,7 +58,7 @@ export function slopes(values, x) {
  * @param {Float64Array} values
  * @param {Float64Array} x
  * @param {number} factor
- * @param {number} span  range of all heights
+ * @param {number} span  range of nearly all heights
  */
 function refineLine(values, x, factor, span) {
   const n = values.length;
@@ -126,13 +127,12 @@ export function refineGrid(values, x, y, factor) {
   return out;
 }
 
-/** @param {Float64Array} values */
+/**
+ * Range of heights without the outermost tenth: a lone spike must not let the rest swing.
+ *
+ * @param {Float64Array} values
+ */
 function spanOf(values) {
-  let low = Infinity, high = -Infinity;
-  for (const value of values) {
-    if (!Number.isFinite(value)) continue;
-    if (value < low) low = value;
-    if (value > high) high = value;
-  }
-  return high > low ? high - low : 0;
+  const sorted = values.filter(Number.isFinite).sort();
+  return sorted.length ? quantile(sorted, 0.95) - quantile(sorted, 0.05) : 0;
 }

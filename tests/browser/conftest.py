@@ -32,13 +32,14 @@ NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"
 # Several times what a page takes here, since other tests run beside it.
 PATIENCE = 60_000
 
-pytestmark = pytest.mark.slow
-
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     here = Path(__file__).parent
     for item in items:
-        if here in item.path.parents and os.environ.get("LANDSCAPE_NO_BROWSER"):
+        if here not in item.path.parents:
+            continue
+        item.add_marker(pytest.mark.slow)
+        if os.environ.get("LANDSCAPE_NO_BROWSER"):
             item.add_marker(pytest.mark.skip(reason="LANDSCAPE_NO_BROWSER is set"))
 
 
@@ -94,6 +95,17 @@ class Opened:
     def app(self, expression: str, argument: Any = None) -> Any:
         """Evaluate an expression in which ``app`` is the running page and ``given`` the argument."""
         return self.page.evaluate(f"(given) => window.landscape.then((app) => ({expression}))", argument)
+
+    def canvas(self, expression: str) -> Any:
+        """Return the pixels of a canvas as an array of RGBA, straight alpha."""
+        import base64
+        import io
+
+        import numpy as np
+        from PIL import Image
+
+        png = base64.b64decode(self.app(f"{expression}.toDataURL()").partition(",")[2])
+        return np.asarray(Image.open(io.BytesIO(png)).convert("RGBA"), dtype=np.float64)
 
     def picture(self, selector: str = "body", number: int = 0) -> Any:
         """Return a screenshot of an element as an array of RGB."""

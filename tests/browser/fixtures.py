@@ -5,14 +5,18 @@ Run this file to write them again after a change of `Scale`, of the camera or of
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from landscape.plot.camera import Camera, fit_view
+from landscape.plot.flights import FLIGHTS, flight
 from landscape.plot.packing import Packer
 from landscape.plot.scale import Scale
+from landscape.plot.smoothing import smooth_surface
 
 from landscape.grid import Axis
 from landscape.surface import Surface
@@ -94,7 +98,73 @@ def packing_cases() -> dict[str, Any]:
     }
 
 
-FIXTURES = {"scales.json": scale_cases, "packing.json": packing_cases}
+def camera_cases() -> list[dict[str, Any]]:
+    """Cameras, and where they put points; the picture's own place is left out, which the page chooses otherwise."""
+    points = [[-1.0, -1.0, -0.45], [1.0, 0.6, 1.1], [0.2, -0.3, 0.4], [0.0, 0.0, 0.0]]
+    cases = []
+    for azimuth, elevation, half in ((-52.0, 34.0, (1.0, 1.0)), (-90.0, 90.0, (1.0, 0.5)), (130.0, 8.0, (0.4, 1.0))):
+        camera = Camera(azimuth, elevation)
+        view = fit_view(camera, points, np.zeros((4, 4)), (600.0, 400.0), half)
+        tangents = (view.project(points)[:, :2] - view.centre) / view.scale
+        cases.append(
+            {
+                "azimuth": azimuth,
+                "elevation": elevation,
+                "half": half,
+                "eye": view.eye.tolist(),
+                "directions": camera.directions.tolist(),
+                "points": points,
+                "tangents": tangents.tolist(),
+                "depths": view.project(points)[:, 2].tolist(),
+            }
+        )
+    return cases
+
+
+def smoothing_cases() -> list[dict[str, Any]]:
+    """Coarse grids with and without holes, and the finer ones the stills draw."""
+    rng = np.random.default_rng(5)
+    cases = []
+    for nx, ny, holes in ((6, 5, 0), (7, 4, 3), (3, 2, 0), (2, 6, 0)):
+        x, y = np.cumsum(rng.uniform(0.2, 1.0, nx)), np.cumsum(rng.uniform(0.2, 1.0, ny))
+        values = rng.normal(size=(ny, nx))
+        values.ravel()[rng.choice(values.size, holes, replace=False)] = np.nan
+        fine, fine_x, fine_y, factor = smooth_surface(values, x, y)
+        cases.append(
+            {
+                "x": x.tolist(),
+                "y": y.tolist(),
+                "values": _numbers(values),
+                "factor": factor,
+                "fine_x": fine_x[:: factor // 2].tolist(),
+                "fine_y": fine_y[:: factor // 2].tolist(),
+                "fine": _numbers(fine[:: factor // 2, :: factor // 2]),
+                "every": factor // 2,
+            }
+        )
+    return cases
+
+
+def flight_cases() -> list[dict[str, Any]]:
+    """Ways of the camera, some moments of each."""
+    return [
+        {"name": name, "t": t, **dataclasses.asdict(flight(name, t, azimuth=-52.0, elevation=34.0))}
+        for name in FLIGHTS
+        for t in (0.0, 0.1, 0.37, 0.5, 0.83, 1.0)
+    ]
+
+
+def _numbers(array: Any) -> list[float | None]:
+    return [None if np.isnan(each) else float(each) for each in array.ravel()]
+
+
+FIXTURES = {
+    "scales.json": scale_cases,
+    "packing.json": packing_cases,
+    "cameras.json": camera_cases,
+    "smoothing.json": smoothing_cases,
+    "flights.json": flight_cases,
+}
 
 
 def text_of(name: str) -> str:

@@ -1,0 +1,162 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import test from "node:test";
+import { isoLines } from "../../plot/page/contours.js";
+import { heightAt, hit, isVisible } from "../../plot/page/field.js";
+import { flight } from "../../plot/page/flights.js";
+import { makeMesh } from "../../plot/page/mesh.js";
+import { refineAxis, refineGrid, smoothFactor } from "../../plot/page/smoothing.js";
+import { View, directions } from "../../plot/page/view.js";
+
+/** @param {string} name */
+const fixture = (name) => JSON.parse(readFileSync(new URL(name, import.meta.url), "utf8"));
+/** @param {number} got @param {number} wanted */
+const close = (got, wanted, tolerance = 1e-12) =>
+  assert.ok(Math.abs(got - wanted) <= tolerance * Math.max(1, Math.abs(wanted)), `${got} is not ${wanted}`);
+const numbers = (/** @type {(number | null)[]} */ list) => Float64Array.from(list, (each) => each ?? NaN);
+
+for (const { azimuth, elevation, half, eye, directions: wanted, points, tangents, depths } of fixture("cameras.json")) {
+  test(`the camera stands where the stills' stands: ${azimuth}, ${elevation}`, () => {
+    const margin = { left: 10, right: 20, top: 5, bottom: 30 };
+    const view = new View({ azimuth, elevation, zoom: 1, panX: 0, panY: 0 }, 600, 400, { half, top: 1.1, margin });
+    directions(azimuth, elevation).flat().forEach((value, k) => close(value, wanted.flat()[k]));
+    view.eye.forEach((value, k) => close(value, eye[k]));
+    points.forEach((point, k) => {
+      const [x, y, depth] = view.project(point);
+      close((x - view.cx) / view.scale, tangents[k][0], 1e-11);
+      close((view.cy - y) / view.scale, tangents[k][1], 1e-11);
+      close(depth, depths[k]);
+    });
+  });
+}
+
+test("nothing of the box leaves the picture, whatever the azimuth, and nothing pulses", () => {
+  const margin = { left: 40, right: 20, top: 10, bottom: 30 };
+  const scales = new Set();
+  for (let azimuth = -180; azimuth < 180; azimuth += 15) {
+    const view = new View({ azimuth, elevation: 30, zoom: 1, panX: 0, panY: 0 }, 700, 500, { half: [1, 0.7], top: 1.1, margin });
+    scales.add(view.scale);
+    for (const x of [-1, 1]) for (const y of [-0.7, 0.7]) for (const z of [-0.45, 1.1]) {
+      const [px, py] = view.project([x, y, z]);
+      assert.ok(px >= 40 - 0.5 && px <= 680.5 && py >= 9.5 && py <= 470.5, `${azimuth}: ${px}, ${py}`);
+    }
+  }
+  assert.equal(scales.size, 1);
+});
+
+for (const { x, y, values, factor, fine_x, fine_y, fine, every } of fixture("smoothing.json")) {
+  test(`a coarse grid is drawn as smooth as in the stills: ${x.length} x ${y.length}`, () => {
+    assert.equal(smoothFactor(x.length, y.length), factor);
+    const [fx, fy] = [x, y].map((axis) => refineAxis(Float64Array.from(axis), factor));
+    const got = refineGrid(numbers(values), Float64Array.from(x), Float64Array.from(y), factor);
+    const wanted = numbers(fine);
+    fy.filter((_, j) => j % every === 0).forEach((value, j) => close(value, fine_y[j]));
+    fx.filter((_, i) => i % every === 0).forEach((value, i) => close(value, fine_x[i]));
+    for (let j = 0; j < fine_y.length; j++) {
+      for (let i = 0; i < fine_x.length; i++) {
+        const value = got[j * every * fx.length + i * every], other = wanted[j * fine_x.length + i];
+        assert.equal(Number.isNaN(value), Number.isNaN(other));
+        if (!Number.isNaN(other)) close(value, other, 1e-10);
+      }
+    }
+  });
+}
+
+for (const { name, t, azimuth, elevation, step, frame } of fixture("flights.json")) {
+  test(`a flight is the film's: ${name} at ${t}`, () => {
+    const got = flight(name, t, { azimuth: -52, elevation: 34 });
+    close(got.azimuth, azimuth);
+    close(got.elevation, elevation);
+    close(got.step, step);
+    close(got.frame, frame);
+  });
+}
+
+/** A tilted, bent valley on a grid of uneven steps, as a field. */
+function valley(nx = 41, ny = 29) {
+  const axis = (/** @type {number} */ n) => Float64Array.from({ length: n }, (_, k) => 2 * ((k / (n - 1)) ** 1.2) - 1);
+  const x = axis(nx), y = axis(ny), z = new Float64Array(nx * ny);
+  for (let j = 0; j < ny; j++) for (let i = 0; i < nx; i++) z[j * nx + i] = bowl(x[i], y[j]);
+  return { nx, ny, x, y, z, colour: z.map((value) => value / 1.1), ceiling: Infinity, top: 1.1, factor: 1 };
+}
+const bowl = (/** @type {number} */ x, /** @type {number} */ y) => 0.1 + 0.35 * (x - 0.2) ** 2 + 0.2 * (y + 0.1 - 0.3 * x) ** 2 + 0.1 * x;
+
+test("every vertex of an iso-line lies at its level", () => {
+  const field = valley(), heights = [0.12, 0.2, 0.3, 0.45];
+  const lines = isoLines(field, heights);
+  assert.deepEqual([...new Set(lines.map((line) => line.level))].sort(), [0, 1, 2, 3]);
+  for (const { level, points } of lines) {
+    for (let k = 0; k < points.length; k += 2) {
+      close(heightAt(field, points[k], points[k + 1]), heights[level], 1e-9);
+      assert.ok(Math.abs(bowl(points[k], points[k + 1]) - heights[level]) < 2e-3, "and near the true one");
+    }
+  }
+  const inner = lines.find((line) => line.level === 0);
+  assert.ok(inner?.closed);
+  const count = inner.points.length / 2;
+  const centre = [0, 1].map((n) => inner.points.reduce((sum, value, k) => sum + (k % 2 === n ? value : 0), 0) / count);
+  assert.ok(Math.abs(centre[0] - 0.07) < 0.08 && Math.abs(centre[1] + 0.08) < 0.08, `around the lowest point, not ${centre}`);
+});
+
+test("no iso-line and no triangle crosses a hole", () => {
+  const field = valley();
+  for (let j = 8; j < 14; j++) for (let i = 15; i < 22; i++) field.z[j * 41 + i] = NaN;
+  for (const { points } of isoLines(field, [0.12, 0.2, 0.3])) {
+    assert.ok(points.every(Number.isFinite));
+    for (let k = 0; k < points.length; k += 2) {
+      const inside = points[k] > field.x[15] && points[k] < field.x[21] && points[k + 1] > field.y[8] && points[k + 1] < field.y[13];
+      assert.ok(!inside);
+    }
+  }
+  const { index, coarse } = makeMesh(field);
+  for (const list of [index, coarse]) assert.ok(list.every((k) => Number.isFinite(field.z[k])));
+  assert.equal(index.length, 6 * (40 * 28 - 8 * 7));
+});
+
+test("a ray meets the surface where a search along it finds it", () => {
+  const field = valley();
+  const view = new View({ azimuth: -52, elevation: 34, zoom: 1, panX: 0, panY: 0 }, 600, 500, {
+    half: [1, 1], top: 1.1, margin: { left: 0, right: 0, top: 0, bottom: 0 },
+  });
+  let hits = 0;
+  for (let px = 5; px < 600; px += 37) {
+    for (let py = 5; py < 500; py += 37) {
+      const ray = view.ray(px, py), found = hit(field, view.eye, ray);
+      let first = null, before = NaN;
+      for (let t = 1; t < 12 && !first; t += 5e-4) {
+        const at = view.eye.map((value, k) => value + t * ray[k]), above = at[2] - heightAt(field, at[0], at[1]);
+        // A ray may come in below the rim: it meets the surface where it changes sides, from above or from below.
+        if (before * above <= 0) first = at;
+        before = above;
+      }
+      assert.equal(found === null, first === null, `${px}, ${py}`);
+      if (!found || !first) continue;
+      hits++;
+      found.forEach((value, k) => assert.ok(Math.abs(value - first[k]) < 2e-2));
+      close(heightAt(field, found[0], found[1]), found[2], 1e-5);
+      const [x, y] = view.project(found);
+      close(x, px, 1e-6);
+      close(y, py, 1e-6);
+    }
+  }
+  assert.ok(hits > 40);
+});
+
+test("a ridge hides what lies behind it, from one side only", () => {
+  const field = valley();
+  field.z = field.z.map((_, k) => Math.exp(-60 * field.x[k % 41] ** 2));
+  const behind = /** @type {[number, number, number]} */ ([-0.5, 0, heightAt(field, -0.5, 0)]);
+  assert.equal(isVisible(field, [4, 0, 1.5], behind), false);
+  assert.equal(isVisible(field, [-4, 0, 1.5], behind), true);
+});
+
+test("normals point away from the slope, also at the border", () => {
+  const field = valley();
+  field.z = field.z.map((_, k) => 0.3 + 0.2 * field.x[k % 41] - 0.1 * field.y[Math.floor(k / 41)]);
+  const { normal } = makeMesh(field), length = Math.hypot(-0.2, 0.1, 1);
+  for (let k = 0; k < normal.length; k += 3) {
+    close(normal[k], -0.2 / length, 1e-6);
+    close(normal[k + 1], 0.1 / length, 1e-6);
+    close(normal[k + 2], 1 / length, 1e-6);
+  }
+});
