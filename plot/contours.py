@@ -18,10 +18,11 @@ from .colorbars import draw_colorbar
 from .labels import label_lines
 from .ladders import number_text
 from .marks import Sheet, corner_lines, corner_size, draw_corner, draw_frame, draw_ground, draw_marks, hole_colors
+from .path_words import path_lines
 from .relief import draw_relief
 from .scale import CAPPED, MISSING, NOT_FINITE, OK, Scale
 from .style import SMALL_SIZE, our_style
-from .trajectories import covered_by, draw_paths, path_lines
+from .trajectories import covered_by, draw_paths
 
 # Of colour, in filled contours: too small to see.
 STEPS = 128

@@ -12,9 +12,10 @@ from landscape.surface import Surface
 from .colorbars import draw_colorbar
 from .contours import VECTORS
 from .marks import Sheet, corner_lines, draw_corner, draw_frame, draw_ground, draw_marks, hole_colors
+from .path_words import path_lines
 from .scale import OK, Scale
 from .style import our_style
-from .trajectories import draw_paths, path_lines
+from .trajectories import draw_paths
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -13,8 +13,9 @@ from landscape.paths import shares_off_plane
 from landscape.surface import Surface
 
 from .ladders import number_text
+from .path_words import losses_of
 from .style import VERMILLION
-from .trajectories import COLORS, losses_of, ramp
+from .trajectories import COLORS, ramp
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -16,11 +16,11 @@ from .ladders import number_text
 from .layout import LEFT, Plan, grid_of, lay_out
 from .marks import Sheet, is_readable
 from .panels import Panel, panels_of, titles_of
+from .path_words import path_notes
 from .repeats import SPREAD, outcome, spread
 from .scale import Scale, default_name
 from .style import new_figure
 from .titles import draw_title, finish
-from .trajectories import path_notes
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -21,6 +21,7 @@ from .captions import caption as caption_of
 from .captions import panel_title
 from .fields import metadata, remember
 from .ladders import number_text, spread_ticks
+from .path_words import explained, losses_of
 from .scale import default_name, values_label
 from .style import (
     BLUE,
@@ -34,7 +35,7 @@ from .style import (
     our_style,
     wrapped,
 )
-from .trajectories import COLORS, explained, losses_of
+from .trajectories import COLORS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

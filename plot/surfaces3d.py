@@ -24,11 +24,11 @@ from .colorbars import draw_colorbar
 from .frame3d import TICK_LENGTH, fit_frame
 from .marks import Sheet, axis_text, corner_lines, hole_colors
 from .panel3d import LIFT, Panel
+from .path_words import path_lines
 from .scale import CAPPED, MISSING, NOT_FINITE, OK, Scale
 from .scenes import SurfaceImage, make_scene, shared_box
 from .shading import Light
 from .style import HATCH, HATCH_GREY, INK, SMALL_SIZE, SOFT_INK, TITLE_SIZE, our_style, text_width
-from .trajectories import path_lines
 from .trajectories3d import draw_paths_on, own_points
 
 if TYPE_CHECKING:

@@ -1,7 +1,6 @@
-"""Runs drawn over the contours of their plane: path, steps, start, end, and what the plane does not show of them.
+"""Runs drawn over the contours of their plane: path, records, start and end, falls of the learning rate.
 
-A path is a projection, and the contours below it are of other weights than its own: how much of the run lies outside
-the plane stands in the picture itself, and how far its own losses are from the plane's in the caption.
+A path is a projection, and the contours below it are of other weights than its own; `path_words` says how far off.
 """
 
 from __future__ import annotations
@@ -16,11 +15,8 @@ from matplotlib.colors import to_rgb
 from matplotlib.legend_handler import HandlerBase
 
 from landscape.grid import Floats
-from landscape.paths import shares_off_plane, values_below
 from landscape.surface import Surface, Trajectory
 
-from .ladders import number_text
-from .scale import values_label
 from .style import SMALL_SIZE
 
 if TYPE_CHECKING:
@@ -37,6 +33,8 @@ TINT = 0.5
 _PIECES = 12
 # Between two dots that mark records, in points: closer ones would be a line of their own.
 _DOT_ROOM = 5.0
+# Records that are farther apart are beads, as the picture has room for them.
+_BEAD_ROOM = 12.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,13 +43,15 @@ class Path:
 
     name: str
     run: Trajectory
-    points: Floats  # (n, 2)
     color: str
+    points: Floats  # (k, 2): its records as far as it is drawn, and the point where it ends
+    ramp: Floats  # (k, 3): their colours, by order, since steps may be spaced in log time
+    drawn: int  # how many of its records are drawn
 
     @property
-    def ramp(self) -> Floats:
-        """Colours from the first record to the last, shape (n, 3): by order, since steps may be spaced in log time."""
-        return ramp(self.color, len(self.points))
+    def whole(self) -> bool:
+        """Whether it is drawn to its end."""
+        return self.drawn == len(self.run.step)
 
     @property
     def unit(self) -> str:
@@ -71,7 +71,7 @@ def ramp(color: str, number: int) -> Floats:
     return colors
 
 
-def paths_of(surface: Surface, runs: Sequence[str] | None = None) -> list[Path]:
+def paths_of(surface: Surface, runs: Sequence[str] | None = None, *, until: float = 1.0) -> list[Path]:
     """Return the runs of a plane that can be drawn, each in a colour of its own.
 
     Parameters
@@ -80,16 +80,37 @@ def paths_of(surface: Surface, runs: Sequence[str] | None = None) -> list[Path]:
         A plane.
     runs : sequence of str, optional
         Names of some of its runs; all by default.
+    until : float
+        Which part of each run, 0 to 1, counted in records.
     """
     found = []
     for number, (name, run) in enumerate(surface.trajectories.items()):
         if (runs is None or name in runs) and run.coordinates.shape[1] >= 2 and len(run.step):
-            found.append(Path(name, run, run.coordinates[:, :2], COLORS[number % len(COLORS)]))
+            found.append(_path(name, run, COLORS[number % len(COLORS)], until))
     return found
 
 
+def _path(name: str, run: Trajectory, color: str, until: float) -> Path:
+    points, colors = run.coordinates[:, :2], ramp(color, len(run.step))
+    end = min(max(until, 0.0), 1.0) * (len(points) - 1)
+    drawn = int(end + 1e-9) + 1
+    if drawn < len(points):
+        share = end - (drawn - 1)
+        points, colors = (
+            np.concatenate([each[:drawn], each[drawn - 1 : drawn] * (1 - share) + each[drawn : drawn + 1] * share])
+            for each in (points, colors)
+        )
+    return Path(name, run, color, points, colors, drawn)
+
+
 def draw_paths(
-    ax: Axes, surface: Surface, *, runs: Sequence[str] | None = None, marks: Sequence[int] = (), legend: bool = True
+    ax: Axes,
+    surface: Surface,
+    *,
+    runs: Sequence[str] | None = None,
+    marks: Sequence[int] = (),
+    legend: bool = True,
+    until: float = 1.0,
 ) -> list[Path]:
     """Draw the runs of a plane over its contours, or over anything with the same coordinates.
 
@@ -104,13 +125,15 @@ def draw_paths(
         Steps to mark with a tick across the path, beside those where the learning rate fell.
     legend : bool
         Say which run is which, and from which step to which.
+    until : float
+        Which part of each run to draw, 0 to 1, counted in records; it ends in a dot where that is not its end.
 
     Returns
     -------
     list of Path
         What was drawn.
     """
-    paths = paths_of(surface, runs)
+    paths = paths_of(surface, runs, until=until)
     ax.apply_aspect()
     for path in paths:
         _draw_path(ax, path)
@@ -119,80 +142,6 @@ def draw_paths(
     if legend and paths:
         _draw_legend(ax, paths)
     return paths
-
-
-def path_lines(surface: Surface) -> list[str]:
-    """Return what the corner of a picture has to say: the share of the runs that the plane does not show."""
-    lines = []
-    shares = explained(surface)
-    if shares is not None:
-        lines.append(
-            f"{100 * max(0.0, 1 - sum(shares[: len(surface.directions)])):.1f} % of variance outside the plane"
-        )
-    else:
-        far = [shares_off_plane(surface, path.run).max() for path in paths_of(surface)]
-        if far:
-            lines.append(f"path up to {100 * max(far):.0f} % off the plane")
-    beyond = sum(int((~_inside(surface, path.points)).sum()) for path in paths_of(surface))
-    total = sum(len(path.points) for path in paths_of(surface))
-    return [*lines, f"{beyond} of {total} steps outside the picture"] if beyond else lines
-
-
-def path_notes(surface: Surface, name: str, *, ticks: bool = True) -> list[str]:
-    """Return sentences for the caption: what the marks are, how far off the plane and its losses the runs are.
-
-    ``ticks`` is whether falls of the learning rate are marked.
-    """
-    paths = paths_of(surface)
-    if not paths:
-        return []
-    many = len(paths) > 1
-    ends = f"{paths[0].name}, {paths[0].unit} {paths[0].run.step[0]} (circle) to {paths[0].run.step[-1]} (star)"
-    which = f"{', '.join(path.name for path in paths)}, each from circle to star" if many else ends
-    notes = [f"Path{'s' if many else ''}: {which}, projected onto the plane"]
-    if ticks and any(path.run.attributes.get("lr_drops") for path in paths):
-        notes[0] += "; ticks across: the learning rate fell"
-    far = [(path.run.residual.max(), shares_off_plane(surface, path.run)[path.run.residual.argmax()]) for path in paths]
-    distance, share = max(far)
-    if distance > 0:
-        notes.append(
-            f"The steps lie up to {number_text(float(distance), 3)} off the plane, {100 * share:.0f} % of the way from "
-            "the checkpoint"
-        )
-    found = [losses_of(surface, path.run, name) for path in paths]
-    gaps = np.concatenate([np.zeros(0), *(np.abs(each[0] - each[1]) for each in found if each is not None)])
-    if np.isfinite(gaps).any():
-        middle, most = (number_text(float(each(gaps)), 2) for each in (np.nanmedian, np.nanmax))
-        notes.append(
-            f"Their own {values_label(name)} differs from the plane's below them by {middle} in the median, {most} at "
-            "most"
-        )
-    return notes
-
-
-def explained(surface: Surface) -> list[float] | None:
-    """Return the share of variance of each principal component, where the surface's axes are such."""
-    if any(axis.source != "pca" for axis in surface.directions):
-        return None
-    for run in surface.trajectories.values():
-        if "explained_variance" in run.attributes:
-            return [float(each) for each in run.attributes["explained_variance"]]
-    return None
-
-
-def losses_of(surface: Surface, run: Trajectory, name: str) -> tuple[Floats, Floats] | None:
-    """Return a run's own values of ``name`` and the plane's below it, where both are known, shape (n,) each."""
-    own = run.attributes.get("values", {}).get(name)
-    if own is None and run.attributes.get("loss_name", name) == name and np.isfinite(run.loss).any():
-        own = run.loss
-    if own is None:
-        return None
-    below = run.attributes.get("plane_values", {}).get(name)
-    if below is None:
-        if name not in surface.values:
-            return None
-        below = values_below(surface, run, name)
-    return np.asarray(own, dtype=np.float64), np.asarray(below, dtype=np.float64)
 
 
 def gradient(points: Floats, colors: Floats, pieces: int = _PIECES) -> tuple[Floats, Floats]:
@@ -207,13 +156,6 @@ def gradient(points: Floats, colors: Floats, pieces: int = _PIECES) -> tuple[Flo
     return np.stack([dense[:-1], dense[1:]], axis=1), shades
 
 
-def _inside(surface: Surface, points: Floats) -> np.ndarray[Any, np.dtype[np.bool_]]:
-    inside = np.ones(len(points), dtype=bool)
-    for k, axis in enumerate(surface.directions[:2]):
-        inside &= (points[:, k] >= axis.values[0]) & (points[:, k] <= axis.values[-1])
-    return inside
-
-
 def _draw_path(ax: Axes, path: Path) -> None:
     ax.plot(*path.points.T, color="white", lw=CASING, solid_capstyle="round", solid_joinstyle="round", zorder=6.1)
     # Plain below, since between two pieces the ground would shine through.
@@ -224,8 +166,13 @@ def _draw_path(ax: Axes, path: Path) -> None:
         autolim=False,
     )
     on_screen = ax.transData.transform(path.points) / _dpi(ax) * 72
-    dots = path.points[_apart(on_screen, _DOT_ROOM)]
-    ax.plot(*dots.T, ".", ms=2.4, color="white", mew=0, zorder=6.3, label=f"records of {path.name}")
+    records = path.points[: path.drawn]
+    gaps = np.hypot(*np.diff(on_screen[: path.drawn], axis=0).T)
+    beads = len(records) > 1 and float(np.median(gaps)) > _BEAD_ROOM
+    dots = records[_apart(on_screen[: path.drawn], _DOT_ROOM)]
+    style: dict[str, Any] = {"ms": 3.6, "mec": "white", "mew": 0.7} if beads else {"ms": 1.6, "mec": "none"}
+    color = path.color if beads else "white"
+    ax.plot(*dots.T, "o", mfc=color, zorder=6.3, label=f"records of {path.name}", **style)
 
 
 def _apart(spots: Floats, room: float) -> list[int]:
@@ -256,7 +203,10 @@ def covered_by(ax: Axes, surface: Surface) -> Floats:
 def _draw_ends(ax: Axes, path: Path) -> None:
     start, end = path.points[0], path.points[-1]
     ax.plot(*start, "o", ms=5.0, mfc="white", mec=path.color, mew=1.5, zorder=6.5, label=f"start of {path.name}")
-    ax.plot(*end, "*", ms=9.0, mfc=path.color, mec="white", mew=0.7, zorder=6.6, label=f"end of {path.name}")
+    if path.whole:
+        ax.plot(*end, "*", ms=9.0, mfc=path.color, mec="white", mew=0.7, zorder=6.6, label=f"end of {path.name}")
+    else:
+        ax.plot(*end, "o", ms=4.6, mfc=path.color, mec="white", mew=0.8, zorder=6.6, label=f"head of {path.name}")
 
 
 def _draw_ticks(ax: Axes, path: Path, steps: Sequence[int]) -> None:
@@ -264,8 +214,8 @@ def _draw_ticks(ax: Axes, path: Path, steps: Sequence[int]) -> None:
     on_screen = ax.transData.transform(path.points)
     size = 4.5 / 72 * _dpi(ax)
     for step in sorted(set(steps)):
-        at = np.interp(step, path.run.step, np.arange(len(path.points)))
-        if not path.run.step[0] <= step <= path.run.step[-1] or len(path.points) < 2:
+        at = float(np.interp(step, path.run.step, np.arange(len(path.run.step))))
+        if not path.run.step[0] <= step <= path.run.step[-1] or len(path.points) < 2 or at > path.drawn - 1:
             continue
         low = min(int(at), len(path.points) - 2)
         middle = on_screen[low] + (at - low) * (on_screen[low + 1] - on_screen[low])

@@ -17,8 +17,9 @@ from matplotlib.lines import Line2D
 from landscape.grid import Floats
 
 from .panel3d import Panel
+from .path_words import losses_of
 from .style import SMALL_SIZE, SOFT_INK
-from .trajectories import CASING, WIDTH, Path, gradient, handlers_of, losses_of, paths_of
+from .trajectories import CASING, WIDTH, Path, gradient, handlers_of, paths_of
 
 if TYPE_CHECKING:
     from .scenes import Scene
@@ -31,7 +32,7 @@ _ABOVE = 0.5
 _ROOM = 6.0
 
 
-def draw_paths_on(panel: Panel, *, legend: bool = True) -> list[Path]:
+def draw_paths_on(panel: Panel, *, legend: bool = True, until: float = 1.0) -> list[Path]:
     """Draw the runs of a surface on its 3D still.
 
     Parameters
@@ -39,6 +40,8 @@ def draw_paths_on(panel: Panel, *, legend: bool = True) -> list[Path]:
     panel : Panel
     legend : bool
         Say which run is which, and what dots are.
+    until : float
+        Which part of each run to draw, 0 to 1, counted in records.
 
     Returns
     -------
@@ -46,14 +49,14 @@ def draw_paths_on(panel: Panel, *, legend: bool = True) -> list[Path]:
         What was drawn.
     """
     sheet = panel.scene.sheet
-    paths = paths_of(sheet.whole)
+    paths = paths_of(sheet.whole, until=until)
     dotted = False
     for path in paths:
         _draw_shadow(panel, path)
         _draw_on_surface(panel, path)
         found = losses_of(sheet.whole, path.run, sheet.name)
         if found is not None:
-            _draw_own(panel, path, found[0])
+            _draw_own(panel, path, found[0][: path.drawn])
             dotted = True
         _draw_ends(panel, path)
     if legend and paths:
@@ -120,10 +123,11 @@ def _draw_on_surface(panel: Panel, path: Path) -> None:
 
 def _draw_own(panel: Panel, path: Path, losses: Floats) -> None:
     """Draw plumb lines from the surface to dots at the steps' own losses."""
-    below = np.array([panel.drape(x, y)[2][0] for x, y in zip(path.points[:, :1], path.points[:, 1:], strict=True)])
+    points = path.points[: path.drawn]
+    below = np.array([panel.drape(x, y)[2][0] for x, y in zip(points[:, :1], points[:, 1:], strict=True)])
     within = _within(panel.scene, losses)
     beyond = np.sign(losses - within) * ~np.isclose(losses, within)
-    spots = panel.project(path.points[:, 0], path.points[:, 1], within)
+    spots = panel.project(points[:, 0], points[:, 1], within)
     drawn: list[Floats] = []
     for number, (spot, loss, under) in enumerate(zip(spots, within, below, strict=True)):
         if not np.isfinite([loss, under, *spot]).all():
@@ -131,7 +135,7 @@ def _draw_own(panel: Panel, path: Path, losses: Floats) -> None:
         if drawn and np.hypot(*(spot - drawn[-1])) < _ROOM:
             continue
         drawn.append(spot)
-        x, y = path.points[number]
+        x, y = points[number]
         seen = bool(panel.visible(x, y, loss))
         color = to_rgba(path.ramp[number], 1.0 if seen else 0.35)
         whole = panel.project([x, x], [y, y], [under, loss])
@@ -145,8 +149,9 @@ def _draw_own(panel: Panel, path: Path, losses: Floats) -> None:
 
 def _draw_ends(panel: Panel, path: Path) -> None:
     start: dict[str, Any] = {"marker": "o", "ms": 4.6, "mfc": "white", "mec": path.color, "mew": 1.4}
-    end: dict[str, Any] = {"marker": "*", "ms": 8.0, "mfc": path.color, "mec": "white", "mew": 0.6}
-    for number, what, style in ((0, "start", start), (-1, "end", end)):
+    shape = {"marker": "*", "ms": 8.0} if path.whole else {"marker": "o", "ms": 4.6}
+    end: dict[str, Any] = {**shape, "mfc": path.color, "mec": "white", "mew": 0.6}
+    for number, what, style in ((0, "start", start), (-1, "end" if path.whole else "head", end)):
         x, y = path.points[number]
         loss = panel.drape([x], [y])[2][0]
         if np.isfinite(loss) and panel.visible(x, y, loss):

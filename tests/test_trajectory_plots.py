@@ -8,22 +8,13 @@ from landscape.plot.camera import Camera
 from landscape.plot.contours import contour
 from landscape.plot.fields import recall
 from landscape.plot.figures import draw
+from landscape.plot.path_words import explained, losses_of, path_lines, path_notes
 from landscape.plot.scale import Scale
 from landscape.plot.step_panels import steps
 from landscape.plot.style import our_style
 from landscape.plot.surfaces3d import draw_panel
-from landscape.plot.trajectories import (
-    CASING,
-    COLORS,
-    WIDTH,
-    draw_paths,
-    explained,
-    gradient,
-    losses_of,
-    path_lines,
-    path_notes,
-    paths_of,
-)
+from landscape.plot.trajectories import CASING, COLORS, WIDTH, draw_paths, gradient, paths_of
+from landscape.plot.trajectories3d import draw_paths_on
 from matplotlib.collections import LineCollection
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
@@ -206,6 +197,31 @@ def test_runs_are_drawn_on_heat_maps_and_surfaces_too_and_can_be_chosen(two):
     figure = Figure()
     ax = figure.add_subplot()
     assert [path.name for path in draw_paths(ax, two, runs=["adam"], legend=False)] == ["adam"]
+
+
+def test_a_path_can_be_drawn_as_far_as_it_has_come(one):
+    (path,) = paths_of(one, until=0.375)
+    np.testing.assert_allclose(path.points, [BENT[0], BENT[1], (1.5, 1.75)])
+    (whole,) = paths_of(one)
+    np.testing.assert_allclose(path.ramp[:2], whole.ramp[:2])
+    assert (path.drawn, path.whole, whole.whole) == (2, False, True)
+    ax = Figure().add_subplot()
+    draw_paths(ax, one, until=0.375)
+    np.testing.assert_allclose(lines_of(ax, "head of sgd")[0].get_xydata(), [(1.5, 1.75)])
+    assert not lines_of(ax, "end of sgd")
+    assert not [line for line in ax.lines if str(line.get_gid()).startswith("mark")]
+    panel = draw_panel(Figure(figsize=(5, 4)), (0, 0, 1, 1), dataclasses.replace(one, trajectories={}), "train/loss")
+    sheet = dataclasses.replace(panel.scene.sheet, whole=one)
+    panel = dataclasses.replace(panel, scene=dataclasses.replace(panel.scene, sheet=sheet))
+    draw_paths_on(panel, until=0.375)
+    assert lines_of(panel.axes, "head of sgd")
+    assert len([line for line in panel.axes.lines if line.get_markersize() == 3.0]) == 2
+
+
+def test_records_that_are_far_apart_are_beads(one):
+    (dots,) = lines_of(contour(one), "records of sgd")
+    np.testing.assert_allclose(dots.get_xydata(), BENT)
+    assert dots.get_markerfacecolor() == COLORS[0]
 
 
 def test_a_surface_without_runs_says_nothing_of_them(one):

@@ -1,0 +1,99 @@
+"""What a picture says of the runs in it: how much of them lies outside its plane, and how far their losses are off.
+
+The first stands in the picture itself, the second in its caption.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from landscape.grid import Floats
+from landscape.paths import shares_off_plane, values_below
+from landscape.surface import Surface, Trajectory
+
+from .ladders import number_text
+from .scale import values_label
+from .trajectories import paths_of
+
+
+def path_lines(surface: Surface) -> list[str]:
+    """Return what the corner of a picture has to say: the share of the runs that the plane does not show."""
+    lines = []
+    shares = explained(surface)
+    if shares is not None:
+        lines.append(
+            f"{100 * max(0.0, 1 - sum(shares[: len(surface.directions)])):.1f} % of variance outside the plane"
+        )
+    else:
+        far = [shares_off_plane(surface, path.run).max() for path in paths_of(surface)]
+        if far:
+            lines.append(f"path up to {100 * max(far):.0f} % off the plane")
+    beyond = sum(int((~_inside(surface, path.points)).sum()) for path in paths_of(surface))
+    total = sum(len(path.points) for path in paths_of(surface))
+    return [*lines, f"{beyond} of {total} steps outside the picture"] if beyond else lines
+
+
+def path_notes(surface: Surface, name: str, *, ticks: bool = True) -> list[str]:
+    """Return sentences for the caption: what the marks are, how far off the plane and its losses the runs are.
+
+    ``ticks`` is whether falls of the learning rate are marked.
+    """
+    paths = paths_of(surface)
+    if not paths:
+        return []
+    many = len(paths) > 1
+    ends = f"{paths[0].name}, {paths[0].unit} {paths[0].run.step[0]} (circle) to {paths[0].run.step[-1]} (star)"
+    which = f"{', '.join(path.name for path in paths)}, each from circle to star" if many else ends
+    notes = [f"Path{'s' if many else ''}: {which}, projected onto the plane"]
+    if ticks and any(path.run.attributes.get("lr_drops") for path in paths):
+        notes[0] += "; ticks across: the learning rate fell"
+    far = [(path.run.residual.max(), shares_off_plane(surface, path.run)[path.run.residual.argmax()]) for path in paths]
+    distance, share = max(far)
+    if distance > 0:
+        notes.append(
+            f"The steps lie up to {number_text(float(distance), 3)} off the plane, {100 * share:.0f} % of the way from "
+            "the checkpoint"
+        )
+    found = [losses_of(surface, path.run, name) for path in paths]
+    gaps = np.concatenate([np.zeros(0), *(np.abs(each[0] - each[1]) for each in found if each is not None)])
+    if np.isfinite(gaps).any():
+        middle, most = (number_text(float(each(gaps)), 2) for each in (np.nanmedian, np.nanmax))
+        notes.append(
+            f"Their own {values_label(name)} differs from the plane's below them by {middle} in the median, {most} at "
+            "most"
+        )
+    return notes
+
+
+def explained(surface: Surface) -> list[float] | None:
+    """Return the share of variance of each principal component, where the surface's axes are such."""
+    if any(axis.source != "pca" for axis in surface.directions):
+        return None
+    for run in surface.trajectories.values():
+        if "explained_variance" in run.attributes:
+            return [float(each) for each in run.attributes["explained_variance"]]
+    return None
+
+
+def losses_of(surface: Surface, run: Trajectory, name: str) -> tuple[Floats, Floats] | None:
+    """Return a run's own values of ``name`` and the plane's below it, where both are known, shape (n,) each."""
+    own = run.attributes.get("values", {}).get(name)
+    if own is None and run.attributes.get("loss_name", name) == name and np.isfinite(run.loss).any():
+        own = run.loss
+    if own is None:
+        return None
+    below = run.attributes.get("plane_values", {}).get(name)
+    if below is None:
+        if name not in surface.values:
+            return None
+        below = values_below(surface, run, name)
+    return np.asarray(own, dtype=np.float64), np.asarray(below, dtype=np.float64)
+
+
+def _inside(surface: Surface, points: Floats) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    inside = np.ones(len(points), dtype=bool)
+    for k, axis in enumerate(surface.directions[:2]):
+        inside &= (points[:, k] >= axis.values[0]) & (points[:, k] <= axis.values[-1])
+    return inside
