@@ -7,11 +7,11 @@ distribution is in pyproject.toml.
 from setuptools import setup
 
 setup(
-    packages=["landscape", "landscape.commands", "landscape.data", "landscape.plot"],
-    package_dir={"landscape": "landscape", "landscape.plot": "plot"},
+    packages=["landscape", "landscape.commands", "landscape.data", "landscape.plot", "landscape.plot.page"],
+    package_dir={"landscape": "landscape", "landscape.plot": "plot", "landscape.plot.page": "plot/page"},
     package_data={
         "landscape": ["py.typed"],
         "landscape.data": ["*.npz", "*.md"],
-        "landscape.plot": ["page/template.html", "page/style.css", "page/bundle.js", "page/three.LICENSE"],
+        "landscape.plot.page": ["template.html", "style.css", "bundle.js", "three.LICENSE"],
     },
 )

@@ -28,7 +28,7 @@ from landscape.surface import Surface
 
 from .captions import caption, panel_title
 from .packing import Array, Packer, unpack
-from .records import frames_of, plain_text, same_grid, surface_record
+from .records import frames_of, plain_text, same_grid, surface_record, without_folders
 from .scale import default_name, values_label
 
 FORMAT, VERSION = "landscape page", 1
@@ -111,7 +111,7 @@ def page_text(
     names = list(dict.fromkeys(key for _, frames in panes for frame in frames for key in frame.values))
     start = _start(settings, names, default_name(panes[0][1][0]))
     packer = Packer()
-    records = [
+    records: list[dict[str, Any]] = [
         {"title": plain_text(title), "frames": [surface_record(frame, packer) for frame in frames]}
         for title, frames in panes
     ]
@@ -121,7 +121,7 @@ def page_text(
         "version": VERSION,
         "name": title,
         "software": f"landscape {__version__}",
-        "caption": plain_text(caption([frames[0] for _, frames in panes], None, start["height"])),
+        "caption": without_folders(caption([frames[0] for _, frames in panes], None, start["height"])),
         "frameLabel": frame_label,
         "labels": {plain_text(key): plain_text(values_label(key)) for key in names},
         "colormaps": {each: _colormap_text(each) for each in dict.fromkeys((*COLORMAPS, str(start["colormap"])))},

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -33,6 +34,11 @@ def plain_text(text: object) -> str:
     """Return text from a file as one line without control characters or marks that turn the direction of writing."""
     letters = [each if unicodedata.category(each)[0] != "C" else " " for each in str(text)]
     return " ".join("".join(letters).split())
+
+
+def without_folders(text: object) -> str:
+    """Return text in which absolute paths are cut to the files' names: a page is sent to others."""
+    return re.sub(r"(?<![\w./])/(?:[^\s/'\"]+/)+", "", plain_text(text))
 
 
 def frames_of(surface: Surface) -> tuple[list[Surface], str]:
@@ -79,7 +85,7 @@ def surface_record(surface: Surface, packer: Packer, *, title: str = "") -> dict
     origin = origin if isinstance(origin, Mapping) else {}
     return {
         "title": plain_text(title or panel_title(surface) or "surface"),
-        "caption": plain_text(caption(surface, None, name)),
+        "caption": without_folders(caption(surface, None, name)),
         "file": plain_text(Path(surface.path).name),
         "axes": [_axis_record(axis, k, part, packer) for k, axis in enumerate(part.axes)],
         "values": {plain_text(key): packer.add(np.asarray(array, np.float64)) for key, array in part.values.items()},
@@ -89,9 +95,9 @@ def surface_record(surface: Surface, packer: Packer, *, title: str = "") -> dict
         "state": packer.add(np.asarray(part.state, np.uint8)),
         "origin": {plain_text(key): float(value) for key, value in origin.items() if _is_finite(value)},
         "smooth": bool(part.state.size < COARSE),
-        "trust": [[plain_text(label), plain_text(text)] for label, text in trust],
+        "trust": [[plain_text(label), without_folders(text)] for label, text in trust],
         "paths": [_path_record(run, path, packer) for run, path in part.trajectories.items()],
-        "metadata": {**metadata(part, None, name), "File": plain_text(Path(surface.path).name)},
+        "metadata": {key: without_folders(text) for key, text in metadata(part, None, name).items()},
     }
 
 

@@ -1,0 +1,307 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from html.parser import HTMLParser
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+from landscape.plot.gallery import write_gallery
+from landscape.plot.html import page_text, read_page, write_page
+from landscape.plot.packing import Packer, unpack
+from landscape.plot.records import frames_of, plain_text
+from landscape.plot.trust import trust_rows
+from plot_fixtures import random_axis, surface_of, valley
+
+from landscape.errors import FormatError, PlotError, StoreError, UsageError
+from landscape.grid import Axis
+from landscape.store import write_surface
+from landscape.surface import NOT_COMPUTED, Surface
+
+
+class Elements(HTMLParser):
+    """Every start tag of a page with its attributes."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs)))
+
+
+def noisy(number: int, seed: int) -> Surface:
+    """A smooth surface whose values have all their bits: what a mean of many single precision losses looks like."""
+    rng = np.random.default_rng(seed)
+    x = np.linspace(-1, 1, number)
+    loss = np.exp(3 * (x[None, :] ** 2 + 0.7 * x[:, None] ** 2)) * (1 + 1e-4 * rng.normal(size=(number, number)))
+    accuracy = np.round(1000 / (1 + loss)) / 1000
+    values = {"train/loss": loss, "train/accuracy": accuracy}
+    return surface_of(
+        values, random_axis(x, 0), random_axis(x, 1), stderr={name: 0.01 * array for name, array in values.items()}
+    )
+
+
+def line() -> Surface:
+    return surface_of({"train/loss": np.array([2.0, 1.0, 3.0])}, random_axis(np.array([-1.0, 0.0, 1.0]), 0))
+
+
+dtypes = st.sampled_from([np.float64, np.float32, np.int64, np.uint8])
+shapes = arrays.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=7)
+
+
+@given(st.lists(st.builds(lambda dtype, shape: (dtype, shape), dtypes, shapes), max_size=4), st.data())
+def test_packing_keeps_every_bit(kinds: Any, data: Any) -> None:
+    given_arrays = []
+    for dtype, shape in kinds:
+        size = np.dtype(dtype).itemsize
+        raw = data.draw(arrays.arrays(np.dtype(f"u{size}"), shape))
+        given_arrays.append(np.ascontiguousarray(raw).view(dtype).reshape(shape))
+    packer = Packer()
+    assert [packer.add(array) for array in given_arrays] == list(range(len(given_arrays)))
+    index = json.loads(json.dumps(packer.index))
+    for array, back in zip(given_arrays, unpack(index, packer.text()), strict=True):
+        assert back.dtype == array.dtype
+        assert back.shape == array.shape
+        assert back.tobytes() == array.tobytes()
+
+
+def test_few_distinct_values_take_little_room() -> None:
+    accuracy = np.round(np.random.default_rng(0).uniform(size=(100, 100)) * 200) / 200
+    packer = Packer()
+    packer.add(accuracy)
+    assert len(packer.text()) < 0.25 * accuracy.nbytes
+
+
+def test_other_types_are_refused() -> None:
+    with pytest.raises(TypeError, match="complex"):
+        Packer().add(np.zeros(3, dtype=np.complex128))
+
+
+def test_a_page_gives_back_what_was_measured(tmp_path: Path) -> None:
+    surface = valley()
+    loss = surface["train/loss"].copy()
+    loss[2, 3], loss[4, 5], loss[6, 7] = np.nan, np.inf, -0.0
+    surface = dataclasses.replace(surface, values={**surface.values, "train/loss": loss})
+    content, stored = read_page(write_page(surface, tmp_path / "page.html"))
+    record = content["panes"][0]["frames"][0]
+    for name, array in surface.values.items():
+        assert stored[record["values"][name]].tobytes() == array.tobytes()
+    for axis, known in zip(record["axes"], surface.axes, strict=True):
+        assert stored[axis["values"]].tobytes() == known.values.tobytes()
+    assert record["metadata"]["File SHA-256"] == surface.digest
+    assert record["metadata"]["Normalization"] == "filter"
+
+
+def test_errors_are_kept_to_three_digits() -> None:
+    surface = noisy(9, 0)
+    packer = Packer()
+    from landscape.plot.records import surface_record
+
+    record = surface_record(surface, packer)
+    stored = unpack(packer.index, packer.text())[record["stderr"]["train/loss"]]
+    np.testing.assert_allclose(stored, surface.stderr["train/loss"], rtol=5e-4)
+
+
+def test_the_same_surfaces_give_the_same_page() -> None:
+    assert page_text([valley(), noisy(9, 1)]) == page_text([valley(), noisy(9, 1)])
+
+
+def test_two_surfaces_of_251_points_a_side_fit_into_a_small_page(tmp_path: Path) -> None:
+    surfaces = [noisy(251, 0), noisy(251, 1)]
+    page = write_page(surfaces, tmp_path / "page.html")
+    assert page.stat().st_size < 2.5e6
+
+
+def test_the_page_loads_nothing_and_allows_only_its_own_script(tmp_path: Path) -> None:
+    text = page_text(valley())
+    elements = Elements(text).found
+    for tag, attributes in elements:
+        for name in ("src", "href", "action", "data", "poster", "srcset"):
+            value = attributes.get(name)
+            assert value is None or value.startswith("data:"), (tag, name, value)
+        assert not [name for name in attributes if name.startswith("on") or name == "style"], (tag, attributes)
+    policies = [a["content"] for tag, a in elements if a.get("http-equiv") == "Content-Security-Policy"]
+    assert len(policies) == 1
+    policy = dict(part.strip().split(" ", 1) for part in policies[0].split(";"))
+    assert policy["default-src"] == "'none'"
+    assert re.fullmatch(r"'sha256-[A-Za-z0-9+/=]{44}'", policy["script-src"])
+    assert "connect-src" not in policy
+    scripts = [a.get("type") for tag, a in elements if tag == "script"]
+    assert scripts == ["application/json", "text/plain", None]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["</script><script>alert(1)</script>", "<!--<script>", '"><img src=x onerror=alert(1)>', "{{script}}", "a & b"],
+)
+def test_what_a_file_says_stays_text(text: str) -> None:
+    axes = tuple(dataclasses.replace(axis, label=text, recipe={"norm": text}) for axis in valley().axes)
+    surface = dataclasses.replace(
+        valley(),
+        title=text,
+        path=f"runs/{text}.h5",
+        axes=axes,
+        command=text,
+        problem={"loss": text, "model": {"class": text}},
+    )
+    harmless = list(Elements(page_text(valley(), name="x")).found)
+    found = Elements(page_text(surface, name=text)).found
+    assert [tag for tag, _ in found] == [tag for tag, _ in harmless]
+    assert next(a["alt"] for tag, a in found if tag == "img") == text
+
+
+def test_a_title_keeps_no_control_characters() -> None:
+    assert plain_text("a\x00b\x1b[2J\u202ec\nd") == "a b [2J c d"
+    assert plain_text("Größe α — 5·10⁶") == "Größe α — 5·10⁶"
+
+
+def test_folders_of_the_author_stay_at_home() -> None:
+    surface = dataclasses.replace(
+        valley(),
+        path="/home/wonderland/secret/net.h5",
+        origin={"checkpoint": "/home/wonderland/secret/net.pt", "values": {}},
+        problem={"data": {"train": {"reference": "npz:/home/wonderland/x.npz", "size": 9}}},
+        command="landscape evaluate /home/wonderland/net.pt --data=npz:/home/wonderland/x.npz -o out/net.h5",
+    )
+    text = page_text(surface)
+    assert "wonderland" not in text
+    assert "landscape evaluate net.pt" in text
+    assert "out/net.h5" in text
+
+
+def test_lines_are_refused_with_what_draws_them(tmp_path: Path) -> None:
+    with pytest.raises(PlotError, match="landscape plot"):
+        write_page(line(), tmp_path / "page.html")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: page_text([]), "nothing to show"),
+        (lambda: page_text([valley()] * 7), "at most 6"),
+        (lambda: page_text(valley(), height="test/loss"), "no surface has values called 'test/loss'"),
+        (lambda: page_text([valley(), valley(9, 9)], epochs=True), "equal grids"),
+        (lambda: page_text(surface_of({"train/loss": np.full((3, 4), np.nan)}, *valley(4, 3).axes)), "finite"),
+        (lambda: page_text(surface_of({}, *valley(4, 3).axes)), "no values"),
+        (
+            lambda: page_text(surface_of({"train/loss": np.ones((1, 4))}, valley(4, 3).axes[0], Axis(np.zeros(1)))),
+            "2 x 2",
+        ),
+    ],
+)
+def test_what_cannot_be_shown_is_said(make: Any, message: str) -> None:
+    with pytest.raises(PlotError, match=message):
+        make()
+
+
+@pytest.mark.parametrize("settings", [{"zoom": 3}, {"colormap": "no such map"}])
+def test_a_setting_that_does_not_exist_is_a_misuse(settings: dict[str, Any]) -> None:
+    with pytest.raises(UsageError):
+        page_text(valley(), **settings)
+
+
+def test_a_folder_that_is_missing_is_said_and_nothing_written(tmp_path: Path) -> None:
+    with pytest.raises(StoreError):
+        write_page(valley(), tmp_path / "missing" / "page.html")
+
+
+@pytest.mark.parametrize("text", ["", "<html></html>", "<!doctype html><p>not ours"])
+def test_other_files_are_not_pages(tmp_path: Path, text: str) -> None:
+    (tmp_path / "other.html").write_text(text)
+    with pytest.raises(FormatError, match="not a page of landscape"):
+        read_page(tmp_path / "other.html")
+
+
+def test_a_page_of_a_newer_version_is_refused(tmp_path: Path) -> None:
+    path = write_page(valley(), tmp_path / "page.html")
+    path.write_text(path.read_text().replace('"version":1', '"version":2'))
+    with pytest.raises(FormatError, match="version 2"):
+        read_page(path)
+
+
+def test_seeds_and_slices_become_frames() -> None:
+    plane = valley(6, 5)
+    seeds = Surface(
+        (*plane.axes, Axis(np.arange(3.0), "seed", kind="repeat", recipe={"repeats": [[{}, {}]] * 3})),
+        {"train/loss": np.stack([plane["train/loss"] * k for k in (1, 2, 3)])},
+        np.ones((3, 5, 6), np.uint8),
+    )
+    frames, label = frames_of(seeds)
+    assert label == "seed"
+    np.testing.assert_array_equal(frames[2]["train/loss"], plane["train/loss"] * 3)
+    volume = dataclasses.replace(seeds, axes=(*plane.axes, Axis(np.array([-1.0, 0.5, 2.0]), "third")))
+    frames, label = frames_of(volume)
+    assert (label, frames[1].title) == ("γ", "γ = 0.5")
+    np.testing.assert_array_equal(frames[1]["train/loss"], plane["train/loss"] * 2)
+
+
+def test_an_unfinished_run_is_shown_as_far_as_it_is_whole() -> None:
+    surface = valley(31, 23)
+    state = surface.state.copy()
+    state[1::2] = NOT_COMPUTED
+    values = {name: np.where(state == NOT_COMPUTED, np.nan, array) for name, array in surface.values.items()}
+    from landscape.plot.records import surface_record
+
+    record = surface_record(dataclasses.replace(surface, values=values, state=state), Packer())
+    assert record["trust"][0][0] == "unfinished"
+    assert str(int((state == NOT_COMPUTED).sum())) in record["trust"][0][1]
+
+
+def test_trust_says_what_is_known_and_nothing_else() -> None:
+    rows = dict(trust_rows(noisy(9, 0), "train/loss"))
+    assert rows["points"] == "9 × 9, 81 of 81 measured"
+    assert rows["samples of train"] == "1000 of 50000"
+    assert rows["cosine of the axes"] == "0.0123"
+    assert "± " in rows["standard error"]
+    assert "not computed" not in rows
+    bare = Surface(valley(4, 3).axes[:2], {"train/loss": np.ones((3, 4))}, np.ones((3, 4), np.uint8))
+    assert {label for label, _ in trust_rows(bare, "train/loss")} <= {
+        "points",
+        "not finite",
+        "direction α",
+        "direction β",
+    }
+
+
+def test_no_module_of_the_page_is_missing_from_the_package() -> None:
+    folder = files("landscape.plot").joinpath("page")
+    setup = (Path(__file__).parents[1] / "setup.py").read_text()
+    for name in ("template.html", "style.css", "bundle.js", "three.LICENSE"):
+        assert folder.joinpath(name).is_file()
+        assert f'"{name}"' in setup
+
+
+def test_a_gallery_shows_every_plane_and_names_what_it_left_out(tmp_path: Path) -> None:
+    runs = tmp_path / "runs"
+    (runs / "deep").mkdir(parents=True)
+    write_surface(runs / "a.h5", dataclasses.replace(valley(), title="</b><script>x</script>"))
+    write_surface(runs / "deep" / "a.h5", valley(9, 8))
+    write_surface(runs / "line.h5", line())
+    (runs / "broken.h5").write_bytes(b"not a surface")
+    made = write_gallery(runs, tmp_path / "site", name="Mine")
+    assert sorted(path.name for path in made.pages) == ["a-2.html", "a.html", "together.html"]
+    assert {path.name for path, _ in made.left_out} == {"broken.h5", "line.h5"}
+    text = made.index.read_text()
+    elements = Elements(text).found
+    assert sorted(a["href"] for tag, a in elements if tag == "a") == ["a-2.html", "a.html", "together.html"]
+    assert not [tag for tag, _ in elements if tag == "script"]
+    assert all((a["src"] or "").startswith("data:image/png") for tag, a in elements if tag == "img")
+    content, _ = read_page(tmp_path / "site" / "together.html")
+    assert len(content["panes"]) == 2
+
+
+def test_a_gallery_of_nothing_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(PlotError, match="no plane"):
+        write_gallery(tmp_path / "empty", tmp_path / "site")
+    assert not (tmp_path / "site").exists()
