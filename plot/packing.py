@@ -20,11 +20,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 TYPES: dict[str, np.dtype[Any]] = {name: np.dtype(f"<{name}") for name in ("f8", "f4", "i8", "u1")}
-    "f8": np.dtype("<f8"),
-    "f4": np.dtype("<f4"),
-    "i8": np.dtype("<i8"),
-    "u1": np.dtype("<u1"),
-}
 _UNSIGNED: dict[int, Any] = {1: np.uint8, 2: np.uint16, 4: np.uint32, 8: np.uint64}
 
 Array = NDArray[Any]
