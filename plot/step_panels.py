@@ -220,7 +220,7 @@ def _draw_variance(ax: Axes, surface: Surface, name: str) -> None:
     if len(surface.trajectories) == 1:
         walk = random_walk_shares(len(shares) + 1)[: len(shown)]
         ax.plot(
-            np.arange(1, len(walk) + 1), walk, ls="none", marker="D", ms=3.6, mfc="none", mec=VERMILLION, mew=1.0,
+            np.arange(1, len(walk) + 1), walk, ls="none", marker="D", ms=3.6, mfc="white", mec=VERMILLION, mew=1.0,
             label="a random walk of as many steps",
         )  # fmt: skip
         ax.legend(loc="center right", fontsize=TICK_SIZE, handlelength=1.6, borderpad=0.2)

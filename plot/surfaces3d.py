@@ -29,7 +29,7 @@ from .scale import CAPPED, MISSING, NOT_FINITE, OK, Scale
 from .scenes import SurfaceImage, make_scene, shared_box
 from .shading import Light
 from .style import HATCH, HATCH_GREY, INK, SMALL_SIZE, SOFT_INK, TITLE_SIZE, our_style, text_width
-from .trajectories3d import draw_paths_on, own_points
+from .trajectories3d import draw_paths_on, legend_area, own_points
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -182,7 +182,7 @@ def draw_notes(panel: Panel) -> None:
         lines.append(f"smoothed ×{scene.smoothed}")
     if not lines:
         return
-    size, taken = np.array(panel.frame.view.size), panel.occupied()
+    size, taken = np.array(panel.frame.view.size), np.concatenate([panel.occupied(), legend_area(panel)])
     # The lower right first, where the other pictures have it.
     corners = ((1, 0), (0, 0), (1, 1), (0, 1))
     placed: dict[tuple[int, int], list[str]] = {corner: [] for corner in corners}

@@ -159,6 +159,16 @@ def _draw_ends(panel: Panel, path: Path) -> None:
             panel.axes.plot(*panel.project(x, y, loss), ls="none", zorder=6.6, label=label, **style)
 
 
+def legend_area(panel: Panel) -> Floats:
+    """Return points all over a panel's legend, shape (n, 2): where no further text may go."""
+    legend = panel.axes.get_legend()
+    if legend is None:
+        return np.zeros((0, 2))
+    box = legend.get_window_extent().transformed(panel.axes.transData.inverted())
+    x, y = np.meshgrid(np.linspace(box.x0, box.x1, 20), np.linspace(box.y0, box.y1, 10))
+    return np.stack([x.ravel(), y.ravel()], axis=1)
+
+
 def _any_beyond(panel: Panel) -> bool:
     return any(line.get_marker() in ("^", "v") for line in panel.axes.lines)
 

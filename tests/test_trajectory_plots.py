@@ -285,6 +285,15 @@ def test_dots_stand_at_the_steps_own_losses_and_are_hollow_below_the_surface():
     assert dots[1].get_markerfacecolor() == "none"
 
 
+@pytest.mark.parametrize("azimuth", range(0, 360, 45))
+def test_notes_and_legend_keep_apart_at_any_camera(one, azimuth):
+    panel = draw_panel(Figure(figsize=(5, 4)), (0, 0, 1, 1), one, "train/loss", camera=Camera(azimuth=azimuth))
+    legend = panel.axes.get_legend().get_window_extent()
+    notes = [text for text in panel.axes.texts if text.get_gid() == "notes"]
+    assert notes
+    assert not any(note.get_window_extent().overlaps(legend) for note in notes)
+
+
 def test_losses_beyond_the_picture_are_triangles_and_said():
     run = run_on([(0.0, 0.0), (4.0, 1.0)], own=[500.0, 1.0])
     surface = principal_surface({"run": run}, lambda x, y: 1 + 0 * x + 0.3 * y)
