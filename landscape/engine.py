@@ -258,10 +258,11 @@ def _lowered(
     engine = Engine(model, "float32", exact, device)
     agreement = _agreement(engine, args, kwargs)
     if precision != "float32":
+        del exact, engine  # its weights are no small memory
         low = lower(model, args, kwargs, dtype=PRECISIONS[precision], fold=fold, fuse=fuse)
         engine = Engine(model, precision, low, device)
         require(_difference(engine, args, kwargs), LOW_AGREEMENT)
-    elif not exact.layers:
+    elif not engine.description["layers"]:
         raise NotTraceable("there is nothing in it to fold or to fuse")
     engine.description["agreement"] = agreement
     if graphs and engine.device.type == "cuda":

@@ -85,21 +85,35 @@ def onednn_fuses(dtype: torch.dtype, device: torch.device) -> bool:
     return dtype == torch.float32
 
 
-def scale_and_shift(norm: BatchNorm) -> tuple[Tensor, Tensor]:
-    """Return s and t so that the norm, with its running statistics, is x -> s x + t; each (channels,)."""
-    assert norm.running_mean is not None
-    assert norm.running_var is not None
-    mean, variance = _precise(norm.running_mean), _precise(norm.running_var)
-    scale = torch.rsqrt(variance + norm.eps)
-    if norm.weight is not None:
-        scale = scale * norm.weight
-    if norm.bias is None:
-        return scale, -mean * scale
-    return scale, torch.addcmul(_precise(norm.bias), mean, scale, value=-1)
+def scales_and_shifts(norms: Sequence[BatchNorm]) -> list[tuple[Tensor, Tensor]]:
+    """Return s and t of each norm, each (channels,), so that it is x -> s x + t by its running statistics.
 
+    All at once: a deep network has some hundred norms of some ten channels, and a point should not cost a hundred
+    times a handful of small operations.
+    """
+    if not norms:
+        return []
 
-def _precise(tensor: Tensor) -> Tensor:
-    return tensor if tensor.dtype == torch.float64 else tensor.float()
+    def joined(name: str, default: float) -> Tensor:
+        parts = [getattr(norm, name) for norm in norms]
+        like = norms[0].running_var
+        assert like is not None
+        filled = [
+            like.new_full((norm.num_features,), default) if p is None else p
+            for p, norm in zip(parts, norms, strict=True)
+        ]
+        both = torch.cat(filled)
+        return both if both.dtype == torch.float64 else both.float()
+
+    sizes = [norm.num_features for norm in norms]
+    variance = joined("running_var", 1.0)
+    if len({norm.eps for norm in norms}) == 1:
+        variance = variance + norms[0].eps
+    else:
+        variance = variance + torch.cat([variance.new_full((norm.num_features,), norm.eps) for norm in norms])
+    scale = joined("weight", 1.0) * torch.rsqrt(variance)
+    shift = torch.addcmul(joined("bias", 0.0), joined("running_mean", 0.0), scale, value=-1)
+    return list(zip(scale.split_with_sizes(sizes), shift.split_with_sizes(sizes), strict=True))
 
 
 class Weights:
@@ -139,30 +153,32 @@ class Weights:
         self.bias: Tensor | None = None
         self._reorder = reorder
         self._bias_dtype = torch.float32 if precise_bias else dtype
-        weight, _ = self._folded()
+        if layer is not None:
+            source = layer.weight.detach()
+        else:
+            assert norm is not None
+            source = torch.empty((norm.num_features, 1, 1, 1), device=norm.running_var.device)  # type: ignore[union-attr]
         # Without norm, cast or layout there is nothing to make: the layer's own tensors serve.
-        self.shared = norm is None and reorder is None and weight.dtype == dtype and not channels_last
-        self.bytes = 0 if self.shared else weight.numel() * dtype.itemsize
-        layout = torch.channels_last if channels_last and weight.ndim == 4 else torch.contiguous_format
-        self.weight = torch.empty_like(weight, dtype=dtype, memory_format=layout)
-        self.refresh()
+        self.shared = norm is None and reorder is None and source.dtype == dtype and not channels_last
+        self.bytes = 0 if self.shared else source.numel() * dtype.itemsize
+        layout = torch.channels_last if channels_last and source.ndim == 4 else torch.contiguous_format
+        self.weight = source if self.shared else torch.empty_like(source, dtype=dtype, memory_format=layout)
 
-    def _folded(self) -> tuple[Tensor, Tensor | None]:
-        weight = bias = None
-        if self.layer is not None:
-            weight, bias = self.layer.weight, self.layer.bias  # a parametrized weight is computed here
-        if self.norm is None:
-            assert weight is not None
-            return weight, bias
-        scale, shift = scale_and_shift(self.norm)
-        if weight is None:
-            return scale.view(-1, 1, 1, 1), shift
-        bias = shift if bias is None else torch.addcmul(shift, bias, scale)
-        return weight * scale.view(-1, *[1] * (weight.ndim - 1)), bias
+    def refresh(self, folded: tuple[Tensor, Tensor] | None) -> None:
+        """Make weight and bias from what the layer holds now.
 
-    def refresh(self) -> None:
-        """Make weight and bias from what the layer and its norm hold now."""
-        weight, bias = self._folded()
+        Parameters
+        ----------
+        folded : pair of tensors, optional
+            Scale and shift of the norm, where there is one.
+        """
+        weight, bias = (None, None) if self.layer is None else (self.layer.weight, self.layer.bias)
+        if folded is not None:
+            scale, shift = folded
+            bias = shift if bias is None else torch.addcmul(shift, bias, scale)
+            columns = scale.view(-1, *[1] * (3 if weight is None else weight.ndim - 1))
+            weight = columns if weight is None else weight * columns
+        assert weight is not None
         self.lengths = [torch.linalg.vector_norm(each) for each in (weight, bias) if each is not None]
         if self._reorder is not None:
             self.weight = self._reorder(weight.to(self.dtype))

@@ -25,6 +25,7 @@ from landscape.kernels import (
     PlainConvolution,
     Weights,
     onednn_fuses,
+    scales_and_shifts,
 )
 from landscape.tracing import module_of, new_module, overwrite_inputs, tidy, trace
 
@@ -59,8 +60,10 @@ class Program:
     @torch.no_grad()
     def refresh(self) -> None:
         """Make weights again from the network's tensors as they are now."""
+        norms = {each.norm: None for each in self.weights if each.norm is not None}
+        folded = dict(zip(norms, scales_and_shifts(list(norms)), strict=True))
         for each in self.weights:
-            each.refresh()
+            each.refresh(None if each.norm is None else folded[each.norm])
         if self.copies:
             torch._foreach_copy_(self.copies, self.originals)
 
@@ -115,7 +118,7 @@ def lower(
     copies, originals = _copy_rest(traced, dtype) if low else ([], [])
     graph.lint()
     traced.recompile()
-    return Program(
+    program = Program(
         traced,
         dtype,
         list(replacement.weights.values()),
@@ -127,6 +130,8 @@ def lower(
         copies,
         originals,
     )
+    program.refresh()
+    return program
 
 
 @dataclass

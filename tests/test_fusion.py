@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from landscape.agreement import AGREEMENT, difference
-from landscape.kernels import Convolution, onednn_fuses
+from landscape.kernels import Convolution, onednn_fuses, scales_and_shifts
 from landscape.lowering import Program, lower
 from landscape.tracing import NotTraceable, module_of
 from tests.engine_networks import FAMILIES, as_trained, make, moved
@@ -173,6 +173,17 @@ def test_norms_are_folded_into_layers_of_every_kind(layer, norm, shape):
     assert any("norm" in title for title in program.layers)
     moved(model, 0.5)
     assert difference(*both(model, program, x)) < 1e-5
+
+
+def test_norms_of_all_kinds_are_folded_at_once():
+    norms = [nn.BatchNorm2d(3), nn.BatchNorm2d(5, affine=False, eps=0.1), nn.BatchNorm1d(2), nn.BatchNorm2d(1)]
+    for norm in norms:
+        as_trained(norm)
+    for norm, (scale, shift) in zip(norms, scales_and_shifts(norms), strict=True):
+        x = torch.randn(4, norm.num_features, *[3] * (2 * isinstance(norm, nn.BatchNorm2d)))
+        shape = (-1, *[1] * (x.ndim - 2))
+        torch.testing.assert_close(x * scale.view(shape) + shift.view(shape), norm(x).detach())
+    assert scales_and_shifts([]) == []
 
 
 class Standardized(nn.Conv2d):
