@@ -66,6 +66,8 @@ def fit_frame(
     titles: tuple[str, str, str],
     content: Floats,
     size: tuple[float, float],
+    *,
+    steady: bool = False,
 ) -> Frame:
     """Choose ticks, place labels, and fit the view around them and the content.
 
@@ -81,6 +83,8 @@ def fit_frame(
         Points of the scene that must be in the picture: the surfaces of all panels that are compared.
     size : (float, float)
         Of the panel, in points.
+    steady : bool
+        Frame the scene for all azimuths at once: pictures of a film then have one size and place.
 
     Returns
     -------
@@ -130,7 +134,20 @@ def fit_frame(
             z_ticks = thin_ticks(z_ticks, scale, float(np.hypot(*(top - foot))), 1.35 * TICK_SIZE)
         if before == (titles, z_ticks):
             break
+    if steady:
+        view = _steady_view(camera, box, size)
     return Frame(view, tuple(labels), height_axis, corners, walls, x_ticks, y_ticks, z_ticks)
+
+
+def _steady_view(camera: Camera, box: Box, size: tuple[float, float]) -> View:
+    """Return the view that holds the whole box with its labels, however it is turned about the vertical axis."""
+    reach = float(np.hypot(*box.half))
+    turns = np.deg2rad(camera.azimuth + np.arange(0, 360, 15))
+    ring = np.stack([reach * np.cos(turns), reach * np.sin(turns)], axis=-1)
+    anchors = np.concatenate([np.column_stack([ring, np.full(len(ring), z)]) for z in (-GAP, 0.0, HEIGHT)])
+    # Left and right for numbers on the height axis and the floor, below for numbers and a title.
+    margins = np.tile([4.5, 3.5, 2.5, 1.0], (len(anchors), 1)) * LABEL_SIZE
+    return fit_view(camera, anchors, margins, size, box.half)
 
 
 def _walls(box: Box, scale: Scale, corners: Floats, ticks: Sequence[float]) -> tuple[Floats, ...]:

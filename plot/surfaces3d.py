@@ -106,6 +106,8 @@ def draw_panel(
     among: Sequence[tuple[Surface, str | None]] = (),
     interpolate: bool = True,
     light: Literal["scene", "camera"] = "scene",
+    steady: bool = False,
+    until: float = 1.0,
 ) -> Panel:
     """Draw one surface into part of a figure.
 
@@ -123,6 +125,11 @@ def draw_panel(
     among : sequence of (Surface, str)
         All surfaces of the figure with the names of their values: panels of one size then have one box and one
         framing, so that heights compare from panel to panel.
+
+    steady : bool
+        Frame the scene for all azimuths at once, so that nothing pulses in a film that goes around it.
+    until : float
+        Which part of each run to draw, 0 to 1.
 
     Returns
     -------
@@ -153,7 +160,7 @@ def draw_panel(
         head = (TITLE_SIZE * 1.8 / 72 / inches[1]) if title else 0.0
         size = (float(width * inches[0] * 72), float((height - head) * inches[1] * 72))
         titles = (axis_text(sheet.surface.axes[0], 0), axis_text(sheet.surface.axes[1], 1), sheet.scale.label)
-        frame = fit_frame(camera, box, sheet.scale, titles, np.concatenate(content), size)
+        frame = fit_frame(camera, box, sheet.scale, titles, np.concatenate(content), size, steady=steady)
         ax = figure.add_axes((left, bottom, width, height - head), label=f"surface {len(figure.axes)}")
         ax.set_axis_off()
         ax.set(xlim=(0, size[0]), ylim=(0, size[1]), aspect="equal")
@@ -167,7 +174,7 @@ def draw_panel(
         ax.add_artist(image)
         draw_axes(panel)
         draw_checkpoint(panel)
-        draw_paths_on(panel)
+        draw_paths_on(panel, until=until)
         draw_notes(panel)
     # The surface is the picture: whoever asks the figure for its axes finds it first.
     figure.sca(ax)
