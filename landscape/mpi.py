@@ -30,7 +30,7 @@ from landscape.comm import Comm, Value, work_at
 from landscape.dispatch import Desk, Result, Work
 from landscape.errors import ClusterError
 from landscape.leaving import say_goodbye
-from landscape.post import LONGEST_NAP, Post, sleep_until
+from landscape.post import EAGER, LONGEST_NAP, Post, sleep_until
 from landscape.schedule import Piece
 
 # Pieces a rank holds: one in work and one in hand.
@@ -180,7 +180,8 @@ class MPIComm(Comm):
             self._post.send(0, ("kept", piece.first(len(results)), results))
             raise
         self._post.send(0, ("done", piece, results, time.perf_counter() - began))
-        sleep_until(self._post.sent)
+        # From here on this process may be away computing for as long as it likes.
+        sleep_until(lambda: self._post.sent(above=EAGER))
 
     def _heed(self, message: tuple[Any, ...]) -> bool:
         """Return whether a message from rank 0 is the end of the work; raise where it is a failure."""

@@ -18,6 +18,8 @@ from mpi4py import MPI
 # Seconds between two looks, at first and at most. A millisecond is what one message then takes at worst; since the next
 # piece is asked for before the last is done, nobody waits for it.
 FIRST_NAP, LONGEST_NAP = 5e-5, 1e-3
+# Bytes that every MPI sends without asking the other side first: the least limit in use is 4 KiB, with its header.
+EAGER = 2048
 
 
 class Post:
@@ -42,15 +44,15 @@ class Post:
         with self._lock:
             self._leaving.append((self._comm.Isend([data, MPI.BYTE], to), data))
 
-    def sent(self) -> bool:
-        """Return whether everything is on its way: from then on this process may compute as long as it likes.
+    def sent(self, *, above: int = -1) -> bool:
+        """Return whether everything (of more than ``above`` bytes) is on its way.
 
-        A small message leaves at once. A large one leaves only while its sender is inside MPI, after the other
-        side has agreed to take it.
+        A small message leaves at once, though MPI may say so only when the other side has looked. A large one leaves
+        only while its sender is inside MPI, after the other side has agreed to take it.
         """
         with self._lock:
             self._leaving = [(request, data) for request, data in self._leaving if not request.Test()]
-            return not self._leaving
+            return all(len(data) <= above for _, data in self._leaving)
 
     def received(self) -> list[tuple[int, Any]]:
         """Return the messages that have come, with who sent them; those of one sender in their order."""

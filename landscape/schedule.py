@@ -30,8 +30,8 @@ Span = tuple[str, int, int]  # data set, first sample, behind the last
 TARGET = 0.25
 # No piece is cut to less, in seconds: a message takes about a millisecond, asleep between two looks at the mail.
 LEAST = 0.02
-# Messages a second that rank 0 is asked to serve at most. One thread was measured to serve about 8,000 beside a forward
-# pass (tests/benchmarks/messages.py); the rest is left to the forward pass.
+# Messages a second that rank 0 is asked to serve, but for moments. Its thread was measured to serve 6,000 to 9,500
+# beside forward passes on a busy machine (tests/benchmarks/messages.py).
 RATE = 2000.0
 # Share of the time left that a piece takes.
 GUIDED = 1 / 3
