@@ -202,18 +202,20 @@ class Recorder:
     @torch.no_grad()
     def _snapshot(self) -> tuple[dict[str, Tensor], dict[str, str]]:
         """Return copies of the tensors on the CPU, and the first name of each that comes again under another."""
-        kept: dict[str, Tensor] = {}
+        live, tied = self._tensors()
+        return {name: self._copy(tensor) for name, tensor in live.items()}, tied
+
+    def _tensors(self) -> tuple[dict[str, Tensor], dict[str, str]]:
+        """Return the live tensors of the network's state, each once, and the first name of each that comes again."""
+        live: dict[str, Tensor] = {}
         tied: dict[str, str] = {}
         first: dict[int, str] = {}
         for name, tensor in self._model.state_dict(keep_vars=True).items():
-            if not isinstance(tensor, Tensor):
-                continue
-            if id(tensor) in first:
+            if isinstance(tensor, Tensor) and first.setdefault(id(tensor), name) == name:
+                live[name] = tensor
+            elif isinstance(tensor, Tensor):
                 tied[name] = first[id(tensor)]
-                continue
-            first[id(tensor)] = name
-            kept[name] = self._copy(tensor)
-        return kept, tied
+        return live, tied
 
     def _copy(self, tensor: Tensor) -> Tensor:
         plain = tensor.detach()
@@ -242,7 +244,7 @@ class Recorder:
                 stored = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
         except (OSError, SafetensorError) as error:
             raise StoreError(f"{path} is in the way and cannot be read: {error}; record into another folder") from error
-        now = {name: tuple(tensor.shape) for name, tensor in self._snapshot()[0].items()}
+        now = {name: tuple(tensor.shape) for name, tensor in self._tensors()[0].items()}
         for name in (*now, *stored):
             if now.get(name) != stored.get(name):
                 raise StoreError(
