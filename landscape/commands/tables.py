@@ -103,11 +103,20 @@ def _surface(console: Console, facts: Mapping[str, Any]) -> None:
     _settings(console, "what was measured", problem)
     _settings(console, "from", origin)
     _settings(console, "computed with", quality)
-    _settings(console, "trajectories", facts["trajectories"])
+    _settings(console, "trajectories", {name: _run(entry) for name, entry in facts["trajectories"].items()})
     if facts["command"]:
         console.print()
         console.print(_text("made with" if facts["complete"] else "to continue", "dim"))
         console.print(_text(facts["command"]), soft_wrap=True)  # in one piece, to be copied
+
+
+def _run(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what fits into a few lines: not the values of every step."""
+    short = {key: value for key, value in entry.items() if not isinstance(value, (list, tuple, Mapping))}
+    shares = entry.get("explained_variance")
+    if isinstance(shares, (list, tuple)):
+        short["explained_variance"] = [*shares[:3], f"and {len(shares) - 3} more"] if len(shares) > 3 else shares
+    return short
 
 
 def _values_table(console: Console, values: Mapping[str, Any]) -> None:
