@@ -114,8 +114,8 @@ def _measure(objective: Objective, chunks: Sequence[Chunk]) -> SampleValues:
         return objective.measure(chunks, check=True)
     except LandscapeError:
         raise
-    except Exception as error:
-        if is_out_of_memory(error) or isinstance(error, KeyboardInterrupt):
+    except (Exception, SystemExit) as error:  # a user's code may do anything
+        if is_out_of_memory(error):
             raise
         raise EvaluationError(f"measuring failed at theta* (the checkpoint itself): {failure(error)}") from error
 
@@ -129,8 +129,13 @@ def _require_repeatable(objective: Objective) -> None:
     if not _agree(first, again, objective):
         raise EvaluationError(
             "the network gives something else each time it is asked, with the same weights and data, "
-            f"in {objective.mode} mode{_how_different(first, again)}; make it deterministic in eval mode, "
-            "or pass --mode train (mode='train'), which seeds torch's generator at each point"
+            f"in {objective.mode} mode{_how_different(first, again)}; "
+            + (
+                "torch's generator was seeded alike, so it keeps a state or draws from another generator"
+                if objective.mode == "train"
+                else "make it deterministic in eval mode, or pass --mode train (mode='train'), which seeds torch's "
+                "generator at each point"
+            )
         )
     objective.forget()
     fresh = _measure(objective, objective.load(group))

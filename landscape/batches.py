@@ -288,8 +288,7 @@ def _forward_of(model: Callable[..., Any]) -> Callable[..., Any]:
         wraps = name == "_orig_mod" or not isinstance(model, nn.Module) or _passes_all(model)
         if isinstance(inner, nn.Module) and wraps:
             model = inner
-    forward = model.forward if isinstance(model, nn.Module) else model
-    return getattr(forward, "__func__", forward)
+    return model.forward if isinstance(model, nn.Module) else model
 
 
 def _passes_all(model: nn.Module) -> bool:
@@ -297,16 +296,22 @@ def _passes_all(model: nn.Module) -> bool:
     return inspect.Parameter.VAR_POSITIONAL in kinds and inspect.Parameter.VAR_KEYWORD in kinds
 
 
-@lru_cache(maxsize=256)
 def _binds(forward: Callable[..., Any], positional: int, keywords: tuple[str, ...]) -> bool:
-    try:
-        signature = inspect.signature(forward)
-    except (TypeError, ValueError):
+    """Return whether a bound function takes so many positional arguments and these keywords."""
+    signature = _signature(forward)
+    if signature is None:
         return False
-    names = list(signature.parameters)
-    itself = ("self",) if names[:1] == ["self"] else ()
     try:
-        signature.bind(*itself, *([None] * positional), **dict.fromkeys(keywords))
+        signature.bind(*([None] * positional), **dict.fromkeys(keywords))
     except TypeError:
         return False
     return True
+
+
+@lru_cache(maxsize=16)
+def _signature(forward: Callable[..., Any]) -> inspect.Signature | None:
+    # Of the bound method, which leaves out the first parameter whatever its name. Few are kept: each keeps its network.
+    try:
+        return inspect.signature(forward)
+    except (TypeError, ValueError):
+        return None

@@ -18,8 +18,8 @@ from torch import Tensor, nn
 from landscape.directions import Direction, Plane, checkpoint_plane, rebuild_plane
 from landscape.errors import DirectionError
 from landscape.grid import Axis
-from landscape.params import moved_tensors, require_same_shapes, work_dtype
 from landscape.original import read_original_directions
+from landscape.params import moved_tensors, require_same_shapes, work_dtype
 from landscape.store import is_surface, read_directions, read_surface
 
 Array = np.ndarray[Any, Any]
@@ -65,7 +65,7 @@ def _followed_plane(model: nn.Module, path: str | Path, axes: Sequence[Axis], tr
     elif sources == {"checkpoint"}:
         plane = checkpoint_plane(
             model,
-            [recipe["path"] for recipe in recipes],
+            [f"{recipe['path']}:{recipe['key']}" if recipe.get("key") else recipe["path"] for recipe in recipes],
             move=recipes[0].get("move"),
             include=recipes[0].get("include"),
             exclude=recipes[0].get("exclude"),
@@ -94,8 +94,10 @@ def _original_plane(model: nn.Module, path: str | Path) -> Plane:
         if len(arrays) != len(axes[0]):
             raise DirectionError(f"{path}: its directions have {len(axes[0])} and {len(arrays)} tensors")
         tree = {
-            name: torch.from_numpy(np.ascontiguousarray(arrays[position])).reshape(live[name].shape)
-            for name, position in positions.items()
+            name: sum(torch.from_numpy(np.asarray(arrays[place], dtype=np.float64)) for place in places).reshape(
+                live[name].shape
+            )
+            for name, places in positions.items()
         }
         directions.append(_file_direction(tree, live, path, number, move, ""))
     return Plane.of(directions, move)
@@ -111,8 +113,11 @@ def _file_direction(
 
 def _match(
     model: nn.Module, arrays: Sequence[Array], path: str | Path
-) -> tuple[str, dict[str, Tensor], dict[str, int]]:
-    """Find out which tensors of the network a bare list of arrays is for: their names and places in the list."""
+) -> tuple[str, dict[str, Tensor], dict[str, list[int]]]:
+    """Find out which tensors of the network a bare list of arrays is for: their names and places in the list.
+
+    A tied tensor stands in a state dict under each of its names, and the 2018 tool adds all of them to it.
+    """
     states = dict(model.state_dict(keep_vars=True))
     parameters = dict(model.named_parameters())
     tried = {
@@ -128,8 +133,11 @@ def _match(
             tuple(array.shape) == tuple(tensor.shape) for array, tensor in zip(arrays, named.values(), strict=True)
         ):
             live = moved_tensors(model, move=move)
-            places = {name: place for place, name in enumerate(named) if name in live}
-            # Tied tensors come twice in a state dict; `moved_tensors` knows them by their first name.
+            first_names = {id(tensor): name for name, tensor in live.items()}
+            places: dict[str, list[int]] = {}
+            for place, tensor in enumerate(named.values()):
+                if id(tensor) in first_names:
+                    places.setdefault(first_names[id(tensor)], []).append(place)
             return move, {name: live[name] for name in places}, places
     raise DirectionError(f"{path} does not fit the network: {_first_difference(arrays, tried)}")
 

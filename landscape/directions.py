@@ -83,6 +83,9 @@ class Plane:
         cls, directions: Sequence[Direction], move: str, include: str | None = None, exclude: str | None = None
     ) -> Plane:
         """Measure the angles between directions and make a plane of them."""
+        for direction in directions:
+            if direction.length == 0:
+                raise DirectionError(f"{direction.label} is zero everywhere: {_why_zero(direction.recipe)}")
         number = len(directions)
         cosines = np.eye(number)
         for i in range(number):
@@ -100,6 +103,17 @@ class Plane:
         if number > len(self.directions):
             raise DirectionError(f"{number} axes were asked for, there are {len(self.directions)} directions")
         return Plane(self.directions[:number], self.move, self.include, self.exclude, self.cosines[:number, :number])
+
+
+def _why_zero(recipe: Mapping[str, Any]) -> str:
+    if recipe.get("source") == "checkpoint":
+        return f"{recipe.get('path')} holds the weights that the network has"
+    if recipe.get("source") == "random":
+        return (
+            f"ignore={recipe.get('ignore')!r} and norm={recipe.get('norm')!r} leave nothing to move; "
+            "try --ignore none, or another --include"
+        )
+    return "there is nothing to move along"
 
 
 def random_tensor(seed: int, axis: int, name: str, shape: Sequence[int]) -> Tensor:
@@ -154,6 +168,8 @@ def random_plane(
     DirectionError
         The weights are not finite, so nothing can be normalised against them.
     """
+    if dimensions < 1:
+        raise UsageError(f"dimensions is {dimensions}, a line has 1, a plane 2, a volume 3")
     if norm not in NORMALIZATIONS:
         raise UsageError(f"norm is {norm!r}, it has to be one of {', '.join(NORMALIZATIONS)}")
     if ignore not in IGNORES:
@@ -183,11 +199,6 @@ def random_plane(
         if orthogonal:
             tree = orthogonalize(tree, [direction.tensors for direction in directions], layout)
         directions.append(Direction.of(tree, recipe, f"random direction {axis + 1}"))
-    if all(direction.length == 0 for direction in directions):
-        raise DirectionError(
-            f"every direction is zero: ignore={ignore!r} and norm={norm!r} leave nothing to move; "
-            "try --ignore none, or another --include"
-        )
     return Plane.of(directions, move, include, exclude)
 
 
@@ -203,6 +214,7 @@ def checkpoint_plane(
 ) -> Plane:
     """Return the directions from the model's weights to other checkpoints: 0 is here, 1 is there.
 
+    A path may be ``FILE:KEY`` where a file holds several networks; ``key`` is for all that have none of their own.
     Never normalised and never masked. ``move`` is by default ``"states"`` where the network has floating buffers:
     with running statistics left behind, 1 would not be the second network.
 
@@ -217,7 +229,11 @@ def checkpoint_plane(
     here = moved_tensors(model, move=move, include=include, exclude=exclude)
     directions = []
     for source in checkpoints:
-        checkpoint = source if isinstance(source, Checkpoint) else load_checkpoint(source, key=key, trust=trust)
+        if isinstance(source, Checkpoint):
+            checkpoint, own_key = source, None
+        else:
+            path, own_key = _path_and_key(str(source), key)
+            checkpoint = load_checkpoint(path, key=own_key, trust=trust)
         other = copy.deepcopy(model)
         apply_checkpoint(other, checkpoint)
         there = moved_tensors(other, move=move, include=include, exclude=exclude)
@@ -228,6 +244,7 @@ def checkpoint_plane(
         recipe = {
             "source": "checkpoint",
             "path": str(checkpoint.path),
+            "key": own_key,
             "sha256": checkpoint.sha256,
             "move": move,
             "include": include,
@@ -235,6 +252,14 @@ def checkpoint_plane(
         }
         directions.append(Direction.of(tree, recipe, f"towards {Path(checkpoint.path).name}"))
     return Plane.of(directions, move, include, exclude)
+
+
+def _path_and_key(source: str, default: str | None) -> tuple[str, str | None]:
+    """Split ``FILE:KEY``, which says which of several networks in a file is meant."""
+    path, colon, own = source.rpartition(":")
+    if colon and not Path(source).exists() and Path(path).is_file():
+        return path, own
+    return source, default
 
 
 def read_plane(

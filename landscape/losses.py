@@ -97,6 +97,11 @@ def resolve_loss(loss: str | Callable[..., Any] | Loss, metrics: Sequence[str | 
     """
     if isinstance(loss, Loss):
         return loss
+    if isinstance(loss, nn.Module):
+        raise UsageError(
+            f"a loss is a name or a function (model, batch) that returns one value a sample, not a "
+            f"{type(loss).__name__} of (output, target); pass 'cross_entropy' or 'mse', or write such a function"
+        )
     if isinstance(loss, str) and loss not in _BUILT_IN:
         if ":" not in loss:
             raise UsageError(

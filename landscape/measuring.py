@@ -50,7 +50,7 @@ class Measuring:
                     measured = self._objective.measure(chunks, seed=point)
                 except LandscapeError as error:
                     raise type(error)(f"at {_where(at)}: {error}") from error
-                except Exception as error:
+                except (Exception, SystemExit) as error:  # a user's code may do anything
                     raise EvaluationError(f"measuring failed at {_where(at)}: {failure(error)}") from error
                 self._add(result, measured, chunks, at)
                 if last:

@@ -122,6 +122,8 @@ class Objective:
         self._budget = resident_budget(self.device, users) if budget is None else budget
         self._sample_bytes: dict[str, float] = {}
         self._loaded: dict[Span, Chunk] = {}
+        if batch_norm_data is not None:
+            self._norm_data(batch_norm_data)
         self._norms = [m for m in model.modules() if isinstance(m, nn.modules.batchnorm._NormBase)]
         self._norm_batches: list[Any] | None = None
         if batch_norm == "recompute" and self._norms:

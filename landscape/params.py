@@ -115,6 +115,11 @@ def moved_tensors(
     }
     if move == "states":
         tensors |= floating_buffers(model)
+    for name, tensor in tensors.items():
+        if tensor.is_inference():
+            raise UsageError(
+                f"{name} was made under torch.inference_mode() and cannot be moved; build the network outside it"
+            )
     kept = {name: tensor for name, tensor in tensors.items() if _chosen(name, include, exclude)}
     if not kept:
         raise UsageError(

@@ -128,7 +128,7 @@ def _measure_all(
             return _means(objective, seed=number)
         except LandscapeError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # a user's code may do anything
             raise EvaluationError(f"measuring failed at {labels[number]}: {failure(error)}") from error
 
     def keep(number: int, values: Mapping[str, float]) -> None:

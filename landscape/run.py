@@ -87,6 +87,7 @@ class Run:
         if self.comm.rank == 0:
             stack.enter_context(self.output)
             self.stored = self.output.read()
+        self.samples: int | None = self.comm.broadcast(self._samples())
         self._share_host(stack)
         _place(stack, model, settings.device, self.comm.local_rank)
         stack.enter_context(untouched(model))
@@ -100,6 +101,16 @@ class Run:
         self.decay.along(self.motion, self.plane)
         self.forward = Forward()
         self.objective, self.baseline = self._measure_start(sets)
+
+    def _samples(self) -> int | None:
+        """Return how many samples a point gets: as many as the file's points have, where fewer are asked for."""
+        asked = self.settings.samples
+        if asked is None or self.stored is None:
+            return asked
+        there = [int(entry.get("samples", 0)) for entry in self.stored.problem.get("data", {}).values()]
+        if max(there, default=0) > asked:
+            logger.warning("%s has %d samples a point already, and goes on with them", self.output.path, max(there))
+        return max([asked, *there])
 
     def _share_host(self, stack: ExitStack) -> None:
         """Compute with this rank's share of its host's cores, unless the user has said how many threads."""
@@ -134,7 +145,7 @@ class Run:
             self.model,
             sets,
             self.loss,
-            samples=s.samples,
+            samples=self.samples,
             sample_seed=s.sample_seed,
             batch_size=batch_size,
             batch_norm=s.batch_norm,
@@ -206,7 +217,7 @@ class Run:
             move=self.plane.move,
             include=self.plane.include,
             exclude=self.plane.exclude,
-            samples=s.samples,
+            samples=self.samples,
             sample_seed=s.sample_seed,
             batch_norm=s.batch_norm,
             batch_norm_data=s.batch_norm_data,
@@ -239,7 +250,9 @@ class Run:
         comparable = replace(asked, origin={**asked.origin, "fingerprints": fingerprints(self.objective, counted)})
         require_same(stored, comparable, str(self.output.path))
         measured = self.baseline.means(stored.problem.get("data", {}))
-        changed = list(value_differences(stored.origin.get("values", {}), measured, min(self.objective.sizes.values())))
+        exact = stored.quality.get("precision") in ("float32", "float64")
+        least = min(self.objective.sizes.values())
+        changed = list(value_differences(stored.origin.get("values", {}), measured, least, exact=exact))
         if changed:
             raise SurfaceMismatch(
                 f"{self.output.path} was made by other code or other data: {'; '.join(changed)}. "

@@ -225,3 +225,11 @@ def test_a_batch_is_described_in_a_line():
     text = describe_batch(({"ids": y(), "names": ["a"] * 9}, x()))
     assert text == "({ids: int64 4, names: a list}, float32 4 x 3)"
     assert describe_batch(torch.zeros(())) == "float32 scalar"
+
+
+def test_forward_may_call_itself_anything():
+    class Odd(torch.nn.Module):
+        def forward(s, pixel_values, mask=None):
+            return pixel_values.sum()
+
+    assert float(call_model(Odd(), {"pixel_values": torch.ones(2)})) == 2.0

@@ -113,6 +113,9 @@ MISUSED = [
     (["--weight-decay", "-1"], "weight_decay"),
     (["--colour", "red"], "unrecognized"),
     (["--device", "gpu"], "no device"),
+    (["--loss", "hinge"], "cross_entropy"),
+    (["--directions", "net.pt", "--norm", "layer"], "--norm does not go"),
+    (["--directions", "net.pt", "--seed", "5"], "--seed does not go"),
 ]
 
 
@@ -140,9 +143,9 @@ FAILED = [
     (["net.pt"], ["--data", "test=absent.py:data"], "absent.py"),
     (["net.pt"], ["--data", "test=npz:absent.npz"], "absent.npz"),
     (["net.pt"], ["--loss", "nets.py:poor"], "labels are missing"),
-    (["net.pt"], ["--loss", "hinge"], "cross_entropy"),
     (["net.pt"], ["-o", "absent/net.h5"], "absent"),
     (["net.pt"], ["--directions", "other.pt"], "other.pt"),
+    (["net.pt"], ["--directions", "net.pt"], "zero everywhere"),
 ]
 
 

@@ -119,3 +119,26 @@ def test_a_network_of_vectors_alone_says_what_to_do():
     model.scale = nn.Parameter(torch.ones(3))
     with pytest.raises(DirectionError, match="--ignore none"):
         random_plane(model)
+
+
+def test_towards_itself_there_is_no_direction(classifier, tmp_path):
+    torch.save(classifier.state_dict(), tmp_path / "same.pt")
+    with pytest.raises(
+        DirectionError, match=r"same\.pt.* is zero everywhere: .*holds the weights that the network has"
+    ):
+        checkpoint_plane(classifier, [tmp_path / "same.pt"])
+
+
+def test_one_of_several_networks_in_a_file_is_named_behind_its_path(classifier, tmp_path):
+    other = copy.deepcopy(classifier)
+    with torch.no_grad():
+        other[0].weight.mul_(2)
+    torch.save({"model": classifier.state_dict(), "ema": other.state_dict()}, tmp_path / "both.pt")
+    plane = checkpoint_plane(classifier, [f"{tmp_path / 'both.pt'}:ema"])
+    assert plane.directions[0].recipe["key"] == "ema"
+    torch.testing.assert_close(plane.directions[0].tensors["0.weight"], classifier[0].weight.detach())
+
+
+def test_a_plane_has_at_least_one_direction():
+    with pytest.raises(UsageError, match="dimensions is 0"):
+        random_plane(network(), dimensions=0)

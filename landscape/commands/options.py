@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
@@ -118,21 +119,19 @@ def add_direction_options(parser: argparse.ArgumentParser) -> None:
         default="random",
         metavar="SOURCE",
         help="random; a file that holds some (a surface of ours, a direction file of the 2018 tool); "
-        "or B.pt or B.pt,C.pt: towards other checkpoints, where 1 on the axis is",
+        "or B.pt or B.pt,C.pt: towards other checkpoints, where 1 on the axis is, B.pt:KEY for one of several in a file",
     )
     group.add_argument(
         "--norm",
-        default="filter",
         choices=("filter", "layer", "weight", "dfilter", "dlayer", "model", "none"),
-        help="how random directions are scaled against the weights",
+        help="how random directions are scaled against the weights (default: filter)",
     )
     group.add_argument(
         "--ignore",
-        default="biasbn",
         choices=("biasbn", "none"),
-        help="biasbn: random directions leave biases and batch-norm scales where they are",
+        help="biasbn: random directions leave biases and batch-norm scales where they are (default: biasbn)",
     )
-    group.add_argument("--seed", type=int, default=0, help="of random directions")
+    group.add_argument("--seed", type=int, help="of random directions (default: 0)")
     group.add_argument(
         "--orthogonal",
         action="store_true",
@@ -187,22 +186,22 @@ def load_plane(options: argparse.Namespace, model: nn.Module, dimensions: int) -
     if options.directions == "random":
         return random_plane(
             model,
-            seed=options.seed,
+            seed=options.seed or 0,
             dimensions=dimensions,
-            norm=options.norm,
-            ignore=options.ignore,
+            norm=options.norm or "filter",
+            ignore=options.ignore or "biasbn",
             orthogonal=options.orthogonal,
             move=options.move or "weights",
             **chosen,
         )
     sources = options.directions.split(",")
     if len(sources) == 1 and _holds_directions(sources[0]):
-        _refuse(options, "a file of directions", ("move", "include", "exclude", "orthogonal"))
+        _refuse(options, "a file", ("norm", "ignore", "seed", "move", "include", "exclude", "orthogonal"))
         plane = read_plane(model, sources[0], trust=options.trust_checkpoint)
         if len(plane) < dimensions:
             raise UsageError(f"{sources[0]} holds {len(plane)} direction(s), the grid has {dimensions} axes")
         return plane
-    _refuse(options, "checkpoints", ("orthogonal",))
+    _refuse(options, "checkpoints", ("norm", "ignore", "seed", "orthogonal"))
     if len(sources) != dimensions:
         raise UsageError(
             f"--directions names {len(sources)} checkpoint(s) for {dimensions} axes: one for --x alone, two with --y"
@@ -222,12 +221,14 @@ def _holds_directions(path: str) -> bool:
     from landscape.files import HDF5_SIGNATURE, read_start
     from landscape.store import is_surface
 
+    if not os.path.exists(path):  # FILE:KEY, or an error that says what is missing when it is read
+        return False
     return is_surface(path) or read_start(path, len(HDF5_SIGNATURE)) == HDF5_SIGNATURE
 
 
 def _refuse(options: argparse.Namespace, what: str, names: Sequence[str]) -> None:
     for name in names:
-        if getattr(options, name):
+        if getattr(options, name) not in (None, False):
             raise UsageError(f"--{name} does not go with directions from {what}, which are taken as they are")
 
 
