@@ -79,7 +79,9 @@ def differences(stored: Surface, asked: Surface) -> Iterator[str]:
         yield f"its precision is {was}, {wanted} was asked for"
 
 
-def value_differences(stored: Mapping[str, float], measured: Mapping[str, float], samples: int, *, exact: bool) -> Iterator[str]:
+def value_differences(
+    stored: Mapping[str, float], measured: Mapping[str, float], samples: int, *, exact: bool
+) -> Iterator[str]:
     """Yield which values at theta* are not what the file says: the code or the data behind it have changed."""
     for name, was in stored.items():
         now = measured.get(name)
