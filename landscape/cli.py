@@ -91,7 +91,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.captureWarnings(not debug)
     try:
         options = build_parser().parse_args(join_negative_values(words))
-        if options.command in PARALLEL:
+        if options.command in PARALLEL or getattr(options, "film", None):
             return _run_on_all(options)
         return int(options.run(options)) if first else DONE
     except UsageError as error:

@@ -3,6 +3,7 @@
 landscape plot net.h5                                    writes net.png beside it
 landscape plot plain.h5 skip.h5 -o both.pdf --kind surface
 landscape plot net.h5 -o net.png -o net.pdf --name test/loss --cap 100
+landscape plot net.h5 -o net.mp4 --film orbit            a film; mpiexec -n 8 draws its frames on 8 processes
 landscape plot run.h5 --kind steps                       how far a run is off its plane, and its losses from the plane's
 """
 
@@ -13,6 +14,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from landscape.commands.films import add_film_options, write_films
 from landscape.errors import UsageError
 
 if TYPE_CHECKING:
@@ -64,6 +66,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--no-caption", action="store_true", help="keep the caption in the file's metadata only")
     group.add_argument("--hillshade", action="store_true", help="light a contour picture from the north-west")
     group.add_argument("--no-interpolation", action="store_true", help="draw the 3D still of a coarse grid unsmoothed")
+    add_film_options(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -79,6 +82,8 @@ def run(options: argparse.Namespace) -> int:
             f"{len(options.title)} times --title for {len(options.files)} files; give one for each, "
             "or --headline for the whole picture"
         )
+    if options.film:
+        return write_films(options)
     outputs = [checked_target(each) for each in options.output or [Path(options.files[0]).with_suffix(".png")]]
     for output in outputs:
         if any(output.exists() and Path(each).exists() and output.samefile(each) for each in options.files):

@@ -1,0 +1,205 @@
+from __future__ import annotations
+
+import dataclasses
+import io
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from landscape.plot.films import draw_frame, encode, padded, plan_film, write_film
+from landscape.plot.flights import FLIGHTS, flight
+from PIL import Image
+from plot_fixtures import valley
+
+from landscape.cli import main
+from landscape.errors import PlotError, UsageError
+from landscape.store import write_surface
+from landscape.surface import Surface, Trajectory
+
+SMALL: dict[str, Any] = {"seconds": 0.5, "rate": 8, "size": (421, 321)}
+
+
+def with_run() -> Surface:
+    t = np.linspace(0, 1, 9)
+    run = Trajectory(
+        np.stack([-0.8 + t, 0.6 - 0.8 * t], axis=1), 0.1 * t, np.full(9, np.nan), np.arange(9, dtype=np.int64) * 10
+    )
+    return dataclasses.replace(valley(15, 12), trajectories={"SGD": run})
+
+
+def planned(surfaces: Any, **changes: Any) -> Any:
+    options: dict[str, Any] = {
+        "kind": "orbit", "name": None, "scale": None, "camera": None, "interpolate": False, **SMALL, **changes,
+    }  # fmt: skip
+    return plan_film(surfaces, Path("film.webp"), **options)
+
+
+def decoded(path: Path) -> tuple[list[Any], float]:
+    """Return the pictures of a film and its rate, read by another library than wrote it where there is one."""
+    if path.suffix in (".mp4", ".webm"):
+        av = pytest.importorskip("av")
+        with av.open(str(path)) as film:
+            stream = film.streams.video[0]
+            return [frame.to_ndarray(format="rgb24") for frame in film.decode(stream)], float(stream.average_rate)
+    with Image.open(path) as film:
+        pictures = []
+        for number in range(film.n_frames):
+            film.seek(number)
+            pictures.append(np.asarray(film.convert("RGB")))
+        return pictures, 1000 / film.info["duration"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("suffix", [".mp4", ".webm", ".webp", ".gif"])
+def test_a_film_has_the_frames_the_size_and_the_rate_asked_for(tmp_path: Path, suffix: str) -> None:
+    if suffix in (".mp4", ".webm"):
+        pytest.importorskip("av")
+    path = write_film(valley(15, 12), tmp_path / f"film{suffix}", **SMALL)
+    pictures, rate = decoded(path)
+    assert len(pictures) == 4
+    assert rate == pytest.approx(8, rel=0.05)
+    assert pictures[0].shape == (322, 422, 3), "padded to even sides, not scaled"
+    still = draw_frame(planned(valley(15, 12), interpolate=True), 0)
+    assert np.abs(pictures[0].astype(float).mean((0, 1)) - still.mean((0, 1))).max() < 3
+    assert np.abs(pictures[0].astype(int) - pictures[2]).mean() > 2, "the camera moves"
+
+
+def test_the_same_frame_is_the_same_wherever_it_is_drawn() -> None:
+    film = planned(valley(15, 12))
+    np.testing.assert_array_equal(draw_frame(film, 2), draw_frame(planned(valley(15, 12)), 2))
+
+
+def test_frames_may_be_drawn_in_any_order(tmp_path: Path) -> None:
+    def backwards(number: int, draw: Any, keep: Any) -> None:
+        for k in reversed(range(number)):
+            keep(k, draw(k))
+
+    first = write_film(valley(15, 12), tmp_path / "a.webp", **SMALL).read_bytes()
+    second = write_film(valley(15, 12), tmp_path / "b.webp", share=backwards, **SMALL).read_bytes()
+    assert first == second
+
+
+def test_nothing_pulses_while_the_camera_goes_around() -> None:
+    from landscape.plot.camera import Camera
+    from landscape.plot.surfaces3d import draw_panel
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    views = []
+    for azimuth in (-52.0, -10.0, 31.0, 170.0):
+        figure = Figure(figsize=(4, 3))
+        FigureCanvasAgg(figure)
+        panel = draw_panel(figure, (0, 0, 1, 1), valley(15, 12), camera=Camera(azimuth, 30.0), steady=True)
+        views.append((panel.frame.view.scale, *panel.frame.view.centre))
+        # Nothing of the surface or of its labels leaves the picture.
+        spots = panel.occupied()
+        assert (spots >= -0.5).all()
+        assert (spots <= np.array(panel.frame.view.size) + 0.5).all()
+    np.testing.assert_allclose(views, [views[0]] * 4, rtol=1e-6)
+
+
+def test_a_film_over_checkpoints_shows_each_of_them(tmp_path: Path) -> None:
+    surfaces = [valley(15, 12), dataclasses.replace(valley(15, 12), title="later")]
+    film = planned(surfaces, kind="epochs")
+    frames = [film.moment(k).frame for k in range(film.frames)]
+    assert frames[0] == 0.0
+    assert frames[-1] == 1.0
+    with pytest.raises(PlotError, match="one grid"):
+        planned([valley(15, 12), valley(9, 9)], kind="epochs")
+
+
+def test_a_path_grows_from_nothing_to_all_of_it() -> None:
+    film = planned(with_run(), kind="path", seconds=1.0)
+    steps = [film.moment(k).step for k in range(film.frames)]
+    assert steps[0] == 0.0
+    assert steps[-1] == 1.0
+    assert (np.diff(steps) >= 0).all()
+    first, last = draw_frame(film, 0).astype(int), draw_frame(film, film.frames - 1).astype(int)
+    orange = [(np.abs(each - [213, 94, 0]).max(axis=-1) < 60).sum() for each in (first, last)]
+    assert orange[1] > orange[0] + 20
+    with pytest.raises(PlotError, match="landscape trajectory"):
+        planned(valley(15, 12), kind="path")
+
+
+@pytest.mark.parametrize("name", FLIGHTS)
+def test_a_flight_never_jumps(name: str) -> None:
+    moments = [flight(name, k / 400) for k in range(401)]
+    turns = np.diff([each.azimuth for each in moments])
+    rises = np.diff([each.elevation for each in moments])
+    assert np.abs(turns).max() < 4
+    assert np.abs(rises).max() < 1
+    assert all(5 <= each.elevation <= 90 for each in moments)
+
+
+def test_going_around_ends_where_it_began() -> None:
+    for name in ("orbit", "tour"):
+        first, last = flight(name, 0.0), flight(name, 1.0)
+        assert last.azimuth - first.azimuth == pytest.approx(360)
+        assert last.elevation == pytest.approx(first.elevation)
+
+
+@pytest.mark.parametrize("shape", [(4, 6), (5, 6), (4, 7), (5, 7)])
+def test_padding_adds_white_and_changes_nothing(shape: tuple[int, int]) -> None:
+    picture = np.arange(shape[0] * shape[1] * 3, dtype=np.uint8).reshape(*shape, 3) % 200
+    out = padded(picture)
+    assert all(side % 2 == 0 for side in out.shape[:2])
+    np.testing.assert_array_equal(out[: shape[0], : shape[1]], picture)
+    assert (out[shape[0] :] == 255).all()
+
+
+def test_the_caption_is_in_the_file() -> None:
+    pictures = iter([np.zeros((4, 4, 3), np.uint8), np.full((4, 4, 3), 90, np.uint8)])
+    with Image.open(io.BytesIO(encode(pictures, ".gif", 10, "Training loss of net.pt"))) as film:
+        assert b"Training loss" in film.info["comment"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"kind": "spiral"}, "orbit, tour, path, epochs"),
+        ({"seconds": 0.0}, "frames"),
+        ({"seconds": float("nan")}, "frames"),
+        ({"rate": 1000}, "a second"),
+        ({"size": (10, 10)}, "pixels"),
+        ({"size": (200, 150)}, "larger"),
+    ],
+)
+def test_what_is_no_film_is_a_misuse(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        planned(valley(15, 12), **changes)
+
+
+def test_without_pyav_the_message_says_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setitem(sys.modules, "av", None)
+    with pytest.raises(UsageError, match=r"torch-landscape\[video\].*\.webp"):
+        write_film(valley(15, 12), tmp_path / "film.mp4", **SMALL)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["-o", "film.avi"], "written as"),
+        ([], "name one film"),
+        (["-o", "a.gif", "-o", "b.gif"], "name one film"),
+        (["-o", "a.gif", "--kind", "contour"], "3D still"),
+        (["-o", "a.gif", "--size", "big"], "1280x720"),
+        (["-o", "a.gif", "--independent"], "one scale"),
+    ],
+)
+def test_the_command_refuses_what_is_no_film(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str], message: str
+) -> None:
+    write_surface(tmp_path / "net.h5", valley(9, 8))
+    assert main(["plot", str(tmp_path / "net.h5"), "--film", "orbit", *words]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_the_command_writes_a_film(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_surface(tmp_path / "net.h5", valley(9, 8))
+    words = ["--film", "tour", "--seconds", "0.4", "--fps", "5", "--size", "420x320", "--no-interpolation"]
+    assert main(["plot", str(tmp_path / "net.h5"), "-o", str(tmp_path / "net.gif"), *words]) == 0
+    assert len(decoded(tmp_path / "net.gif")[0]) == 2
+    assert "2 frames" in capsys.readouterr().out
