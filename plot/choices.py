@@ -18,6 +18,8 @@ from .ladders import linear_steps, log_levels, signed_levels
 PAPER_EPS = 0.1
 # Less than this is nothing: below, doubles lose digits and logarithms overflow.
 TINY = 1e-280
+# Values that differ by less than this share of the largest are one value.
+ROUNDING = 1e-12
 
 # Their lightness goes up and down: they draw ridges where the loss has none.
 _RAINBOWS = frozenset(

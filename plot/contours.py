@@ -131,6 +131,8 @@ def draw_contours(
     lines = None
     # Only levels that are crossed: matplotlib warns of any other.
     crossed = [level for level in inner if heights.min() < scale.forward(level) < heights.max()]
+    # Through a constant surface a line would follow nothing but rounding.
+    crossed = [] if sheet.constant else crossed
     if crossed:
         lines = ax.contour(
             x,
@@ -173,9 +175,6 @@ def _fill(ax: Axes, x: Floats, y: Floats, heights: Floats, scale: Scale, *, capp
     In steps of the iso-lines themselves, a network that is calm beside a wild one would be one flat colour.
     """
     bottom, top = scale.forward([scale.low, scale.high])
-    if not heights.min() < heights.max():
-        ax.pcolormesh(x, y, heights, shading="nearest", color=scale.colors(scale.inverse(heights.min())), zorder=1)
-        return
     edges = np.linspace(bottom, top, STEPS + 1)
     colors = scale.colors(scale.inverse((edges[:-1] + edges[1:]) / 2))
     filled = ax.contourf(

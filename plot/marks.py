@@ -17,6 +17,7 @@ from landscape.grid import Axis, Floats
 from landscape.surface import INTERPOLATED, Surface
 
 from .captions import GREEK, bare_label
+from .choices import ROUNDING, TINY
 from .ladders import number_text
 from .repeats import SPREAD
 from .scale import CAPPED, MISSING, NOT_FINITE, NOT_FINITE_GREY, OK, Scale, default_name
@@ -62,15 +63,19 @@ class Sheet:
         return self.name.endswith("accuracy")
 
     @property
+    def constant(self) -> bool:
+        """Whether the finite values differ by no more than rounding: then no point is lower than the others."""
+        finite = self.values[np.isfinite(self.values)]
+        return not finite.size or bool(np.ptp(finite) <= max(ROUNDING * np.abs(finite).max(), TINY))
+
+    @property
     def lowest(self) -> tuple[float, float, float] | None:
         """The best point that was measured, the lowest loss or the highest accuracy: x, y and its value.
 
-        None where there is none, or where the values are no measurement of a network.
+        None where there is none, where all are equal, or where the values are no measurement of a network.
         """
         values = np.where(self.surface.state == INTERPOLATED, np.nan, self.values)
-        if self.name == SPREAD:
-            return None
-        if not np.isfinite(values).any():
+        if self.name == SPREAD or self.constant or not np.isfinite(values).any():
             return None
         flat = int(np.nanargmax(values) if self.best_is_high else np.nanargmin(values))
         j, i = np.unravel_index(flat, values.shape)

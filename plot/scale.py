@@ -23,6 +23,7 @@ from landscape.surface import NOT_COMPUTED, Surface
 
 from .choices import (
     PAPER_EPS,
+    ROUNDING,
     TINY,
     checked_cap,
     checked_colormap,
@@ -134,7 +135,7 @@ class Scale:
             )
         limit = checked_cap(values, cap, chosen, shift, label)
         high = float(values.max()) if limit is None else min(float(values.max()), limit)
-        if high - low <= max(1e-12 * max(abs(low), abs(high)), TINY):
+        if high - low <= max(ROUNDING * max(abs(low), abs(high)), TINY):
             # A constant surface still gets a colour, from the middle of the map.
             margin = max(abs(low) * 0.1, shift)
             margin = margin if margin > TINY else PAPER_EPS

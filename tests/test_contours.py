@@ -7,6 +7,7 @@ import dataclasses
 import numpy as np
 import pytest
 from landscape.plot.contours import contour, draw_contours
+from landscape.plot.fields import recall
 from landscape.plot.figures import draw
 from landscape.plot.labels import label_lines
 from landscape.plot.marks import Sheet
@@ -333,12 +334,31 @@ def test_hill_shading_leaves_level_ground_as_the_scale_colours_it():
     np.testing.assert_allclose(ax.images[0].get_array()[5, 5], scale.colors(3.0), atol=1e-6)
 
 
-def test_a_constant_surface_can_be_drawn():
-    x = np.linspace(-1, 1, 11)
-    surface = surface_of(
-        {"train/loss": np.full((9, 11), 0.7)}, random_axis(x, 0), random_axis(np.linspace(-1, 1, 9), 1)
-    )
-    draw(surface).canvas.draw()
+@pytest.mark.parametrize("noise", [0.0, 2e-16])
+def test_a_constant_surface_has_the_colour_of_its_value_and_no_lowest_point(noise):
+    x, y = np.linspace(-1, 1, 11), np.linspace(-1, 1, 9)
+    values = 0.7 + noise * np.random.default_rng(0).integers(-1, 2, (9, 11))
+    surface = surface_of({"train/loss": values}, random_axis(x, 0), random_axis(y, 1))
+    figure = draw(surface)
+    ax = figure.axes[0]
+    for place in [(-0.93, -0.9), (0.31, 0.52), (0.9, -0.4)]:
+        # Colours come in 128 steps.
+        np.testing.assert_allclose(pixel_at(ax, *place), Scale.of(surface, "train/loss").colors(0.7)[:3], atol=0.01)
+    assert [each.get_label() for each in ax.lines] == ["checkpoint"]
+    assert "Star: the checkpoint; every value drawn is 0.7." in recall(figure)["Description"]
+    # A line through rounding would be noise.
+    assert not any(isinstance(each, QuadContourSet) and not each.filled for each in ax.collections)
+
+
+def test_a_constant_surface_beside_another_has_its_colour_on_their_scale():
+    x, y = np.linspace(-1, 1, 11), np.linspace(-1, 1, 9)
+    plain = surface_of({"train/loss": np.full((9, 11), 0.7)}, random_axis(x, 0), random_axis(y, 1))
+    loss = plain["train/loss"].copy()
+    loss[3:6, 2:5] = np.nan
+    scale = Scale.of([plain, valley()], "train/loss")
+    ax = axes_of(dataclasses.replace(plain, values={"train/loss": loss}), scale=scale)
+    np.testing.assert_allclose(pixel_at(ax, 0.7, 0.3), scale.colors(0.7)[:3], atol=0.02)
+    np.testing.assert_allclose(pixel_at(ax, x[3], y[4]), NOT_FINITE_GREY[:3], atol=0.01)
 
 
 @pytest.mark.parametrize("hillshade", [False, True])
