@@ -188,14 +188,23 @@ def _batch_norm(surface: Surface) -> str:
         source = surface.problem.get("batch_norm_data")
         texts.append("batch-norm statistics recomputed at each point" + (f" on {source}" if source else ""))
     elif kind:
-        texts.append("batch-norm statistics " + ("interpolated" if _moves_states(surface) else f"{kind}"))
+        texts.append(f"batch-norm statistics {_statistics(surface) or kind}")
     if surface.problem.get("mode") == "train":
         texts.append("network in training mode")
     return ", ".join(texts)
 
 
-def _moves_states(surface: Surface) -> bool:
-    return any(axis.recipe.get("move") == "states" for axis in surface.directions)
+def _statistics(surface: Surface) -> str:
+    """Return how the directions move the running statistics; empty where they do not."""
+    # They have one dimension, so that what leaves such tensors alone leaves them alone too, whatever else moves.
+    moving = [
+        axis
+        for axis in surface.directions
+        if axis.recipe.get("move") == "states" and axis.recipe.get("ignore") != "biasbn"
+    ]
+    if not moving:
+        return ""
+    return "interpolated" if all(axis.source == "checkpoint" for axis in moving) else "moved along the directions"
 
 
 def _directions_of_all(panels: Sequence[Surface], titles: Sequence[str]) -> str:

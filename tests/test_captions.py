@@ -89,6 +89,24 @@ def test_the_way_between_two_networks_names_both_and_its_statistics():
     assert "batch-norm statistics interpolated" in text
 
 
+@pytest.mark.parametrize(
+    ("source", "ignore", "words"),
+    [
+        ("random", "biasbn", "statistics frozen"),
+        ("random", "none", "statistics moved along the directions"),
+        ("file", None, "statistics moved along the directions"),
+        ("checkpoint", None, "statistics interpolated"),
+        ("checkpoint", "biasbn", "statistics frozen"),
+    ],
+)
+def test_what_happens_to_running_statistics_depends_on_the_directions(source, ignore, words):
+    surface = valley()
+    recipe = {"source": source, "move": "states", **({"ignore": ignore} if ignore else {})}
+    axes = tuple(dataclasses.replace(axis, source=source, recipe=recipe) for axis in surface.axes)
+    surface = dataclasses.replace(surface, axes=axes, problem={**PROBLEM, "move": "states"})
+    assert f"batch-norm {words}" in said(surface)
+
+
 def test_seeds_of_repetitions_are_listed():
     assert "seeds 10 to 14" in said(repeated(valley()))
     assert "5 times 31 × 23 points" in said(repeated(valley()))
