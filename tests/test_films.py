@@ -203,3 +203,17 @@ def test_the_command_writes_a_film(tmp_path: Path, capsys: pytest.CaptureFixture
     assert main(["plot", str(tmp_path / "net.h5"), "-o", str(tmp_path / "net.gif"), *words]) == 0
     assert len(decoded(tmp_path / "net.gif")[0]) == 2
     assert "2 frames" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_a_film_does_not_depend_on_the_number_of_processes(tmp_path: Path) -> None:
+    from jobs import finish, start
+
+    write_surface(tmp_path / "net.h5", valley(9, 8))
+    words = ["--film", "orbit", "--seconds", "0.75", "--fps", "4", "--size", "420x320", "--no-interpolation", "-o"]
+    for name, ranks in (("one.webp", 1), ("two.webp", 2)):
+        command = ["-m", "landscape", "plot", tmp_path / "net.h5", *words, tmp_path / name]
+        code, out, error = finish(start(command, mpi="mpich" if ranks > 1 else None, ranks=ranks))
+        assert code == 0, error
+        assert out.count("3 frames") == 1, "only one process says what was written"
+    assert (tmp_path / "one.webp").read_bytes() == (tmp_path / "two.webp").read_bytes()
