@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from landscape.errors import PlotError
 from landscape.grid import Floats
 from landscape.surface import Surface
 
@@ -77,7 +78,7 @@ def contour(
     Raises
     ------
     PlotError
-        Not a plane, no such values, or none that is finite.
+        Not a plane, no such values, or no three neighbouring points with finite values.
     """
     if ax is None:
         from .figures import draw_panels
@@ -116,6 +117,7 @@ def draw_contours(
     ``marks`` are steps of the surface's runs, to be marked on their paths.
     """
     scale, x, y = sheet.scale, sheet.x, sheet.y
+    _require_cells(sheet)
     extent = (x[0], x[-1], y[0], y[-1])
     to_scale = draw_frame(ax, sheet, extent, equal=equal)
     draw_ground(ax, sheet, extent)
@@ -156,6 +158,18 @@ def draw_contours(
     draw_paths(ax, sheet.whole, marks=marks)
     draw_corner(ax, corner)
     return lines
+
+
+def _require_cells(sheet: Sheet) -> None:
+    """Refuse a plane whose holes are everywhere: contours of it would be a grey square."""
+    known = np.isfinite(sheet.values)
+    # A cell with one hole is still drawn as a triangle.
+    corners = known[:-1, :-1].astype(int) + known[:-1, 1:] + known[1:, :-1] + known[1:, 1:]
+    if not (corners >= 3).any():
+        raise PlotError(
+            f"{sheet.whole.path or 'the surface'} has no three neighbouring points with finite values to draw "
+            "contours through; a heat map shows single points: --kind heatmap"
+        )
 
 
 def _inner_levels(scale: Scale) -> list[float]:

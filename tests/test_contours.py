@@ -387,6 +387,20 @@ def test_a_row_of_points_is_not_a_plane():
         axes_of(surface)
 
 
+@pytest.mark.parametrize("every", [(1, 2), (2, 1), (4, 4)])
+def test_holes_everywhere_are_refused_and_a_heat_map_is_named(every):
+    surface = valley()
+    loss = np.full(surface.shape, np.nan)
+    loss[:: every[0], :: every[1]] = surface["train/loss"][:: every[0], :: every[1]]
+    broken = dataclasses.replace(surface, values={"train/loss": loss})
+    for hillshade in (False, True):
+        with pytest.raises(PlotError, match=r"net\.h5 has no three neighbouring points .* --kind heatmap"):
+            axes_of(broken, hillshade=hillshade)
+    # One cell is enough.
+    loss[4:6, 4:6] = 1.0
+    axes_of(broken)
+
+
 def test_math_signs_in_names_are_written_as_they_are():
     surface = valley()
     axes = (Axis(surface.axes[0].values, "a_$1^{b"), surface.axes[1])
