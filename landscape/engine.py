@@ -231,10 +231,16 @@ def prepare(
     return engine
 
 
+class _AsItIs(Exception):
+    """A network is best run as it is; the message says why."""
+
+
 def _try(make: Callable[[], Engine], plain: Engine) -> tuple[Engine, str]:
     """Return the engine made, or the plain one and why."""
     try:
         return make(), ""
+    except _AsItIs as reason:
+        return plain, str(reason)
     except NotTraceable as error:
         return plain, f"its forward pass cannot be recorded ({error})"
     except Exception as error:  # a user's network, a compiler, private operators: anything may come
@@ -253,7 +259,7 @@ def _lowered(
 ) -> Engine:
     dtypes = {t.dtype for t in (*model.parameters(), *model.buffers()) if t.is_floating_point()}
     if len(dtypes) != 1 or not dtypes <= AGREEMENT.keys():
-        raise NotTraceable("its tensors are not all float32 or all float64")
+        raise _AsItIs("its tensors are not all float32 or all float64")
     exact = lower(model, args, kwargs, dtype=dtypes.pop(), fold=fold, fuse=fuse)
     engine = Engine(model, "float32", exact, device)
     agreement = _agreement(engine, args, kwargs)
@@ -263,7 +269,7 @@ def _lowered(
         engine = Engine(model, precision, low, device)
         require(_difference(engine, args, kwargs), LOW_AGREEMENT)
     elif not engine.description["layers"]:
-        raise NotTraceable("there is nothing in it to fold or to fuse")
+        raise _AsItIs("there is nothing in it to fold or to fuse")
     engine.description["agreement"] = agreement
     if graphs and engine.device.type == "cuda":
         engine._run = Replay(engine._run)

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import torch
 from torch import fx, nn
 
-from landscape.kernels import Activation, BatchNorm, Kernel
+from landscape.kernels import HIDES_NAN, Activation, BatchNorm, Kernel
 from landscape.tracing import activation_of, is_add, is_fresh, module_of
 
 # Share of all multiplications that the last layer may have and still be computed in float32.
@@ -181,7 +181,9 @@ def _match_activations(chains: list[Chain]) -> None:
         kind = None if follower is None else activation_of(follower)
         if kind is None or (chain.add is not None and kind.name != "relu"):
             continue  # oneDNN follows a sum with ReLU alone
-        if chain.in_two_dimensions() or (isinstance(chain.layer_module, nn.Linear) and chain.dtype != torch.float64):
+        # A ReLU costs a linear layer next to nothing, less than it costs to see to it that no NaN is hidden.
+        linear = isinstance(chain.layer_module, nn.Linear) and kind.name not in HIDES_NAN
+        if chain.in_two_dimensions() or linear:
             chain.activation, chain.kind = follower, kind
 
 

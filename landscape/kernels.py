@@ -164,13 +164,15 @@ class Weights:
         layout = torch.channels_last if channels_last and source.ndim == 4 else torch.contiguous_format
         self.weight = source if self.shared else torch.empty_like(source, dtype=dtype, memory_format=layout)
 
-    def refresh(self, folded: tuple[Tensor, Tensor] | None) -> None:
+    def refresh(self, folded: tuple[Tensor, Tensor] | None, measure: bool) -> None:
         """Make weight and bias from what the layer holds now.
 
         Parameters
         ----------
         folded : pair of tensors, optional
             Scale and shift of the norm, where there is one.
+        measure : bool
+            Whether to keep their lengths.
         """
         weight, bias = (None, None) if self.layer is None else (self.layer.weight, self.layer.bias)
         if folded is not None:
@@ -179,7 +181,8 @@ class Weights:
             columns = scale.view(-1, *[1] * (3 if weight is None else weight.ndim - 1))
             weight = columns if weight is None else weight * columns
         assert weight is not None
-        self.lengths = [torch.linalg.vector_norm(each) for each in (weight, bias) if each is not None]
+        if measure:
+            self.lengths = [torch.linalg.vector_norm(each) for each in (weight, bias) if each is not None]
         if self._reorder is not None:
             self.weight = self._reorder(weight.to(self.dtype))
             self.bias = None if bias is None else bias.to(self._bias_dtype)

@@ -63,7 +63,7 @@ class Program:
         norms = {each.norm: None for each in self.weights if each.norm is not None}
         folded = dict(zip(norms, scales_and_shifts(list(norms)), strict=True))
         for each in self.weights:
-            each.refresh(None if each.norm is None else folded[each.norm])
+            each.refresh(None if each.norm is None else folded[each.norm], self.hides_nan)
         if self.copies:
             torch._foreach_copy_(self.copies, self.originals)
 
@@ -125,7 +125,7 @@ def lower(
         replacement.guard,
         replacement.hides_nan,
         replacement.layers,
-        fuse and bool(replacement.layers),
+        replacement.fused,
         precise_head,
         copies,
         originals,
@@ -146,6 +146,7 @@ class _Replacement:
     weights: dict[tuple[Any, ...], Weights] = field(default_factory=dict)
     layers: dict[str, int] = field(default_factory=dict)
     hides_nan: bool = False
+    fused: bool = False
 
     def replace(self, chain: Chain) -> None:
         """Put a kernel in the place of a chain, where it gains something."""
@@ -154,6 +155,7 @@ class _Replacement:
             return
         kernel.activation = chain.kind
         self.hides_nan |= kernel.hides_nan
+        self.fused |= isinstance(kernel, Convolution) or chain.kind is not None
         self.layers[chain.title] = self.layers.get(chain.title, 0) + 1
         first, tail = chain.nodes[0], chain.nodes[-1]
         inputs = [first.args[0]]

@@ -322,8 +322,11 @@ def test_without_folding_and_fusing_no_memory_is_taken():
     for fold, fuse in ((False, False), (True, True)):
         engine = prepare(make("resnet"), images(), fold=fold, fuse=fuse)
         assert (engine.description["extra_bytes"] > 0) == fold
-    linear = prepare(nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2)).eval(), torch.zeros(3, 4))
+    layers = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2)).eval()
+    linear = prepare(layers, torch.zeros(3, 4))
     assert linear.description["extra_bytes"] == 0
+    assert linear.description["note"] == "there is nothing in it to fold or to fuse"
+    assert prepare(layers, torch.zeros(3, 4), precision="bfloat16").description["engine"] == "cast"
 
 
 def test_what_runs_is_said_in_json():
