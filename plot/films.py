@@ -211,8 +211,9 @@ def draw_frame(film: Film, number: int) -> Array:
     figure = _lay_out(film, film.moment(number))
     canvas = FigureCanvasAgg(figure)
     with our_style():
-        canvas.draw()
-    return padded(np.asarray(canvas.buffer_rgba())[: film.size[1], : film.size[0], :3])
+        canvas.draw()  # type: ignore[no-untyped-call]
+    pixels = np.asarray(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
+    return padded(pixels[: film.size[1], : film.size[0], :3])
 
 
 def _lay_out(film: Film, moment: Moment) -> Figure:

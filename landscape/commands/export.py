@@ -2,6 +2,7 @@
 
 landscape export net.h5 -o net.csv                       one row a point
 landscape export net.h5 -o net.npz                       NumPy arrays
+landscape export net.h5 -o net.vtp                       a mesh: .vts, .vtp, .ply, .stl or .glb
 landscape export net.h5 -o old.h5 --format original      as the 2018 tool writes it, for its plots
 """
 
@@ -37,11 +38,21 @@ def _npz(surface: Surface) -> bytes:
     return build_npz(surface)
 
 
+def _mesh(suffix: str) -> Callable[[Surface], bytes]:
+    def build(surface: Surface) -> bytes:
+        from landscape.plot.meshes import build_mesh_file
+
+        return build_mesh_file(surface, suffix)
+
+    return build
+
+
 # Format -> (what makes it, suffixes that mean it). An .h5 may be many things, so it has to be asked for by name.
 FORMATS: dict[str, tuple[Callable[[Surface], bytes], tuple[str, ...]]] = {
     "original": (_original, ()),
     "csv": (_csv, (".csv",)),
     "npz": (_npz, (".npz",)),
+    **{name: (_mesh(f".{name}"), (f".{name}",)) for name in ("vts", "vtp", "ply", "stl", "glb")},
 }
 
 
