@@ -36,6 +36,7 @@ from torch import Tensor, nn
 
 from landscape.directions import Plane, random_plane
 from landscape.engine import Engine, prepare
+from landscape.forward import Forward, install
 from landscape.losses import resolve_loss
 from landscape.motion import Motion
 from landscape.named_data import named_data
@@ -114,14 +115,11 @@ class Ours:
 
     def __init__(self, case: Case, precision: str) -> None:
         x = case.inputs
-        self.engine = prepare(case.model, x[:8], precision=precision)
-        self.batch_size = best_batch_size(self.engine, x)
         data = named_data({"test": (x, case.labels)})
-        self.objective = Objective(case.model, data, resolve_loss("cross_entropy"), batch_size=self.batch_size)
-        self.objective.network = self.engine
+        size = best_batch_size(prepare(case.model, x[:8], precision=precision), x)
+        self.objective = Objective(case.model, data, resolve_loss("cross_entropy"), batch_size=size)
+        install(self.objective, Forward(precision))
         self.chunks = self.objective.load([("test", 0, len(x))])
-        for chunk in self.chunks:
-            chunk.batches = [self.engine.whole_batch(batch) for batch in chunk.batches]
         self.motion = Motion(case.model, moved_tensors(case.model), case.directions)
 
     def losses(self, points: Points) -> Losses:
