@@ -94,9 +94,9 @@ def _original_plane(model: nn.Module, path: str | Path) -> Plane:
         if len(arrays) != len(axes[0]):
             raise DirectionError(f"{path}: its directions have {len(axes[0])} and {len(arrays)} tensors")
         tree = {
-            name: sum(torch.from_numpy(np.asarray(arrays[place], dtype=np.float64)) for place in places).reshape(
-                live[name].shape
-            )
+            name: torch.stack([torch.from_numpy(np.asarray(arrays[p], dtype=np.float64)) for p in places])
+            .sum(0)
+            .reshape(live[name].shape)
             for name, places in positions.items()
         }
         directions.append(_file_direction(tree, live, path, number, move, ""))

@@ -48,12 +48,16 @@ def test_buffers_modes_and_generators_come_back_even_after_an_error(classifier):
     mean = classifier[1].running_mean
     torch.manual_seed(3)
     generator = torch.get_rng_state()
-    with pytest.raises(RuntimeError, match="in the middle"), untouched(classifier):
+
+    def disturb():
         classifier.eval()
         classifier[1].running_var.add_(1)
         classifier[1].running_mean = torch.zeros(4)
         torch.rand(3)
         raise RuntimeError("in the middle")
+
+    with pytest.raises(RuntimeError, match="in the middle"), untouched(classifier):
+        disturb()
     assert torch.equal(generator, torch.get_rng_state())
     assert [m.training for m in classifier] == [False, True, False, False, False, False]
     assert classifier[1].running_mean is mean

@@ -119,7 +119,7 @@ def add_direction_options(parser: argparse.ArgumentParser) -> None:
         default="random",
         metavar="SOURCE",
         help="random; a file that holds some (a surface of ours, a direction file of the 2018 tool); "
-        "or B.pt or B.pt,C.pt: towards other checkpoints, where 1 on the axis is, B.pt:KEY for one of several in a file",
+        "or B.pt or B.pt,C.pt: towards other checkpoints, where 1 on the axis is (B.pt:KEY: one of several in a file)",
     )
     group.add_argument(
         "--norm",
