@@ -42,11 +42,14 @@ def save(
     picture : Surface, sequence of Surface, or Figure
         A figure is written as it is, surfaces are drawn by `landscape.plot.draw` first.
     path : str or Path
-        Ends in .png, .pdf or .svg. A file that is there is replaced, in one step.
+        Ends in .png, .pdf or .svg; for surfaces also in .html (an interactive page), .mp4, .webm, .webp or .gif (a
+        film), and for a single one in .vts, .vtp, .ply, .stl or .glb (a mesh). A file that is there is replaced, in
+        one step.
     dpi : float
         Dots an inch, of a PNG and, at least 300, of what is a raster inside a PDF or SVG.
     **options
-        As for `landscape.plot.draw`.
+        As for `landscape.plot.draw`, or `landscape.plot.html.write_page`, `landscape.plot.films.write_film`,
+        `landscape.plot.meshes.build_mesh_file`.
 
     Returns
     -------
@@ -64,6 +67,8 @@ def save(
     """
     from matplotlib.figure import Figure
 
+    if not isinstance(picture, Figure) and _save_other(picture, Path(path), options):
+        return Path(path)
     target = checked_target(path)
     if isinstance(picture, Figure):
         if options:
@@ -75,6 +80,28 @@ def save(
         figure = draw(picture, **options)
     save_figure(figure, target, dpi=dpi)
     return target
+
+
+def _save_other(picture: Surface | Sequence[Surface], path: Path, options: dict[str, Any]) -> bool:
+    """Write what is not a figure: a page, a film, a mesh. Return whether the suffix said so."""
+    from .films import FORMATS, write_film
+    from .meshes import MESH_SUFFIXES, build_mesh_file
+
+    suffix = path.suffix.lower()
+    if suffix in (".html", ".htm"):
+        from .html import write_page
+
+        write_page(picture, path, **options)
+    elif suffix in FORMATS:
+        write_film(picture, path, **options)
+    elif suffix in MESH_SUFFIXES:
+        surfaces = [picture] if isinstance(picture, Surface) else list(picture)
+        if len(surfaces) != 1:
+            raise UsageError(f"a mesh is of one surface, {len(surfaces)} were given")
+        replace_file(path, build_mesh_file(surfaces[0], suffix, **options))
+    else:
+        return False
+    return True
 
 
 def checked_target(path: str | Path) -> Path:

@@ -305,3 +305,14 @@ def test_a_gallery_of_nothing_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(PlotError, match="no plane"):
         write_gallery(tmp_path / "empty", tmp_path / "site")
     assert not (tmp_path / "site").exists()
+
+
+def test_save_writes_what_the_suffix_says(tmp_path: Path) -> None:
+    from landscape.plot import save
+
+    assert read_page(save([valley(9, 8), valley(9, 8)], tmp_path / "page.html", name="Both"))[0]["name"] == "Both"
+    assert save(valley(9, 8), tmp_path / "net.ply").read_bytes().startswith(b"ply\n")
+    film = save(valley(9, 8), tmp_path / "net.gif", seconds=0.1, rate=10, size=(420, 320), interpolate=False)
+    assert film.read_bytes().startswith(b"GIF89a")
+    with pytest.raises(UsageError, match="one surface"):
+        save([valley(9, 8), valley(9, 8)], tmp_path / "both.glb")
