@@ -77,6 +77,12 @@ class Layout:
         y = self.size[1] - TOP - self.headline - row * self.cell[1] - self.top - self.panel[1]
         return self.share(x, y, *self.panel)
 
+    def inset(self, place: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
+        """Return where a flat panel lies among 3D ones: within their place, with room for its ticks and labels."""
+        x, y, width, height = place
+        left, bottom, _, _ = self.share(LEFT, BOTTOM, 0.0, 0.0)
+        return x + left, y + bottom, width - left, height - bottom
+
     def bar_place(self, number: int | None = None, rows: int | None = None) -> tuple[float, float, float, float]:
         """Return where a panel's own colour bar lies, or the one of all panels of the first ``rows`` rows."""
         gap, width = max(self.right, BAR_GAP) / self.size[0], BAR_WIDTH / self.size[0]

@@ -94,19 +94,25 @@ def draw_planes(
             smoothed = max(smoothed, drawn.scene.smoothed)
             draw_title(drawn.axes, panel.title, panel.subtitle, layout, subtitled)
         else:
+            if kind == "surface":
+                place = layout.inset(place)
             ax = figure.add_axes(place, label=panel.title or f"plane {number}")
             if kind == "contour":
                 draw_contours(ax, sheet, **options)
             else:
                 draw_cells(ax, sheet, **(options if kind == "heatmap" else {}))
-            if alike and number % layout.columns:
+            if alike and number % layout.columns and kind != "surface":
                 ax.set_ylabel("")
                 ax.tick_params(labelleft=False)
             draw_title(ax, panel.title, panel.subtitle, layout, subtitled)
         if independent or sheet.name == SPREAD:
-            cax = figure.add_axes(layout.bar_place(number), label="colorbar")
+            bar = layout.bar_place(number)
+            if kind == "surface" and sheet.name == SPREAD:
+                bar = (bar[0], place[1], bar[2], place[3])
+            cax = figure.add_axes(bar, label="colorbar")
             label = sheet.scale.label if sheet.name == SPREAD else None
-            draw_colorbar(figure, sheet.scale, cax=cax, lines=kind != "heatmap", label=label)
+            lined = kind == "contour" or (kind == "surface" and sheet.name != SPREAD)
+            draw_colorbar(figure, sheet.scale, cax=cax, lines=lined, label=label)
     if not independent:
         cax = figure.add_axes(layout.bar_place(rows=rows), label="colorbar")
         draw_colorbar(figure, scales[0], cax=cax, lines=kind != "heatmap")

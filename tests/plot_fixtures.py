@@ -182,6 +182,30 @@ def pixel_at(ax: Any, x: float, y: float) -> Floats:
     return np.asarray(image[image.shape[0] - 1 - int(row), int(column), :3] / 255.0)
 
 
+def corners_of(ax: Any, texts: Any) -> list[Floats]:
+    """Return the corners, in pixels and in their order, of the rectangles that texts cover, turned as they are."""
+    found = []
+    renderer = FigureCanvasAgg(ax.get_figure(root=True)).get_renderer()
+    for text, box in zip(texts, boxes_of(ax, texts), strict=True):
+        turn = text.get_rotation()
+        text.set_rotation(0)
+        plain = text.get_window_extent(renderer)
+        text.set_rotation(turn)
+        c, s = np.cos(np.deg2rad(turn)), np.sin(np.deg2rad(turn))
+        half = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) * (plain.width / 2, plain.height / 2)
+        middle = (box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2
+        found.append(middle + half @ np.array([[c, s], [-s, c]]))
+    return found
+
+
+def overlap(one: Floats, other: Floats) -> float:
+    """Return by how much two rectangles lie on each other, along the direction in which it is least; negative apart."""
+    sides = np.concatenate([np.diff(one[:3], axis=0), np.diff(other[:3], axis=0)])
+    sides = sides / np.hypot(*sides.T)[:, None]
+    first, second = one @ sides.T, other @ sides.T
+    return float((np.minimum(first.max(axis=0), second.max(axis=0)) - np.maximum(first.min(0), second.min(0))).min())
+
+
 def boxes_of(ax: Any, texts: Any) -> list[Any]:
     """Return the boxes, in pixels, that texts cover."""
     canvas = FigureCanvasAgg(ax.get_figure(root=True))

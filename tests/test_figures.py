@@ -15,10 +15,11 @@ from landscape.plot.style import text_width, wrapped
 from matplotlib.collections import QuadMesh
 from matplotlib.contour import QuadContourSet
 from plot_fixtures import (
-    boxes_of,
+    corners_of,
     damaged_valley,
     line_surface,
     network,
+    overlap,
     random_axis,
     repeated,
     surface_of,
@@ -175,20 +176,42 @@ def tick_labels(axis):
     ],
 )
 def test_no_text_leaves_the_figure_or_lies_on_another(drawn):
-    figure = drawn()
-    figure.canvas.draw()
+    assert_readable(drawn())
+
+
+@pytest.mark.parametrize("kind", ["contour", "heatmap", "surface"])
+@pytest.mark.parametrize("seeds", [2, 3, 5])
+def test_no_text_of_seeds_and_their_spread_lies_on_another(kind, seeds):
+    figure = draw(repeated(valley(15, 11), seeds), kind=kind)
+    assert_readable(figure)
+    spread_panel = next(ax for ax in figure.axes if ax.get_label() == f"spread over {seeds} seeds")
+    assert spread_panel.get_xlabel() == "α  (random direction 1)"
+    if kind == "surface":
+        # No flat panel stands beside it to share its labels.
+        assert spread_panel.get_ylabel() == "β  (random direction 2)"
+        assert any(each.get_visible() and each.get_text() for each in spread_panel.get_yticklabels())
+
+
+@pytest.mark.parametrize("kind", ["contour", "heatmap", "surface"])
+def test_no_text_of_panels_lies_on_another(kind):
+    assert_readable(draw([valley(15, 11), valley(15, 11)], kind=kind, independent=True))
+    assert_readable(draw(repeated(valley(15, 11), 2), kind=kind, independent=True, headline="Three", columns=1))
+
+
+def assert_readable(figure):
+    """No text leaves the figure, none lies on another."""
     texts = [text for ax in figure.axes for text in (*ax.texts, ax.xaxis.label, ax.yaxis.label)]
-    texts += [text for ax in figure.axes for axis in (ax.xaxis, ax.yaxis) for text in tick_labels(axis)] + figure.texts
+    axes = [ax for ax in figure.axes if ax.axison]
+    texts += [text for ax in axes for axis in (ax.xaxis, ax.yaxis) for text in tick_labels(axis)] + figure.texts
     texts = [text for text in texts if text.get_text() and text.get_visible() and text.get_gid() != "level"]
-    boxes = boxes_of(figure.axes[0], texts)
+    boxes = corners_of(figure.axes[0], texts)
     width, height = figure.get_size_inches() * figure.dpi
     for k, (box, text) in enumerate(zip(boxes, texts, strict=True)):
-        outside = min(box.x0, box.y0, width - box.x1, height - box.y1)
+        outside = min(box.min(), width - box[:, 0].max(), height - box[:, 1].max())
         assert outside > -1, f"{text.get_text()!r} sticks out by {-outside:.0f} pixels"
         for other, besides in zip(boxes[:k], texts[:k], strict=True):
             # Ticks at the very ends of neighbouring panels may touch.
-            shared = min(box.x1, other.x1) - max(box.x0, other.x0), min(box.y1, other.y1) - max(box.y0, other.y0)
-            assert min(shared) < 2, f"{text.get_text()!r} lies on {besides.get_text()!r}"
+            assert overlap(box, other) < 2, f"{text.get_text()!r} lies on {besides.get_text()!r}"
 
 
 def test_the_caption_stands_below_and_in_the_metadata():
