@@ -6,7 +6,8 @@ of a batch, with dropout and augmentation.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,7 +69,7 @@ def measure_run(model: nn.Module, data: Any, run: TrainingRun, **settings: Any) 
     EvaluationError
         The loss failed at a record.
     """
-    with untouched(model):
+    with untouched(model), _parameters_kept(model):
         return _measure_all(
             model, data, Measuring(**settings), run.labels, lambda number: put_record(model, run.records[number])
         )
@@ -97,9 +98,24 @@ def measure_below(model: nn.Module, data: Any, path: Trajectory, plane: Plane, *
         tensors = moved_tensors(model, move=plane.move, include=plane.include, exclude=plane.exclude)
         motion = Motion(model, tensors, [direction.tensors for direction in plane.directions])
         labels = [f"step {step}, in the plane" for step in path.step]
-        return _measure_all(
-            model, data, Measuring(**settings), labels, lambda number: motion.move_to(path.coordinates[number].tolist())
-        )
+        try:
+            return _measure_all(
+                model, data, Measuring(**settings), labels, lambda number: motion.move_to(path.coordinates[number])
+            )
+        finally:
+            motion.restore()
+
+
+@contextmanager
+def _parameters_kept(model: nn.Module) -> Iterator[None]:
+    """Put a network's parameters back, whatever happens inside."""
+    kept = [(parameter, parameter.detach().clone()) for parameter in model.parameters()]
+    try:
+        yield
+    finally:
+        with torch.no_grad():
+            for parameter, value in kept:
+                parameter.copy_(value)
 
 
 def _measure_all(

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from landscape.directions import Direction, Plane, checkpoint_plane, random_plane
-from landscape.errors import CheckpointError, DirectionError, UsageError
+from landscape.errors import CheckpointError, DirectionError, EvaluationError, UsageError
 from landscape.evaluation import evaluate
 from landscape.record_losses import measure_below, measure_run, put_record
 from landscape.recorder import Recorder
@@ -151,6 +151,36 @@ def test_true_losses_are_those_of_the_network_as_it_was(trained):
     # Statistics of the batch it was trained on: what the training logged, but for the batch size.
     logged = measure_run(model, (x, y), run, batch_norm="recompute")["train/loss"]
     np.testing.assert_allclose(logged, [record.loss for record in run.records], rtol=0.2)
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_measuring_leaves_the_network_where_it_was(trained, fails):
+    data, run = trained
+    model = network()
+    put_record(model, run.records[3])  # neither the first nor the last that is measured
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    plane = principal_plane(model, run)
+    calls = []
+
+    def loss(network, batch):
+        calls.append(1)
+        if fails and len(calls) > 5:
+            raise RuntimeError("no")
+        return nn.functional.cross_entropy(network(batch[0]), batch[1], reduction="none")
+
+    for measure in (
+        lambda: measure_run(model, data, run, loss=loss),
+        lambda: measure_below(model, data, project(model, run, plane), plane, loss=loss),
+    ):
+        calls.clear()
+        if fails:
+            with pytest.raises(EvaluationError, match="measuring failed at .*no"):
+                measure()
+        else:
+            measure()
+        assert model.training
+        for name, tensor in model.state_dict().items():
+            assert torch.equal(tensor, before[name]), name
 
 
 def test_losses_below_a_path_are_those_of_the_plane(trained):
