@@ -35,6 +35,8 @@ LEAST = 0.02
 RATE = 2000.0
 # Share of the time left that a piece takes.
 GUIDED = 1 / 3
+# What a rank's earlier pieces count beside its last one: a rank that others slow down is noticed within a few pieces.
+MEMORY = 0.7
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,9 @@ class Scheduler:
         self._least_samples = least_samples
         self._guess = max(seconds_per_sample, 1e-12)
         self._pace = [self._guess] * ranks  # seconds a sample
-        self._known = [False] * ranks
+        # What each rank has done, in seconds and samples, older pieces counting less and less.
+        self._spent = [0.0] * ranks
+        self._done = [0.0] * ranks
         self._speed = ranks / self._guess  # samples a second of all ranks together
         self._held: list[set[int]] = [set() for _ in range(ranks)]
         self._outstanding = 0
@@ -134,18 +138,23 @@ class Scheduler:
         share = max(left * GUIDED, self.least)
         if self._cut or (share < point_seconds and self._divisible(task)):
             return self._take_part(rank, task, share / pace)
-        if not self._known[rank]:
-            share = min(share, self.target / 4)  # the guess may be far off
-        return self._take_points(rank, task, min(share, self.target) / max(point_seconds, 1e-12))
+        samples = min(share, self.target) / pace
+        if self._done[rank]:
+            # One point may be far cheaper than the next: no piece is much more than what the rank is known by.
+            samples = min(samples, 2 * self._done[rank])
+        else:
+            samples /= 4  # the guess may be far off
+        return self._take_points(rank, task, samples / count_samples(task.spans))
 
     def finish(self, rank: int, piece: Piece, seconds: float) -> None:
         """Note that a rank has finished a piece, and how long it took."""
         self._held[rank].discard(piece.number)
         self._outstanding -= 1
-        measured = max(seconds, 1e-9) / max(piece.samples, 1)
-        pace = 0.5 * (self._pace[rank] + measured) if self._known[rank] else measured
+        self._spent[rank] = MEMORY * self._spent[rank] + max(seconds, 1e-9)
+        self._done[rank] = MEMORY * self._done[rank] + piece.samples
+        pace = self._spent[rank] / self._done[rank]
         self._speed += 1 / pace - 1 / self._pace[rank]
-        self._pace[rank], self._known[rank] = pace, True
+        self._pace[rank] = pace
 
     def _take_points(self, rank: int, first: Task, wanted: float) -> Piece:
         number = max(int(wanted), 1)

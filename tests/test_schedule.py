@@ -129,7 +129,7 @@ def test_a_rank_waits_for_its_next_piece_only_near_the_end():
 
 def test_pieces_follow_the_measured_speed_of_a_rank():
     scheduler = Scheduler(tasks_of(10_000, 10), 2, seconds_per_sample=1e-3)
-    for rank, pace in ((0, 1e-4), (1, 4e-4)):
+    for rank, pace in 8 * ((0, 1e-4), (1, 4e-4)):
         piece = scheduler.take(rank)
         assert piece is not None
         scheduler.finish(rank, piece, pace * piece.samples)
@@ -137,6 +137,16 @@ def test_pieces_follow_the_measured_speed_of_a_rank():
     assert fast is not None
     assert slow is not None
     assert len(fast.points) == pytest.approx(4 * len(slow.points), rel=0.05)
+
+
+def test_one_cheap_point_does_not_bring_a_rank_a_piece_it_would_be_late_with():
+    scheduler = Scheduler(tasks_of(100_000, 10), 1000, seconds_per_sample=0.03)
+    piece = scheduler.take(5)
+    assert piece is not None
+    scheduler.finish(5, piece, 1e-6)  # a thousandth of what the next points take
+    after = scheduler.take(5)
+    assert after is not None
+    assert len(after.points) <= 2 * len(piece.points)
 
 
 def test_samples_are_counted_over_all_spans():
