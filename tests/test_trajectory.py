@@ -174,7 +174,7 @@ def test_measuring_leaves_the_network_where_it_was(trained, fails):
     ):
         calls.clear()
         if fails:
-            with pytest.raises(EvaluationError, match="measuring failed at .*no"):
+            with pytest.raises(EvaluationError, match=r"measuring failed at .*no"):
                 measure()
         else:
             measure()
