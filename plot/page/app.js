@@ -168,7 +168,7 @@ export class App {
     if (state.difference) this.makeDifference();
     this.shown.forEach((view) => {
       view.ownBar = view === this.extra || !state.shared;
-      view.notes.replaceChildren(...notesOf(view.figure, view.ownBar).map((text) => make("span", {}, text)));
+      view.notes.replaceChildren(...notesOf(view.figure, view.ownBar, view === this.extra).map((text) => make("span", {}, text)));
       view.summary.textContent = view.figure ? describe(view.figure, content.labels) : "No such values were measured here.";
     });
   }

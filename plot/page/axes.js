@@ -72,6 +72,8 @@ export function floorSegments({ half: [hx, hy], x, y }) {
 export function drawAxes(context, view, frame, theme) {
   const [hx, hy] = frame.half;
   const nearX = view.back[0] >= 0 ? hx : -hx, nearY = view.back[1] >= 0 ? hy : -hy;
+  // From high above the surface covers the floor's edges: there the axes stand around its top.
+  const above = view.up[2] < 0.35, base = above ? frame.top : -GAP;
   const small = view.width < 520;
   context.save();
   context.strokeStyle = theme.line;
@@ -79,13 +81,14 @@ export function drawAxes(context, view, frame, theme) {
   context.textBaseline = "middle";
   edge(context, view, theme, {
     ticks: frame.x, title: small ? "α" : frame.xTitle,
-    place: (at) => [at, nearY, -GAP], outward: [0, Math.sign(nearY), 0], ends: [-hx, hx],
+    place: (at) => [at, nearY, base], outward: [0, Math.sign(nearY), 0], ends: [-hx, hx],
   });
   edge(context, view, theme, {
     ticks: frame.y, title: small ? "β" : frame.yTitle,
-    place: (at) => [nearX, at, -GAP], outward: [Math.sign(nearX), 0, 0], ends: [-hy, hy],
+    place: (at) => [nearX, at, base], outward: [Math.sign(nearX), 0, 0], ends: [-hy, hy],
   });
-  if (view.up[2] > 0.3) heightAxis(context, view, frame, theme);
+  if (above) outline(context, view, frame);
+  else heightAxis(context, view, frame, theme);
   context.restore();
 }
 
@@ -123,6 +126,16 @@ function edge(context, view, theme, { ticks, title, place, outward, ends }) {
   const far = 34 + Math.abs(nx) * (wide / 2 + 2);
   const x = Math.min(view.width - wide / 2 - 4, Math.max(wide / 2 + 4, mx + far * nx));
   context.fillText(title, x, Math.min(view.height - 8, my + far * ny));
+}
+
+/**
+ * @param {CanvasRenderingContext2D} context
+ * @param {View} view
+ * @param {Frame} frame
+ */
+function outline(context, view, { half: [hx, hy], top }) {
+  const corners = [[-hx, -hy], [hx, -hy], [hx, hy], [-hx, hy]].map(([x, y]) => view.project([x, y, top]));
+  corners.forEach(([x, y], k) => line(context, x, y, corners[(k + 1) % 4][0], corners[(k + 1) % 4][1]));
 }
 
 /**

@@ -12,12 +12,13 @@ import { boxOf } from "./view.js";
  *
  * @param {Figure | null} figure
  * @param {boolean} independent  whether this pane's scale is its own
+ * @param {boolean} isDifference
  * @returns {string[]}
  */
-export function notesOf(figure, independent) {
+export function notesOf(figure, independent, isDifference) {
   if (!figure) return ["no such values here"];
   const { surface, counts, scales, field } = figure;
-  const notes = originNotes(originOf(surface));
+  const notes = isDifference ? [] : originNotes(originOf(surface));
   const of = ` of ${counts.points}`;
   if (counts.missing) notes.push(`${counts.missing}${of} not computed`);
   if (counts.strange) notes.push(`${counts.strange}${of} not finite`);
