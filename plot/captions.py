@@ -17,6 +17,7 @@ from landscape.surface import INTERPOLATED, NOT_COMPUTED, Surface
 
 from .ladders import number_text
 from .scale import CAPPED, MISSING, NOT_FINITE, Scale, default_name, values_label
+from .wording import cleaned, one_line
 
 GREEK = ("α", "β", "γ")
 
@@ -29,6 +30,8 @@ _NORMS = {
     "model": "scaled to the whole network",
     "none": "not normalised",
 }
+# Of a title within a sentence, in letters.
+LONGEST_TITLE = 30
 _COUNT_WORDS = {1: "one", 2: "two", 3: "three"}
 
 
@@ -60,10 +63,11 @@ def caption(
     >>> caption(surface, scale)                                               # doctest: +SKIP
     'Training loss (cross entropy) of net.pt on 1,000 of 50,000 samples (seed 3), along two random directions ...'
     """
-    panels = [surfaces] if isinstance(surfaces, Surface) else list(surfaces)
+    panels = [cleaned(each) for each in ([surfaces] if isinstance(surfaces, Surface) else surfaces)]
     scales = one_each(scale, len(panels))
     names = plotted_names(panels, name)
     titles = [each or f"panel {number + 1}" for number, each in enumerate(titles or map(panel_title, panels))]
+    titles = [_brief(one_line(each)) for each in titles]
     label = values_label(names)
     first = label[:1].upper() + label[1:]
     losses = {str(each.problem.get("loss") or "").replace("_", " ") for each in panels}
@@ -87,6 +91,13 @@ def caption(
     if any(each.independent for each in known):
         sentences.append("Each panel has a scale of its own (independent scales)")
     return " ".join(each + ("" if each.endswith(".") else ".") for each in sentences if each)
+
+
+def _brief(title: str) -> str:
+    """Cut a title in the middle of a sentence to a few words; where two end in different ways, the end tells them."""
+    if len(title) <= LONGEST_TITLE:
+        return title
+    return f"{title[: LONGEST_TITLE - 12].rstrip()}…{title[-10:].lstrip()}"
 
 
 def one_each(scale: Scale | Sequence[Scale] | None, number: int) -> list[Scale | None]:

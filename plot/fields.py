@@ -14,6 +14,7 @@ from landscape.surface import INTERPOLATED, Surface
 
 from .captions import one_each, panel_title, plotted_names, samples_text, value_codes
 from .scale import CAPPED, MISSING, NOT_FINITE, Scale
+from .wording import cleaned
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -34,7 +35,7 @@ def metadata(
 
     Fields that nothing is known about are left out.
     """
-    panels = [surfaces] if isinstance(surfaces, Surface) else list(surfaces)
+    panels = [cleaned(each) for each in ([surfaces] if isinstance(surfaces, Surface) else surfaces)]
     names = plotted_names(panels, name)
     scales = one_each(scale, len(panels))
     of_panel = {id(each): own for each, own in zip(panels, scales, strict=True)}

@@ -14,6 +14,7 @@ from .plane_figures import draw_planes
 from .scale import Kind as ScaleKind
 from .scale import Scale
 from .style import our_style
+from .wording import cleaned, one_line
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -115,6 +116,10 @@ def draw_panels(
     """As `draw`, with a scale or its options; ``shown`` makes the figure one of pyplot's where somebody looks on."""
     if not surfaces:
         raise PlotError("there is nothing to draw: no surface was given")
+    # Here and in `Sheet.of`, `draw_line` and `caption`, the other ways in; drawing itself trusts its words.
+    surfaces = [cleaned(each) for each in surfaces]
+    titles = None if titles is None else [one_line(each) for each in titles]
+    headline = one_line(headline)
     sizes = {len(each.axes) - (each.axes[-1].kind == "repeat") for each in surfaces}
     if len(sizes) > 1 and 1 in sizes:
         raise PlotError("lines and planes do not fit into one figure; draw them one after the other")

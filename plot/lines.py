@@ -26,6 +26,7 @@ from .marks import axis_text, draw_corner, draw_ticks, require_directions
 from .repeats import middle_half
 from .scale import CAPPED, NOT_FINITE, Scale, default_name
 from .style import BLUE, HAIRLINE, SOFT_INK, VERMILLION, our_style
+from .wording import cleaned
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -128,6 +129,7 @@ def draw_line(
 
     ``lift`` is how many points above the axes the legend stands.
     """
+    surface = cleaned(surface)
     part = surface.finished_part()
     require_directions(part.repeat(0), 1)
     left, right = line_names(part, names)

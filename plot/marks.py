@@ -22,6 +22,7 @@ from .ladders import number_text
 from .repeats import SPREAD
 from .scale import CAPPED, MISSING, NOT_FINITE, NOT_FINITE_GREY, OK, Scale, default_name
 from .style import HATCH, HATCH_GREY, INK, MISSING_GREY, SMALL_SIZE, text_width
+from .wording import cleaned
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -47,6 +48,7 @@ class Sheet:
     @classmethod
     def of(cls, surface: Surface, name: str | None, scale: Scale | None) -> Sheet:
         """Choose what to draw of a plane: its finest complete grid, on a scale of its own unless one is given."""
+        surface = cleaned(surface)
         name = name or default_name(surface)
         require_directions(surface, 2)
         part = surface.finished_part()

@@ -152,8 +152,8 @@ def _mark_notes(sheets: Sequence[Sheet], kind: str) -> list[str]:
     elif kind != "surface" and inside and len(sheets) == 1 and lowest[0] is not None:
         texts[0] += f", the {'highest' if sheets[0].best_is_high else 'lowest'} point measured"
     if len(sheets) == 1 and sheets[0].constant:
-        value = number_text(float(np.nanmedian(sheets[0].values)) * (100 if sheets[0].scale.percent else 1), 3)
-        texts.append(f"every value drawn is {value}{' %' if sheets[0].scale.percent else ''}")
+        same = number_text(float(np.nanmedian(sheets[0].values)) * (100 if sheets[0].scale.percent else 1), 3)
+        texts.append(f"every value drawn is {same}{' %' if sheets[0].scale.percent else ''}")
     notes = ["; ".join(texts)[:1].upper() + "; ".join(texts)[1:]] if texts else []
     if kind == "surface":
         notes.append("Light and shade change the lightness of colours; the contours on the floor do not")

@@ -57,6 +57,13 @@ def test_a_caption_of_an_unfinished_run_says_how_coarse_it_is():
     ) in said(half_finished_valley())
 
 
+def test_long_titles_are_short_within_a_sentence():
+    long = "a title much longer than any sentence can bear, which goes on and on, "
+    surfaces = [network(0.1, 3, 1, title=long + "one"), network(0.5, 6, 2, title=long + "two")]
+    text = said(surfaces)
+    assert "seed 1 (a title much longe…nd on, one), seed 2 (a title much longe…nd on, two)" in text
+
+
 def test_what_panels_share_is_said_once_and_what_differs_with_their_titles():
     skip, plain = network(0.1, 3, 1, title="skip"), network(0.5, 6, 2, title="plain")
     text = said([skip, plain], cap=50.0)

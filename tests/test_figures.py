@@ -6,14 +6,18 @@ import dataclasses
 
 import numpy as np
 import pytest
+from landscape.plot.contours import contour
 from landscape.plot.fields import recall
 from landscape.plot.figures import draw
 from landscape.plot.layout import grid_of, shortened
+from landscape.plot.lines import line
 from landscape.plot.repeats import SPREAD, middle_half, outcome, spread
 from landscape.plot.scale import Scale
 from landscape.plot.style import text_width, wrapped
 from matplotlib.collections import QuadMesh
 from matplotlib.contour import QuadContourSet
+from matplotlib.figure import Figure
+from matplotlib.text import Text
 from plot_fixtures import (
     corners_of,
     damaged_valley,
@@ -245,6 +249,38 @@ def test_titles_of_files_with_the_same_name_get_their_folder():
     assert texts_of(draw([a, b]), "title") == ["plain/net", "skip/net"]
 
 
+def dirty(surface):
+    """Return a surface whose texts hold all that does not belong into a line."""
+    axes = (dataclasses.replace(surface.axes[0], label="α  (one\n$two\t\x07)"), *surface.axes[1:])
+    origin = {**surface.origin, "checkpoint": "runs/ne\x00t\n.pt"}
+    problem = {**surface.problem, "loss": "cross\x1b[31m\nentropy"}
+    return dataclasses.replace(
+        surface, axes=axes, origin=origin, problem=problem, title="line one\nline\ttwo \x07bell", path="a\nb.h5"
+    )
+
+
+@pytest.mark.parametrize("kind", ["line", "contour", "heatmap", "surface"])
+def test_line_breaks_and_control_characters_are_not_drawn(kind):
+    given = dirty(line_surface(9) if kind == "line" else valley(9, 7))
+    figure = draw([given, given], kind=kind, titles=["x\ny", "\x1b[2Jz"], headline="head\n\x07line")
+    # A glyph that the font has not got is a warning, and so an error here.
+    assert_readable(figure)
+    texts = [text.get_text().replace("\N{NO-BREAK SPACE}", " ") for text in figure.findobj(Text)]
+    assert not [text for text in texts for part in text.splitlines() if not part.isprintable()]
+    assert texts_of(figure, "title") == ["x y", "\\x1b[2Jz"]
+    # A 3D picture as small as this has room for the letter only.
+    assert kind == "surface" or any("(one $two \\x07)" in text for text in texts)
+    assert all(value.isprintable() for value in recall(figure).values())
+    assert "ne\\x00t\\n.pt" in recall(figure)["Description"]
+
+
+def test_axes_of_ones_own_get_clean_words_too():
+    ax = contour(dirty(valley()), ax=Figure().add_subplot())
+    assert ax.get_xlabel() == "α  (one $two \\x07)"
+    ax = line(dirty(line_surface()), ax=Figure().add_subplot())
+    assert ax.get_xlabel() == "α  (one $two \\x07)"
+
+
 def test_titles_are_one_for_each_surface():
     assert texts_of(draw(pair(), titles=["left", "right"]), "title") == ["left", "right"]
     with pytest.raises(PlotError, match="1 titles were given for 2 surfaces"):
@@ -284,7 +320,6 @@ def test_what_does_not_go_together_is_refused():
 
 def test_a_figure_belongs_to_nobody_unless_somebody_looks_on():
     import matplotlib.pyplot as plt
-    from landscape.plot import contour
 
     before = plt.get_fignums()
     draw(valley())
