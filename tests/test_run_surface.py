@@ -156,6 +156,10 @@ def test_the_command_puts_two_runs_on_one_plane(place, tmp_path, capsys):
     assert surface.problem["move"] == "weights"
     assert surface.origin["checkpoint"].endswith("fast/step-00000012.safetensors")
     np.testing.assert_allclose(surface.trajectories["fast"].coordinates[-1], 0.0, atol=1e-6)
+    # From one start: there both runs, and the plane below both, have one loss.
+    for values in ("values", "plane_values"):
+        starts = [run.attributes[values]["train/loss"][0] for run in surface.trajectories.values()]
+        assert starts[0] == pytest.approx(starts[1], rel=1e-5)
     written = capsys.readouterr().out
     assert "random walk" not in written  # of several runs, that is no comparison
     shares = surface.trajectories["slow"].attributes["explained_variance"]
