@@ -89,6 +89,12 @@ def test_a_half_finished_surface_says_how_far_it_is_and_how_to_go_on(tmp_path, i
     assert "to continue\nlandscape evaluate ...\n" in said
 
 
+def test_the_command_that_goes_on_does_not_start_over(tmp_path, info):
+    surface = dataclasses.replace(half_finished_valley(), command="landscape evaluate 'my net.pt' --overwrite -o a.h5")
+    write_surface(tmp_path / "net.h5", surface)
+    assert "to continue\nlandscape evaluate 'my net.pt' -o a.h5\n" in info(tmp_path / "net.h5")
+
+
 def test_almost_complete_is_not_rounded_to_complete(tmp_path, info):
     state = np.ones(100_000, np.uint8)
     state[5] = 0

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+import shlex
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -107,7 +108,17 @@ def _surface(console: Console, facts: Mapping[str, Any]) -> None:
     if facts["command"]:
         console.print()
         console.print(_text("made with" if facts["complete"] else "to continue", "dim"))
-        console.print(_text(facts["command"]), soft_wrap=True)  # in one piece, to be copied
+        command = facts["command"] if facts["complete"] else _continuing(facts["command"])
+        console.print(_text(command), soft_wrap=True)  # in one piece, to be copied
+
+
+def _continuing(command: str) -> str:
+    """Return a command without the option that would make it start over."""
+    try:
+        words = shlex.split(command)
+    except ValueError:
+        return command
+    return shlex.join([word for word in words if word != "--overwrite"]) if "--overwrite" in words else command
 
 
 def _run(entry: Mapping[str, Any]) -> dict[str, Any]:
