@@ -1,5 +1,6 @@
 """The callbacks for Lightning and Hugging Face's Trainer, inside real trainings of both."""
 
+import importlib
 import math
 import pickle
 import subprocess
@@ -20,13 +21,13 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 
 @pytest.fixture
 def lightning():
-    return pytest.importorskip("lightning.pytorch", exc_type=ImportError)
+    return importlib.import_module("lightning.pytorch")
 
 
 @pytest.fixture
 def transformers():
-    pytest.importorskip("accelerate", exc_type=ImportError)
-    return pytest.importorskip("transformers", exc_type=ImportError)
+    importlib.import_module("accelerate")
+    return importlib.import_module("transformers")
 
 
 def data(number=24):
