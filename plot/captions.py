@@ -295,7 +295,7 @@ def _points(surface: Surface) -> str:
     part = surface.finished_part()
     shape = _shape_text(part)
     if part is surface:
-        return f"{shape} points"
+        return f"{shape} point{'s' * (part.state.size != 1)}"
     done = float((surface.state != NOT_COMPUTED).mean())
     return f"Coarse picture of an unfinished run: {shape} of {_shape_text(surface)} points ({100 * done:.0f} % done)"
 

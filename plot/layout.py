@@ -16,6 +16,9 @@ TITLE, SUBTITLE, HEADLINE = 0.20, 0.15, 0.30
 BAR_GAP, BAR_WIDTH, BAR_TEXT = 0.12, 0.13, 0.68
 CAPTION_LINE = CAPTION_SIZE * 1.32 / 72
 CAPTION_PAD = 0.09
+# Between lines of a title, in font sizes; and the size below which it is rather cut.
+TITLE_SPACING = 1.2
+SMALLEST_TITLE = 7.5
 # Of one panel's width, by the number of columns: a figure of two or more fits a page of 7 inches.
 WIDTHS = {1: 3.75, 2: 2.75, 3: 2.2, 4: 1.9}
 SURFACE_WIDTHS = {1: 5.4, 2: 4.1, 3: 3.4, 4: 2.9}
@@ -51,6 +54,8 @@ class Layout:
     headline: float
     caption: tuple[str, ...]
     inner_left: float  # as left, for panels that are not the first of their row
+    title_size: float = TITLE_SIZE  # points, of all panels alike
+    title_lines: int = 1
 
     @property
     def cell(self) -> tuple[float, float]:
@@ -122,17 +127,20 @@ def lay_out(
     edge: float = 0.0,
     inner_left: float = LEFT,
     wide: bool = False,
+    title_room: float = 0.0,
 ) -> Layout:
     """Fit panels of one aspect (height by width), titles and a caption into a figure.
 
     ``bars`` is ``"none"``, ``"shared"`` or ``"own"``; without one, ``edge`` is the room to the right of all panels.
-    ``wide`` panels hold their own labels, as 3D pictures do.
+    ``wide`` panels hold their own labels, as 3D pictures do. ``title_room`` is what else stands in the titles' line.
     """
     columns, rows = grid_of(number, columns)
     width = (SURFACE_WIDTHS if wide else WIDTHS).get(columns, 1.9)
     # A very flat or tall panel keeps about the area of a square one.
     width *= min(1.3, max(0.6, (0.85 / aspect) ** 0.35)) if not wide else 1.0
+    title_size, title_lines = fitting_titles(titles, width - title_room)
     head = (TITLE if any(titles) else 0.0) + (SUBTITLE if any(subtitles) else 0.0)
+    head += (title_lines - 1) * TITLE_SPACING * title_size / 72
     bar = edge if bars == "none" else BAR_GAP + BAR_WIDTH + BAR_TEXT
     found = Layout(
         columns,
@@ -147,12 +155,46 @@ def lay_out(
         HEADLINE if headline else 0.0,
         (),
         0.1 if wide else inner_left,
+        title_size,
+        title_lines,
     )
     # No line ends within a formula or before a unit.
     caption = re.sub(r" ([=+×/%]) ?", lambda found: found[0].replace(" ", "\N{NO-BREAK SPACE}"), caption)
     # A screen rounds letters to whole pixels, which makes a line up to 2 % longer than it is on paper.
     lines = wrapped(caption, 0.98 * (found.size[0] - 2 * CAPTION_PAD), CAPTION_SIZE)
     return Layout(**{**found.__dict__, "caption": tuple(lines)})
+
+
+def fitting_titles(titles: Sequence[str], width: float) -> tuple[float, int]:
+    """Return the size in points, one for all, and the number of lines at which titles are not cut, where there is one.
+
+    They first get a little smaller, then a second line.
+    """
+    for lines, smallest in ((1, SMALLEST_TITLE), (2, SMALLEST_TITLE)):
+        size = TITLE_SIZE
+        while size >= smallest:
+            if all(len(wrapped(each, width, size, "bold")) <= lines for each in titles):
+                return size, lines
+            size -= 0.5
+    return TITLE_SIZE - 1, 2
+
+
+def title_lines(title: str, width: float, size: float, lines: int) -> list[str]:
+    """Break a title into so many lines; the last one is cut where they do not suffice."""
+    found = wrapped(title, width, size, "bold")
+    if len(found) <= lines:
+        return found
+    return [*found[: lines - 1], shortened(" ".join(found[lines - 1 :]), width, size)]
+
+
+def cut_at_comma(text: str, width: float, size: float) -> str:
+    """Leave out the last members of a list until it is no wider than so many inches; half a number says nothing."""
+    parts = text.split(", ")
+    for kept in range(len(parts), 0, -1):
+        shorter = ", ".join(parts[:kept] + ["…"] * (kept < len(parts)))
+        if text_width(shorter, size) <= width:
+            return shorter
+    return shortened(text, width, size, "normal")
 
 
 def shortened(text: str, width: float, size: float = TITLE_SIZE, weight: str = "bold") -> str:

@@ -9,7 +9,7 @@ from landscape.surface import Surface
 
 from .captions import caption, origin_text
 from .fields import metadata
-from .layout import Layout, Plan, lay_out
+from .layout import Layout, Plan, grid_of, lay_out
 from .line_steps import line_step_notes
 from .lines import draw_line, line_names, line_scale, standard_error
 from .panels import titles_of
@@ -56,6 +56,10 @@ def draw_lines(
     if len(surfaces) == 1 and left:
         notes += line_step_notes(surfaces[0], left[0])
     text = caption(surfaces, scales, left, notes=notes, titles=known)
+    sets = [list(dict.fromkeys(each.rpartition("/")[0] for each in side[0] + side[1])) for side in sides]
+    # Of the legend, which stands in the line of the titles, at the right end of the first row.
+    rooms = [sum(0.5 + text_width(each, TICK_SIZE) for each in data) if len(data) > 1 else 0.0 for data in sets]
+    last_of_row = grid_of(len(surfaces), plan.columns)[0] - 1
     layout = lay_out(
         len(surfaces),
         columns=plan.columns,
@@ -67,14 +71,13 @@ def draw_lines(
         bars="none",
         edge=0.42 if right else 0.0,
         inner_left=0.5 if independent else 0.16,
+        title_room=rooms[last_of_row],
     )
     figure = new_figure(*layout.size, shown=plan.shown)
     for number, (surface, own) in enumerate(zip(surfaces, scales, strict=True)):
         ax = figure.add_axes(layout.place(number), label=known[number] or f"line {number}")
         first, last = number % layout.columns == 0, _is_last(number, layout, len(surfaces))
-        data = {each.rpartition("/")[0] for each in sides[number][0] + sides[number][1]}
-        # In the line of the titles, at the right end of the first row.
-        explained = len(data) > 1 and number == min(layout.columns, len(surfaces)) - 1
+        explained = len(sets[number]) > 1 and number == last_of_row
         beside = draw_line(ax, surface, names, own, legend=explained, lift=11.0 if any(subtitles) else 0.0)
         if not first and not independent:
             ax.set_ylabel("")
@@ -82,8 +85,7 @@ def draw_lines(
         if beside is not None and beside is not ax and not last:
             beside.set_ylabel("")
             beside.tick_params(labelright=False)
-        room = sum(0.5 + text_width(each, TICK_SIZE) for each in data) if explained else 0.0
-        draw_title(ax, known[number], subtitles[number], layout, any(subtitles), room)
+        draw_title(ax, known[number], subtitles[number], layout, any(subtitles), rooms[number] if explained else 0.0)
     fields = metadata(surfaces, scales, every, text=text)
     return finish(figure, layout, plan.headline, fields)
 

@@ -105,16 +105,16 @@ def text_width(text: str, size: float, weight: str = "normal") -> float:
     return float(width) / 72.0
 
 
-def wrapped(text: str, width: float, size: float) -> list[str]:
+def wrapped(text: str, width: float, size: float, weight: str = "normal") -> list[str]:
     """Break text into lines of at most ``width`` inches, between words; a longer word is cut."""
     lines: list[str] = []
     line = ""
     for word in text.split(" "):
         if not word:
             continue
-        while text_width(word, size) > width and len(word) > 1:
-            fits = max(1, int(len(word) * width / text_width(word, size)))
-            while fits > 1 and text_width(word[:fits], size) > width:
+        while text_width(word, size, weight) > width and len(word) > 1:
+            fits = max(1, int(len(word) * width / text_width(word, size, weight)))
+            while fits > 1 and text_width(word[:fits], size, weight) > width:
                 fits -= 1
             if line:
                 lines.append(line)
@@ -122,7 +122,7 @@ def wrapped(text: str, width: float, size: float) -> list[str]:
             lines.append(word[:fits])
             word = word[fits:]
         longer = f"{line} {word}" if line else word
-        if line and text_width(longer, size) > width:
+        if line and text_width(longer, size, weight) > width:
             lines.append(line)
             line = word
         else:

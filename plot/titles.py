@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .fields import remember
-from .layout import CAPTION_PAD, Layout, shortened
+from .layout import CAPTION_PAD, TITLE_SPACING, Layout, cut_at_comma, title_lines
 from .style import CAPTION_SIZE, SOFT_INK, TICK_SIZE, TITLE_SIZE
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def draw_title(ax: Axes, title: str, subtitle: str, layout: Layout, subtitled: bool, room: float = 0.0) -> None:
-    """Write title and subtitle above a panel, cut to its width."""
+    """Write title and subtitle above a panel, smaller, on two lines or cut where that is too narrow."""
     width = layout.panel[0]
     style: dict[str, Any] = {
         "xy": (0.0, 1.0),
@@ -26,12 +26,18 @@ def draw_title(ax: Axes, title: str, subtitle: str, layout: Layout, subtitled: b
         "annotation_clip": False,
     }
     if title:
-        text = shortened(title, width - room)
+        lines = title_lines(title, width - room, layout.title_size, layout.title_lines)
         ax.annotate(
-            text, xytext=(0, 16.0 if subtitled else 5.0), fontsize=TITLE_SIZE, fontweight="bold", gid="title", **style
+            "\n".join(lines),
+            xytext=(0, 16.0 if subtitled else 5.0),
+            fontsize=layout.title_size,
+            fontweight="bold",
+            linespacing=TITLE_SPACING,
+            gid="title",
+            **style,
         )
     if subtitle:
-        text = shortened(subtitle, width, TICK_SIZE, "normal")
+        text = cut_at_comma(subtitle, width, TICK_SIZE)
         ax.annotate(text, xytext=(0, 5.0), fontsize=TICK_SIZE, color=SOFT_INK, gid="subtitle", **style)
 
 

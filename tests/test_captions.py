@@ -57,6 +57,11 @@ def test_a_caption_of_an_unfinished_run_says_how_coarse_it_is():
     ) in said(half_finished_valley())
 
 
+def test_one_point_is_one():
+    axis = Axis(np.array([0.0]))
+    assert "1 point." in caption(Surface((axis,), {"train/loss": np.array([1.0])}, np.array([COMPUTED], np.uint8)))
+
+
 def test_long_titles_are_short_within_a_sentence():
     long = "a title much longer than any sentence can bear, which goes on and on, "
     surfaces = [network(0.1, 3, 1, title=long + "one"), network(0.5, 6, 2, title=long + "two")]

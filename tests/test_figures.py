@@ -9,7 +9,7 @@ import pytest
 from landscape.plot.contours import contour
 from landscape.plot.fields import recall
 from landscape.plot.figures import draw
-from landscape.plot.layout import grid_of, shortened
+from landscape.plot.layout import cut_at_comma, fitting_titles, grid_of, shortened
 from landscape.plot.lines import line
 from landscape.plot.repeats import SPREAD, middle_half, outcome, spread
 from landscape.plot.scale import Scale
@@ -285,6 +285,29 @@ def test_titles_are_one_for_each_surface():
     assert texts_of(draw(pair(), titles=["left", "right"]), "title") == ["left", "right"]
     with pytest.raises(PlotError, match="1 titles were given for 2 surfaces"):
         draw(pair(), titles=["only one"])
+
+
+def test_a_title_shrinks_and_breaks_before_it_is_cut():
+    assert fitting_titles(["short", "titles"], 2.75) == (9.0, 1)
+    size, lines = fitting_titles(["without shortcuts: 77.8 % test accuracy", "with"], 2.75)
+    assert 7.5 <= size < 9
+    assert lines == 1
+    words = "without any shortcuts between its layers: 77.8 % test accuracy"
+    figure = draw(pair(), titles=[words, words])
+    title = texts_of(figure, "title")[0]
+    assert title.split("\n")[0] + " " + title.split("\n")[1] == words
+    assert_readable(figure)
+    # What is too long even so ends in dots, on two lines.
+    title = texts_of(draw(pair(), titles=[words * 3, "short"]), "title")[0]
+    assert title.count("\n") == 1
+    assert title.endswith("…")
+
+
+def test_values_under_a_title_are_whole_or_left_out():
+    values = {"train/loss": 0.412, "train/accuracy": 0.851, "test/loss": 0.523, "test/accuracy": 0.178}
+    surfaces = [dataclasses.replace(valley(), origin={"values": values}) for _ in range(3)]
+    assert set(texts_of(draw(surfaces), "subtitle")) == {"train loss 0.412, train accuracy 85.1 %, …"}
+    assert cut_at_comma("one long word", 0.3, 7).endswith("…")
 
 
 def test_rows_and_columns():
