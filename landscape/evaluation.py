@@ -10,9 +10,10 @@ from typing import Any
 import torch
 from torch import nn
 
+from landscape.costs import Cost
 from landscape.directions import Plane
 from landscape.losses import Loss
-from landscape.run import Cost, Run
+from landscape.run import Run
 from landscape.settings import Progress, Range, Settings
 from landscape.surface import Surface, Trajectory
 

@@ -11,7 +11,7 @@ import math
 import os
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from torch import nn
 
 from landscape.baseline import Baseline, measure_baseline, require_same_start
 from landscape.comm import current_comm
+from landscape.costs import Cost
 from landscape.devices import cpu_quota, local_device, physical_cores, threads_for, usable_cpus
 from landscape.directions import Plane, random_plane
 from landscape.dispatch import Desk
@@ -51,21 +52,6 @@ logger = logging.getLogger(__name__)
 # Points that share a chunk of streamed data: the chunk is read once for all of them, and a run cut short loses at
 # most their time.
 STREAMED_BLOCK = 64
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What a run would take, by the measurement at theta*."""
-
-    points: int  # to do
-    total_points: int
-    samples: dict[str, int]
-    seconds: float
-    seconds_per_point: float
-    data_bytes: int  # of the samples of all data sets
-    weight_bytes: int  # network, theta* and directions
-    resident: bool  # whether the data stay on the device
-    ranks: int
 
 
 class Run:

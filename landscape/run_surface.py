@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from landscape.comm import current_comm
+from landscape.costs import Cost
 from landscape.directions import Direction, Plane
 from landscape.errors import LandscapeError, UsageError
 from landscape.evaluation import estimate_cost, evaluate
@@ -19,7 +20,6 @@ from landscape.grid import Floats, grid_shape, parse_range
 from landscape.locks import Lock
 from landscape.planes import Planes
 from landscape.record_losses import Measuring, measure_below, measure_run
-from landscape.run import Cost
 from landscape.runs import TrainingRun
 from landscape.settings import Progress, Range
 from landscape.store import read_directions, read_surface, write_surface

@@ -21,8 +21,8 @@ LAYERS = [
     "named_data normalization directions direction_files motion planes objective weight_decay "
     "demo_networks demo_training forward engine calls fusion kernels tracing lowering replay agreement precision "
     "settings data",
-    "baseline provenance resume tally output ledger measuring run evaluation demo trajectory projection principal "
-    "runs record_losses run_surface recorder callbacks",
+    "baseline costs provenance resume tally output ledger measuring run evaluation demo trajectory projection "
+    "principal runs record_losses run_surface recorder callbacks",
     "__init__",
     "cli commands __main__",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from landscape.run import Cost
+from landscape.costs import Cost
 
 
 def describe_cost(cost: Cost) -> str:

@@ -1,0 +1,20 @@
+"""What a run would take."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a run would take, by the measurement at theta*."""
+
+    points: int  # to do
+    total_points: int
+    samples: dict[str, int]
+    seconds: float
+    seconds_per_point: float
+    data_bytes: int  # of the samples of all data sets
+    weight_bytes: int  # network, theta* and directions
+    resident: bool  # whether the data stay on the device
+    ranks: int
