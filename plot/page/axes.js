@@ -10,7 +10,7 @@
  * @typedef {import("./scale.js").Scale} Scale
  */
 import { linearSteps, numberText } from "./ladders.js";
-import { FONT } from "./theme.js";
+import { FONT, css } from "./theme.js";
 import { GAP, boxOf } from "./view.js";
 
 /**
@@ -113,19 +113,27 @@ function edge(context, view, theme, { ticks, title, place, outward, ends }) {
   context.font = `11px ${FONT}`;
   context.fillStyle = theme.soft;
   context.textAlign = "center";
-  ticks.forEach(({ at, text }, k) => {
+  for (const { at } of ticks) {
     const [x, y] = view.project(place(at));
     line(context, x, y, x + 5 * nx, y + 5 * ny);
+  }
+  context.save();
+  context.strokeStyle = css(theme.dark ? [0.063, 0.075, 0.09] : [1, 1, 1], 0.8);
+  context.lineWidth = 3;
+  context.lineJoin = "round";
+  ticks.forEach(({ at, text }, k) => {
+    const [x, y] = view.project(place(at));
     if (k % every) return;
     const reach = 10 + (Math.abs(nx) * context.measureText(text).width) / 2 + 3 * Math.abs(ny);
-    context.fillText(text, x + reach * nx, y + reach * ny);
+    write(context, text, x + reach * nx, y + reach * ny);
   });
   context.font = `12px ${FONT}`;
   context.fillStyle = theme.ink;
   const wide = context.measureText(title).width;
   const far = 34 + Math.abs(nx) * (wide / 2 + 2);
   const x = Math.min(view.width - wide / 2 - 4, Math.max(wide / 2 + 4, mx + far * nx));
-  context.fillText(title, x, Math.min(view.height - 8, my + far * ny));
+  write(context, title, x, Math.min(view.height - 8, my + far * ny));
+  context.restore();
 }
 
 /**
@@ -165,6 +173,19 @@ function heightAxis(context, view, { half: [hx, hy], z, zTitle, top }, theme) {
   context.fillStyle = theme.ink;
   context.font = `12px ${FONT}`;
   if (zTitle) context.fillText(zTitle, Math.max(4, high[0] - 30), Math.max(8, high[1] - 16));
+}
+
+/**
+ * Text that stays readable where it lies over a surface.
+ *
+ * @param {CanvasRenderingContext2D} context
+ * @param {string} text
+ * @param {number} x
+ * @param {number} y
+ */
+function write(context, text, x, y) {
+  context.strokeText(text, x, y);
+  context.fillText(text, x, y);
 }
 
 /**
