@@ -257,9 +257,11 @@ def _left_axis(ax: Axes, scale: Scale) -> None:
 
 
 def _show_edges(ax: Axes) -> None:
-    """Let lines that run along 0 or 100 % show their whole width."""
-    window = TransformedBbox(Bbox([[0.0, -0.01], [1.0, 1.01]]), ax.transAxes)
+    """Let lines that run along 0 or 100 % show their whole width, and points at the ends all of themselves."""
     for artist in ax.lines:
+        pointed = artist.get_linestyle() == "None"
+        aside = 0.02 if pointed else 0.0
+        window = TransformedBbox(Bbox([[-aside, -0.01 - aside], [1.0 + aside, 1.01 + aside]]), ax.transAxes)
         artist.set_clip_box(window)
 
 

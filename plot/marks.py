@@ -171,16 +171,17 @@ def draw_marks(ax: Axes, sheet: Sheet) -> None:
     if dotted.any():
         rows, columns = np.nonzero(dotted)
         size = float(np.clip(40.0 / max(dotted.shape), 0.25, 1.2))
-        ax.plot(x[columns], y[rows], ".", ms=size, mew=0, color="white", alpha=0.75, zorder=3, label="interpolated")
+        dots: dict[str, Any] = {"ms": size, "mew": 0, "color": "white", "alpha": 0.75, "label": "interpolated"}
+        ax.plot(x[columns], y[rows], ".", zorder=3, clip_on=False, **dots)
     lowest = sheet.lowest
     at_origin = sheet.has_checkpoint and lowest is not None and lowest[0] == 0 and lowest[1] == 0
     if lowest is not None and not at_origin:
         around: list[Any] = [withStroke(linewidth=2.0, foreground="black"), Normal()]
-        ax.plot(
-            *lowest[:2], "o", ms=5.5, mfc="none", mec="white", mew=1.1, zorder=5, path_effects=around, label="lowest"
-        )
+        ring: dict[str, Any] = {"ms": 5.5, "mfc": "none", "mec": "white", "mew": 1.1, "path_effects": around}
+        # Both lie inside: at an edge or a corner they would only be cut in half.
+        ax.plot(*lowest[:2], "o", zorder=5, clip_on=False, label="lowest", **ring)
     if sheet.has_checkpoint:
-        ax.plot(0, 0, "*", ms=8.5, mfc="white", mec="black", mew=0.6, zorder=6, label="checkpoint")
+        ax.plot(0, 0, "*", ms=8.5, mfc="white", mec="black", mew=0.6, zorder=6, clip_on=False, label="checkpoint")
 
 
 def counts(sheet: Sheet) -> dict[str, int]:

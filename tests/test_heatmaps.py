@@ -71,6 +71,25 @@ def test_points_not_computed_are_paler_than_points_that_are_not_finite():
     assert MISSING_GREY[0] > NOT_FINITE_GREY[0]
 
 
+@pytest.mark.parametrize("kind", ["contour", "heatmap"])
+def test_marks_on_the_border_are_whole(kind):
+    surface = valley()
+    y = surface.axes[1].values
+    moved = tuple(dataclasses.replace(axis, values=axis.values - axis.values[0]) for axis in surface.axes)
+    loss = surface["train/loss"].copy()
+    loss[-1, 4] = 1e-3
+    ax = draw(dataclasses.replace(surface, axes=moved, values={"train/loss": loss}), kind=kind).axes[0]
+    marks = {each.get_label(): each for each in ax.lines}
+    assert marks["lowest"].get_ydata()[0] == pytest.approx(y[-1] - y[0])
+    assert not marks["lowest"].get_clip_on()
+    assert not marks["checkpoint"].get_clip_on()
+    if kind == "contour":
+        # Half of the ring, white within its black edge, stands above the frame.
+        at = float(moved[0].values[4])
+        above = [pixel_at(ax, at, y[-1] - y[0] + part)[0] for part in np.linspace(0.01, 0.05, 40)]
+        assert min(above) < 0.4
+
+
 def test_the_star_and_the_ring_are_those_of_a_contour():
     ax = axes_of(valley())
     assert {line.get_marker() for line in ax.lines} == {"*", "o"}

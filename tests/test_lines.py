@@ -206,6 +206,19 @@ def test_values_that_are_not_there_are_refused():
         axes_of(line_surface(), "val/loss")
 
 
+def test_a_lone_point_at_the_end_is_whole():
+    surface = line_surface()
+    values = {"train/loss": surface["train/loss"].copy()}
+    values["train/loss"][1] = np.nan
+    ax = line(dataclasses.replace(surface, values=values, stderr={}), ax=Figure().add_subplot())
+    (dot,) = [each for each in ax.lines if each.get_marker() == "."]
+    assert dot.get_xdata()[0] == surface.axes[0].values[0] == ax.get_xlim()[0]
+    frame, window = ax.get_window_extent(), dot.get_clip_box().extents
+    assert window[0] < frame.x0 - dot.get_markersize() / 2
+    # What lies far outside is still not drawn.
+    assert window[0] > frame.x0 - 0.05 * frame.width
+
+
 def test_a_line_at_100_percent_shows_its_whole_width():
     x = np.linspace(-1, 1, 11)
     surface = surface_of({"train/loss": 1 + x**2, "train/accuracy": np.ones(11)}, random_axis(x, 0))
