@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -16,10 +18,11 @@ EXAMPLES = Path(__file__).parent.parent / "examples"
 RUNS = {
     "own_network.py": ([], ["own_network.h5", "own_network.png"]),
     "optimizers_on_digits.py": ([], ["optimizers.h5", "optimizers.png", "optimizers-steps.png"]),
+    "pypi_networks.py": ([], ["vit.pt", "gpt2.pt", "bert.pt"]),
     "train_cifar.py": (["cifar10.npz", "--epochs", "1"], ["resnet20.pt"]),
 }
-# Imported by others, or in need of packages that the tests do without.
-OTHERS = {"resnet_cifar.py", "pypi_networks.py"}
+# Imported by others.
+OTHERS = {"resnet_cifar.py"}
 
 
 @pytest.fixture
@@ -45,6 +48,20 @@ def test_an_example_runs_and_leaves_what_it_says(folder, name):
     assert done.returncode == 0, done.stderr
     for file in left:
         assert (folder / file).stat().st_size > 0
+
+
+@pytest.mark.slow
+def test_networks_that_nobody_here_wrote_are_measured_as_the_docs_say(folder):
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
+    subprocess.run([sys.executable, "pypi_networks.py"], cwd=folder, env=environment, check=True, timeout=200)
+    document = (EXAMPLES.parent / "docs" / "networks.md").read_text()
+    commands = re.findall(r"^ {4}(landscape evaluate .*)$", document, re.MULTILINE)
+    assert len(commands) == 3
+    for command in commands:
+        words = [sys.executable, "-m", *shlex.split(command)]
+        done = subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True, timeout=200)
+        assert done.returncode == 0, done.stderr
+        assert "over 25 points" in done.stdout
 
 
 def test_every_example_is_run_here_and_short():
