@@ -81,6 +81,8 @@ def caption(
     ]
     known = [each for each in scales if each is not None]
     formulas = [each.formula() for each in known]
+    if any(formulas):
+        formulas = [each or "z = L" for each in formulas]
     second = [
         _merged([_points(each) for each in panels], titles),
         *_holes_of_all(panels, names, scales, titles),

@@ -94,6 +94,15 @@ def test_independent_scales_are_admitted():
     assert scales[1].formula() in text
 
 
+def test_a_linear_scale_beside_a_log_one_is_no_gap_in_the_record():
+    surfaces = [network(0.1, 3, 1, title="a"), network(0.5, 6, 2, title="b")]
+    scales = [
+        Scale.of(each, "train/loss", independent=True, kind=kind)
+        for each, kind in zip(surfaces, ("linear", "log"), strict=True)
+    ]
+    assert "drawn as z = L (a), z = log(L + 0.1) (b)" in caption(surfaces, scales)
+
+
 def test_the_way_between_two_networks_names_both_and_its_statistics():
     text = said(interpolation())
     assert "from the checkpoint (0) to b.pt (1)" in text
