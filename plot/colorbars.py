@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
 from matplotlib.cm import ScalarMappable
 from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 
-from .ladders import spread_ticks
+from .ladders import number_text, spread_ticks
 from .scale import Scale
-from .style import TICK_SIZE
+from .style import TICK_SIZE, text_width
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,6 +20,10 @@ if TYPE_CHECKING:
 
 # Between two ticks, in inches.
 TICK_ROOM = 1.5 * TICK_SIZE / 72
+# More ticks than this on a bar are read as a texture.
+MOST_TICKS = 12
+# Wider texts, in inches, would not leave room for the label; what they have in common is then said once.
+WIDEST = 0.44
 
 
 def draw_colorbar(
@@ -42,7 +48,20 @@ def draw_colorbar(
     inches = bar.ax.get_position().height * figure.get_size_inches()[1]
     ticks = fitting_ticks(scale, inches)
     axis.set_major_locator(FixedLocator(list(ticks)))
-    axis.set_major_formatter(FixedFormatter([scale.text(tick) for tick in ticks]))
+    common, texts = tick_texts(scale, ticks)
+    axis.set_major_formatter(FixedFormatter(texts))
+    if common:
+        bar.ax.annotate(
+            f"{common} + …",
+            (0.0, 1.0),
+            xycoords="axes fraction",
+            xytext=(0.0, 3.0),
+            textcoords="offset points",
+            fontsize=TICK_SIZE,
+            annotation_clip=False,
+            parse_math=False,
+            gid="common",
+        )
     axis.set_minor_locator(NullLocator())
     bar.set_label(scale.axis_label() if label is None else label, parse_math=False)
     bar.outline.set_linewidth(0.6)
@@ -53,9 +72,32 @@ def draw_colorbar(
     return bar
 
 
+def tick_texts(scale: Scale, values: Sequence[float]) -> tuple[str, list[str]]:
+    """Return what values have in common, such as "10⁶", and the text of what each has beyond it.
+
+    Nothing in common where their own texts are short enough and tell them apart.
+    """
+    whole = [scale.text(value) for value in values]
+    span = scale.high - scale.low
+    alike = len(set(whole)) < len(whole)
+    if not span > 0 or not (alike or any(text_width(text, TICK_SIZE) > WIDEST for text in whole)):
+        return "", whole
+    unit = 10.0 ** np.ceil(np.log10(span))
+    common = float(np.floor(scale.low / unit) * unit)
+    if common == 0:
+        return "", whole
+    # To the digits that doubles of this size have: what is left is rounding.
+    rest = [round(value - common, 15 - int(np.ceil(np.log10(abs(common))))) for value in values]
+    return number_text(common, 15), [number_text(each, 4) for each in rest]
+
+
 def fitting_ticks(scale: Scale, inches: float) -> tuple[float, ...]:
     """Return as many of a scale's round values as fit on an axis of this length without touching."""
     if scale.percent or scale.kind == "linear":
         return scale.ticks[:: max(1, round(len(scale.ticks) * TICK_ROOM / max(inches, 0.1)))]
     gap = min(0.3, max(0.045, TICK_ROOM / max(inches, 0.1)))
-    return spread_ticks(scale.low, scale.high, scale.normalized, linear=False, gap=gap)
+    ticks = spread_ticks(scale.low, scale.high, scale.normalized, linear=False, gap=gap)
+    while len(ticks) > MOST_TICKS:
+        gap *= 1.1
+        ticks = spread_ticks(scale.low, scale.high, scale.normalized, linear=False, gap=gap)
+    return ticks

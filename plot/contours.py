@@ -15,7 +15,7 @@ from landscape.errors import PlotError
 from landscape.grid import Floats
 from landscape.surface import Surface
 
-from .colorbars import draw_colorbar
+from .colorbars import draw_colorbar, tick_texts
 from .labels import label_lines
 from .ladders import number_text
 from .marks import Sheet, corner_lines, corner_size, draw_corner, draw_frame, draw_ground, draw_marks, hole_colors
@@ -130,6 +130,9 @@ def draw_contours(
     else:
         _fill(ax, x, y, heights, scale, capped=capped)
     corner = corner_lines(sheet, to_scale=to_scale) + path_lines(sheet.whole)
+    common, texts = tick_texts(scale, inner)
+    if common and labels:
+        corner.append(f"levels: {common} + …")
     lines = None
     # Only levels that are crossed: matplotlib warns of any other.
     crossed = [level for level in inner if heights.min() < scale.forward(level) < heights.max()]
@@ -149,11 +152,12 @@ def draw_contours(
             zorder=2,
         )
         if labels:
-            texts = {float(scale.forward(each)): scale.text(each) for each in _labelled(inner) if each in crossed}
+            written = dict(zip(inner, texts, strict=True))
+            shown = {float(scale.forward(each)): written[each] for each in _labelled(inner) if each in crossed}
             ax.apply_aspect()
             spots = [(0.0, 0.0)] + ([sheet.lowest[:2]] if sheet.lowest else [])
             avoid = np.concatenate([np.reshape(covered_by(ax, sheet.whole), (-1, 2)), spots])
-            label_lines(ax, lines, texts, SMALL_SIZE, corner=corner_size(corner), avoid=avoid)
+            label_lines(ax, lines, shown, SMALL_SIZE, corner=corner_size(corner), avoid=avoid)
     draw_marks(ax, sheet)
     draw_paths(ax, sheet.whole, marks=marks)
     draw_corner(ax, corner)

@@ -14,6 +14,7 @@ import numpy as np
 from landscape.grid import Floats
 
 from .camera import GAP, HEIGHT, Box, Camera, View, fit_view
+from .colorbars import tick_texts
 from .ladders import linear_steps
 from .scale import Scale
 from .style import LABEL_SIZE, TICK_SIZE, text_width
@@ -244,10 +245,12 @@ def _height_labels(
 ) -> list[Label]:
     leftwards = np.array([-1.0, 0.0])
     labels = []
-    for value in ticks:
+    common, texts = tick_texts(scale, ticks)
+    for value, text in zip(ticks, texts, strict=True):
         anchor = np.array([*corner, float(box.rise(scale.forward(value)))])
-        labels.append(_place(anchor, leftwards, TICK_LENGTH + TICK_PAD, scale.text(value), TICK_SIZE, tick=True))
+        labels.append(_place(anchor, leftwards, TICK_LENGTH + TICK_PAD, text, TICK_SIZE, tick=True))
     if title:
+        title += f" ({common} + …)" if common else ""
         foot, top = view.project([[*corner, 0.0], [*corner, HEIGHT]])[:, :2]
         along = _unit(top - foot)
         across = np.array([-along[1], along[0]])

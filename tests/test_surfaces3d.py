@@ -253,6 +253,14 @@ def test_a_surface_without_four_neighbouring_points_is_an_error():
         panel_of(dataclasses.replace(given, values={"train/loss": loss}))
 
 
+def test_heights_with_much_in_common_say_it_once():
+    given = valley(9, 7)
+    loss = 1e6 + 1e-3 * given["train/loss"] / given["train/loss"].max()
+    panel = panel_of(dataclasses.replace(given, values={"train/loss": loss}))
+    assert "training loss (10⁶ + …)" in texts_of(panel)
+    assert not any("1.0000" in text for text in texts_of(panel))
+
+
 def test_a_constant_surface_is_level_and_has_no_contours():
     x = np.linspace(-1, 1, 9)
     panel = panel_of(surface_of({"train/loss": np.full((9, 9), 0.7)}, random_axis(x, 0), random_axis(x, 1)))
