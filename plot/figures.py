@@ -13,6 +13,7 @@ from .line_figures import draw_lines
 from .plane_figures import draw_planes
 from .scale import Kind as ScaleKind
 from .scale import Scale
+from .strips import as_line, strip_note
 from .style import our_style
 from .wording import cleaned, one_line
 
@@ -117,7 +118,8 @@ def draw_panels(
     if not surfaces:
         raise PlotError("there is nothing to draw: no surface was given")
     # Here and in `Sheet.of`, `draw_line` and `caption`, the other ways in; drawing itself trusts its words.
-    surfaces = [cleaned(each) for each in surfaces]
+    given = [cleaned(each) for each in surfaces]
+    surfaces = [as_line(each) for each in given]
     titles = None if titles is None else [one_line(each) for each in titles]
     headline = one_line(headline)
     sizes = {len(each.axes) - (each.axes[-1].kind == "repeat") for each in surfaces}
@@ -129,16 +131,18 @@ def draw_panels(
     if kind == "steps":
         return _draw_steps(surfaces, name, titles, headline, caption, shown, options)
     if (kind == "line") != (sizes == {1}):
+        thin = "plane one point wide: --kind line" if surfaces[0] is not given[0] else "line: --kind line"
         raise PlotError(
             f"a {kind} picture is of {'lines' if kind == 'line' else 'planes'}, "
-            f"{surfaces[0].path or 'the surface'} is a {'line: --kind line' if 1 in sizes else 'plane: --kind contour'}"
+            f"{surfaces[0].path or 'the surface'} is a {thin if 1 in sizes else 'plane: --kind contour'}"
         )
     plan = Plan(scale, dict(chosen or {}), independent, titles, columns, headline, caption, shown)
     with our_style():
         if kind == "line":
             if options:
                 raise UsageError(f"a line has no option {', '.join(options)}")
-            return draw_lines(surfaces, name, plan)
+            strips = list(dict.fromkeys(filter(None, map(strip_note, given))))
+            return draw_lines(surfaces, name, plan, strips)
         if name is not None and not isinstance(name, str):
             if len(name) != 1:
                 raise UsageError(f"a {kind} picture shows one kind of values at a time, not {', '.join(name)}")

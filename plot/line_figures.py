@@ -24,8 +24,9 @@ def draw_lines(
     surfaces: Sequence[Surface],
     names: str | Sequence[str] | None,
     plan: Plan,
+    notes: Sequence[str] = (),
 ) -> Figure:
-    """Draw lines as panels of one figure; see `landscape.plot.draw`."""
+    """Draw lines as panels of one figure, with further sentences in the caption; see `landscape.plot.draw`."""
     parts = [each.finished_part() for each in surfaces]
     sides = [line_names(each, names) for each in parts]
     independent = plan.independent and len(surfaces) > 1
@@ -45,10 +46,10 @@ def draw_lines(
             left = [each for each in left if all(each in part.values for part in parts)] or left
         scales = [line_scale(parts, left, **plan.chosen)] * len(parts)
     known = titles_of(surfaces, plan.titles)
-    subtitles = [origin_text(each) for each in surfaces]
+    subtitles = ["" if each.origin.get("elsewhere") else origin_text(each) for each in surfaces]
     drawn = [each for side in sides for each in side[0] + side[1]]
     every = list(dict.fromkeys(drawn))
-    notes = []
+    notes = list(notes)
     if any(each.repeats > 1 for each in surfaces):
         notes.append("Line: median of the seeds; band: their middle half; thin lines: each seed")
     elif any(_has_band(part, every) for part in parts):

@@ -25,6 +25,7 @@ from .line_steps import draw_line_steps, line_step_lines
 from .marks import axis_text, draw_corner, draw_ticks, require_directions
 from .repeats import middle_half
 from .scale import CAPPED, NOT_FINITE, Scale, default_name
+from .strips import as_line
 from .style import BLUE, HAIRLINE, SOFT_INK, VERMILLION, our_style
 from .wording import cleaned
 
@@ -129,7 +130,7 @@ def draw_line(
 
     ``lift`` is how many points above the axes the legend stands.
     """
-    surface = cleaned(surface)
+    surface = as_line(cleaned(surface))
     part = surface.finished_part()
     require_directions(part.repeat(0), 1)
     left, right = line_names(part, names)
@@ -275,6 +276,8 @@ def _colored(ax: Axes, side: str, color: str) -> None:
 def _dotted(ax: Axes, surface: Surface) -> None:
     """Mark where the checkpoint is, and where the other one is if the line leads to one."""
     axis = surface.axes[0]
+    if surface.origin.get("elsewhere"):
+        return
     for place in (0.0, 1.0) if axis.source == "checkpoint" else (0.0,):
         if axis.values[0] <= place <= axis.values[-1]:
             ax.axvline(place, color=HAIRLINE, ls=(0, (1, 1.6)), lw=0.8, zorder=1, label="checkpoint")

@@ -55,7 +55,10 @@ class Sheet:
         scale = scale or Scale.of(part, name)
         values, codes = part[name], scale.classify(part[name], part.state)
         if min(part.shape) < 2:
-            raise PlotError(f"a plane needs at least 2 x 2 points, got {part.shape[1]} x {part.shape[0]}")
+            raise PlotError(
+                f"a plane needs at least 2 x 2 points, got {part.shape[1]} x {part.shape[0]}; draw it as a line: "
+                "--kind line"
+            )
         values = np.where((codes == MISSING) | (codes == NOT_FINITE), np.nan, values)
         return cls(part, surface, name, part.axes[0].values, part.axes[1].values, values, codes, scale)
 
@@ -111,6 +114,9 @@ def axis_text(axis: Axis, number: int) -> str:
     label = bare_label(axis)
     if axis.source == "pca" and label:
         return label
+    if label != axis.label:
+        # The letter that its own label gives it: the second axis of a plane is β also where it is drawn alone.
+        return axis.label
     return f"{GREEK[number]}  ({label})" if label else GREEK[number]
 
 

@@ -421,7 +421,7 @@ def test_a_line_is_not_a_plane():
 def test_a_row_of_points_is_not_a_plane():
     x, y = np.linspace(-1, 1, 5), np.array([0.0])
     surface = surface_of({"train/loss": valley_loss(*np.meshgrid(x, y))}, random_axis(x, 0), random_axis(y, 1))
-    with pytest.raises(PlotError, match="at least 2 x 2 points, got 5 x 1"):
+    with pytest.raises(PlotError, match="at least 2 x 2 points, got 5 x 1; draw it as a line"):
         axes_of(surface)
 
 

@@ -7,11 +7,12 @@ import dataclasses
 import numpy as np
 import pytest
 from landscape.plot.barriers import barrier
+from landscape.plot.fields import recall
 from landscape.plot.figures import draw
 from landscape.plot.lines import line, line_scale, standard_error
 from landscape.plot.style import BLUE, VERMILLION
 from matplotlib.figure import Figure
-from plot_fixtures import interpolation, line_surface, pixel_at, random_axis, repeated, surface_of, valley
+from plot_fixtures import interpolation, line_surface, pixel_at, random_axis, repeated, surface_of, valley, valley_loss
 
 from landscape.errors import PlotError
 from landscape.surface import COMPUTED, NOT_COMPUTED
@@ -217,6 +218,49 @@ def test_a_lone_point_at_the_end_is_whole():
     assert window[0] < frame.x0 - dot.get_markersize() / 2
     # What lies far outside is still not drawn.
     assert window[0] > frame.x0 - 0.05 * frame.width
+
+
+def strip(x, y, **fields):
+    loss = 1 + valley_loss(*np.meshgrid(x, y))
+    axes = random_axis(np.asarray(x), 0), random_axis(np.asarray(y), 1)
+    return surface_of({"train/loss": loss}, *axes, **fields)
+
+
+@pytest.mark.parametrize(
+    ("long", "label"), [(0, "α  (random direction 1, at β = 0)"), (1, "β  (random direction 2, at α = 0)")]
+)
+def test_a_plane_one_point_wide_is_drawn_as_a_line_along_its_long_axis(long, label):
+    points = np.linspace(-1, 1, 9)
+    surface = strip(points, [0.0]) if long == 0 else strip([0.0], points)
+    for kind in (None, "line"):
+        figure = draw(surface, kind=kind)
+        ax = figure.axes[0]
+        assert ax.get_xlabel() == label
+        np.testing.assert_array_equal(named(ax, "train/loss").get_ydata(), surface["train/loss"].ravel())
+        np.testing.assert_array_equal(named(ax, "train/loss").get_xdata(), points)
+        assert [each.get_xdata()[0] for each in ax.lines if each.get_label() == "checkpoint"] == [0.0]
+    text = recall(figure)["Description"]
+    assert f"A plane one point wide, {'βα'[long]} = 0, is drawn as a line." in text
+    with pytest.raises(PlotError, match="is a plane one point wide: --kind line"):
+        draw(surface, kind="contour")
+
+
+def test_a_strip_beside_the_checkpoint_does_not_claim_to_pass_through_it():
+    figure = draw(strip([0.5], np.linspace(-1, 1, 9)))
+    ax = figure.axes[0]
+    assert ax.get_xlabel() == "β  (random direction 2, at α = 0.5)"
+    assert not [each for each in ax.lines if each.get_label() == "checkpoint"]
+    assert not [each for each in ax.texts if each.get_gid() == "subtitle"]
+    assert "α = 0.5, is drawn as a line; it does not pass through the checkpoint" in recall(figure)["Description"]
+
+
+def test_seeds_of_a_strip_are_seeds_of_a_line():
+    points = np.linspace(-1, 1, 9)
+    many = draw(repeated(strip([0.0], points), 3)).axes[0]
+    assert "at α = 0" in many.get_xlabel()
+    assert len(named(many, "train/loss").get_xdata()) == 9
+    single = draw(strip([0.0], [0.0])).axes[0]
+    assert [each.get_marker() for each in single.lines].count(".") == 1
 
 
 def test_a_line_at_100_percent_shows_its_whole_width():
