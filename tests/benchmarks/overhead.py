@@ -26,7 +26,7 @@ from landscape.surface import Surface
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--pairs", type=int, default=15)
-    parser.add_argument("--points", type=int, default=4, help="points in each half of a pair")
+    parser.add_argument("--points", type=int, default=120, help="points in each half of a pair")
     parser.add_argument("--samples", type=int, default=256)
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
@@ -45,7 +45,7 @@ def main() -> None:
                     surface: Surface = run.execute()
                     ours = surface["train/loss"]
                 else:
-                    bare = bare_loop(run, model, coordinates)
+                    bare = bare_loop(run, coordinates)
                 seconds[side] = time.process_time() - began
         ratios.append(seconds["ours"] / seconds["bare"])
     print(f"largest difference of the losses  {float(np.abs(ours - bare).max()):.2e}")
@@ -54,14 +54,16 @@ def main() -> None:
 
 
 @torch.no_grad()
-def bare_loop(run: Run, model: nn.Module, coordinates: np.ndarray) -> np.ndarray:
-    """The forward passes alone, over the batches the run has on the device."""
+def bare_loop(run: Run, coordinates: np.ndarray) -> np.ndarray:
+    """The forward passes alone, by the engine the run uses, over the batches it has on the device."""
+    network = run.objective.network
     chunks = run.objective.load(run.objective.groups(run.baseline.spans)[0])
     means = []
     for coordinate in coordinates:
         run.motion.move_to((float(coordinate),))
+        network.refresh()
         losses = [
-            nn.functional.cross_entropy(model(x), y, reduction="none") for chunk in chunks for x, y in chunk.batches
+            nn.functional.cross_entropy(network(x), y, reduction="none") for chunk in chunks for x, y in chunk.batches
         ]
         means.append(float(torch.cat(losses).double().mean()))
     return np.array(means)
