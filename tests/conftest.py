@@ -65,9 +65,3 @@ class Bowl(nn.Module):
 @pytest.fixture
 def bowl() -> nn.Module:
     return Bowl()
-
-
-def bowl_loss(model: nn.Module, batch: Tensor) -> Tensor:
-    """One value a sample of a `Bowl`."""
-    losses: Tensor = model(batch)
-    return losses

@@ -8,7 +8,6 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
-from conftest import bowl_loss
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
@@ -51,7 +50,9 @@ def test_a_surface_equals_an_independent_loop_with_a_short_last_batch(classifier
 def test_a_quadratic_loss_has_the_surface_that_is_known(bowl):
     centres = torch.randn(6, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     plane = landscape.random_plane(bowl, dimensions=3)
-    got = landscape.evaluate(bowl, centres, plane, x="-1:1:3", y="0:2:2", z="-2:2:5", loss=bowl_loss, batch_size=4)
+    got = landscape.evaluate(
+        bowl, centres, plane, x="-1:1:3", y="0:2:2", z="-2:2:5", loss=lambda model, batch: model(batch), batch_size=4
+    )
     theta = bowl.weight.detach().flatten()
     directions = torch.stack([d.tensors["weight"].flatten() for d in plane.directions])
     for k, c in enumerate(np.linspace(-2, 2, 5)):
