@@ -129,7 +129,8 @@ def draw_panels(
     if kind not in KINDS:
         raise UsageError(f"a picture is of the kind {', '.join(KINDS)}, not {kind!r}")
     if kind == "steps":
-        return _draw_steps(surfaces, name, titles, headline, caption, shown, options)
+        # They need both coordinates of the runs.
+        return _draw_steps(given, name, titles, headline, caption, shown, options)
     if (kind == "line") != (sizes == {1}):
         thin = "plane one point wide: --kind line" if surfaces[0] is not given[0] else "line: --kind line"
         raise PlotError(

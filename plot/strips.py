@@ -60,6 +60,7 @@ def strip_note(surface: Surface) -> str:
     letter, other = (GREEK[0], x) if len(x) == 1 and len(y) > 1 else (GREEK[1], y)
     place = float(other.values[0])
     text = f"A plane one point wide, {letter} = {number_text(place, 3)}, is drawn as a line"
+    text += ", without its runs" if surface.trajectories else ""
     return text + ("" if place == 0 else "; it does not pass through the checkpoint")
 
 

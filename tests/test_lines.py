@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from plot_fixtures import interpolation, line_surface, pixel_at, random_axis, repeated, surface_of, valley, valley_loss
 
 from landscape.errors import PlotError
-from landscape.surface import COMPUTED, NOT_COMPUTED
+from landscape.surface import COMPUTED, NOT_COMPUTED, Trajectory
 
 
 def axes_of(surface, names=None, **options):
@@ -252,6 +252,13 @@ def test_a_strip_beside_the_checkpoint_does_not_claim_to_pass_through_it():
     assert not [each for each in ax.lines if each.get_label() == "checkpoint"]
     assert not [each for each in ax.texts if each.get_gid() == "subtitle"]
     assert "α = 0.5, is drawn as a line; it does not pass through the checkpoint" in recall(figure)["Description"]
+
+
+def test_runs_on_a_strip_are_said_to_be_left_out_and_their_steps_still_drawn():
+    run = Trajectory(np.array([[0.2, 0.1], [0.0, 0.0]]), np.array([0.3, 0.0]), np.array([2.0, 1.0]), np.arange(2))
+    surface = strip([0.0], np.linspace(-1, 1, 9), trajectories={"run": run})
+    assert "is drawn as a line, without its runs." in recall(draw(surface))["Description"]
+    assert draw(surface, kind="steps").axes
 
 
 def test_seeds_of_a_strip_are_seeds_of_a_line():
