@@ -28,6 +28,7 @@ from landscape.checkpoint import open_checkpoint
 from landscape.errors import CheckpointError
 from landscape.fitting import fit_names
 from landscape.params import Tree
+from landscape.step_names import natural_order, steps_in_names
 
 log = logging.getLogger(__name__)
 
@@ -35,9 +36,16 @@ Source = str | os.PathLike[str]
 
 SUFFIXES = (".safetensors", ".pt", ".pth", ".ckpt", ".t7", ".tar", ".bin")
 
+# What Hugging Face's Trainer calls the network in a folder such as checkpoint-500.
+_NETWORKS = (
+    "model.safetensors",
+    "pytorch_model.bin",
+    "model.safetensors.index.json",
+    "pytorch_model.bin.index.json",
+)
+
 # What scripts call the step in a checkpoint, the finest count first.
 _STEP_KEYS = ("global_step", "step", "steps", "iteration", "iter", "num_updates", "epoch", "epochs")
-_IN_NAME = re.compile(r"(step|iteration|iter|epoch)s?[-_= ]?(\d+)", re.IGNORECASE)
 _LOSS_KEYS = ("loss", "train_loss", "training_loss")
 _RATE_KEYS = ("lr", "learning_rate")
 
@@ -124,7 +132,7 @@ def find_run(
             f"{f'one: {paths[0]}' if paths else 'none'}"
         )
     # Numbered names first: best.pt and last.pt are copies of some of them.
-    paths.sort(key=lambda path: (re.search(r"\d", path.name) is None, _natural(path)))
+    paths.sort(key=lambda path: (re.search(r"\d", path.name) is None, natural_order(str(path))))
     opened = [_open(path, key, trust) for path in paths]
     steps, unit = _steps(paths, [metadata for _, metadata in opened])
     records: dict[int, Record] = {}
@@ -136,12 +144,14 @@ def find_run(
             log.warning("%s is left out: it is of %s %d, as %s is", path, unit, step, records[step].path)
             continue
         records[step] = Record(path, step, tensors, _logged(metadata, _LOSS_KEYS), _logged(metadata, _RATE_KEYS))
-    name = name or paths[0].parent.name or "run"
+    name = name or _home(paths[0]).name or "run"
     return TrainingRun(name, tuple(records[step] for step in sorted(records)), unit)
 
 
 def find_runs(sources: Sequence[Source], *, key: str | None = None, trust: bool = False) -> list[TrainingRun]:
     """Find several runs: each folder and each pattern is one, and so are the files that share a folder.
+
+    Folders like ``checkpoint-500`` and the networks in them are of the run in the folder above.
 
     Raises
     ------
@@ -151,8 +161,11 @@ def find_runs(sources: Sequence[Source], *, key: str | None = None, trust: bool 
     groups: dict[str, list[Source]] = {}
     for source in sources:
         path = Path(source)
-        alone = path.is_dir() or not path.exists()
-        groups.setdefault(str(path) if alone else str(path.parent), []).append(source)
+        if network := _network(path):
+            folder = _home(network)
+        else:
+            folder = path if path.is_dir() or not path.exists() else _home(path)
+        groups.setdefault(str(folder), []).append(source)
     runs = [find_run(group, key=key, trust=trust) for group in groups.values()]
     names = [run.name for run in runs]
     return [
@@ -161,11 +174,13 @@ def find_runs(sources: Sequence[Source], *, key: str | None = None, trust: bool 
 
 
 def _longer_name(run: TrainingRun) -> str:
-    return " ".join(run.records[0].path.resolve().parts[-3:-1])
+    return " ".join(_home(run.records[0].path.resolve()).parts[-2:])
 
 
 def _files(source: Source) -> list[Path]:
     path = Path(source).expanduser()
+    if network := _network(path):
+        return [network]
     if path.is_dir():
         inside = [each for each in _folders(path) or sorted(path.iterdir()) if _is_checkpoint(each)]
         if not inside:
@@ -183,24 +198,25 @@ def _files(source: Source) -> list[Path]:
 
 def _folders(path: Path) -> list[Path]:
     """Return the networks in folders like ``checkpoint-500``, as Hugging Face's Trainer writes them."""
-    found = []
-    for folder in sorted(path.glob("checkpoint-*")):
-        for name in ("model.safetensors", "pytorch_model.bin", "model.safetensors.index.json"):
-            if (folder / name).is_file():
-                found.append(folder / name)
-                break
-    return found
+    return [network for folder in sorted(path.glob("checkpoint-*")) if (network := _network(folder))]
+
+
+def _network(folder: Path) -> Path | None:
+    """Return the network in a folder like ``checkpoint-500``, None where it is no such folder."""
+    if not folder.name.startswith("checkpoint-"):
+        return None
+    return next((folder / name for name in _NETWORKS if (folder / name).is_file()), None)
+
+
+def _home(path: Path) -> Path:
+    """Return the folder that a checkpoint's run is called after."""
+    trainers = path.name in _NETWORKS and path.parent.name.startswith("checkpoint-")
+    return path.parent.parent if trainers else path.parent
 
 
 def _is_checkpoint(path: Path) -> bool:
     usual = path.name.endswith((*SUFFIXES, ".index.json")) and not path.name.startswith(".")
     return usual and path.is_file()
-
-
-def _natural(path: Path) -> list[tuple[int, int, str]]:
-    """Order names as people do: 2 before 10."""
-    parts = re.split(r"(\d+)", str(path))
-    return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in parts if part]
 
 
 def _open(path: Path, key: str | None, trust: bool) -> tuple[Mapping[str, Tensor], Mapping[str, Any]]:
@@ -251,11 +267,9 @@ def _steps(paths: Sequence[Path], metadata: Sequence[Mapping[str, Any]]) -> tupl
         found = [_step_of(each, key) for each in metadata]
         if None not in found and len(set(found)) > 1:
             return found, key.removeprefix("global_").removesuffix("s")
-    named = [_step_in_name(path) for path in paths]
-    units = {each[0] for each in named if each}
-    steps = [each[1] if each else None for each in named]
-    if len(set(steps) - {None}) > 1:
-        return steps, units.pop() if len(units) == 1 else "step"
+    named = steps_in_names([_telling_name(path) for path in paths])
+    if named is not None:
+        return named
     return list(range(len(paths))), "record"
 
 
@@ -269,20 +283,11 @@ def _step_of(metadata: Mapping[str, Any], key: str) -> int | None:
     return None
 
 
-def _step_in_name(path: Path) -> tuple[str, int] | None:
+def _telling_name(path: Path) -> str:
+    """Return the part of a path that may say of which step it is."""
     # Of checkpoint-500/model.safetensors it is the folder that has the number.
-    for text in (
-        path.name.removesuffix(path.suffix),
-        path.parent.name if path.stem in ("model", "pytorch_model") else "",
-    ):
-        marked = _IN_NAME.findall(text)
-        if marked:
-            word, digits = max(marked, key=lambda each: "epoch" not in each[0].lower())
-            return ("epoch" if "epoch" in word.lower() else "step"), int(digits)
-        numbers = re.findall(r"\d+", text)
-        if numbers:
-            return "step", int(numbers[-1])
-    return None
+    in_folder = path.name.partition(".")[0] in ("model", "pytorch_model")
+    return path.parent.name if in_folder else path.name.removesuffix(path.suffix)
 
 
 def _logged(metadata: Mapping[str, Any], keys: Sequence[str]) -> float:

@@ -59,6 +59,43 @@ def test_steps_are_taken_from_numbers_in_names(tmp_path, names, unit):
     assert run.unit == unit
 
 
+@pytest.mark.parametrize(
+    ("names", "steps"),
+    [
+        (["ckpt_1_acc0.50.pt", "ckpt_2_acc0.71.pt", "ckpt_10_acc0.93.pt"], [1, 2, 10]),
+        (["ckpt_1_loss0.71.pt", "ckpt_2_loss0.50.pt", "ckpt_10_loss0.93.pt", "ckpt_11_loss0.93.pt"], [1, 2, 10, 11]),
+        (["acc0.93_net_2.pt", "acc0.50_net_10.pt"], [2, 10]),
+        (["ckpt_1_acc0.5.pt", "ckpt_2_acc1.pt", "ckpt_3_acc0.25.pt"], [1, 2, 3]),
+        (["net20_3_lr1e-3.pt", "net20_5_lr1e-2.pt"], [3, 5]),
+        (["net20.pt", "net20_3.pt", "net20_30.pt"], [None, 3, 30]),
+        (["ckpt_0_start.pt", "ckpt_3.pt", "ckpt_30.pt"], [0, 3, 30]),
+        (["epoch1_step80.pt", "epoch2_step80.pt"], [1, 2]),
+        (["epoch1_step80.pt", "epoch2_step40.pt"], [1, 2]),
+    ],
+)
+def test_steps_are_what_grows_and_never_a_decimal(tmp_path, names, steps):
+    for value, name in enumerate(names):
+        save(tmp_path / name, value)
+    expected = [(step, float(value)) for value, step in enumerate(steps) if step is not None]
+    assert steps_and_values(find_run(tmp_path)) == expected
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["ckpt_1_100.pt", "ckpt_1_200.pt", "ckpt_2_100.pt"],
+        ["epoch1_iter100.pt", "epoch1_iter200.pt", "epoch2_iter100.pt"],
+        ["net20.1.pt", "net20.2.pt", "net20.10.pt"],
+    ],
+)
+def test_files_that_no_number_tells_apart_are_counted_in_natural_order(tmp_path, names):
+    for value, name in enumerate(names):
+        save(tmp_path / name, value)
+    run = find_run(tmp_path)
+    assert steps_and_values(run) == [(0, 0.0), (1, 1.0), (2, 2.0)]
+    assert run.unit == "record"
+
+
 def test_steps_in_the_files_come_before_those_in_names(tmp_path):
     for number, (epoch, batch) in enumerate([(3, 700), (1, 300), (2, 500)]):
         save(tmp_path / f"run7-{number}.pt", batch, info={"epoch": epoch, "global_step": torch.tensor(batch)}, step=0)
@@ -105,6 +142,24 @@ def test_networks_in_folders_of_a_trainer_are_found(tmp_path):
         save_file(dict(network(step).state_dict()), folder / "model.safetensors")
         torch.save({"state": {}}, folder / "optimizer.pt")
     assert steps_and_values(find_run(tmp_path)) == [(500, 500.0), (1000, 1000.0)]
+
+
+@pytest.mark.parametrize("expanded", [True, False], ids=["by the shell", "here"])
+@pytest.mark.parametrize("pattern", ["checkpoint-*", "checkpoint-*/model.safetensors"])
+def test_a_trainers_folders_are_one_run_called_after_the_folder_above(tmp_path, pattern, expanded):
+    for name in ("out", "other"):
+        for step in (500, 1000):
+            folder = tmp_path / name / f"checkpoint-{step}"
+            folder.mkdir(parents=True)
+            save_file(dict(network(step).state_dict()), folder / "model.safetensors")
+            torch.save({"state": {}}, folder / "optimizer.pt")
+    sources = [tmp_path / name / pattern for name in ("out", "other")]
+    if expanded:
+        sources = [path for name in ("out", "other") for path in sorted((tmp_path / name).glob(pattern))]
+    runs = find_runs(sources)
+    assert [run.name for run in runs] == ["out", "other"]
+    for run in runs:
+        assert steps_and_values(run) == [(500, 500.0), (1000, 1000.0)]
 
 
 def test_several_folders_are_several_runs_and_files_of_one_folder_are_one(tmp_path):
