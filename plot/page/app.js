@@ -131,7 +131,8 @@ export class App {
       for (const part of /** @type {Stale[]} */ (["scenes", "maps", "tops"])) stale.add(part);
     }
     if (stale.has("scenes")) this.watch();
-    const coarse = this.moving && this.slow;
+    // Something to see at once: the first picture is coarse as well where fine ones take long.
+    const coarse = this.slow && (this.moving || !this.drawn);
     this.shown.forEach((view, k) => {
       if (stale.has("scenes")) view.drawScene(this.state, this.eyeOf(k), this.theme, coarse);
       if (stale.has("maps")) view.drawMap(this.state, this.theme);
@@ -140,6 +141,7 @@ export class App {
     });
     if (stale.has("figures") || stale.has("scenes")) this.drawBar();
     if (stale.size) this.drawn++;
+    if (coarse && !this.moving) this.redraw("scenes");
     for (const each of this.afterDraw) each();
   }
 

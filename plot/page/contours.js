@@ -43,6 +43,34 @@ export function isoLines(field, heights) {
 }
 
 /**
+ * The same line with fewer points: none that is left out was further than `slack` from it (Douglas and Peucker).
+ *
+ * @param {Float64Array} points
+ * @param {number} slack
+ * @returns {number[]}
+ */
+export function simplified(points, slack) {
+  const count = points.length / 2, kept = new Uint8Array(count);
+  kept[0] = kept[count - 1] = 1;
+  const open = [[0, count - 1]];
+  for (let range = open.pop(); range; range = open.pop()) {
+    const [first, last] = range, x = points[2 * first], y = points[2 * first + 1];
+    const dx = points[2 * last] - x, dy = points[2 * last + 1] - y, length = dx * dx + dy * dy;
+    let furthest = 0, at = 0;
+    for (let k = first + 1; k < last; k++) {
+      const px = points[2 * k] - x, py = points[2 * k + 1] - y;
+      const t = length ? Math.min(1, Math.max(0, (px * dx + py * dy) / length)) : 0;
+      const away = (px - t * dx) ** 2 + (py - t * dy) ** 2;
+      if (away > furthest) [furthest, at] = [away, k];
+    }
+    if (furthest <= slack * slack) continue;
+    kept[at] = 1;
+    open.push([first, at], [at, last]);
+  }
+  return Array.from(points).filter((_, k) => kept[k >> 1]);
+}
+
+/**
  * Note the two edges at which a triangle crosses a height; edge one runs from p to q, two from q to r, three from r to p.
  *
  * @param {number[]} pairs

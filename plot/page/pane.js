@@ -13,6 +13,7 @@
  */
 import { drawAxes, floorSegments } from "./axes.js";
 import { drawBar } from "./colorbar.js";
+import { simplified } from "./contours.js";
 import { drawCursor, drawMapCursor } from "./cursor.js";
 import { make, prepare } from "./dom.js";
 import { hit, isVisible } from "./field.js";
@@ -93,7 +94,9 @@ export class PaneView {
   floorLines({ lines, scales, height, colour }) {
     /** @type {number[]} */ const points = [];
     /** @type {number[]} */ const colors = [];
-    for (const { level, points: line } of lines) {
+    for (const { level, points: all } of lines) {
+      // A quarter of a pixel on a large screen.
+      const line = simplified(all, 0.0006);
       const at = 4 * Math.round(255 * scales.colour.normalized(scales.height.levels[level]));
       const color = [0, 1, 2].map((k) => scales.colors[at + k] / 255);
       for (let k = 2; k < line.length; k += 2) {

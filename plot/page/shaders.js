@@ -67,17 +67,17 @@ void main() {
   vec3 tint = 0.5 + 0.5 * base / max(max(base.r, max(base.g, base.b)), 1e-6);
   vec3 light = base * bright + (below ? 0.0 : shine) * tint;
 
-  float ink = 0.0;
-  float before = -1e9;
-  for (int k = 0; k < ${MOST_LINES}; k++) {
-    if (k >= lines) break;
-    float next = k + 1 < lines ? levels[k + 1] : 1e9;
-    float apart = min(levels[k] - before, next - levels[k]);
-    // On a wall so steep on screen that lines would merge into a black patch, they fade instead.
-    float room = clamp(apart / max(gradient, 1e-12) / (4.0 * lineWidth) - 0.25, 0.25, 1.0);
-    ink = max(ink, 0.6 * room * cover(height - levels[k], gradient, lineWidth));
-    before = levels[k];
+  // The nearest level, and the one nearest after it on the other side of this height or beyond.
+  float near = 1e9;
+  float second = 1e9;
+  for (int k = 0; k < lines; k++) {
+    float away = abs(height - levels[k]);
+    second = min(second, max(near, away));
+    near = min(near, away);
   }
+  // On a wall so steep on screen that lines would merge into a black patch, they fade instead.
+  float room = clamp((near + second) / max(gradient, 1e-12) / (4.0 * lineWidth) - 0.25, 0.25, 1.0);
+  float ink = 0.6 * room * cover(near, gradient, lineWidth);
   ink = max(ink, 0.4 * cover(vPaint.z, edge, lineWidth * 1.5));
   // Dark lines would drown in the dark end of a colour map: there they are light.
   vec3 inked = dot(base, vec3(0.2126, 0.7152, 0.0722)) > 0.07 ? 0.15 * light : light + 0.15;

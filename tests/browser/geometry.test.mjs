@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import test from "node:test";
-import { isoLines } from "../../plot/page/contours.js";
+import { isoLines, simplified } from "../../plot/page/contours.js";
 import { heightAt, hit, isVisible } from "../../plot/page/field.js";
 import { flight } from "../../plot/page/flights.js";
 import { makeMesh } from "../../plot/page/mesh.js";
@@ -96,6 +96,19 @@ test("every vertex of an iso-line lies at its level", () => {
   const count = inner.points.length / 2;
   const centre = [0, 1].map((n) => inner.points.reduce((sum, value, k) => sum + (k % 2 === n ? value : 0), 0) / count);
   assert.ok(Math.abs(centre[0] - 0.07) < 0.08 && Math.abs(centre[1] + 0.08) < 0.08, `around the lowest point, not ${centre}`);
+});
+
+test("a line drawn with fewer points stays where it was", () => {
+  const points = Float64Array.from({ length: 800 }, (_, k) => (k % 2 ? Math.sin(k / 150) : k / 800));
+  const fewer = simplified(points, 1e-3);
+  assert.ok(fewer.length < 120);
+  assert.deepEqual(fewer.slice(0, 2), Array.from(points.slice(0, 2)));
+  assert.deepEqual(fewer.slice(-2), Array.from(points.slice(-2)));
+  for (let k = 0; k < points.length; k += 2) {
+    const n = fewer.findIndex((x, m) => m % 2 === 0 && x >= points[k]);
+    const m = Math.max(2, n), t = (points[k] - fewer[m - 2]) / (fewer[m] - fewer[m - 2] || 1);
+    assert.ok(Math.abs(fewer[m - 1] + t * (fewer[m + 1] - fewer[m - 1]) - points[k + 1]) < 8e-3, "steep: upright it is further than across");
+  }
 });
 
 test("no iso-line and no triangle crosses a hole", () => {
