@@ -14,6 +14,7 @@ References
 from __future__ import annotations
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -71,7 +72,7 @@ def principal_plane(
         ``"biasbn"`` leaves tensors of fewer than two dimensions out of the directions. What they vary is then outside
         the plane.
     move, include, exclude
-        See `landscape.params.moved_tensors`.
+        See `landscape.params.moved_tensors`. What is left out varies outside the plane, too.
 
     Returns
     -------
@@ -90,13 +91,15 @@ def principal_plane(
     if ignore not in IGNORES:
         raise UsageError(f"ignore is {ignore!r}, it has to be one of {', '.join(IGNORES)}")
     runs = [runs] if isinstance(runs, TrainingRun) else list(runs)
-    origin = moved_tensors(model, move=move, include=include, exclude=exclude)
-    low = {name for name, tensor in origin.items() if tensor.ndim < 2}
+    chosen = set(moved_tensors(model, move=move, include=include, exclude=exclude))
+    # All of them, as for the distance off the plane: what a plane leaves alone counts in the whole variance.
+    origin = moved_tensors(model, move=move)
+    low: set[str] = {name for name, tensor in origin.items() if tensor.ndim < 2} if ignore == "biasbn" else set()
     found = principal_components(
         [tree for run in runs for tree in run.fitted(model, list(origin))],
         {name: tensor.detach().cpu() for name, tensor in origin.items()},
         components=components,
-        ignored=(lambda name: name in low) if ignore == "biasbn" else (lambda name: False),
+        ignored=lambda name: name not in chosen or name in low,
         labels=[label for run in runs for label in run.labels],
     )
     recipe: dict[str, Any] = {
@@ -108,16 +111,17 @@ def principal_plane(
         "include": include,
         "exclude": exclude,
     }
-    plane = Plane.of(list(_directions(found, recipe)), move, include, exclude)
+    plane = Plane.of(_directions(found, chosen, recipe), move, include, exclude)
     return PrincipalPlane(
         plane.directions, move, include, exclude, plane.cosines, variance=found.variance, total=found.total
     )
 
 
-def _directions(found: Components, recipe: dict[str, Any]) -> Sequence[Direction]:
+def _directions(found: Components, chosen: AbstractSet[str], recipe: dict[str, Any]) -> list[Direction]:
+    trees = [{name: tensor for name, tensor in tree.items() if name in chosen} for tree in found.directions]
     return [
         Direction.of(tree, {**recipe, "axis": number}, f"PC {number + 1} ({100 * share:.1f} % of variance)")
-        for number, (tree, share) in enumerate(zip(found.directions, found.ratio, strict=False))
+        for number, (tree, share) in enumerate(zip(trees, found.ratio, strict=False))
     ]
 
 
@@ -212,13 +216,12 @@ def fitting_ranges(runs: Sequence[Trajectory], plane: Plane, *, margin: float = 
         raise DirectionError("no step of the run leaves theta* within this plane; choose another plane")
     middle = (low + high) / 2
     ends = np.stack([middle - half, middle + half], axis=1) / lengths[:, None]
-    return [
-        (_rounded(first, half / length), _rounded(last, half / length))
-        for (first, last), length in zip(ends, lengths, strict=True)
-    ]
+    return [_rounded(first, last) for (first, last) in ends]
 
 
-def _rounded(value: float, half: float) -> float:
-    """Round to a thousandth of the window: a range that can be read, and typed again."""
-    digits = 3 - int(np.floor(np.log10(half)))
-    return round(float(value), digits)
+def _rounded(first: float, last: float) -> tuple[float, float]:
+    """Round outward to a thousandth of the window: a range that can be read and typed again, and holds what it held."""
+    digits = 3 - int(np.floor(np.log10((last - first) / 2)))
+    unit = 10.0**-digits
+    low, high = np.floor(first / unit) * unit, np.ceil(last / unit) * unit
+    return round(float(low), digits), round(float(high), digits)

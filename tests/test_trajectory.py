@@ -110,6 +110,20 @@ def test_what_a_plane_leaves_out_is_off_it(trained):
     assert (part.residual**2 + (part.coordinates**2).sum(axis=1))[0] == pytest.approx((whole[0] ** 2).sum(), rel=1e-6)
 
 
+@pytest.mark.parametrize("choice", [{"exclude": "bias"}, {"include": "weight"}, {"include": "3", "ignore": "biasbn"}])
+def test_the_whole_variance_counts_what_the_choice_of_tensors_leaves_out(trained, choice):
+    _, run = trained
+    model = at_end(run)
+    everything, part = principal_plane(model, run), principal_plane(model, run, **choice)
+    assert part.total == pytest.approx(everything.total)
+    # Another route to the shares: the spread of coordinates on the plane.
+    rows = matrix(run, model)
+    spread = project(model, run, part).coordinates.var(axis=0)
+    np.testing.assert_allclose(part.shares[:2], spread / rows.var(axis=0).sum(), rtol=1e-5)
+    moved = set(part.directions[0].tensors)
+    assert moved < set(everything.directions[0].tensors)
+
+
 def test_states_move_the_statistics_too(trained):
     _, run = trained
     model = at_end(run)
@@ -258,6 +272,11 @@ def test_the_window_is_square_in_space_and_holds_the_path_with_a_margin():
     # Both span 6 in space; theta* counts as well.
     assert (x1 - x0) * 2.0 == pytest.approx(6.0 * 1.2, rel=1e-2)
     assert (y0 + y1) / 2 == pytest.approx(2.0, abs=0.05)
+    for offset in (0.12344, 0.12346, 1234.6, -0.0009876):
+        moved = dataclasses.replace(run, coordinates=np.add(points, [offset, 4 * offset]))
+        for (low, high), held in zip(fitting_ranges([moved], plane, margin=0.0), moved.coordinates.T, strict=True):
+            assert low <= min(held.min(), 0.0)
+            assert high >= max(held.max(), 0.0)
     still = dataclasses.replace(run, coordinates=np.zeros((2, 2)))
     with pytest.raises(DirectionError, match="no step of the run leaves"):
         fitting_ranges([still], plane)
