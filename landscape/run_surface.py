@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -61,7 +62,8 @@ def evaluate_runs(
     plane : Plane, optional
         Of one or two directions; the runs' principal plane by default.
     x, y : str or sequence of float, optional
-        Points along the directions. By default a square in weight space that holds the runs and theta*.
+        Points along the directions. By default a square in weight space that holds the runs and theta*; on
+        a line to a checkpoint, 0 and 1 are among them.
     points : int, optional
         How many along an axis that is not given: 41, or 201 for a line.
     margin : float
@@ -217,10 +219,29 @@ def _ranges(
     if all(each is not None for each in given[: len(plane)]):
         return {name: each for name, each in zip(names, given, strict=False) if each is not None}
     fitting = fitting_ranges(paths, plane, margin=margin)
-    return {
-        name: each if each is not None else parse_range(f"{low!r}:{high!r}:{number}")
-        for name, each, (low, high) in zip(names, given, fitting, strict=False)
-    }
+    found: dict[str, Any] = {}
+    for name, each, (low, high) in zip(names, given, fitting, strict=False):
+        values = parse_range(f"{low!r}:{high!r}:{number}")
+        if len(plane) == 1 and plane.directions[0].recipe.get("source") == "checkpoint":
+            values = _through_both(values)
+        found[name] = values if each is None else each
+    return found
+
+
+def _through_both(values: Floats) -> Floats:
+    """Widen evenly spaced values a little, so that 0 and 1 are among them, if they are enough.
+
+    On a line to a checkpoint the two networks are there, and a barrier is measured from one to the other.
+    """
+    first, last, steps = float(values[0]), float(values[-1]), len(values) - 1
+    for between in range(int(steps / (last - first)), 0, -1):
+        below, above = max(0, math.ceil(-first * between)), max(between, math.ceil(last * between))
+        if below + above <= steps:
+            below += (steps - below - above) // 2
+            # Whole numbers until the end: 0 and 1 come out exactly.
+            widened: Floats = (np.arange(steps + 1) - below) / between
+            return widened
+    return values
 
 
 def _known(path: Trajectory, stored: Surface | None) -> Trajectory:

@@ -9,11 +9,12 @@ import torch
 from torch import nn
 
 from landscape.cli import main
+from landscape.directions import checkpoint_plane
 from landscape.errors import SurfaceMismatch, UsageError
 from landscape.paths import values_below
 from landscape.record_losses import put_record
 from landscape.recorder import Recorder
-from landscape.run_surface import evaluate_runs
+from landscape.run_surface import evaluate_runs, plan_runs
 from landscape.runs import find_run
 from landscape.store import read_directions, read_surface
 from landscape.trajectory import principal_plane
@@ -177,6 +178,7 @@ def test_the_command_draws_lines_and_planes_through_checkpoints_and_files(place,
     np.testing.assert_allclose(ends.coordinates[[0, -1], 0], [1.0, 0.0], atol=1e-5)
     np.testing.assert_allclose(ends.residual[[0, -1]], 0.0, atol=1e-5)
     assert ends.residual.max() > 0.1
+    assert {0.0, 0.5, 1.0} <= set(read_surface(line).axes[0].values)
     assert command(place, folder / "fast", "--line", "--points", 5, output=tmp_path / "pca.h5") == 0
     assert read_surface(tmp_path / "pca.h5").axes[0].label.startswith("PC 1 (")
     through = tmp_path / "three.h5"
@@ -186,6 +188,21 @@ def test_the_command_draws_lines_and_planes_through_checkpoints_and_files(place,
     assert surface.problem["move"] == "states"
     assert command(place, folder / "slow", "--plane", tmp_path / "pca.h5", "--points", 3, output=tmp_path / "4.h5") == 0
     assert len(read_surface(tmp_path / "4.h5").axes) == 1
+
+
+@pytest.mark.parametrize("points", [5, 20, 201])
+@pytest.mark.parametrize("margin", [0.0, 0.15, 0.7])
+def test_a_line_between_the_ends_has_points_at_both_networks(place, points, margin):
+    model, data, run = at_end(place)
+    plane = checkpoint_plane(model, [run.records[0].path])
+    surface, _ = plan_runs(model, data, run, plane, points=points, margin=margin)
+    values = surface.axes[0].values
+    assert len(values) == points
+    assert {0.0, 1.0} <= set(values)
+    np.testing.assert_allclose(np.diff(values), values[1] - values[0])
+    held = surface.trajectories["fast"].coordinates
+    assert values[0] <= held.min() - margin * np.ptp(held)
+    assert values[-1] >= held.max() + margin * np.ptp(held)
 
 
 def test_the_command_says_what_it_would_cost_and_writes_nothing(place, tmp_path, capsys):
