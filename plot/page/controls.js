@@ -87,7 +87,7 @@ function segments(app, label, key, options) {
  */
 function drawerButton(app, name, label) {
   const button = make("button", {
-    type: "button", class: "quiet", "aria-controls": "drawer",
+    type: "button", class: "quiet", "aria-controls": "drawer", "aria-label": label, title: label,
     click: () => app.store.set({ drawer: app.state.drawer === name ? "" : name }),
   }, icon(ICONS[name]), make("span", {}, label));
   const follow = () => button.setAttribute("aria-expanded", String(app.state.drawer === name));

@@ -162,7 +162,7 @@ def test_scaled_apart_two_networks_look_alike_and_the_page_says_so(open_page: Op
         == [page.app("app.scales[0].height.high")] * 2
     )
     assert "scale of its own" not in page.page.locator("main").inner_text()
-    page.page.click("text=Adjust")
+    page.page.click('[aria-label="Adjust"]')
     page.page.click('[data-key="shared"]')
     page.settle()
     high = page.app("app.views.map((view) => view.figure.scales.height.high)")
