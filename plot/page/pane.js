@@ -20,6 +20,7 @@ import { hit, isVisible } from "./field.js";
 import { drawMap, placeMap, sceneOf } from "./map.js";
 import { ring, star, tick } from "./marks.js";
 import { makeMesh } from "./mesh.js";
+import { drawMapPaths } from "./mappaths.js";
 import { drapePaths, dropSegments } from "./paths.js";
 import { nearest } from "./quantity.js";
 import { Readout } from "./readout.js";
@@ -244,43 +245,7 @@ export class PaneView {
     if (!this.figure || width < 10) return;
     const place = placeMap(this.figure, width, height);
     drawMap(context, this.figure, place, theme, { lines: state.lines, ratio });
-    if (state.paths) this.mapPaths(context, place, state);
-  }
-
-  /**
-   * @param {CanvasRenderingContext2D} context
-   * @param {import("./map.js").Place} place
-   * @param {State} state
-   */
-  mapPaths(context, place, state) {
-    context.save();
-    context.beginPath();
-    context.rect(place.left, place.top, place.width, place.height);
-    context.clip();
-    context.lineCap = context.lineJoin = "round";
-    this.paths.forEach((draped, run) => {
-      const passed = this.passed(run, state), count = draped.upTo[passed];
-      for (const [width, casing] of /** @type {[number, boolean][]} */ ([[3.4, true], [1.9, false]])) {
-        context.lineWidth = width;
-        for (let k = 0; k < 6 * count; k += 6) {
-          const [r, g, b] = draped.colors.slice(k, k + 3).map((each) => Math.round(255 * each));
-          context.strokeStyle = casing ? "#fff" : `rgb(${r} ${g} ${b})`;
-          context.beginPath();
-          context.moveTo(...place.toPixel(draped.points[k], draped.points[k + 1]));
-          context.lineTo(...place.toPixel(draped.points[k + 3], draped.points[k + 4]));
-          context.stroke();
-        }
-      }
-      const { stops } = draped;
-      if (stops[0]) ring(context, ...place.toPixel(stops[0][0], stops[0][1]), 3.5);
-      for (const drop of draped.path.drops) {
-        const stop = drop <= passed ? stops[drop] : null;
-        if (stop) tick(context, ...place.toPixel(stop[0], stop[1]));
-      }
-      const now = stops[passed];
-      if (now) star(context, ...place.toPixel(now[0], now[1]), 6);
-    });
-    context.restore();
+    if (state.paths) drawMapPaths(context, place, this.paths, this.paths.map((_, run) => this.passed(run, state)));
   }
 
   /**

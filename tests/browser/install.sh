@@ -5,6 +5,10 @@ set -eu
 missing=""
 command -v chromium >/dev/null || command -v google-chrome >/dev/null || missing="chromium"
 command -v node >/dev/null || missing="$missing nodejs npm"
+if [ -n "$missing" ] && [ "$(id -u)" != 0 ]; then
+    echo "missing:$missing; install it, or set LANDSCAPE_NO_BROWSER=1 to leave the tests of the page out" >&2
+    exit 1
+fi
 if [ -n "$missing" ]; then
     apt-get update -qq
     # shellcheck disable=SC2086

@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from landscape.plot.html import write_page
+
 from browser.conftest import FLAGS, PATIENCE, Opened, browser_path
 from browser.scenes import bowl_of, broken, plain, steeper, unfinished, with_path
-from landscape.plot.html import write_page
 
 Open = Callable[..., Opened]
 
@@ -320,6 +321,33 @@ def test_points_are_kept_and_copied_with_all_their_digits(open_page: Open) -> No
     assert [row[0] for row in rows[1:]] == ["valley", "steeper"]
     assert float(rows[1][3]) == plain()["train/loss"][cursor["j"], cursor["i"]]
     assert float(rows[1][1]) == plain().axes[0].values[cursor["i"]]
+
+
+def test_the_python_call_draws_the_same_view(open_page: Open, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from landscape.plot import surfaces3d
+    from matplotlib.axes import Axes
+
+    import landscape
+    from landscape.store import write_surface
+
+    page = open_page([plain(), steeper()], "eyes=31.5,40,1,0,0&kind=asinh&cap=30&colormap=cividis")
+    for surface in (plain(), steeper()):
+        write_surface(tmp_path / f"{surface.title}.h5", surface)
+    drawn: list[Any] = []
+
+    def draw(surface: Any, name: str, **options: Any) -> Axes:
+        drawn.append((surface.title, name, options))
+        return surfaces3d.surface(surface, name, **options)
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(landscape.plot, "surface", draw, raising=False)
+    exec(compile(page.app("app.pythonCall()"), "call", "exec"), {})
+    assert [title for title, _, _ in drawn] == ["valley", "steeper"]
+    options = drawn[0][2]
+    assert (options["camera"].azimuth, options["camera"].elevation) == (31.5, 40.0)
+    scale = options["scale"]
+    assert (scale.kind, scale.cap, scale.colormap) == ("asinh", 30.0, "cividis")
+    assert page.app("app.scales[0].height.levels") == list(scale.levels)
 
 
 def test_everything_is_reached_by_keyboard(open_page: Open) -> None:
