@@ -62,9 +62,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--ignore",
-        default="none",
         choices=("biasbn", "none"),
-        help="biasbn: principal components leave biases and batch-norm scales where they are",
+        help="biasbn: principal components leave biases and batch-norm scales where they are (default: none)",
     )
     group.add_argument(
         "--move",
@@ -162,6 +161,17 @@ def _check(options: argparse.Namespace, sources: list[str]) -> None:
         raise UsageError("--origin does not go with --plane A,B,C, where the first of the three is the origin")
     if options.line and options.plane != "pca":
         raise UsageError(f"--line draws a line of its own; leave out --plane {options.plane}")
+    components = options.plane == "pca" and options.line != "ends"
+    if options.ignore is not None and not components:
+        where = f"--plane {options.plane}" if options.plane != "pca" else "--line ends"
+        raise UsageError(f"--ignore is for principal components and does not go with {where}; leave it out")
+    if options.plane != "pca" and len(sources) == 1:
+        for name in ("move", "include", "exclude"):
+            if getattr(options, name) is not None:
+                raise UsageError(
+                    f"--{name} does not go with --plane {options.plane}: the directions in a file say themselves what "
+                    "they move; leave it out"
+                )
     if options.points is not None and options.points < 2:
         raise UsageError(f"--points is {options.points}, at least 2 along an axis are needed")
     if not options.margin >= 0:
@@ -182,7 +192,7 @@ def _plane(options: argparse.Namespace, model: nn.Module, runs: list[TrainingRun
             model,
             runs,
             components=1 if options.line else 2,
-            ignore=options.ignore,
+            ignore=options.ignore or "none",
             move=options.move or "weights",
             **chosen,
         )
