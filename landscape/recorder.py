@@ -60,6 +60,9 @@ def log_steps(points: int, last: int) -> tuple[int, ...]:
 class Recorder:
     """Writes the weights of a network into a folder while it is trained.
 
+    Step n is the weights after n updates. Record between the loss and ``optimizer.step()``: the loss is then that of
+    the weights it is recorded with, and the first record, step 0, is of the initial weights.
+
     A folder that holds records is gone on with: the records at and after the first step recorded now belong to a
     past that this run does not continue, and are moved into ``FOLDER/earlier-N``, never deleted. Under several
     processes that share one network record on one of them alone.
@@ -87,9 +90,13 @@ class Recorder:
     Examples
     --------
     >>> recorder = Recorder("run", model, every=20)                        # doctest: +SKIP
-    >>> for step, batch in enumerate(batches):                             # doctest: +SKIP
-    ...     loss = train_on(batch)
+    >>> for step, (inputs, targets) in enumerate(batches):                 # doctest: +SKIP
+    ...     loss = criterion(model(inputs), targets)
     ...     recorder.record(step, loss=loss)
+    ...     optimizer.zero_grad()
+    ...     loss.backward()
+    ...     optimizer.step()
+    >>> recorder.record(step + 1, always=True)  # the end                  # doctest: +SKIP
     >>> recorder.close()                                                   # doctest: +SKIP
     """
 
