@@ -18,9 +18,11 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 from torch import nn
 
+import landscape
 from landscape import recorder as recorder_module
 from landscape.errors import StoreError
 from landscape.recorder import Recorder, log_steps
+from landscape.runs import find_run
 
 
 class Tied(nn.Module):
@@ -298,3 +300,29 @@ def test_a_kill_during_a_record_never_loses_an_earlier_one(tmp_path):
         assert not list(folder.glob(".writing-*"))
     # Kills that all came between two records would prove nothing.
     assert halves > 5
+
+
+def test_the_documented_loop_records_first_and_last_weights_each_with_its_own_loss(tmp_path, monkeypatch):
+    page = (Path(__file__).parents[1] / "docs" / "trajectories.md").read_text()
+    block = page.split("```python\n")[1].split("```")[0]
+    monkeypatch.chdir(tmp_path)
+    torch.manual_seed(0)
+    model, criterion = nn.Linear(3, 2), nn.MSELoss()
+    first = model.weight.detach().clone()
+    batch = torch.randn(5, 3), torch.randn(5, 2)
+    space = {
+        "landscape": landscape,
+        "model": model,
+        "criterion": criterion,
+        "optimizer": torch.optim.SGD(model.parameters(), lr=0.1),
+        "batches": [batch] * 40,
+        "rate": 0.1,
+    }
+    exec(block, space)
+    run = find_run(tmp_path / "run")
+    assert [record.step for record in run.records] == [0, 20, 40]
+    assert torch.equal(run.records[0].tensors["weight"], first)
+    assert torch.equal(run.records[-1].tensors["weight"], model.weight)
+    for record in run.records[:-1]:
+        output = nn.functional.linear(batch[0], record.tensors["weight"], record.tensors["bias"])
+        assert record.loss == pytest.approx(float(criterion(output, batch[1])), rel=1e-5)
