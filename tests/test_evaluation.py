@@ -424,3 +424,19 @@ def test_a_network_made_under_inference_mode_is_explained(images):
 def test_an_unknown_data_set_for_batch_norm_is_refused_even_when_it_is_not_used(classifier, images):
     with pytest.raises(ProblemError, match="valid"):
         landscape.evaluate(classifier, images, x="-1:1:3", batch_norm_data="valid")
+
+
+def test_a_batch_too_large_for_memory_is_halved_once(classifier, images, caplog):
+    def hungry(limit):
+        def loss(model, batch):
+            if len(batch[1]) > limit:
+                raise MemoryError("can't allocate memory")
+            return nn.functional.cross_entropy(model(batch[0]), batch[1], reduction="none")
+
+        return loss
+
+    got = landscape.evaluate(classifier, images, x="-1:1:3", loss=hungry(10), batch_size=16)
+    assert got.quality["batch_size"] == 8
+    assert "batches of 8" in caplog.text
+    with pytest.raises(EvaluationError, match=r"out of memory with batches of 8 .*--batch-size"):
+        landscape.evaluate(classifier, images, x="-1:1:3", loss=hungry(5), batch_size=16)
