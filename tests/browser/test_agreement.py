@@ -57,6 +57,31 @@ def test_the_page_draws_what_the_stills_draw(open_page: Open, azimuth: float, le
     assert (difference > 24).mean() < (0.12 if levels else 0.03)
 
 
+def test_iso_lines_run_where_those_of_the_stills_run(open_page: Open) -> None:
+    surface = plain()
+    page = open_page(surface, "eyes=-52,40,1,0,0&box=0&floor=0&paths=0", size=(1000, 620))
+    page.app("(app.views[0].marks = () => {}, app.redraw('scenes'))")
+    scale = Scale.of(surface, "train/loss")
+    lines = []
+    for draw in (
+        lambda shown: page.settle().canvas("app.views[0].scene"),
+        lambda shown: still_of(page, surface, scale, shown),
+    ):
+        pictures = []
+        for shown in (True, False):
+            page.app("app.store.set({ lines: given })", shown)
+            page.settle()
+            pictures.append(draw(shown))
+        lines.append(np.abs(pictures[0] - pictures[1])[..., :3].max(axis=-1) > 8)
+    for ours, theirs in (lines, reversed(lines)):
+        wide = np.zeros_like(theirs)
+        for down in (-1, 0, 1):
+            for right in (-1, 0, 1):
+                wide |= np.roll(theirs, (down, right), axis=(0, 1))
+        assert ours.sum() > 1000
+        assert wide[ours].mean() > 0.97
+
+
 def test_holes_of_the_page_are_holes_of_the_stills(open_page: Open) -> None:
     surface = broken()
     page = open_page(surface, "box=0&floor=0&lines=0&eyes=-90,90,1,0,0", cap=60.0, size=(1000, 620))
