@@ -80,6 +80,12 @@ def training_note(scores: Mapping[str, Mapping[str, float]]) -> str:
     return " ".join(said)
 
 
+def _headline(scores: Mapping[str, Mapping[str, float]]) -> str:
+    """Return the same in as few words as fit above the narrowest picture."""
+    poor = [TITLES[name] for name, values in scores.items() if values["test/accuracy"] < TRAINED]
+    return f"Did not finish training: {', '.join(poor)}" if poor else ""
+
+
 def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -125,7 +131,7 @@ def _draw(
     captions = {}
     for number, (file, stage, kind) in enumerate(PICTURES):
         report("", "drawing", number, len(PICTURES))
-        figure = draw(surfaces[stage], kind=kind, headline=training_note(scores))
+        figure = draw(surfaces[stage], kind=kind, headline=_headline(scores))
         for suffix in ("png", "pdf"):
             save(figure, folder / f"{file}.{suffix}")
         captions[f"{file}.png"] = recall(figure).get("Description", "")
