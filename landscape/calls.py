@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -24,37 +23,6 @@ def arguments_of(model: nn.Module, inputs: Any) -> tuple[tuple[Any, ...], dict[s
 
     call_model(Catch(), inputs)
     return caught[0]
-
-
-def inputs_of(model: nn.Module, run: Callable[[], Any]) -> Any:
-    """Return what a network is given first while something runs, as `landscape.engine.prepare` takes it.
-
-    For a loss of the user's own, of which nobody else knows how it calls the network.
-
-    Parameters
-    ----------
-    model : Module
-    run : callable
-        Calls the network, by way of that loss, say.
-
-    Returns
-    -------
-    tuple or mapping, or None
-        Positional arguments; all arguments by name where there are keywords; None where it was not called.
-    """
-    caught: list[tuple[tuple[Any, ...], dict[str, Any]]] = []
-    handle = model.register_forward_pre_hook(
-        lambda module, args, kwargs: caught.append((args, kwargs)), with_kwargs=True, prepend=True
-    )
-    try:
-        with torch.no_grad():
-            run()
-    finally:
-        handle.remove()
-    if not caught:
-        return None
-    args, kwargs = caught[0]
-    return dict(inspect.signature(model.forward).bind(*args, **kwargs).arguments) if kwargs else args
 
 
 def fitted(inputs: Any, device: torch.device, dtype: torch.dtype | None, layout: torch.memory_format | None) -> Any:

@@ -32,7 +32,6 @@ from landscape.params import (
     floating_buffers,
     inner_product,
     moved_tensors,
-    require_same_shapes,
     work_dtype,
 )
 
@@ -304,12 +303,3 @@ def rebuild_plane(model: nn.Module, recipes: Sequence[Mapping[str, Any]]) -> Pla
 def default_move(model: nn.Module) -> str:
     """Return what has to move so that a step of 1 arrives at another checkpoint."""
     return "states" if floating_buffers(model) else "weights"
-
-
-def tree_like(arrays: Sequence[np.ndarray[Any, Any]], like: Tree, what: str) -> dict[str, Tensor]:
-    """Name arrays that come in the order of ``like``, and give them its precision."""
-    if len(arrays) != len(like):
-        raise DirectionError(f"{what} has {len(arrays)} tensors, the network has {len(like)}")
-    tree = {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in zip(like, arrays, strict=True)}
-    require_same_shapes(tree, like, what)
-    return {name: tensor.to(work_dtype(like[name])) for name, tensor in tree.items()}

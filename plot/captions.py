@@ -6,6 +6,7 @@ is said about them.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -338,4 +339,9 @@ def _holes(surface: Surface, names: Sequence[str], scale: Scale | None) -> str:
 
 def _precision(surface: Surface) -> str:
     precision = str(surface.quality.get("precision") or "")
-    return "" if precision in ("", "float32", "float64", "fp32", "fp64") else f"computed in {precision}"
+    if precision in ("", "float32", "float64", "fp32", "fp64"):
+        return ""
+    error = surface.quality.get("precision_error")
+    if not isinstance(error, float) or not math.isfinite(error):
+        return f"computed in {precision}"
+    return f"computed in {precision} (off by at most {100 * error:.2g} % at the probes)"

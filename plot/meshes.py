@@ -257,11 +257,6 @@ def build_glb(relief: Relief) -> bytes:
     return struct.pack("<4sII", b"glTF", 2, 12 + len(chunks)) + chunks
 
 
-def _material(name: str, color: list[float]) -> dict[str, Any]:
-    matt = {"baseColorFactor": color, "metallicFactor": 0.0, "roughnessFactor": 0.6}
-    return {"name": name, "doubleSided": True, "pbrMetallicRoughness": matt}
-
-
 class _Buffer:
     """Collects the arrays of a glTF file."""
 

@@ -14,7 +14,6 @@ from torch import Tensor, nn
 
 from landscape import lowering
 from landscape.agreement import difference, elsewhere
-from landscape.calls import inputs_of
 from landscape.engine import prepare
 from landscape.kernels import CANARIES, HIDES_NAN, onednn_fuses
 from tests.engine_networks import FAMILIES, as_trained, make, moved
@@ -182,19 +181,10 @@ def test_a_loss_may_use_an_engine_like_the_network(precision):
         return out.sum(1) + network.down.bias.sum() + float(network.training)
 
     model = model.double()
-    inputs = inputs_of(model, lambda: loss(model))
-    assert list(inputs) == ["ids", "weights"]
+    inputs = {"ids": ids, "weights": weights.double()}
     wanted = loss(model).detach()
     engine = prepare(model.float(), inputs, precision=precision)
     assert difference(loss(engine), wanted) < (1e-5 if precision == "float32" else 0.03)
-    assert not model._forward_pre_hooks
-
-
-def test_what_a_network_is_given_is_caught():
-    model = make("vgg")
-    x = images()
-    assert inputs_of(model, lambda: model(x))[0] is x
-    assert inputs_of(model, lambda: None) is None
 
 
 def test_a_network_that_overwrites_its_input_gets_a_copy():
