@@ -23,6 +23,7 @@ from landscape.planes import Planes
 from landscape.record_losses import Measuring, measure_below, measure_run
 from landscape.runs import TrainingRun
 from landscape.settings import Progress, Range
+from landscape.shared_planes import made_once, plane_made_once
 from landscape.store import read_directions, read_surface, write_surface
 from landscape.surface import NOT_COMPUTED, Surface, Trajectory
 from landscape.trajectory import MARGIN, PrincipalPlane, fitting_ranges, principal_plane, project
@@ -85,13 +86,8 @@ def evaluate_runs(
     runs = [runs] if isinstance(runs, TrainingRun) else list(runs)
     if len({run.name for run in runs}) < len(runs):
         raise UsageError(f"runs need different names, got {', '.join(run.name for run in runs)}")
-    stored = _stored(path, overwrite)
-    plane = _as_stored(plane or principal_plane(model, runs), stored)
-    if len(plane) > 2:
-        raise UsageError(f"a run is drawn on a line or a plane, got {len(plane)} directions")
-    paths = {run.name: project(model, run, plane) for run in runs}
-    ranges = _ranges(list(paths.values()), plane, (x, y), points, margin)
-    known = {name: _known(each, stored) for name, each in paths.items()}
+    stored = _stored(path, overwrite) if current_comm().rank == 0 else None
+    plane, known, ranges = _prepared(model, runs, plane, stored, (x, y), points, margin)
     # A step is two more points: its own weights, and the plane below them.
     steps = [2 * len(run.records) for run in runs if "samples" not in known[run.name].attributes]
     bar = _Bar(progress, sum(steps))
@@ -146,13 +142,33 @@ def plan_runs(
         Of the grid; each recorded step is two points more.
     """
     runs = [runs] if isinstance(runs, TrainingRun) else list(runs)
-    plane = plane or principal_plane(model, runs)
-    paths = {run.name: project(model, run, plane) for run in runs}
-    ranges = _ranges(list(paths.values()), plane, (x, y), points, margin)
+    plane, paths, ranges = _prepared(model, runs, plane, None, (x, y), points, margin)
     cost = estimate_cost(model, data, plane, **ranges, **settings)
     axes = Planes(model, plane).axes([parse_range(each) for each in ranges.values()])
     state = np.full(grid_shape(axes), NOT_COMPUTED, dtype=np.uint8)
     return Surface(axes, {}, state, cosines=plane.cosines, trajectories=paths), cost
+
+
+def _prepared(
+    model: nn.Module,
+    runs: Sequence[TrainingRun],
+    plane: Plane | None,
+    stored: Surface | None,
+    given: Sequence[Range | None],
+    points: int | None,
+    margin: float,
+) -> tuple[Plane, dict[str, Trajectory], dict[str, Any]]:
+    """Return plane, runs on it and ranges, the same on all ranks to the last bit."""
+    shared = plane_made_once(lambda: _as_stored(plane or principal_plane(model, runs), stored))
+    if len(shared) > 2:
+        raise UsageError(f"a run is drawn on a line or a plane, got {len(shared)} directions")
+
+    def place() -> tuple[dict[str, Trajectory], dict[str, Any]]:
+        paths = {run.name: project(model, run, shared) for run in runs}
+        ranges = _ranges(list(paths.values()), shared, given, points, margin)
+        return {name: _known(each, stored) for name, each in paths.items()}, ranges
+
+    return shared, *made_once(place)
 
 
 class _Bar:

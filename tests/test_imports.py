@@ -22,7 +22,7 @@ LAYERS = [
     "demo_networks demo_training forward engine calls fusion kernels tracing lowering replay agreement precision "
     "settings data",
     "baseline costs provenance resume tally output ledger measuring run evaluation demo trajectory projection "
-    "principal runs step_names record_losses run_surface recorder callbacks",
+    "principal shared_planes runs step_names record_losses run_surface recorder callbacks",
     "__init__",
     "cli commands __main__",
 ]

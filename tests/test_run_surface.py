@@ -1,6 +1,8 @@
 """A surface with runs on it, in one call and from the command line."""
 
+import contextlib
 import dataclasses
+import pickle
 
 import jobs
 import numpy as np
@@ -278,6 +280,95 @@ def test_the_command_gives_the_same_on_several_ranks(place, tmp_path, mpi):
         assert code == 0, err
         assert out.count("wrote") == 1
     assert_same_surface(read_surface(tmp_path / "three.h5"), read_surface(tmp_path / "one.h5"))
+
+
+OTHER_HOST = """
+import os, sys
+import landscape.principal, landscape.projection, landscape.run_surface, landscape.trajectory
+from landscape.comm import current_comm
+
+found, placed = landscape.principal.principal_components, landscape.projection.project_points
+
+def components(*arguments, **options):
+    result = found(*arguments, **options)
+    for tree in result.directions if current_comm().rank else ():
+        for tensor in tree.values():
+            tensor.mul_(-1.001)
+    return result
+
+def points(*arguments, **options):
+    result = placed(*arguments, **options)
+    if current_comm().rank:
+        result.coordinates[:] *= 1.25
+    return result
+
+landscape.trajectory.principal_components = components
+landscape.trajectory.project_points = points
+
+from landscape.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mpi", jobs.LAUNCHERS)
+def test_a_rank_that_finds_another_plane_takes_rank_0s_plane_and_path(place, tmp_path, mpi):
+    (tmp_path / "other.py").write_text(OTHER_HOST)
+    words = [tmp_path / "other.py", *words_of(place, tmp_path / "two.h5")[2:]]
+    code, _, err = jobs.run(words, mpi=mpi, ranks=2)
+    assert code == 0, err
+    assert jobs.run(words_of(place, tmp_path / "one.h5"))[0] == 0
+    assert_same_surface(read_surface(tmp_path / "two.h5"), read_surface(tmp_path / "one.h5"))
+
+
+class Ranks:
+    """Two ranks one after the other: what rank 0 broadcasts, rank 1 receives."""
+
+    size = 2
+
+    def __init__(self):
+        self.rank, self.sent, self.sizes = 0, [], []
+
+    def broadcast(self, value):
+        if self.rank == 0:
+            self.sent.append(pickle.dumps(value))
+            self.sizes.append(len(self.sent[-1]))
+            return value
+        return pickle.loads(self.sent.pop(0))
+
+    def together(self):
+        return contextlib.nullcontext()
+
+
+def test_a_plane_is_sent_bit_for_bit_and_in_pieces(place, monkeypatch):
+    import landscape.shared_planes as module
+
+    model, _, run = at_end(place)
+    ranks = Ranks()
+    monkeypatch.setattr(module, "current_comm", lambda: ranks)
+    monkeypatch.setattr(module, "PIECE", 40)
+    plane = principal_plane(model, run)
+    assert module.plane_made_once(lambda: plane).shares.tolist() == plane.shares.tolist()
+    # But for the first message, which says what comes, each holds ten numbers.
+    assert max(ranks.sizes[1:]) < 300
+    ranks.rank = 1
+
+    def never():
+        raise AssertionError("computed on rank 1")
+
+    received = module.plane_made_once(never)
+    assert not ranks.sent
+    for mine, theirs in zip(received.directions, plane.directions, strict=True):
+        assert (mine.sha256, mine.recipe, mine.label, mine.length) == (
+            theirs.sha256,
+            theirs.recipe,
+            theirs.label,
+            theirs.length,
+        )
+        assert all(torch.equal(mine.tensors[name], tensor) for name, tensor in theirs.tensors.items())
+    np.testing.assert_array_equal(received.variance, plane.variance)
 
 
 @pytest.mark.slow

@@ -98,6 +98,7 @@ def run(options: argparse.Namespace) -> int:
     from landscape.record_losses import put_record
     from landscape.run_surface import evaluate_runs, plan_runs
     from landscape.runs import find_runs
+    from landscape.shared_planes import plane_made_once
 
     sources = options.plane.split(",")
     _check(options, sources)
@@ -112,7 +113,7 @@ def run(options: argparse.Namespace) -> int:
         if options.checkpoint == str(end.path):
             put_record(model, end)
     model.to(pick_device(options.device))
-    plane = _plane(options, model, runs, sources)
+    plane = plane_made_once(lambda: _plane(options, model, runs, sources))
     batch_norm = options.batch_norm or _suitable_batch_norm(model, plane)
     settings: dict[str, Any] = {
         "x": options.x,
