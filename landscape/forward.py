@@ -20,6 +20,7 @@ import torch
 from landscape.batches import split_inputs_targets
 from landscape.engine import PRECISIONS, Engine, prepare
 from landscape.grid import Floats
+from landscape.heights import PAPER_EPS, suitable_eps
 from landscape.motion import Motion
 from landscape.objective import DEFAULT_BATCH_SIZE, Objective, Span
 from landscape.precision import choose_batch_size, choose_precision
@@ -105,7 +106,7 @@ def choose(objective: Objective, motion: Motion, ranges: Sequence[Floats], toler
 
 def _floor(losses: Sequence[Mapping[str, float]]) -> float:
     finite = [abs(value) for each in losses for value in each.values() if np.isfinite(value)]
-    return min(0.1, 0.05 * float(np.median(finite))) if finite else 0.1
+    return suitable_eps(np.array(finite), "log") if finite else PAPER_EPS
 
 
 def time_batch_sizes(objective: Objective, points: int) -> int:

@@ -10,14 +10,11 @@ import numpy as np
 
 from landscape.errors import PlotError, UsageError
 from landscape.grid import Floats
+from landscape.heights import PAPER_EPS
 from landscape.surface import NOT_COMPUTED, Surface
 
 from .ladders import linear_steps, log_levels, signed_levels
 
-# The 2018 paper's constant: cross entropies below it look flat, so that a bowl does not become a needle.
-PAPER_EPS = 0.1
-# Less than this is nothing: below, doubles lose digits and logarithms overflow.
-TINY = 1e-280
 # Values that differ by less than this share of the largest are one value.
 ROUNDING = 1e-12
 
@@ -67,17 +64,6 @@ def suitable_kind(values: Floats) -> Literal["log", "linear", "asinh"]:
     low, high = np.quantile(positive, [0.01, 0.99])
     # The quantiles do not see a lone spike, but a linear scale would show nothing except it.
     return "linear" if high < 10 * low and positive.max() < 10 * high else "log"
-
-
-def suitable_eps(values: Floats, kind: str) -> float:
-    """Return the eps of a log or asinh scale."""
-    middle = float(np.median(np.abs(values)))
-    if kind == "asinh":
-        found = middle or float(np.abs(values).max()) or PAPER_EPS
-    else:
-        found = min(PAPER_EPS, 0.05 * middle) or PAPER_EPS
-    # Two digits: the formula under the picture is then exact. Not so small that L / eps overflows.
-    return float(f"{max(found, float(np.abs(values).max()) * 1e-290, TINY):.1e}")
 
 
 def suitable_levels(kind: str, eps: float, low: float, high: float) -> tuple[float, ...]:

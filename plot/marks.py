@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 
 from landscape.errors import PlotError
 from landscape.grid import Axis, Floats
+from landscape.heights import TINY
 from landscape.surface import INTERPOLATED, Surface
 
 from .captions import GREEK, bare_label
-from .choices import ROUNDING, TINY
+from .choices import ROUNDING
 from .ladders import number_text
 from .repeats import SPREAD
 from .scale import CAPPED, MISSING, NOT_FINITE, NOT_FINITE_GREY, OK, Scale, default_name

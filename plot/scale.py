@@ -19,17 +19,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from landscape.errors import PlotError, UsageError
 from landscape.grid import Floats
+from landscape.heights import PAPER_EPS, TINY, heights_of, suitable_eps, values_of
 from landscape.surface import NOT_COMPUTED, Surface
 
 from .choices import (
-    PAPER_EPS,
     ROUNDING,
-    TINY,
     checked_cap,
     checked_colormap,
     checked_levels,
     finite_values,
-    suitable_eps,
     suitable_kind,
     suitable_levels,
 )
@@ -147,15 +145,11 @@ class Scale:
 
     def forward(self, values: ArrayLike) -> Floats:
         """Return the heights z of values in loss units; NaN where a log does not exist."""
-        return _forward(np.asarray(values, dtype=np.float64), self.kind, self.eps)
+        return heights_of(values, self.kind, self.eps)
 
     def inverse(self, heights: ArrayLike) -> Floats:
         """Return the loss at heights z: the inverse of `forward`."""
-        z = np.asarray(heights, dtype=np.float64)
-        if self.kind == "log":
-            # exp(z) - eps, without losing the digits of a loss far below eps.
-            return np.asarray(self.eps * np.expm1(z - np.log(self.eps)))
-        return np.asarray(np.sinh(z) * self.eps) if self.kind == "asinh" else z.copy()
+        return values_of(heights, self.kind, self.eps)
 
     def normalized(self, values: ArrayLike) -> Floats:
         """Return heights between 0 (`low`) and 1 (`high`), clipped; NaN where a value is not finite."""
@@ -258,13 +252,3 @@ def default_name(surface: Surface) -> str:
         raise PlotError(f"{surface.path or 'this surface'} holds no values to draw")
     losses = [each for each in names if each.rpartition("/")[2] == "loss"]
     return "train/loss" if "train/loss" in names else (losses or names)[0]
-
-
-def _forward(values: Floats, kind: str, eps: float) -> Floats:
-    if kind == "linear":
-        return values.copy()
-    if kind == "asinh":
-        return np.asarray(np.arcsinh(values / eps))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        # log(L + eps) by log1p: a loss far below eps keeps its digits on the way there and back.
-        return np.asarray(np.log(eps) + np.log1p(values / eps))
