@@ -12,7 +12,6 @@ References
 from __future__ import annotations
 
 import copy
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,20 +19,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
+from landscape.drawing import Difference, Drawn
+from landscape.drawing import random_tensor as random_tensor
 from landscape.errors import DirectionError, UsageError
 from landscape.grid import Floats
-from landscape.normalization import IGNORES, NORMALIZATIONS, normalize_direction, orthogonalize
-from landscape.params import (
-    Tree,
-    digest,
-    filters_of,
-    floating_buffers,
-    inner_product,
-    moved_tensors,
-    work_dtype,
-)
+from landscape.normalization import IGNORES, NORMALIZATIONS
+from landscape.params import Tree, filters_of, floating_buffers, moved_tensors
+from landscape.pieces import inner_products, survey
 
 if TYPE_CHECKING:
     from landscape.checkpoint import Checkpoint
@@ -41,30 +35,30 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Direction:
-    """One direction: a tensor for each that moves, in float32 (float64 for float64 weights)."""
+    """One direction: a tensor for each that moves, in float32 (float64 for float64 weights, see `tensors`)."""
 
-    tensors: Tree
+    tensors: Tree  # random ones of half-precision weights in bfloat16; with low_memory made anew whenever they are read
     recipe: Mapping[str, Any]  # JSON: all it takes to build it again
     label: str
     length: float  # Euclidean
-    sha256: str
+    sha256: str  # of the values rounded to bfloat16
 
     @classmethod
     def of(cls, tensors: Tree, recipe: Mapping[str, Any], label: str) -> Direction:
         """Measure a tree and make a direction of it."""
-        for name, tensor in tensors.items():
-            if not bool(torch.isfinite(tensor).all()):
-                raise DirectionError(f"{label}: {name} holds values that are not finite")
-        return cls(tensors, recipe, label, inner_product(tensors, tensors) ** 0.5, direction_digest(tensors))
+        gram, digests, spoilt = survey([tensors], DIGEST_DTYPE)
+        _require_finite(spoilt[0], label)
+        return cls(tensors, recipe, label, float(gram[0, 0]) ** 0.5, digests[0])
 
 
-def direction_digest(tensors: Tree) -> str:
-    """Return the SHA-256 of a direction, its values rounded to bfloat16.
+# A norm summed in another order differs in its sixteenth digit, which would change some last bit of float32 in a large
+# network; another direction differs in far more than bfloat16 rounds away.
+DIGEST_DTYPE = torch.bfloat16
 
-    Rounded, because a norm summed in another order differs in its sixteenth digit, which would change some last bit
-    of float32 in a large network; another direction differs in far more than that.
-    """
-    return digest({name: tensor.to(torch.bfloat16) for name, tensor in tensors.items()})
+
+def _require_finite(name: str | None, label: str) -> None:
+    if name is not None:
+        raise DirectionError(f"{label}: {name} holds values that are not finite")
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,19 +73,22 @@ class Plane:
 
     @classmethod
     def of(
-        cls, directions: Sequence[Direction], move: str, include: str | None = None, exclude: str | None = None
+        cls,
+        directions: Sequence[Direction],
+        move: str,
+        include: str | None = None,
+        exclude: str | None = None,
+        gram: Floats | None = None,
     ) -> Plane:
-        """Measure the angles between directions and make a plane of them."""
+        """Measure the angles between directions and make a plane of them; ``gram``: their inner products, if known."""
         for direction in directions:
             if direction.length == 0:
                 raise DirectionError(f"{direction.label} is zero everywhere: {_why_zero(direction.recipe)}")
-        number = len(directions)
-        cosines = np.eye(number)
-        for i in range(number):
-            for j in range(i):
-                lengths = directions[i].length * directions[j].length
-                product = inner_product(directions[i].tensors, directions[j].tensors)
-                cosines[i, j] = cosines[j, i] = product / lengths if lengths else 0.0
+        if gram is None:
+            gram = inner_products([direction.tensors for direction in directions])
+        lengths = np.array([direction.length for direction in directions])
+        cosines = gram / np.outer(lengths, lengths)
+        np.fill_diagonal(cosines, 1.0)
         return cls(tuple(directions), move, include, exclude, cosines)
 
     def __len__(self) -> int:
@@ -115,20 +112,6 @@ def _why_zero(recipe: Mapping[str, Any]) -> str:
     return "there is nothing to move along"
 
 
-def random_tensor(seed: int, axis: int, name: str, shape: Sequence[int]) -> Tensor:
-    """Draw standard normal numbers that depend on nothing but the arguments.
-
-    Returns
-    -------
-    Tensor of float64, on the CPU
-        NumPy's PCG64 stream, seeded by the SHA-256 of the arguments: torch's own stream differs between processors
-        with and without vector units.
-    """
-    key = hashlib.sha256(f"{seed}/{axis}/{name}/{tuple(shape)}".encode()).digest()
-    generator = np.random.Generator(np.random.PCG64(int.from_bytes(key[:16], "little")))
-    return torch.from_numpy(np.asarray(generator.standard_normal(tuple(shape))))
-
-
 def random_plane(
     model: nn.Module,
     *,
@@ -140,6 +123,7 @@ def random_plane(
     move: str = "weights",
     include: str | None = None,
     exclude: str | None = None,
+    low_memory: bool = False,
 ) -> Plane:
     """Draw random directions, normalised against the weights the model holds now [1]_.
 
@@ -159,6 +143,8 @@ def random_plane(
         Make each direction orthogonal to those before it, filter by filter, at the same filter lengths.
     move, include, exclude
         See `landscape.params.moved_tensors`.
+    low_memory : bool
+        Keep no tensors: they are drawn again, the same numbers, whenever they are needed.
 
     Raises
     ------
@@ -180,8 +166,14 @@ def random_plane(
             raise DirectionError(
                 f"the network's {name} holds values that are not finite; a direction cannot be scaled to them"
             )
-    directions: list[Direction] = []
+    drawn: list[Drawn] = []
     for axis in range(dimensions):
+        earlier = drawn[:axis] if orthogonal else ()
+        drawn.append(Drawn(weights, layout, seed=seed, axis=axis, norm=norm, ignore=ignore, earlier=earlier))
+    trees: list[Tree] = [tree if low_memory else dict(tree) for tree in drawn]
+    gram, digests, spoilt = survey(trees, DIGEST_DTYPE)
+    directions = []
+    for axis, tree in enumerate(trees):
         recipe = {
             "source": "random",
             "seed": seed,
@@ -193,12 +185,10 @@ def random_plane(
             "include": include,
             "exclude": exclude,
         }
-        drawn = {name: random_tensor(seed, axis, name, tensor.shape) for name, tensor in weights.items()}
-        tree = normalize_direction(drawn, weights, layout, norm=norm, ignore=ignore)
-        if orthogonal:
-            tree = orthogonalize(tree, [direction.tensors for direction in directions], layout)
-        directions.append(Direction.of(tree, recipe, f"random direction {axis + 1}"))
-    return Plane.of(directions, move, include, exclude)
+        label = f"random direction {axis + 1}"
+        _require_finite(spoilt[axis], label)
+        directions.append(Direction(tree, recipe, label, float(gram[axis, axis]) ** 0.5, digests[axis]))
+    return Plane.of(directions, move, include, exclude, gram)
 
 
 def checkpoint_plane(
@@ -222,35 +212,33 @@ def checkpoint_plane(
     CheckpointError
         A checkpoint cannot be read or does not fit.
     """
+    move = move or default_move(model)
+    chosen: dict[str, Any] = {"move": move, "include": include, "exclude": exclude}
+    directions = [_towards(model, source, key, trust, chosen) for source in checkpoints]
+    return Plane.of(directions, move, include, exclude)
+
+
+def _towards(
+    model: nn.Module, source: Checkpoint | str | Path, key: str | None, trust: bool, chosen: Mapping[str, Any]
+) -> Direction:
+    """Return the direction to one checkpoint; a function of its own, which lets go of what it has read."""
     from landscape.checkpoint import Checkpoint, apply_checkpoint, load_checkpoint
 
-    move = move or default_move(model)
-    here = moved_tensors(model, move=move, include=include, exclude=exclude)
-    directions = []
-    for source in checkpoints:
-        if isinstance(source, Checkpoint):
-            checkpoint, own_key = source, None
-        else:
-            path, own_key = _path_and_key(str(source), key)
-            checkpoint = load_checkpoint(path, key=own_key, trust=trust)
-        other = copy.deepcopy(model)
-        apply_checkpoint(other, checkpoint)
-        there = moved_tensors(other, move=move, include=include, exclude=exclude)
-        tree = {
-            name: (there[name].detach().to(work_dtype(tensor)) - tensor.detach().to(work_dtype(tensor)))
-            for name, tensor in here.items()
-        }
-        recipe = {
-            "source": "checkpoint",
-            "path": str(checkpoint.path),
-            "key": own_key,
-            "sha256": checkpoint.sha256,
-            "move": move,
-            "include": include,
-            "exclude": exclude,
-        }
-        directions.append(Direction.of(tree, recipe, f"towards {Path(checkpoint.path).name}"))
-    return Plane.of(directions, move, include, exclude)
+    if isinstance(source, Checkpoint):
+        checkpoint, own_key = source, None
+    else:
+        path, own_key = _path_and_key(str(source), key)
+        checkpoint = load_checkpoint(path, key=own_key, trust=trust)
+    where, sha256 = str(checkpoint.path), checkpoint.sha256
+    here = moved_tensors(model, **chosen)
+    other = copy.deepcopy(model)
+    apply_checkpoint(other, checkpoint)
+    del checkpoint
+    difference = Difference(here, moved_tensors(other, **chosen))
+    half = any(difference.dtype(name) != tensor.dtype for name, tensor in here.items())
+    tree: Tree = difference if half else dict(difference)
+    recipe = {"source": "checkpoint", "path": where, "key": own_key, "sha256": sha256, **chosen}
+    return Direction.of(tree, recipe, f"towards {Path(where).name}")
 
 
 def _path_and_key(source: str, default: str | None) -> tuple[str, str | None]:
@@ -284,7 +272,7 @@ def read_plane(
     return read_direction_file(model, path, trust=trust)
 
 
-def rebuild_plane(model: nn.Module, recipes: Sequence[Mapping[str, Any]]) -> Plane:
+def rebuild_plane(model: nn.Module, recipes: Sequence[Mapping[str, Any]], *, low_memory: bool = False) -> Plane:
     """Build random directions again from their recipes (one for each axis, of one seed and one way)."""
     first = recipes[0]
     return random_plane(
@@ -297,6 +285,7 @@ def rebuild_plane(model: nn.Module, recipes: Sequence[Mapping[str, Any]]) -> Pla
         move=first["move"],
         include=first.get("include"),
         exclude=first.get("exclude"),
+        low_memory=low_memory,
     )
 
 

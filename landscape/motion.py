@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from landscape.grid import Floats
 from landscape.params import Tree, running_variances, work_dtype
+from landscape.pieces import Made, together
 
 
 class Motion:
@@ -27,7 +28,8 @@ class Motion:
     tensors : mapping of str to Tensor
         The live tensors that move (`landscape.params.moved_tensors`).
     directions : sequence of trees
-        One tensor for each name, on any device; they are kept on the weights' device.
+        One tensor for each name, on any device; they are kept on the weights' device, unless they are made anew for
+        each move (`landscape.pieces.Made`).
     """
 
     def __init__(self, model: nn.Module, tensors: Tree, directions: Sequence[Tree]) -> None:
@@ -44,7 +46,9 @@ class Motion:
     def set_directions(self, directions: Sequence[Tree]) -> None:
         """Go on with other directions about the same theta*."""
         self._directions = [
-            {name: tree[name].detach().to(live.device, work_dtype(live)) for name, live in self._live.items()}
+            tree.about(self._start)
+            if isinstance(tree, Made)
+            else {name: _kept(tree[name], live) for name, live in self._live.items()}
             for tree in directions
         ]
 
@@ -67,22 +71,33 @@ class Motion:
             for coefficient, tree in zip(coefficients, self._directions, strict=True)
             if coefficient != 0.0
         ]
+        trees = [tree for _, tree in steps]
         for name, live in self._live.items():
-            start = self._start[name]
             if not steps:  # not theta* + 0: a running variance below 0 stays what it is
-                live.copy_(start)
+                live.copy_(self._start[name])
                 continue
-            exact = live.dtype == work_dtype(live)
-            target = live if exact else torch.empty(live.shape, dtype=work_dtype(live), device=live.device)
-            (coefficient, tree), *rest = steps
-            source = start if exact else start.to(target.dtype)
-            torch.add(source, tree[name], alpha=coefficient, out=target)
-            for coefficient, tree in rest:
-                target.add_(tree[name], alpha=coefficient)
-            if name in self._clamped:
-                target.clamp_(min=0.0)
-            if not exact:
-                live.copy_(target)
+            for here, from_here, *made in together([self._live, self._start, *trees], name):
+                terms = [(factor, piece) for (factor, _), piece in zip(steps, made, strict=True)]
+                _add(here, from_here, terms, clamped=name in self._clamped)
+
+
+def _add(live: Tensor, start: Tensor, terms: Sequence[tuple[float, Tensor]], *, clamped: bool) -> None:
+    """Set a tensor to another plus multiples of others, summed in float32 (float64 for a float64 tensor)."""
+    exact = live.dtype == work_dtype(live)
+    target = live if exact else torch.empty(live.shape, dtype=work_dtype(live), device=live.device)
+    (coefficient, piece), *rest = terms
+    torch.add(start if exact else start.to(target.dtype), piece, alpha=coefficient, out=target)
+    for coefficient, piece in rest:
+        target.add_(piece, alpha=coefficient)
+    if clamped:
+        target.clamp_(min=0.0)
+    if not exact:
+        live.copy_(target)
+
+
+def _kept(tensor: Tensor, live: Tensor) -> Tensor:
+    half = tensor.dtype == torch.bfloat16 and live.dtype in (torch.bfloat16, torch.float16)
+    return tensor.detach().to(live.device, tensor.dtype if half else work_dtype(live))
 
 
 @contextmanager

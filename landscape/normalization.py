@@ -70,29 +70,50 @@ def normalize_direction(
             [ 0., -1.]])
     """
     require_same_shapes(direction, weights, "the direction")
-    scaled: dict[str, Tensor] = {}
-    for name, weight in weights.items():
-        drawn = direction[name].to(weight.device)
-        theta = weight.detach()
-        if theta.ndim < 2 and ignore == "biasbn":
-            scaled[name] = torch.zeros_like(theta, dtype=work_dtype(theta))
-        elif norm in ("none", "model"):
-            scaled[name] = drawn.to(work_dtype(theta))
-        elif norm == "weight" and theta.ndim >= 2:
-            scaled[name] = drawn.to(work_dtype(theta)) * theta.to(work_dtype(theta))
-        elif theta.ndim < 2 and norm in ("filter", "layer", "weight"):
-            scaled[name] = torch.where(drawn < 0, -1.0, 1.0).to(work_dtype(theta)) * theta.abs().to(work_dtype(theta))
-        else:
-            scaled[name] = _rescale(drawn, theta, filters[name], norm)
+    scaled = {
+        name: scale(direction[name].to(weight.device), weight.detach(), filters[name], norm=norm, ignore=ignore)
+        for name, weight in weights.items()
+    }
     if norm == "model":
         # The weights that stay where they are do not count: the step is compared with what it moves.
         moved = {n: w for n, w in weights.items() if w.ndim >= 2 or ignore != "biasbn"}
-        factor = _ratio(length(moved), length(scaled))
+        factor = ratio(length(moved), length(scaled))
         scaled = {name: tensor * factor for name, tensor in scaled.items()}
     return scaled
 
 
-def _rescale(drawn: Tensor, theta: Tensor, filters: Filters, norm: str) -> Tensor:
+def scale(
+    drawn: Tensor, theta: Tensor, filters: Filters, *, norm: str, ignore: str, factor: float | None = None
+) -> Tensor:
+    """Scale the direction of one tensor, or of whole filters of it.
+
+    Parameters
+    ----------
+    drawn, theta : Tensor
+        The same shape.
+    filters : Filters
+    norm, ignore : str
+        See `normalize_direction`.
+    factor : float, optional
+        For "layer", "dlayer" and "model": what the tensor as a whole is multiplied by. Without it, what is given
+        counts as the whole, and "model" leaves it.
+
+    Returns
+    -------
+    Tensor
+        In the precision in which weights are moved.
+    """
+    work = work_dtype(theta)
+    if theta.ndim < 2 and ignore == "biasbn":
+        return torch.zeros_like(theta, dtype=work)
+    if norm in ("none", "model"):
+        return drawn.to(work) if factor is None else drawn.to(work) * factor
+    if norm == "weight" and theta.ndim >= 2:
+        return drawn.to(work) * theta.to(work)
+    if theta.ndim < 2 and norm in ("filter", "layer", "weight"):
+        return torch.where(drawn < 0, -1.0, 1.0).to(work) * theta.abs().to(work)
+    if factor is not None:
+        return (drawn.double() * factor).to(work)
     by_filter = norm in ("filter", "dfilter")
     mine, other = (filters.rows(t) if by_filter else t.reshape(1, -1) for t in (drawn, theta))
     lengths = torch.linalg.vector_norm(mine, dim=1, dtype=torch.float64)
@@ -101,10 +122,11 @@ def _rescale(drawn: Tensor, theta: Tensor, filters: Filters, norm: str) -> Tenso
         wanted = torch.ones_like(wanted)
     factors = torch.where(lengths > 0, wanted / lengths, torch.zeros_like(lengths))
     shaped = filters.spread(factors, drawn.shape) if by_filter else factors.reshape(())
-    return (drawn.double() * shaped).to(work_dtype(theta))
+    return (drawn.double() * shaped).to(work)
 
 
-def _ratio(wanted: float, got: float) -> float:
+def ratio(wanted: float, got: float) -> float:
+    """Return by how much to multiply something of a length so that it has another; nothing stays nothing."""
     return wanted / got if got > 0 else 0.0
 
 

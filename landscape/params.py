@@ -11,20 +11,16 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from landscape.errors import DirectionError, UsageError
-
-Tree = Mapping[str, Tensor]
+from landscape.pieces import Tree as Tree
+from landscape.pieces import bytes_of, digest_header, dot, together
 
 MOVES = ("weights", "states")
-
-# Elements turned to float64 at a time: 32 MiB, so that a norm needs no second copy of a large tensor.
-_CHUNK = 1 << 22
 
 
 @dataclass(frozen=True)
@@ -152,22 +148,22 @@ def work_dtype(tensor: Tensor) -> torch.dtype:
     return torch.float64 if tensor.dtype == torch.float64 else torch.float32
 
 
+def drawn_dtype(tensor: Tensor) -> torch.dtype:
+    """Return the precision in which a random direction of a tensor is kept: as wide as the tensor itself.
+
+    In half precision it is bfloat16, whose range no direction leaves; a random number rounded is as good as another.
+    """
+    return torch.bfloat16 if tensor.dtype in (torch.bfloat16, torch.float16) else work_dtype(tensor)
+
+
 def inner_product(first: Tree, second: Tree) -> float:
     """Return the inner product of two trees of the same names and shapes, summed in float64."""
-    return sum(_dot(tensor, second[name]) for name, tensor in first.items())
+    return sum(dot(a, b) for name in first for a, b in together([first, second], name))
 
 
 def length(tree: Tree) -> float:
     """Return the Euclidean length of a tree, summed in float64."""
     return float(inner_product(tree, tree) ** 0.5)
-
-
-def _dot(first: Tensor, second: Tensor) -> float:
-    a, b = first.detach().reshape(-1), second.detach().reshape(-1)
-    total = 0.0
-    for start in range(0, a.numel(), _CHUNK):
-        total += float(torch.dot(a[start : start + _CHUNK].double(), b[start : start + _CHUNK].double()))
-    return total
 
 
 def require_same_shapes(tree: Tree, like: Tree, what: str) -> None:
@@ -190,14 +186,7 @@ def digest(tensors: Tree) -> str:
     total = hashlib.sha256()
     for name in sorted(tensors):
         tensor = tensors[name].detach()
-        total.update(f"{name}\0{tensor.dtype}\0{tuple(tensor.shape)}\0".encode())
-        for part in _bytes_of(tensor):
+        total.update(digest_header(name, tensor.dtype, tensor.shape))
+        for part in bytes_of(tensor):
             total.update(part)
     return total.hexdigest()
-
-
-def _bytes_of(tensor: Tensor) -> Iterator[memoryview]:
-    flat = tensor.reshape(-1)
-    for start in range(0, flat.numel(), _CHUNK):
-        part = flat[start : start + _CHUNK].cpu().contiguous()
-        yield part.view(torch.uint8).numpy().data

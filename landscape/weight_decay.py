@@ -11,6 +11,7 @@ from landscape.directions import Plane
 from landscape.grid import Floats
 from landscape.motion import Motion
 from landscape.params import inner_product
+from landscape.pieces import inner_products
 
 METRIC = "weight_decay"
 
@@ -42,13 +43,10 @@ class WeightDecay:
         """Take the inner products of a plane; the network is at theta*."""
         if not self._factor:
             return
-        trees = [
-            {name: tensor for name, tensor in direction.tensors.items() if name in self._parameters}
-            for direction in plane.directions
-        ]
-        start = {name: tensor for name, tensor in motion.start.items() if name in self._parameters}
-        self._slopes = np.array([inner_product(tree, start) for tree in trees])
-        self._gram = np.array([[inner_product(a, b) for b in trees] for a in trees])
+        trees = [direction.tensors for direction in plane.directions]
+        names = [name for name in motion.start if name in self._parameters]
+        gram = inner_products([*trees, motion.start], names)
+        self._slopes, self._gram = gram[-1, :-1], gram[:-1, :-1]
 
     def values(self, at: Sequence[float] | Floats) -> dict[str, float]:
         """Return the penalty at a point, by its metric's name."""

@@ -80,8 +80,9 @@ def test_a_recipe_rebuilds_the_direction():
 def test_half_precision_weights_get_nearly_the_same_direction():
     whole, half = random_plane(network()), random_plane(network(dtype=torch.float16))
     for name, tensor in whole.directions[0].tensors.items():
-        assert half.directions[0].tensors[name].dtype == torch.float32
-        torch.testing.assert_close(half.directions[0].tensors[name], tensor, rtol=2e-3, atol=1e-3)
+        # As wide as the weights: in float32 two directions would take as much as four networks.
+        assert half.directions[0].tensors[name].dtype == torch.bfloat16
+        torch.testing.assert_close(half.directions[0].tensors[name].float(), tensor, rtol=5e-3, atol=1e-3)
 
 
 def test_towards_a_checkpoint_one_is_the_other_network(classifier, tmp_path):

@@ -1,0 +1,187 @@
+"""Tensors by name, piece by piece, so that no sum and no copy needs the memory of a large tensor once more.
+
+A piece is a run of rows along dimension 0. Trees that hold their tensors are cut up as they are; a `Made` tree has no
+tensors at all, but makes each piece when it is asked for.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from types import EllipsisType
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+Tree = Mapping[str, Tensor]
+Where = slice | EllipsisType  # along dimension 0; ... is the whole tensor
+
+# Numbers in a piece: 2 MiB in float64, so that a handful of working copies stay in a processor's cache and are nothing
+# beside a network that fills a machine.
+PIECE = 1 << 18
+
+
+def places(shape: Sequence[int]) -> list[Where]:
+    """Return where the pieces of a tensor lie: runs of rows of at most `PIECE` numbers, but whole rows.
+
+    Examples
+    --------
+    >>> places((3, 200_000))
+    [slice(0, 1, None), slice(1, 2, None), slice(2, 3, None)]
+    """
+    if not shape or math.prod(shape) <= PIECE:
+        return [...]
+    rows = max(PIECE // math.prod(shape[1:]), 1)
+    return [slice(start, min(start + rows, shape[0])) for start in range(0, shape[0], rows)]
+
+
+class Made(Mapping[str, Tensor], ABC):
+    """A tree whose tensors are made when they are asked for, each time anew and each time the same.
+
+    Parameters
+    ----------
+    weights : mapping of str to Tensor
+        theta*: the tensors that it is shaped and named like.
+    """
+
+    def __init__(self, weights: Tree) -> None:
+        self._weights = {name: tensor.detach() for name, tensor in weights.items()}
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._weights)
+
+    def __len__(self) -> int:
+        return len(self._weights)
+
+    def __getitem__(self, name: str) -> Tensor:
+        weight = self._weights[name]
+        whole = torch.empty(weight.shape, dtype=self.dtype(name), device=weight.device)
+        for where, piece in zip(self.places(name), self.pieces(name), strict=True):
+            whole[where] = piece
+        return whole
+
+    def shape(self, name: str) -> torch.Size:
+        """Return the shape of a tensor, which need not be made for it."""
+        return self._weights[name].shape
+
+    def places(self, name: str) -> list[Where]:
+        """Return where a tensor's pieces lie."""
+        return places(self.shape(name))
+
+    @property
+    def bytes(self) -> int:
+        """Memory that is kept for it, beside theta*."""
+        return 0
+
+    @abstractmethod
+    def dtype(self, name: str) -> torch.dtype:
+        """Return the type of a tensor."""
+
+    @abstractmethod
+    def pieces(self, name: str) -> Iterator[Tensor]:
+        """Make a tensor piece by piece, in the order of `places`."""
+
+    @abstractmethod
+    def about(self, weights: Tree) -> Made:
+        """Return the same tree, made from copies of theta* that stay where they are while the network moves."""
+
+
+def together(trees: Sequence[Tree], name: str) -> Iterator[tuple[Tensor, ...]]:
+    """Yield the pieces of the tensors that several trees have under a name, side by side.
+
+    They are cut alike whether trees hold their tensors or make them: a sum of other pieces is rounded otherwise. Those
+    of a tree that holds its tensors are views.
+    """
+    where = common_places(trees, name)
+    for made in zip(*(_pieces(tree, name, where) for tree in trees), strict=True):
+        for part in places(made[0].shape):
+            yield tuple(each[part] for each in made)
+
+
+def common_places(trees: Sequence[Tree], name: str) -> list[Where]:
+    """Return the pieces, the same for all, in which trees make the tensor of a name; whole if none makes any."""
+    own = [tree.places(name) for tree in trees if isinstance(tree, Made)]
+    return own[0] if own and all(each == own[0] for each in own) else [...]
+
+
+def _pieces(tree: Tree, name: str, where: Sequence[Where]) -> Iterator[Tensor]:
+    if isinstance(tree, Made) and tree.places(name) == where:
+        return tree.pieces(name)
+    tensor = tree[name].detach()
+    return (tensor[each] for each in where)
+
+
+def kept_bytes(tree: Tree) -> int:
+    """Return the memory that a tree holds."""
+    return tree.bytes if isinstance(tree, Made) else sum(t.numel() * t.element_size() for t in tree.values())
+
+
+def dot(first: Tensor, second: Tensor) -> float:
+    """Return the inner product of two tensors of a shape, summed in float64."""
+    a, b = first.detach().reshape(-1), second.detach().reshape(-1)
+    total = 0.0
+    for start in range(0, a.numel(), PIECE):
+        total += float(torch.dot(a[start : start + PIECE].double(), b[start : start + PIECE].double()))
+    return total
+
+
+def inner_products(trees: Sequence[Tree], names: Sequence[str] | None = None) -> NDArray[np.float64]:
+    """Return the inner products of trees of the same names and shapes with each other, (trees, trees), in one pass."""
+    gram = np.zeros((len(trees), len(trees)))
+    for name in trees[0] if names is None else names:
+        for pieces in together(trees, name):
+            _add_products(gram, pieces)
+    return gram + np.tril(gram, -1).T
+
+
+def _add_products(gram: NDArray[np.float64], pieces: Sequence[Tensor]) -> None:
+    """Add the inner products of pieces to the lower triangle."""
+    for i, piece in enumerate(pieces):
+        for j in range(i + 1):
+            gram[i, j] += dot(piece, pieces[j])
+
+
+def survey(trees: Sequence[Tree], dtype: torch.dtype) -> tuple[NDArray[np.float64], list[str], list[str | None]]:
+    """Look at each piece of some trees once.
+
+    Returns
+    -------
+    gram : array of shape (trees, trees)
+        Inner products, summed in float64.
+    digests : list of str
+        The SHA-256 of each tree, as `landscape.params.digest` has it, of its values rounded to ``dtype``.
+    spoilt : list of str or None
+        A tensor of each tree that holds values that are not finite.
+    """
+    gram = np.zeros((len(trees), len(trees)))
+    totals = [hashlib.sha256() for _ in trees]
+    spoilt: list[str | None] = [None] * len(trees)
+    for name in sorted(trees[0]):
+        first = trees[0]
+        shape = first.shape(name) if isinstance(first, Made) else first[name].shape
+        for total in totals:
+            total.update(digest_header(name, dtype, shape))
+        for pieces in together(trees, name):
+            _add_products(gram, pieces)
+            for number, piece in enumerate(pieces):
+                for part in bytes_of(piece.to(dtype)):
+                    totals[number].update(part)
+                if not bool(torch.isfinite(piece).all()):
+                    spoilt[number] = name
+    return gram + np.tril(gram, -1).T, [total.hexdigest() for total in totals], spoilt
+
+
+def digest_header(name: str, dtype: torch.dtype, shape: torch.Size) -> bytes:
+    """Return what stands before a tensor's bytes in a digest."""
+    return f"{name}\0{dtype}\0{tuple(shape)}\0".encode()
+
+
+def bytes_of(tensor: Tensor) -> Iterator[memoryview]:
+    """Yield the bytes of a tensor, in the order of its numbers."""
+    for where in places(tensor.shape):
+        part = tensor[where].detach().reshape(-1).cpu().contiguous()
+        yield part.view(torch.uint8).numpy().data
