@@ -108,9 +108,10 @@ class Comm:
         def work(piece: Piece) -> Iterator[Value]:
             return map(measure, piece.points)
 
-        def record(piece: Piece, results: Sequence[Value]) -> None:
+        def record(piece: Piece, results: Sequence[Value]) -> list[Task]:
             for item, result in zip(piece.points, results, strict=True):
                 keep(item, result)
+            return []
 
         tasks = [Task(item, (("", 0, 1),)) for item in range(number)]
         with self.together():

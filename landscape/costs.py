@@ -18,3 +18,4 @@ class Cost:
     weight_bytes: int  # network, theta* and directions
     resident: bool  # whether the data stay on the device
     ranks: int
+    at_most: bool = False  # fewer points or samples may do

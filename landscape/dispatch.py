@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from typing import Generic, TypeVar
 
-from landscape.schedule import Piece, Scheduler
+from landscape.schedule import Piece, Scheduler, Task
 
 Result = TypeVar("Result")  # of one point
 Work = Callable[[Piece], Iterable[Result]]  # measures a piece: a result a point, each as soon as it is known
@@ -22,10 +22,11 @@ class Desk(Generic[Result]):
     ----------
     scheduler : Scheduler
     record : callable
-        ``record(piece, results)`` keeps what was measured, a result a point; never called by two threads at once.
+        ``record(piece, results)`` keeps what was measured, a result a point, and returns the tasks that follow from it;
+        never called by two threads at once.
     """
 
-    def __init__(self, scheduler: Scheduler, record: Callable[[Piece, Sequence[Result]], None]) -> None:
+    def __init__(self, scheduler: Scheduler, record: Callable[[Piece, Sequence[Result]], Iterable[Task]]) -> None:
         self._scheduler = scheduler
         self._record = record
         self._changed = threading.Condition()
@@ -72,7 +73,7 @@ class Desk(Generic[Result]):
     def keep(self, piece: Piece, results: Sequence[Result]) -> None:
         """Record what was measured: all of a piece, or the points of it that are done."""
         with self._changed:
-            self._record(piece, results)
+            self._scheduler.add(self._record(piece, results))
 
     def finish(self, rank: int, piece: Piece, seconds: float) -> None:
         """Note that a rank is done with a piece, whose results were kept."""

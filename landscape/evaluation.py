@@ -30,6 +30,8 @@ def evaluate(
     loss: str | Callable[..., Any] | Loss = "cross_entropy",
     metrics: Sequence[str | Callable[..., Any]] = (),
     samples: int | None = None,
+    standard_error: float | None = None,
+    tolerance: float | None = None,
     sample_seed: int = 0,
     batch_size: int | None = None,
     batch_norm: str = "frozen",
@@ -72,6 +74,12 @@ def evaluate(
         More functions (output, batch) -> one value a sample, beside a built-in loss.
     samples, sample_seed : int
         The first ``samples`` of a seeded permutation of each data set; all of them by default.
+    standard_error : float, optional
+        Fewer samples where fewer do: a point has enough when the standard error of its loss is below this share of
+        loss + eps, eps being that of the picture's scale. Looked at after 256, 512, 1,024, ... samples.
+    tolerance : float, optional
+        Fewer points where fewer do: where the surface is smooth it is interpolated to within this share of loss + eps,
+        and the error is measured at points held out (`landscape.refinement`).
     batch_size : int, optional
         256 unless the data's own loader says otherwise.
     batch_norm : {"frozen", "recompute"}
@@ -125,6 +133,8 @@ def evaluate(
         loss=loss,
         metrics=metrics,
         samples=samples,
+        standard_error=standard_error,
+        tolerance=tolerance,
         sample_seed=sample_seed,
         batch_size=batch_size,
         batch_norm=batch_norm,

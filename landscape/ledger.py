@@ -10,11 +10,12 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 
+from landscape.agenda import Agenda
 from landscape.errors import StoreError
 from landscape.leaving import before_leaving
 from landscape.moments import Moments, merge
 from landscape.output import Directions, OutputFile
-from landscape.schedule import Piece, Span, count_samples
+from landscape.schedule import Piece, Span, Task, count_samples
 from landscape.surface import Surface
 from landscape.tally import PointResult, Tally
 
@@ -28,13 +29,13 @@ class Ledger:
     ----------
     tally : Tally
         What is known already.
+    agenda : Agenda
+        What follows from a result.
     output : OutputFile
     directions : sequence of mapping, optional
         To be written with the surface.
     prefix_means : callable
         From counts of samples to the means at theta* over them.
-    wanted : mapping
-        Data set -> samples a point has when it is finished.
     progress : callable, optional
         Called with points finished and points in all.
     """
@@ -42,18 +43,17 @@ class Ledger:
     def __init__(
         self,
         tally: Tally,
+        agenda: Agenda,
         output: OutputFile,
         *,
         directions: Directions,
         prefix_means: PrefixMeans,
-        wanted: Mapping[str, int],
         progress: Callable[[int, int], None] | None = None,
     ) -> None:
-        self._tally, self._output, self._directions = tally, output, directions
+        self._tally, self._agenda, self._output, self._directions = tally, agenda, output, directions
         self._prefix_means = prefix_means
-        done = tally.done(wanted)
-        self._done, self._total = int(done.sum()), done.size
-        self._in_file = self._done  # points finished, as of the last write
+        self._total = tally.state.size
+        self._in_file = agenda.finished  # points finished, as of the last write
         self._progress = progress or (lambda done, total: None)
         self._parts: dict[int, list[tuple[tuple[Span, ...], PointResult]]] = {}
         self._unwritten = False
@@ -66,7 +66,7 @@ class Ledger:
         self._farewell = before_leaving(self.leave)
 
     def __enter__(self) -> Ledger:
-        self._progress(self._done, self._total)
+        self._progress(self._agenda.finished, self._total)
         self._farewell.__enter__()
         if self._output.path is not None:
             self._thread.start()
@@ -86,17 +86,19 @@ class Ledger:
         finally:
             self._farewell.__exit__(kind, error, trace)
 
-    def record(self, piece: Piece, results: Sequence[PointResult]) -> None:
-        """Keep what was measured; a point counts when its last part is in."""
+    def record(self, piece: Piece, results: Sequence[PointResult]) -> list[Task]:
+        """Keep what was measured, and return what follows; a point counts when its last part is in."""
+        more: list[Task] = []
         with self._results:
             for point, result in zip(piece.points, results, strict=True):
                 whole = result if piece.part == piece.spans else self._join(point, piece, result)
                 if whole is not None:
                     self._tally.add(point, whole, self._prefix_means(self._tally.counts(point)))
-                    self._done += 1
+                    more += self._agenda.after(point)
             self._unwritten = True
         self._changed.set()
-        self._progress(self._done, self._total)
+        self._progress(self._agenda.finished, self._total)
+        return more
 
     def _join(self, point: int, piece: Piece, result: PointResult) -> PointResult | None:
         """Return all of a point whose parts were measured apart, None while some are missing."""
@@ -127,7 +129,7 @@ class Ledger:
     def _write(self) -> None:
         with self._results:
             self._unwritten = False
-            surface, done = self._tally.surface(), self._done
+            surface, done = self._tally.surface(), self._agenda.finished
         try:
             self._output.write(surface, self._directions)
         except BaseException:

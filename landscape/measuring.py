@@ -10,7 +10,7 @@ import numpy as np
 from landscape.baseline import Baseline
 from landscape.errors import EvaluationError, LandscapeError
 from landscape.grid import Axis, Floats, point_coordinates
-from landscape.moments import Moments, merge, moments_of
+from landscape.moments import Moments, moments_of
 from landscape.motion import Motion
 from landscape.objective import Chunk, Objective, SampleValues, Span
 from landscape.planes import Planes
@@ -33,40 +33,37 @@ class Measuring:
         planes: Planes,
         decay: WeightDecay,
         axes: Sequence[Axis],
+        resident: Sequence[Span] = (),
     ) -> None:
         self._objective, self._baseline = objective, baseline
         self._motion, self._planes, self._decay = motion, planes, decay
         self._axes = axes
+        self._resident = resident  # what stays on the device, whichever part of it a piece asks for
         self._repeat = 0
 
     def __call__(self, piece: Piece) -> Iterator[PointResult]:
         """Yield the moments of the piece's samples at each of its points, each point when it is done."""
-        results: list[Result] = [{} for _ in piece.points]
         coordinates = point_coordinates(self._axes, np.asarray(piece.points, dtype=np.intp))
-        for chunks, last in self._chunks(piece):  # a chunk of data that serves several points is read once
-            for point, at, result in zip(piece.points, coordinates, results, strict=True):
-                try:
-                    self._move(at)
-                    measured = self._objective.measure(chunks, seed=point)
-                except LandscapeError as error:
-                    raise type(error)(f"at {_where(at)}: {error}") from error
-                except (Exception, SystemExit) as error:  # a user's code may do anything
-                    raise EvaluationError(f"measuring failed at {_where(at)}: {failure(error)}") from error
-                self._add(result, measured, chunks, at)
-                if last:
-                    yield result
+        chunks = self._chunks(piece)
+        for point, at in zip(piece.points, coordinates, strict=True):
+            try:
+                self._move(at)
+                measured = self._objective.measure(chunks, seed=point)
+            except LandscapeError as error:
+                raise type(error)(f"at {_where(at)}: {error}") from error
+            except (Exception, SystemExit) as error:  # a user's code may do anything
+                raise EvaluationError(f"measuring failed at {_where(at)}: {failure(error)}") from error
+            yield self._moments(measured, chunks, at)
 
-    def _chunks(self, piece: Piece) -> Iterator[tuple[list[Chunk], bool]]:
-        groups = self._objective.groups(piece.spans)
-        if len(groups) == 1:
-            # The data stay where they are, whatever part of them is measured.
-            yield _slices(self._objective.load(groups[0]), piece.part, self._objective.batch_size), True
-            return
-        groups = self._objective.groups(piece.part)
-        for number, group in enumerate(groups, 1):
-            yield self._objective.load(group), number == len(groups)
+    def _chunks(self, piece: Piece) -> list[Chunk]:
+        """Return the piece's samples, read anew only where the piece before had others."""
+        kept = set(piece.spans) <= set(self._resident)
+        loaded = self._objective.load(self._resident if kept else piece.spans)
+        wanted = set(piece.spans)
+        chunks = [chunk for chunk in loaded if (chunk.name, chunk.start, chunk.stop) in wanted]
+        return _slices(chunks, piece.part, self._objective.batch_size)
 
-    def _add(self, result: Result, measured: SampleValues, chunks: Sequence[Chunk], at: Floats) -> None:
+    def _moments(self, measured: SampleValues, chunks: Sequence[Chunk], at: Floats) -> Result:
         starts = {chunk.name: chunk.start for chunk in chunks}
         found = {
             key: moments_of(
@@ -78,8 +75,7 @@ class Measuring:
             for metric, value in self._decay.values(at).items():
                 number = chunk.stop - chunk.start
                 found[chunk.name, metric] = Moments(number, value, math.nan, math.nan, self._decay.at_start)
-        for key, new in found.items():
-            result[key] = merge(result[key], new) if key in result else new
+        return found
 
     def _move(self, at: Floats) -> None:
         number = int(at[-1]) if self._planes.repeats > 1 else 0

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from landscape.agenda import Agenda, Step, StoppingRule, looks, steps_between
 from landscape.baseline import Baseline, measure_baseline, require_same_start
 from landscape.comm import current_comm
 from landscape.costs import Cost
@@ -26,7 +27,7 @@ from landscape.directions import Plane, random_plane
 from landscape.dispatch import Desk
 from landscape.errors import ClusterError, EvaluationError, SurfaceMismatch
 from landscape.forward import Forward, choose, install, time_batch_sizes
-from landscape.grid import grid_shape, visiting_order
+from landscape.grid import grid_shape
 from landscape.ledger import Ledger
 from landscape.losses import resolve_loss
 from landscape.measuring import Measuring
@@ -40,18 +41,15 @@ from landscape.planes import Planes
 from landscape.problem import describe_model
 from landscape.provenance import describe_problem, describe_quality, fingerprints, now, origin_of, software
 from landscape.references import failure
+from landscape.refinement import describe_interpolation
 from landscape.resume import require_same, value_differences
-from landscape.schedule import Scheduler, Task, count_samples
+from landscape.schedule import Scheduler, Span, Task, count_samples
 from landscape.settings import PRECISIONS, Settings
 from landscape.surface import NOT_COMPUTED, Surface
 from landscape.tally import Tally
 from landscape.weight_decay import WeightDecay
 
 logger = logging.getLogger(__name__)
-
-# Points that share a chunk of streamed data: the chunk is read once for all of them, and a run cut short loses at
-# most their time.
-STREAMED_BLOCK = 64
 
 
 class Run:
@@ -75,7 +73,7 @@ class Run:
             self.stored = self.output.read()
         self.samples: int | None = self.comm.broadcast(self._samples())
         self._share_host(stack)
-        _place(stack, model, settings.device, self.comm.local_rank)
+        place(stack, model, settings.device, self.comm.local_rank)
         stack.enter_context(untouched(model))
         self.plane = (plane or random_plane(model, dimensions=len(values))).first(len(values))
         self.planes = Planes(model, self.plane, settings.repeats)
@@ -252,43 +250,80 @@ class Run:
 
     def execute(self) -> Surface:
         """Measure what is missing, on all ranks; return the whole surface on each."""
-        measuring = Measuring(self.objective, self.baseline, self.motion, self.planes, self.decay, self.axes)
+        steps = self.comm.broadcast(self._steps() if self.comm.rank == 0 else [])
+        measuring = Measuring(
+            self.objective, self.baseline, self.motion, self.planes, self.decay, self.axes, self._resident(steps)
+        )
         surface = None
         if self.comm.rank:
             self.comm.share_out(None, measuring)
         else:
             tally = Tally(self.start(), self.baseline.metrics(self.decay.names))
+            agenda = self._agenda(tally, steps)
+            scheduler = self._scheduler(agenda.start())
             ledger = Ledger(
                 tally,
+                agenda,
                 self.output,
                 directions=self._stored_directions(),
                 prefix_means=self.baseline.prefix_means,
-                wanted=self.objective.sizes,
                 progress=self.settings.progress,
             )
-            desk = Desk(self._scheduler(tally), ledger.record)
+            desk = Desk(scheduler, ledger.record)
             ledger.on_error = desk.fail
             with ledger:
                 self.comm.share_out(desk, measuring)
+                self._fill(tally, agenda)
             surface = replace(ledger.surface(), path=str(self.output.path or ""), digest=self.output.digest)
         surface = self.comm.broadcast(surface)
         assert surface is not None
         return surface
 
-    def _scheduler(self, tally: Tally) -> Scheduler:
+    def _steps(self) -> list[Step]:
+        """Return the steps a point gets its samples in: between two looks at its error, and no more than fits."""
+        sizes = self.objective.sizes
+        whole = [tuple((name, 0, number) for name, number in sizes.items())]
+        parts = steps_between(self._looks()) if self.settings.standard_error is not None else whole
+        return [tuple(group) for part in parts for group in self.objective.groups(part)]
+
+    def _looks(self) -> dict[str, list[int]]:
+        return {name: looks(number) for name, number in self.objective.sizes.items()}
+
+    def _resident(self, steps: Sequence[Step]) -> tuple[Span, ...]:
+        """Return all samples where they fit into memory together, else none."""
+        spans = tuple(span for step in steps for span in step)
+        return spans if len(self.objective.groups(spans)) == 1 else ()
+
+    def _agenda(self, tally: Tally, steps: Sequence[Step]) -> Agenda:
+        target = self.settings.standard_error
+        rule = None
+        if target is None:
+            tally.note("standard_error", None)
+        else:
+            made = tally.noted("standard_error") or {}
+            rule = StoppingRule(target, dict(made.get("eps", {})), self._looks())
+            if rule.eps:
+                tally.note("standard_error", {**made, "target": target})
+        return Agenda(tally, self.axes, steps, self.objective.sizes, rule=rule, tolerance=self.settings.tolerance)
+
+    def _fill(self, tally: Tally, agenda: Agenda) -> None:
+        """Take over what was interpolated, and say how right it is."""
+        filled = agenda.filled()
+        if filled is None:
+            return
+        tally.fill(filled.values, filled.interpolated)
+        tally.note("interpolation", describe_interpolation(filled, self.settings.tolerance))
+        tally.note("interpolation_error", filled.loss_error)
+        if self.settings.progress is not None:
+            self.settings.progress(tally.state.size, tally.state.size)
+
+    def _scheduler(self, tasks: Sequence[Task]) -> Scheduler:
         objective = self.objective
-        wanted = objective.sizes
-        tasks = []
-        for point in self._todo(tally):
-            counts = tally.counts(point)
-            tasks.append(Task(point, tuple((name, counts[name], n) for name, n in wanted.items() if counts[name] < n)))
-        streamed = any(len(objective.groups(spans)) > 1 for spans in {task.spans for task in tasks})
         return Scheduler(
             tasks,
             self.comm.size,
             seconds_per_sample=self.baseline.seconds / count_samples(self.baseline.spans),
             batch_size=objective.batch_size,
-            block=STREAMED_BLOCK if streamed else 1,
             # Statistics are estimated anew for each part of a point: parts should dwarf that.
             least_samples=4 * BATCH_NORM_SAMPLES if objective.batch_norm == "recompute" else 0,
         )
@@ -301,26 +336,23 @@ class Run:
 
     def _cost(self) -> Cost:
         tally = Tally(self.start(), self.baseline.metrics(self.decay.names))
-        todo = self._todo(tally)
         objective = self.objective
+        todo = int((~self._agenda(tally, self._steps()).done()).sum())
         weights = sum(t.numel() * t.element_size() for t in self.model.state_dict().values())
         moved = sum(t.numel() * t.element_size() for t in self.motion.start.values())
         along = sum(t.numel() * t.element_size() for d in self.plane.directions for t in d.tensors.values())
         return Cost(
-            points=len(todo),
+            points=todo,
             total_points=math.prod(len(axis) for axis in self.axes),
             samples=dict(objective.sizes),
-            seconds=self.baseline.seconds * len(todo) / self.comm.size,
+            seconds=self.baseline.seconds * todo / self.comm.size,
             seconds_per_point=self.baseline.seconds,
             data_bytes=int(sum(objective.sample_bytes(name) * n for name, n in objective.sizes.items())),
             weight_bytes=weights + moved + along,
             resident=len(objective.groups(self.baseline.spans)) == 1,
             ranks=self.comm.size,
+            at_most=self.settings.tolerance is not None or self.settings.standard_error is not None,
         )
-
-    def _todo(self, tally: Tally) -> list[int]:
-        done = tally.done(self.objective.sizes)
-        return [int(point) for point in visiting_order(self.axes) if not done[point]]
 
     def _stored_directions(self) -> list[dict[str, Any]] | None:
         if not self.settings.save_directions:
@@ -328,8 +360,8 @@ class Run:
         return [{name: t.cpu().numpy() for name, t in d.tensors.items()} for d in self.plane.directions]
 
 
-def _place(stack: ExitStack, model: nn.Module, device: str | torch.device | None, local_rank: int) -> None:
-    """Move the network to a device for the run, and back."""
+def place(stack: ExitStack, model: nn.Module, device: str | torch.device | None, local_rank: int) -> None:
+    """Move the network to a device until a stack is left."""
     if device is None:
         return
     here = next((p.device for p in model.parameters()), torch.device("cpu"))

@@ -83,8 +83,6 @@ class Scheduler:
         A first guess, until a rank has finished its first piece.
     batch_size : int
         Samples are only ever divided between two batches, so that a point's batches do not depend on the ranks.
-    block : int
-        Points that should go together, because each rank reads the data anew for every piece.
     least_samples : int
         A part of a point has at least so many; 0 for a single batch. Above any number: points are never divided.
     """
@@ -96,12 +94,10 @@ class Scheduler:
         *,
         seconds_per_sample: float = 1e-3,
         batch_size: int = 1,
-        block: int = 1,
         least_samples: int = 0,
     ) -> None:
         self._queue = deque(tasks)
         self._batch_size = batch_size
-        self._block = block
         self._least_samples = least_samples
         self._guess = max(seconds_per_sample, 1e-12)
         self._pace = [self._guess] * ranks  # seconds a sample
@@ -121,6 +117,12 @@ class Scheduler:
     def finished(self) -> bool:
         """Whether nothing is left, neither here nor with any rank."""
         return not self._queue and not self._outstanding
+
+    def add(self, tasks: Iterable[Task]) -> None:
+        """Put tasks that follow from results behind the others."""
+        for task in tasks:
+            self._queue.append(task)
+            self._left += count_samples(task.spans)
 
     def take(self, rank: int) -> Piece | None:
         """Return the next piece for a rank; None if it should ask again when something has been finished.
@@ -158,8 +160,6 @@ class Scheduler:
 
     def _take_points(self, rank: int, first: Task, wanted: float) -> Piece:
         number = max(int(wanted), 1)
-        if self._block > 1:
-            number = max(number, min(self._block, len(self._queue) // len(self._pace)))
         points: list[int] = []
         while self._queue and len(points) < number and self._queue[0].spans == first.spans:
             points.append(self._queue.popleft().point)

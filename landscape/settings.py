@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,6 +34,8 @@ class Settings:
     loss: str | Callable[..., Any] | Loss = "cross_entropy"
     metrics: Sequence[str | Callable[..., Any]] = ()
     samples: int | None = None
+    standard_error: float | None = None
+    tolerance: float | None = None
     sample_seed: int = 0
     batch_size: int | None = None
     batch_norm: str = "frozen"
@@ -59,6 +62,10 @@ class Settings:
         _one_of("precision", self.precision, PRECISIONS)
         if not self.precision_tolerance > 0:
             raise UsageError(f"precision_tolerance is {self.precision_tolerance}, it has to be above 0")
+        for name in ("standard_error", "tolerance"):
+            share = getattr(self, name)
+            if share is not None and not 0 < share < math.inf:
+                raise UsageError(f"{name} is {share}, it has to be above 0: 0.02 for 2 % of loss + eps")
         for name in ("samples", "batch_size"):
             number = getattr(self, name)
             if number is not None and number < 1:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from landscape.moments import Moments, merge
-from landscape.surface import COMPUTED, NOT_COMPUTED, Surface
+from landscape.surface import COMPUTED, INTERPOLATED, NOT_COMPUTED, Surface
 
 # (data set, metric) -> moments, for one point.
 PointResult = Mapping[tuple[str, str], Moments]
@@ -39,6 +40,49 @@ class Tally:
             for data in metrics
         }
         self._state = surface.state.copy()
+        self._quality = dict(surface.quality)
+
+    @property
+    def state(self) -> NDArray[np.uint8]:
+        """State of each point, as it is now."""
+        return self._state
+
+    @property
+    def values(self) -> Mapping[str, NDArray[np.float64]]:
+        """Means as they are now, NaN where there is none."""
+        return self._values
+
+    @property
+    def stderr(self) -> Mapping[str, NDArray[np.float64]]:
+        """Standard errors as they are now, NaN where they are not known."""
+        return self._stderr
+
+    def noted(self, name: str) -> Any:
+        """Return what ``Surface.quality`` says under a name, None where it says nothing."""
+        return self._quality.get(name)
+
+    def note(self, name: str, value: Any) -> None:
+        """Say something more in ``Surface.quality``; None takes back what was said."""
+        if value is None:
+            self._quality.pop(name, None)
+        else:
+            self._quality[name] = value
+
+    def fill(self, values: Mapping[str, NDArray[np.float64]], interpolated: NDArray[np.bool_]) -> None:
+        """Take these values where nothing was measured; arrays of the grid's size, in its order."""
+        where = interpolated.reshape(self._state.shape)
+        for name, array in self._values.items():
+            array[where] = values[name].reshape(array.shape)[where]
+        self._state[where] = INTERPOLATED
+
+    def clear_interpolated(self) -> None:
+        """Forget what was interpolated."""
+        filled = self._state == INTERPOLATED
+        for array in self._values.values():
+            array[filled] = np.nan
+        self._state[filled] = NOT_COMPUTED
+        for name in ("interpolation", "interpolation_error"):
+            self.note(name, None)
 
     def done(self, wanted: Mapping[str, int]) -> NDArray[np.bool_]:
         """Return which points are finished, shape (points,): computed, with at least the samples wanted.
@@ -94,6 +138,7 @@ class Tally:
             paired_stderr=_known(self._paired),
             counts={name: array.copy() for name, array in self._counts.items()},
             state=self._state.copy(),
+            quality=dict(self._quality),
         )
 
 

@@ -37,13 +37,12 @@ def drain(scheduler: Scheduler) -> list[Piece]:
     speeds=st.lists(st.floats(0.2, 2.0), min_size=1, max_size=9),
     cost=st.sampled_from([1e-4, 0.05, 3.0]),
     batch=st.integers(1, 50),
-    block=st.sampled_from([1, 8]),
     least=st.sampled_from([0, 30]),
 )
-def test_every_sample_of_every_point_is_measured_once(points, sizes, speeds, cost, batch, block, least):
+def test_every_sample_of_every_point_is_measured_once(points, sizes, speeds, cost, batch, least):
     tasks = tasks_of(points, *sizes)
     outcome = simulate(
-        tasks, speeds, lambda point: cost, batch_size=batch, block=block, least_samples=least, seconds_per_sample=1e-3
+        tasks, speeds, lambda point: cost, batch_size=batch, least_samples=least, seconds_per_sample=1e-3
     )
     assert outcome.measured == {point: sum(sizes) for point in range(points)}
 
@@ -85,9 +84,16 @@ def test_an_extension_of_a_point_is_divided_between_its_own_batches():
     assert parts == [(("train", start, stop),) for start, stop in ((10, 18), (18, 26), (26, 34), (34, 40))]
 
 
-def test_ranks_that_read_the_data_anew_for_every_piece_get_many_points_at_a_time():
-    pieces = drain(Scheduler(tasks_of(640, 10), seconds_per_sample=10.0, block=64))
-    assert len(pieces[0].points) == 64
+def test_tasks_that_follow_from_results_are_done_before_it_is_finished():
+    scheduler = Scheduler(tasks_of(3, 10), seconds_per_sample=1e-3, least_samples=1000)
+    given_out = []
+    while not scheduler.finished:
+        piece = scheduler.take(0)
+        given_out += piece.points
+        if piece.points[-1] == 2:
+            scheduler.add([Task(7, (("train", 0, 5),))])
+        scheduler.finish(0, piece, 1.0)
+    assert given_out == [0, 1, 2, 7]
 
 
 def test_fewer_points_than_ranks_keep_all_ranks_busy():

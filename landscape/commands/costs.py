@@ -9,12 +9,14 @@ def describe_cost(cost: Cost) -> str:
     """Return a few lines: points, samples, time, memory."""
     samples = ", ".join(f"{name} {number:,}" for name, number in cost.samples.items())
     processes = "one process" if cost.ranks == 1 else f"{cost.ranks} processes"
-    where = "kept on the device" if cost.resident else "read again for each block of points: they do not fit"
+    most = "at most " if cost.at_most else ""
+    where = "kept on the device" if cost.resident else "read in parts that fit"
     return "\n".join(
         [
-            f"points   {cost.points:,} to do of {cost.total_points:,}",
-            f"samples  {samples} at each point",
-            f"time     about {duration(cost.seconds)} in {processes} ({cost.seconds_per_point:.3g} s a point)",
+            f"points   {most}{cost.points:,} to do of {cost.total_points:,}",
+            f"samples  {most}{samples} at each point",
+            f"time     {most or 'about '}{duration(cost.seconds)} in {processes} "
+            f"({cost.seconds_per_point:.3g} s a point)",
             f"memory   {size(cost.weight_bytes)} for network, theta* and directions, "
             f"{size(cost.data_bytes)} of data ({where}), and one batch's activations",
         ]

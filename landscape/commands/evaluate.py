@@ -74,6 +74,8 @@ def run(options: argparse.Namespace) -> int:
         "metrics": options.metric,
         "samples": options.samples,
         "sample_seed": options.sample_seed,
+        "standard_error": options.standard_error,
+        "tolerance": options.tolerance,
         "batch_size": options.batch_size,
         "batch_norm": options.batch_norm,
         "batch_norm_data": options.batch_norm_data,

@@ -74,6 +74,18 @@ def add_measure_options(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--sample-seed", type=int, default=0, metavar="S", help="of that permutation")
     group.add_argument(
+        "--standard-error",
+        type=float,
+        metavar="E",
+        help="stop at a point when the standard error of its loss is below E of loss + eps, as in 0.02",
+    )
+    group.add_argument(
+        "--tolerance",
+        type=float,
+        metavar="E",
+        help="interpolate where that is right to E of loss + eps, as in 0.02; the error is measured and stored",
+    )
+    group.add_argument(
         "--batch-size", type=int, metavar="N", help="samples in one forward pass (default: the loader's, or 256)"
     )
     group.add_argument(
