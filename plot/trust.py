@@ -12,8 +12,10 @@ from typing import Any
 import numpy as np
 
 from landscape.grid import Axis
-from landscape.surface import INTERPOLATED, NOT_COMPUTED, Surface
+from landscape.surface import COMPUTED, INTERPOLATED, NOT_COMPUTED, Surface
 
+from .captions import interpolation_words
+from .captions import bare_label, interpolation_words
 from .ladders import number_text
 from .scale import values_label
 
@@ -29,7 +31,7 @@ def trust_rows(surface: Surface, name: str) -> list[Row]:
     name : str
         The values whose errors are summed up, such as ``"train/loss"``.
     """
-    rows = [*_coverage(surface, name), *_errors(surface, name), *_directions(surface.directions)]
+    rows = [*_coverage(surface), *_errors(surface, name), *_directions(surface.directions)]
     if surface.cosines is not None and surface.cosines.shape[0] > 1:
         rows.append(("cosine of the axes", number_text(float(surface.cosines[0, 1]), 3)))
     for run, path in surface.trajectories.items():
@@ -50,36 +52,42 @@ def variance_shares(attributes: Mapping[str, Any]) -> list[float]:
     return []
 
 
-def _coverage(surface: Surface, name: str) -> list[Row]:
+def _coverage(surface: Surface) -> list[Row]:
     total = surface.state.size
     missing, filled = (int((surface.state == code).sum()) for code in (NOT_COMPUTED, INTERPOLATED))
-    strange = int((~np.isfinite(surface[name]) & (surface.state != NOT_COMPUTED)).sum())
     ny, nx = surface.shape[-2:]
     rows = [("points", f"{nx} × {ny}, {total - missing - filled} of {total} measured")]
     if missing:
         rows.append(("not computed", f"{missing} of {total}"))
     if filled:
-        held_out = surface.quality.get("interpolation_error")
-        error = f"; error on held-out points {held_out:.2g}" if isinstance(held_out, float) else ""
-        rows.append(("interpolated", f"{filled} of {total}{error}"))
-    rows.append(("not finite", f"{strange} of {total}" if strange else "none"))
+        rows.append(("interpolated", f"{filled} of {total}{interpolation_words(surface)}"))
+    known = surface.state != NOT_COMPUTED
+    strange = {each: int((~np.isfinite(array) & known).sum()) for each, array in surface.values.items()}
+    texts = [f"{number} of {total} ({values_label(each)})" for each, number in strange.items() if number]
+    rows.append(("not finite", ", ".join(texts) or "none"))
     return rows
 
 
 def _errors(surface: Surface, name: str) -> list[Row]:
     rows = []
     data = surface.problem.get("data")
+    measured = surface.state == COMPUTED
     for each, count in surface.counts.items():
-        low, high = int(count.min()), int(count.max())
+        if not measured.any():
+            continue
+        low, high = int(count[measured].min()), int(count[measured].max())
         used = f"{high}" if low == high else f"{low} to {high}"
         size = data.get(each, {}).get("size") if isinstance(data, Mapping) else None
         rows.append((f"samples of {each}", f"{used} of {size}" if size else used))
     for label, group in (("standard error", surface.stderr), ("error of differences", surface.paired_stderr)):
         if name in group:
-            finite = group[name][np.isfinite(group[name])]
+            finite = group[name][np.isfinite(group[name]) & measured]
             if finite.size:
                 middle, largest = number_text(float(np.median(finite)), 3), number_text(float(finite.max()), 3)
                 rows.append((label, f"± {middle} (median) of the {values_label(name)}, at most ± {largest}"))
+    aimed = surface.quality.get("standard_error")
+    if isinstance(aimed, Mapping) and isinstance(aimed.get("target"), int | float):
+        rows.append(("samples until", f"standard error of {100 * aimed['target']:.2g} % of loss + eps"))
     precision = surface.quality.get("precision")
     if precision:
         error = surface.quality.get("precision_error")
@@ -92,7 +100,7 @@ def _directions(axes: Sequence[Axis]) -> list[Row]:
     rows = []
     for letter, axis in zip("αβγ", axes, strict=False):
         recipe = axis.recipe
-        parts = [axis.label or axis.source]
+        parts = [bare_label(axis) or axis.source]
         if recipe.get("norm"):
             parts.append(f"{recipe['norm']}-normalised")
         if recipe.get("seed") is not None:

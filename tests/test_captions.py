@@ -46,8 +46,10 @@ def test_a_caption_counts_what_cannot_be_seen():
     surface = valley()
     state = surface.state.copy()
     state[3:6] = INTERPOLATED
-    surface = dataclasses.replace(surface, state=state, quality={"interpolation_error": 0.0123})
-    assert "93 interpolated, not measured (error 0.012)" in said(surface)
+    surface = dataclasses.replace(
+        surface, state=state, quality={"interpolation_error": 0.0123, "interpolation": {"held_out": 60}}
+    )
+    assert "93 interpolated, not measured (95 % of them to 1.2 % of loss + eps, by 60 held out)" in said(surface)
 
 
 def test_a_caption_of_an_unfinished_run_says_how_coarse_it_is():
