@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from landscape.batches import tensors_in
 from landscape.kernels import BatchNorm
+from landscape.pieces import places
 
 # Largest difference of any output, over the largest output. Sums formed in another order differ by about 1e-7 of
 # their size, which 56 layers amplify to 1e-6 or 1e-5; a layer wrongly matched is off by 1e-2 and more.
@@ -62,20 +63,29 @@ def require(found: float, limit: float) -> float:
 
 
 @contextmanager
-def elsewhere(model: nn.Module) -> Iterator[None]:
-    """Move every parameter and every running statistic a little, and put them back bit for bit."""
+def elsewhere(model: nn.Module, kept: Mapping[str, Tensor] | None = None) -> Iterator[None]:
+    """Move every parameter and every running statistic a little, and put them back bit for bit.
+
+    ``kept`` are copies of parameters and buffers as they are, by name, where there are some: none is made of these.
+    """
+    kept = kept or {}
+    names = {id(tensor): name for name, tensor in (*model.named_parameters(), *model.named_buffers())}
     generator = torch.Generator().manual_seed(0)
     statistics = [s for m in model.modules() if isinstance(m, BatchNorm) for s in (m.running_mean, m.running_var)]
     moved = {id(t): t for t in (*model.parameters(), *statistics) if t is not None and t.is_floating_point()}
-    kept = [(tensor, tensor.detach().clone()) for tensor in moved.values()]
+    copies = {own: kept.get(names.get(own, "")) for own in moved}
+    pairs = [(t, t.detach().clone() if (copy := copies[own]) is None else copy) for own, t in moved.items()]
     try:
         with torch.no_grad():
-            for tensor, before in kept:
-                # Factors about 1 and additions above 0: a variance stays positive.
-                noise = torch.rand(tensor.shape, generator=generator, dtype=torch.float64).to(tensor)
-                tensor.mul_(1 + STEP * (2 * noise - 1)).add_(STEP * before.abs().mean() * noise)
+            for tensor, before in pairs:
+                size = before.abs().mean()
+                for where in places(tensor.shape):
+                    # Factors about 1 and additions above 0: a variance stays positive.
+                    part = tensor[where]
+                    noise = torch.rand(part.shape, generator=generator, dtype=torch.float64).to(part)
+                    part.mul_(1 + STEP * (2 * noise - 1)).add_(STEP * size * noise)
         yield
     finally:
         with torch.no_grad():
-            for tensor, before in kept:
+            for tensor, before in pairs:
                 tensor.copy_(before)

@@ -63,6 +63,7 @@ class Engine:
         convolves = any(isinstance(each, nn.Conv2d) for each in module.modules())
         self._layout = torch.channels_last if convolves else None
         self._copies_input = False
+        self._casts_kept = True  # whether autocast may keep the weights it has cast through a forward pass
         self._reach = 0.0  # largest magnitude among the inputs that `batch` has seen
         self._watch_next = False  # whether the first batch of this point is still to come
         self._beyond = False  # whether this point is too far out for fused layers
@@ -133,7 +134,7 @@ class Engine:
 
     def _autocast(self) -> Any:
         if self._program is None and self._low is not None:
-            return torch.autocast(self.device.type, self._low)
+            return torch.autocast(self.device.type, self._low, cache_enabled=self._casts_kept)
         return nullcontext()
 
     def _run_program(self, program: Program, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -168,6 +169,7 @@ def prepare(
     fuse: bool = True,
     compile: bool = False,
     graphs: bool = False,
+    kept: Mapping[str, Tensor] | None = None,
 ) -> Engine:
     """Make an engine for a network, which runs where the network is.
 
@@ -184,14 +186,17 @@ def prepare(
     device : torch.device, optional
         Where the network is, if it has no parameters to tell.
     fold : bool
-        Fold batch norms into the weights before them. Without folding and fusing a float32 engine needs no memory
-        of its own.
+        Fold batch norms into the weights before them. Without folding and fusing an engine makes no copy of the
+        weights.
     fuse : bool
         Let convolutions add and activate where oneDNN can (on a CPU).
     compile : bool
         Run the plain network through ``torch.compile`` instead of all that.
     graphs : bool
         Record the GPU's work for each shape of batch and play it back (on CUDA).
+    kept : mapping of str to Tensor, optional
+        Copies of the network's tensors as they are now, if there are some; no others are made while the engine is
+        compared with the network at another point.
 
     Returns
     -------
@@ -215,13 +220,15 @@ def prepare(
     plain = Engine(model, precision, None, None if device is None else torch.device(device))
     args, kwargs = arguments_of(model, fitted(example_inputs, plain.device, plain._own_dtype, None))
     plain._copies_input = changes_input(model, args, kwargs)
+    plain._casts_kept = fold or fuse or compile
     engine, note = plain, ""
     if any(module.training for module in model.modules()):
         note = "the network is in train mode"
     elif compile:
-        engine, note = _try(lambda: _compiled(model, precision, args, kwargs, plain.device), plain)
+        engine, note = _try(lambda: _compiled(model, precision, args, kwargs, plain.device, kept), plain)
     elif fold or fuse:
-        engine, note = _try(lambda: _lowered(model, precision, args, kwargs, plain.device, fold, fuse, graphs), plain)
+        how = {"fold": fold, "fuse": fuse}
+        engine, note = _try(lambda: _lowered(model, precision, args, kwargs, plain.device, how, graphs, kept), plain)
     engine._copies_input = plain._copies_input
     if engine is plain and not _takes_layout(plain, args, kwargs):
         plain._layout = None
@@ -253,47 +260,54 @@ def _lowered(
     args: Sequence[Any],
     kwargs: Mapping[str, Any],
     device: torch.device,
-    fold: bool,
-    fuse: bool,
+    how: Mapping[str, bool],
     graphs: bool,
+    kept: Mapping[str, Tensor] | None,
 ) -> Engine:
     dtypes = {t.dtype for t in (*model.parameters(), *model.buffers()) if t.is_floating_point()}
     if len(dtypes) != 1 or not dtypes <= AGREEMENT.keys():
         raise _AsItIs("its tensors are not all float32 or all float64")
-    exact = lower(model, args, kwargs, dtype=dtypes.pop(), fold=fold, fuse=fuse)
+    exact = lower(model, args, kwargs, dtype=dtypes.pop(), **how)
+    if precision == "float32" and not exact.layers:
+        raise _AsItIs("there is nothing in it to fold or to fuse")
     engine = Engine(model, "float32", exact, device)
-    agreement = _agreement(engine, args, kwargs)
+    agreement = _agreement(engine, args, kwargs, kept)
     if precision != "float32":
         del exact, engine  # its weights are no small memory
-        low = lower(model, args, kwargs, dtype=PRECISIONS[precision], fold=fold, fuse=fuse)
+        low = lower(model, args, kwargs, dtype=PRECISIONS[precision], **how)
         engine = Engine(model, precision, low, device)
         require(_difference(engine, args, kwargs), LOW_AGREEMENT)
-    elif not engine.description["layers"]:
-        raise _AsItIs("there is nothing in it to fold or to fuse")
     engine.description["agreement"] = agreement
     if graphs and engine.device.type == "cuda":
         engine._run = Replay(engine._run)
-        _agreement(engine, args, kwargs)
+        _agreement(engine, args, kwargs, kept)
         engine.description["graphs"] = True
     return engine
 
 
 def _compiled(
-    model: nn.Module, precision: str, args: Sequence[Any], kwargs: Mapping[str, Any], device: torch.device
+    model: nn.Module,
+    precision: str,
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    device: torch.device,
+    kept: Mapping[str, Tensor] | None,
 ) -> Engine:
     engine = Engine(model, precision, None, device)
     engine._run = torch.compile(model)
     engine.description["engine"] = "compiled"
-    engine.description["agreement"] = _agreement(engine, args, kwargs)
+    engine.description["agreement"] = _agreement(engine, args, kwargs, kept)
     return engine
 
 
-def _agreement(engine: Engine, args: Sequence[Any], kwargs: Mapping[str, Any]) -> float:
+def _agreement(
+    engine: Engine, args: Sequence[Any], kwargs: Mapping[str, Any], kept: Mapping[str, Tensor] | None
+) -> float:
     """Return the larger relative difference to the plain network, of here and another point."""
     own = engine._own_dtype or torch.float32
     limit = LOW_AGREEMENT if engine._low is not None else AGREEMENT.get(own, LOW_AGREEMENT)
     found = require(_difference(engine, args, kwargs), limit)
-    with elsewhere(engine.module):
+    with elsewhere(engine.module, kept):
         engine.refresh()
         found = max(found, require(_difference(engine, args, kwargs), limit))
     engine.refresh()

@@ -42,6 +42,7 @@ def evaluate(
     precision: str = "float32",
     precision_tolerance: float = 0.01,
     compile: bool = False,
+    low_memory: bool = False,
     device: str | torch.device | None = None,
     overwrite: bool = False,
     save_directions: bool = False,
@@ -97,6 +98,9 @@ def evaluate(
     precision_tolerance : float
     compile : bool
         Run the network through ``torch.compile``.
+    low_memory : bool
+        Draw random directions anew at each point instead of keeping them, and run the network without copies of its
+        weights: the network and theta* are all that is in memory, and the values the same but for rounding.
     device : str or device, optional
         Where to compute: where the model is by default.
     overwrite : bool
@@ -145,6 +149,7 @@ def evaluate(
         precision=precision,
         precision_tolerance=precision_tolerance,
         compile=compile,
+        low_memory=low_memory,
         device=device,
         overwrite=overwrite,
         save_directions=save_directions,

@@ -16,11 +16,13 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from landscape.batches import split_inputs_targets
 from landscape.engine import PRECISIONS, Engine, prepare
 from landscape.grid import Floats
 from landscape.heights import PAPER_EPS, suitable_eps
+from landscape.memory import resident_budget
 from landscape.motion import Motion
 from landscape.objective import DEFAULT_BATCH_SIZE, Objective, Span
 from landscape.precision import choose_batch_size, choose_precision
@@ -43,28 +45,49 @@ class Forward:
     precision: str = "float32"  # float32 stands for the network's own
     compile: bool = False
     batch_size: int = DEFAULT_BATCH_SIZE
+    low_memory: bool = False  # whether to do without copies of the weights
     measured: Mapping[str, Any] = field(default_factory=dict)  # JSON: errors and times at the probes, where measured
 
 
-def install(objective: Objective, forward: Forward) -> None:
+def install(objective: Objective, forward: Forward, kept: Mapping[str, Tensor] | None = None) -> None:
     """Let an objective use the engine for this choice; what runs is in ``objective.engine``.
+
+    ``kept`` are copies of the network's tensors as they are now, where there are some: the engine is compared with
+    the network elsewhere without making others. Of its own it has none with ``low_memory``, nor where they would not
+    fit.
 
     A loss of the user's own gets the network itself, which it may take apart as it likes, in low precision under
     autocast.
     """
     if objective.loss.own is not None:
-        objective.use(objective.model, {"engine": "plain"}, autocast=_autocast_type(forward.precision))
+        low = _autocast_type(forward.precision)
+        objective.use(objective.model, {"engine": "plain"}, autocast=low, casts_kept=not forward.low_memory)
         return
-    engine = _engine(objective, forward.precision, forward.compile)
+    objective.use(objective.model, {"engine": "plain"})  # lets go of the engine before, and of its weights
+    engine = _engine(objective, forward, kept)
     objective.use(engine, engine.description)
 
 
-def _engine(objective: Objective, precision: str, compile: bool) -> Engine:
+def _engine(objective: Objective, forward: Forward, kept: Mapping[str, Tensor] | None) -> Engine:
+    weights = sum(each.numel() * each.element_size() for each in objective.model.parameters())
+    room = resident_budget(objective.device, objective.users)
+    copies = weights <= room and not forward.low_memory
+    if weights > room:
+        logger.debug("no fused layers: their weights would take up to %d bytes, and %d may be used", weights, room)
     name = next(iter(objective.data))
     few = objective.placed(objective.data[name].fetch(objective.orders[name][:8]))
     inputs, _ = split_inputs_targets(few)
     with objective.modes():
-        return prepare(objective.model, inputs, precision=precision, device=objective.device, compile=compile)
+        return prepare(
+            objective.model,
+            inputs,
+            precision=forward.precision,
+            device=objective.device,
+            fold=copies,
+            fuse=copies,
+            compile=forward.compile,
+            kept=kept,
+        )
 
 
 def _autocast_type(precision: str) -> torch.dtype | None:
@@ -76,7 +99,9 @@ def _probe(objective: Objective) -> Any:
     return objective.load(objective.groups(spans)[0])
 
 
-def choose(objective: Objective, motion: Motion, ranges: Sequence[Floats], tolerance: float) -> Forward:
+def choose(
+    objective: Objective, motion: Motion, ranges: Sequence[Floats], tolerance: float, *, low_memory: bool = False
+) -> Forward:
     """Choose a precision by measuring at the origin and the corners of the grid.
 
     The error of a loss is relative to loss + eps, eps as the pictures have it: min(0.1, 0.05 median) over the probes.
@@ -89,7 +114,7 @@ def choose(objective: Objective, motion: Motion, ranges: Sequence[Floats], toler
         nonlocal current
         if current != precision:
             motion.restore()
-            install(objective, Forward(precision))
+            install(objective, Forward(precision, low_memory=low_memory), motion.start)
             current = precision
         motion.move_to(point)
         values = objective.measure(_probe(objective)).values
@@ -101,7 +126,8 @@ def choose(objective: Objective, motion: Motion, ranges: Sequence[Floats], toler
     finally:
         motion.restore()
     logger.info("precision: %s", choice)
-    return Forward(precision=choice.precision, measured={**choice.as_json(), "floor": floor, "words": str(choice)})
+    measured = {**choice.as_json(), "floor": floor, "words": str(choice)}
+    return Forward(precision=choice.precision, measured=measured, low_memory=low_memory)
 
 
 def _floor(losses: Sequence[Mapping[str, float]]) -> float:
@@ -128,6 +154,8 @@ def time_batch_sizes(objective: Objective, points: int) -> int:
 def describe_forward(forward: Forward, own: str, engine: Mapping[str, Any]) -> dict[str, Any]:
     """Return what `Surface.quality` says of it; ``own`` is the network's own precision."""
     said = {**engine, "precision": own if forward.precision == "float32" else forward.precision}
+    if forward.low_memory:
+        said["low_memory"] = True
     if forward.measured:
         said["precision_error"] = forward.measured["errors"].get(forward.precision, 0.0)
         said["precision_chosen"] = forward.measured["words"]

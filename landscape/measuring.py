@@ -81,6 +81,7 @@ class Measuring:
         number = int(at[-1]) if self._planes.repeats > 1 else 0
         if number != self._repeat:
             self._motion.restore()  # directions are scaled against theta*
+            self._motion.set_directions([])  # else two planes were in memory while one is made of the other's seed
             plane = self._planes[number]
             self._motion.set_directions([d.tensors for d in plane.directions])
             self._decay.along(self._motion, plane)

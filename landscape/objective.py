@@ -104,6 +104,7 @@ class Objective:
         self.network: Callable[..., Any] = model
         self.engine: Mapping[str, Any] = {"engine": "plain"}  # what runs, as JSON
         self._autocast: torch.dtype | None = None
+        self._casts_kept = True
         self.data = dict(data)
         self.loss = loss
         self.device = device or next((p.device for p in model.parameters()), torch.device("cpu"))
@@ -119,6 +120,7 @@ class Objective:
         for name, number in self.sizes.items():
             if number == 0:
                 raise ProblemError(f"data set {name!r} has no samples")
+        self.users = users
         self._budget = resident_budget(self.device, users) if budget is None else budget
         self._sample_bytes: dict[str, float] = {}
         self._loaded: dict[Span, Chunk] = {}
@@ -143,10 +145,19 @@ class Objective:
         return [self.placed(batch) for batch in data.batches(chosen, self.batch_size)]
 
     def use(
-        self, network: Callable[..., Any], described: Mapping[str, Any], *, autocast: torch.dtype | None = None
+        self,
+        network: Callable[..., Any],
+        described: Mapping[str, Any],
+        *,
+        autocast: torch.dtype | None = None,
+        casts_kept: bool = True,
     ) -> None:
-        """Measure with something that is called like the network; data are loaded anew in the form it takes."""
+        """Measure with something that is called like the network; data are loaded anew in the form it takes.
+
+        ``casts_kept``: autocast casts each weight once a point, not once a batch, and keeps it for so long.
+        """
         self.network, self.engine, self._autocast = network, dict(described), autocast
+        self._casts_kept = casts_kept
         self.forget()
 
     def placed(self, batch: Any) -> Any:
@@ -262,7 +273,7 @@ class Objective:
     def _cast(self) -> AbstractContextManager[Any]:
         if self._autocast is None:
             return nullcontext()
-        return torch.autocast(self.device.type, self._autocast)
+        return torch.autocast(self.device.type, self._autocast, cache_enabled=self._casts_kept)
 
     @contextmanager
     def modes(self) -> Iterator[None]:

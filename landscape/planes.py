@@ -9,8 +9,9 @@ import numpy as np
 from torch import nn
 
 from landscape.directions import Direction, Plane, rebuild_plane
-from landscape.errors import UsageError
+from landscape.errors import DirectionError, UsageError
 from landscape.grid import Axis, Floats
+from landscape.pieces import Made
 
 _LETTERS = "αβγ"
 
@@ -18,7 +19,8 @@ _LETTERS = "αβγ"
 class Planes:
     """One plane, or repetitions of it with the seeds that follow.
 
-    Only the plane in use is kept: repetitions are built again from their recipes when they are needed.
+    Only the plane in use is kept, and with ``low_memory`` not even that: others, or all, are built again from their
+    recipes when they are needed.
 
     Parameters
     ----------
@@ -27,26 +29,53 @@ class Planes:
     plane : Plane
     repeats : int
         How many; above 1 the plane must be random.
+    low_memory : bool
+        Draw random directions anew at each move. Others have no recipe to be drawn from, and are kept.
+
+    Raises
+    ------
+    UsageError
+        Repetitions of something that is not random.
+    DirectionError
+        With ``low_memory``: the recipe gives other directions for the weights that the model holds.
     """
 
-    def __init__(self, model: nn.Module, plane: Plane, repeats: int = 1) -> None:
+    def __init__(self, model: nn.Module, plane: Plane, repeats: int = 1, *, low_memory: bool = False) -> None:
         self._model = model
         self._recipes = [direction.recipe for direction in plane.directions]
-        self._current = (0, plane)
+        random = all(recipe.get("source") == "random" for recipe in self._recipes)
+        self.drawn = low_memory and random
         self.repeats = repeats
         if repeats < 1:
             raise UsageError(f"--repeats is {repeats}, it has to be at least 1")
-        if repeats > 1 and any(recipe.get("source") != "random" for recipe in self._recipes):
+        if repeats > 1 and not random:
             raise UsageError("--repeats draws other seeds, which needs --directions random")
+        if random and (low_memory or any(isinstance(each.tensors, Made) for each in plane.directions)):
+            plane = self._again(plane)
+        self._current: tuple[int, Plane | None] = (0, plane)
 
     def __getitem__(self, number: int) -> Plane:
         """Return the plane of a repetition; the model has to be at theta*."""
         at, plane = self._current
-        if at != number:
-            seeded = [{**recipe, "seed": int(recipe["seed"]) + number} for recipe in self._recipes]
-            plane = rebuild_plane(self._model, seeded)
+        if at != number or plane is None:
+            del plane
+            self._current = (number, None)  # else there were two planes in memory
+            plane = rebuild_plane(self._model, self._seeded(number), low_memory=self.drawn)
             self._current = (number, plane)
         return plane
+
+    def _seeded(self, number: int) -> list[dict[str, Any]]:
+        return [{**recipe, "seed": int(recipe["seed"]) + number} for recipe in self._recipes]
+
+    def _again(self, plane: Plane) -> Plane:
+        """Return the same plane, drawn for the weights as they are, kept or not."""
+        again = rebuild_plane(self._model, self._recipes, low_memory=self.drawn)
+        if [d.sha256 for d in again.directions] != [d.sha256 for d in plane.directions]:
+            raise DirectionError(
+                "drawn again, these random directions come out otherwise: they were made for other weights than the "
+                "network holds now, or changed since; make the plane anew, or leave --low-memory (low_memory=) out"
+            )
+        return again
 
     def axes(self, values: Sequence[Floats]) -> tuple[Axis, ...]:
         """Return the axes of a grid with these coefficients along the directions, x first."""
@@ -70,7 +99,7 @@ class Planes:
         planes: list[list[dict[str, Any]]] = []
         cosines = []
         for number in range(self.repeats):
-            plane = self[number]
+            plane = rebuild_plane(self._model, self._seeded(number), low_memory=True)
             planes.append(
                 [{"recipe": dict(d.recipe), "length": d.length, "sha256": d.sha256} for d in plane.directions]
             )

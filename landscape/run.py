@@ -25,7 +25,7 @@ from landscape.costs import Cost
 from landscape.devices import cpu_quota, local_device, physical_cores, threads_for, usable_cpus
 from landscape.directions import Plane, random_plane
 from landscape.dispatch import Desk
-from landscape.errors import ClusterError, EvaluationError, SurfaceMismatch
+from landscape.errors import ClusterError, EvaluationError, SurfaceMismatch, UsageError
 from landscape.forward import Forward, choose, install, time_batch_sizes
 from landscape.grid import grid_shape
 from landscape.ledger import Ledger
@@ -37,6 +37,7 @@ from landscape.named_data import named_data
 from landscape.objective import BATCH_NORM_SAMPLES, DEFAULT_BATCH_SIZE, Objective, SampleValues
 from landscape.output import OutputFile
 from landscape.params import moved_tensors
+from landscape.pieces import kept_bytes
 from landscape.planes import Planes
 from landscape.problem import describe_model
 from landscape.provenance import describe_problem, describe_quality, fingerprints, now, origin_of, software
@@ -75,14 +76,18 @@ class Run:
         self._share_host(stack)
         place(stack, model, settings.device, self.comm.local_rank)
         stack.enter_context(untouched(model))
-        self.plane = (plane or random_plane(model, dimensions=len(values))).first(len(values))
-        self.planes = Planes(model, self.plane, settings.repeats)
+        lean = settings.low_memory or settings.repeats > 1  # what is kept, `planes` keeps
+        plane = plane or random_plane(model, dimensions=len(values), low_memory=lean)
+        self.plane = plane.first(len(values))
+        self.planes = Planes(model, self.plane, settings.repeats, low_memory=settings.low_memory)
+        if self.planes.drawn and settings.save_directions:
+            raise UsageError("save_directions keeps what low_memory does without; the file's recipe draws them again")
         self.axes = self.planes.axes(values)
         tensors = moved_tensors(model, move=self.plane.move, include=self.plane.include, exclude=self.plane.exclude)
-        self.motion = Motion(model, tensors, [direction.tensors for direction in self.plane.directions])
+        self.motion = Motion(model, tensors, [direction.tensors for direction in self.planes[0].directions])
         stack.callback(self.motion.restore)
         self.decay = WeightDecay(model, settings.weight_decay)
-        self.decay.along(self.motion, self.plane)
+        self.decay.along(self.motion, self.planes[0])
         self.forward = Forward()
         self.objective, self.baseline = self._measure_start(sets)
 
@@ -114,7 +119,7 @@ class Run:
             return objective, baseline
         self.forward, baseline, digests = self.comm.broadcast((self.forward, Baseline(SampleValues(), (), 0.0), [""]))
         objective = self._objective(sets, self.forward.batch_size)
-        install(objective, self.forward)
+        install(objective, self.forward, self.motion.start)
         if digests != [axis.sha256 for axis in self.axes]:
             raise ClusterError(
                 "the directions here are not those of rank 0, though built by the same recipe: use the same version of "
@@ -147,7 +152,7 @@ class Run:
                 self.forward = self._choose_forward(objective, time_sizes=batch_size is None)
                 batch_size = self.forward.batch_size
                 objective.batch_size = batch_size
-                install(objective, self.forward)
+                install(objective, self.forward, self.motion.start)
                 return objective, measure_baseline(objective)
             except Exception as error:
                 if not is_out_of_memory(error):
@@ -176,14 +181,14 @@ class Run:
         s = self.settings
         stored = "" if self.stored is None else str(self.stored.quality.get("precision", ""))
         if s.precision != "auto":
-            forward = Forward(s.precision, s.compile)
+            forward = Forward(s.precision, s.compile, low_memory=s.low_memory)
         elif stored in PRECISIONS:
-            forward = Forward(stored)
+            forward = Forward(stored, low_memory=s.low_memory)
         else:
-            forward = choose(objective, self.motion, s.ranges(), s.precision_tolerance)
+            forward = choose(objective, self.motion, s.ranges(), s.precision_tolerance, low_memory=s.low_memory)
         batch_size = objective.batch_size
         if time_sizes:
-            install(objective, forward)
+            install(objective, forward, self.motion.start)
             batch_size = time_batch_sizes(objective, math.prod(len(axis) for axis in self.axes))
         return replace(forward, batch_size=batch_size, compile=s.compile)
 
@@ -340,7 +345,7 @@ class Run:
         todo = int((~self._agenda(tally, self._steps()).done()).sum())
         weights = sum(t.numel() * t.element_size() for t in self.model.state_dict().values())
         moved = sum(t.numel() * t.element_size() for t in self.motion.start.values())
-        along = sum(t.numel() * t.element_size() for d in self.plane.directions for t in d.tensors.values())
+        along = sum(kept_bytes(direction.tensors) for direction in self.planes[0].directions)
         return Cost(
             points=todo,
             total_points=math.prod(len(axis) for axis in self.axes),
@@ -349,6 +354,8 @@ class Run:
             seconds_per_point=self.baseline.seconds,
             data_bytes=int(sum(objective.sample_bytes(name) * n for name, n in objective.sizes.items())),
             weight_bytes=weights + moved + along,
+            copies_bytes=int(objective.engine.get("extra_bytes", 0)),
+            drawn=self.planes.drawn,
             resident=len(objective.groups(self.baseline.spans)) == 1,
             ranks=self.comm.size,
             at_most=self.settings.tolerance is not None or self.settings.standard_error is not None,

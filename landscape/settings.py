@@ -46,6 +46,7 @@ class Settings:
     precision: str = "float32"
     precision_tolerance: float = 0.01
     compile: bool = False
+    low_memory: bool = False
     device: str | torch.device | None = None
     overwrite: bool = False
     save_directions: bool = False

@@ -42,6 +42,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     add_direction_options(parser)
     add_measure_options(parser)
+    parser.add_argument(
+        "--low-memory",
+        action="store_true",
+        help="draw random directions anew at each point instead of keeping them, and copy no weights: half the memory",
+    )
     output = parser.add_argument_group("output")
     output.add_argument(
         "-o", "--output", metavar="FILE", help="the file (default: the checkpoint's name with .h5, here)"
@@ -64,6 +69,8 @@ def run(options: argparse.Namespace) -> int:
     model, checkpoint, data = load_problem(options)
     model.to(pick_device(options.device))
     plane = load_plane(options, model, len(ranges))
+    name = checkpoint.path
+    del checkpoint  # its tensors are in the network, and would stay in memory beside it
     path = options.output or default_output(options.checkpoint, ".h5")
     settings = {
         "x": options.x,
@@ -84,6 +91,7 @@ def run(options: argparse.Namespace) -> int:
         "precision": options.precision,
         "precision_tolerance": options.precision_tolerance,
         "compile": options.compile,
+        "low_memory": options.low_memory,
         "repeats": options.repeats,
         "overwrite": options.overwrite,
         "save_directions": options.save_directions,
@@ -101,7 +109,7 @@ def run(options: argparse.Namespace) -> int:
     from landscape.commands.summary import describe_result
     from landscape.evaluation import evaluate
 
-    with progress_bar(f"evaluating {checkpoint.path}") as progress:
+    with progress_bar(f"evaluating {name}") as progress:
         surface = evaluate(model, data, plane, progress=progress, **settings)
     print(describe_result(surface))
     sys.stdout.flush()

@@ -204,6 +204,8 @@ def load_plane(options: argparse.Namespace, model: nn.Module, dimensions: int) -
             ignore=options.ignore or "biasbn",
             orthogonal=options.orthogonal,
             move=options.move or "weights",
+            # Repetitions are drawn one after the other by whoever measures them.
+            low_memory=options.low_memory or options.repeats > 1,
             **chosen,
         )
     sources = options.directions.split(",")
