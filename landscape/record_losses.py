@@ -17,7 +17,8 @@ from torch import Tensor, nn
 
 from landscape.comm import current_comm
 from landscape.directions import Plane
-from landscape.errors import EvaluationError, LandscapeError
+from landscape.errors import EvaluationError, LandscapeError, UsageError
+from landscape.forward import Forward, install
 from landscape.grid import Floats
 from landscape.losses import Loss, resolve_loss
 from landscape.motion import Motion, untouched
@@ -26,12 +27,16 @@ from landscape.objective import Objective
 from landscape.params import moved_tensors
 from landscape.references import failure
 from landscape.runs import Record, TrainingRun
+from landscape.settings import PRECISIONS
 from landscape.surface import Trajectory
+
+# "auto" is a choice over a grid.
+OWN_PRECISIONS = tuple(each for each in PRECISIONS if each != "auto")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Measuring:
-    """How values are measured, see `landscape.evaluate`."""
+    """How values are measured, see `landscape.evaluate`; on the device where the network is."""
 
     loss: str | Callable[..., Any] | Loss = "cross_entropy"
     metrics: Sequence[str | Callable[..., Any]] = ()
@@ -41,6 +46,8 @@ class Measuring:
     batch_norm: str = "frozen"
     batch_norm_data: str | None = None
     mode: str = "eval"
+    precision: str = "float32"  # of the forward pass, as chosen: not "auto"
+    compile: bool = False
     progress: Callable[[int, int], None] | None = None
 
 
@@ -122,6 +129,8 @@ def _measure_all(
     model: nn.Module, data: Any, how: Measuring, labels: Sequence[str], put: Callable[[int], None]
 ) -> dict[str, Floats]:
     """Measure numbered points, each after ``put`` has set the network to it, shared out over the ranks."""
+    if how.precision not in OWN_PRECISIONS:
+        raise UsageError(f"precision is {how.precision!r}, for single steps it is one of {', '.join(OWN_PRECISIONS)}")
     comm = current_comm()
     tell = how.progress or (lambda done, total: None)
     objective = Objective(
@@ -135,6 +144,8 @@ def _measure_all(
         batch_norm_data=how.batch_norm_data,
         mode=how.mode,
     )
+    # By the same forward pass as the surface: else rounding would be taken for a distance from the plane.
+    install(objective, Forward(how.precision, how.compile))
     found: dict[str, Floats] = {}
     done = 0
 

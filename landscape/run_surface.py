@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from landscape.grid import Floats, grid_shape, parse_range
 from landscape.locks import Lock
 from landscape.planes import Planes
 from landscape.record_losses import Measuring, measure_below, measure_run
+from landscape.run import place
 from landscape.runs import TrainingRun
 from landscape.settings import Progress, Range
 from landscape.shared_planes import made_once, plane_made_once
@@ -91,13 +93,29 @@ def evaluate_runs(
     # A step is two more points: its own weights, and the plane below them.
     steps = [2 * len(run.records) for run in runs if "samples" not in known[run.name].attributes]
     bar = _Bar(progress, sum(steps))
+    settings |= {"path": path, "overwrite": overwrite}
+    with ExitStack() as stack:
+        # For all that is measured, not for the surface alone: its values are compared with those of the steps.
+        place(stack, model, settings.pop("device", None), current_comm().local_rank)
+        return _measured(model, data, runs, plane, known, ranges, settings, bar)
+
+
+def _measured(
+    model: nn.Module,
+    data: Any,
+    runs: Sequence[TrainingRun],
+    plane: Plane,
+    known: Mapping[str, Trajectory],
+    ranges: Mapping[str, Any],
+    settings: Mapping[str, Any],
+    bar: _Bar,
+) -> Surface:
+    """Measure the surface, and of the runs on it what is not known yet."""
     surface = evaluate(
         model,
         data,
         plane,
         **ranges,
-        path=path,
-        overwrite=overwrite,
         progress=bar.grid,
         trajectories=known,
         **{"save_directions": isinstance(plane, PrincipalPlane), **settings},
@@ -105,7 +123,12 @@ def evaluate_runs(
     names = {field.name for field in dataclasses.fields(Measuring)}
     how: dict[str, Any] = {name: value for name, value in settings.items() if name in names}
     how["progress"] = bar.step
+    precision = surface.quality.get("precision")
+    how["precision"] = precision if precision in ("bfloat16", "float16") else "float32"
     how["batch_size"] = surface.quality.get("batch_size", how.get("batch_size"))
+    if how.get("samples") is not None:
+        # A file that has more goes on with them.
+        how["samples"] = max(_samples(surface).values())
     finished: dict[str, Trajectory] = {}
     for run in runs:
         each = known[run.name]
@@ -114,6 +137,7 @@ def evaluate_runs(
             each = _with_values(each, true, measure_below(model, data, each, plane, **how), surface)
         finished[run.name] = each
     surface = dataclasses.replace(surface, trajectories={**surface.trajectories, **finished})
+    path = settings.get("path")
     if path is not None and current_comm().rank == 0:
         with Lock(path):
             surface = dataclasses.replace(surface, digest=write_surface(path, surface))

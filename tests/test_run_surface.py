@@ -14,11 +14,11 @@ from landscape.cli import main
 from landscape.directions import checkpoint_plane
 from landscape.errors import SurfaceMismatch, UsageError
 from landscape.paths import values_below
-from landscape.record_losses import put_record
+from landscape.record_losses import measure_run, put_record
 from landscape.recorder import Recorder
 from landscape.run_surface import evaluate_runs, plan_runs
 from landscape.runs import find_run
-from landscape.store import read_directions, read_surface
+from landscape.store import read_directions, read_surface, write_surface
 from landscape.trajectory import principal_plane
 
 NETWORK = """
@@ -137,6 +137,55 @@ def test_more_samples_measure_the_steps_again(place, tmp_path):
     assert more.trajectories["fast"].loss[0] != few.trajectories["fast"].loss[0]
 
 
+def test_fewer_samples_than_the_file_has_measure_the_steps_on_as_many_as_the_surface(place, tmp_path):
+    model, data, run = at_end(place)
+    path = tmp_path / "run.h5"
+    whole = evaluate_runs(model, data, run, points=3, path=path, samples=40)
+    write_surface(path, dataclasses.replace(whole, trajectories={}))  # cut short before the steps
+    again = evaluate_runs(model, data, run, points=3, path=path, samples=10)
+    np.testing.assert_allclose(again.trajectories["fast"].loss, whole.trajectories["fast"].loss, rtol=1e-6)
+
+
+def test_the_steps_are_measured_in_the_precision_of_the_surface(place):
+    model, data, run = at_end(place)
+    surface = evaluate_runs(model, data, run, points=3, precision="bfloat16", compile=False)
+    found = surface.trajectories["fast"]
+    here = surface.origin["values"]["train/loss"]
+    exact = measure_run(model, data, run)["train/loss"]
+    assert surface.quality["precision"] == "bfloat16"
+    # theta* is a step, and the plane is measured there: rounding must be one and the same.
+    assert found.loss[-1] == here == found.attributes["plane_values"]["train/loss"][-1]
+    assert abs(exact[-1] - here) > 1e-5
+    np.testing.assert_array_equal(measure_run(model, data, run, precision="bfloat16")["train/loss"], found.loss)
+    with pytest.raises(UsageError, match="precision is 'auto', for single steps it is one of float32, bfloat16"):
+        measure_run(model, data, run, precision="auto")
+
+
+def test_the_steps_are_measured_on_the_device_of_the_surface(place, monkeypatch):
+    import landscape.run_surface as module
+
+    model, data, run = at_end(place)
+    done = []
+
+    class Watched(nn.Sequential):
+        def to(self, device):
+            done.append(str(device))
+            return self
+
+    def watched(name, function):
+        def call(*arguments, **options):
+            done.append(name)
+            return function(*arguments, **options)
+
+        return call
+
+    for name in ("evaluate", "measure_run", "measure_below"):
+        monkeypatch.setattr(module, name, watched(name, getattr(module, name)))
+    monkeypatch.setattr("landscape.run.local_device", lambda name, rank, number: name)
+    evaluate_runs(Watched(*model), data, run, points=2, device="cuda:1")
+    assert done == ["cuda:1", "evaluate", "measure_run", "measure_below", "cpu"]
+
+
 def test_runs_of_one_name_are_refused(place):
     model, data, run = at_end(place)
     with pytest.raises(UsageError, match="different names, got fast, fast"):
@@ -169,6 +218,13 @@ def test_the_command_puts_two_runs_on_one_plane(place, tmp_path, capsys):
     assert f"the plane holds {100 * shares[0]:.1f} % + {100 * shares[1]:.1f} % of the variance" in written
     assert "slow: 7 records, step 0 to 12" in written
     assert f"wrote {file}" in written
+
+
+def test_the_command_measures_in_the_precision_asked_for(place, tmp_path):
+    folder, _ = place
+    file = tmp_path / "low.h5"
+    assert command(place, folder / "fast", "--points", 2, "--precision", "bfloat16", output=file) == 0
+    assert read_surface(file).quality["precision"] == "bfloat16"
 
 
 def test_the_command_draws_lines_and_planes_through_checkpoints_and_files(place, tmp_path):
