@@ -20,6 +20,7 @@ from landscape.errors import DirectionError
 from landscape.grid import Axis
 from landscape.original import read_original_directions
 from landscape.params import moved_tensors, require_same_shapes, work_dtype
+from landscape.paths import component_label
 from landscape.store import is_surface, read_directions, read_surface
 
 Array = np.ndarray[Any, Any]
@@ -53,7 +54,9 @@ def _stored_plane(
     for number, (axis, arrays) in enumerate(zip(axes, stored, strict=True)):
         tree = {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in arrays.items()}
         require_same_shapes(tree, live, f"direction {number + 1} of {path}")
-        directions.append(_file_direction(tree, live, path, number, move, axis.label))
+        # Whoever is drawn on it now: shares of variance are of the runs it was made from.
+        label = component_label(axis.label, axis.recipe) if axis.source == "pca" else axis.label
+        directions.append(_file_direction(tree, live, path, number, move, label))
     return _restricted(Plane.of(directions, move), list(live), model, move)
 
 

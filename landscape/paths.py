@@ -1,14 +1,21 @@
 """What a projected run says about its picture: how far off the plane it is, and what the plane shows below it.
 
-Plain NumPy on a Surface and its Trajectory, for the command line and for every renderer.
+Plain NumPy on a Surface and its Trajectory, for the command line and for every renderer. Also how high the barrier on
+a line between two networks is.
 
 References
 ----------
 .. [1] Antognini, Sohl-Dickstein, "PCA of high dimensional random walks with comparison to neural network training",
        NeurIPS 2018.
+.. [2] Goodfellow, Vinyals, Saxe, "Qualitatively Characterizing Neural Network Optimization Problems", ICLR 2015.
+.. [3] Frankle, Dziugaite, Roy, Carbin, "Linear Mode Connectivity and the Lottery Ticket Hypothesis", ICML 2020,
+       section 2.
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -34,6 +41,61 @@ def shares_off_plane(surface: Surface, run: Trajectory) -> Floats:
     """Return the part of each step's distance from theta* that is off the plane: 0 in it, 1 straight away from it."""
     distance = distances(surface, run)
     return np.divide(run.residual, distance, out=np.zeros_like(distance), where=distance > 0)
+
+
+def plane_runs(surface: Surface) -> tuple[list[str], list[str]]:
+    """Return the names of the runs whose principal components the axes are, and of those put onto their plane later.
+
+    Shares of variance are of the former alone. Both are empty where the axes are no principal components.
+    """
+    if any(axis.source != "pca" for axis in surface.directions):
+        return [], []
+    own = [name for name, run in surface.trajectories.items() if "explained_variance" in run.attributes]
+    return own, [name for name in surface.trajectories if name not in own]
+
+
+def component_label(label: str, recipe: Mapping[str, Any]) -> str:
+    """Return a principal component's label with the names of its runs.
+
+    Examples
+    --------
+    >>> component_label("PC 1 (61.2 % of variance)", {"source": "pca", "runs": [{"name": "sgd"}]})
+    'PC 1 (61.2 % of the variance of sgd)'
+    """
+    names = ", ".join(str(run.get("name", "")) for run in recipe.get("runs", []))
+    return label.replace("% of variance)", f"% of the variance of {names})") if names else label
+
+
+def above_chord(surface: Surface, name: str) -> tuple[Floats, Floats, Floats] | None:
+    """Return x from 0 to 1, the values there, and the straight line between the values at both ends, shape (n,) each.
+
+    None unless it is a line towards another checkpoint, with points at 0 and at 1 and finite values all the way.
+    """
+    axis = surface.axes[0]
+    if len(surface.axes) != 1 or axis.source != "checkpoint":
+        return None
+    inside = (axis.values > -1e-9) & (axis.values < 1 + 1e-9)
+    x, values = axis.values[inside], surface[name][inside]
+    known = np.isfinite(values) & (surface.state[inside] != NOT_COMPUTED)
+    if len(x) < 3 or abs(x[0]) > 1e-9 or abs(x[-1] - 1) > 1e-9 or not known.all():
+        return None
+    return x, values, values[0] + (values[-1] - values[0]) * x
+
+
+def barrier(surface: Surface, name: str) -> tuple[float, float] | None:
+    """Return how far the values rise above the straight line from 0 to 1, and where, on a line between two networks.
+
+    The height over the chord between both ends, as the interpolation of [2]_ shows it; for ends of one loss it is the
+    instability of [3]_, which is measured from their mean. 0, at 0, where nothing rises. None where it is not
+    known, see `above_chord`.
+    """
+    found = above_chord(surface, name)
+    if found is None:
+        return None
+    x, values, chord = found
+    k = int(np.argmax(values - chord))
+    height = float(values[k] - chord[k])
+    return (height, float(x[k])) if height > 0 else (0.0, 0.0)
 
 
 def random_walk_shares(number: int) -> Floats:

@@ -28,7 +28,7 @@ from landscape.settings import Progress, Range
 from landscape.shared_planes import made_once, plane_made_once
 from landscape.store import read_directions, read_surface, write_surface
 from landscape.surface import NOT_COMPUTED, Surface, Trajectory
-from landscape.trajectory import MARGIN, PrincipalPlane, fitting_ranges, principal_plane, project
+from landscape.trajectory import MARGIN, PrincipalPlane, fitting_ranges, principal_plane, project, with_names
 
 # Points along an axis unless asked otherwise: 41 x 41 show a valley, 201 a line's bumps.
 PLANE_POINTS, LINE_POINTS = 41, 201
@@ -183,7 +183,7 @@ def _prepared(
     margin: float,
 ) -> tuple[Plane, dict[str, Trajectory], dict[str, Any]]:
     """Return plane, runs on it and ranges, the same on all ranks to the last bit."""
-    shared = plane_made_once(lambda: _as_stored(plane or principal_plane(model, runs), stored))
+    shared = plane_made_once(lambda: with_names(_as_stored(plane or principal_plane(model, runs), stored), runs))
     if len(shared) > 2:
         raise UsageError(f"a run is drawn on a line or a plane, got {len(shared)} directions")
 

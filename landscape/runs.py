@@ -93,6 +93,11 @@ class TrainingRun:
     unit: str = "step"  # what is counted: "step", "epoch", ... or "record" where only the order is known
 
     @property
+    def folder(self) -> Path:
+        """Where the run is: of ``checkpoint-500/model.safetensors`` the folder above."""
+        return _home(self.records[0].path)
+
+    @property
     def labels(self) -> list[str]:
         """What messages call the records."""
         return [str(record.path) for record in self.records]

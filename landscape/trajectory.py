@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -26,6 +26,7 @@ from landscape.errors import DirectionError, UsageError
 from landscape.grid import Floats
 from landscape.normalization import IGNORES
 from landscape.params import moved_tensors
+from landscape.paths import component_label
 from landscape.principal import Components, principal_components
 from landscape.projection import project_points
 from landscape.runs import TrainingRun
@@ -130,7 +131,7 @@ def describe_run(run: TrainingRun) -> dict[str, Any]:
     first, last = run.records[0], run.records[-1]
     return {
         "name": run.name,
-        "folder": str(first.path.parent),
+        "folder": str(run.folder),
         "steps": [first.step, last.step, len(run.records)],
         "unit": run.unit,
     }
@@ -172,7 +173,7 @@ def project(model: nn.Module, run: TrainingRun, plane: Plane) -> Trajectory:
         "lr_drops": _drops(run),
         "logged_loss": [None if np.isnan(record.loss) else record.loss for record in run.records],
     }
-    if isinstance(plane, PrincipalPlane):
+    if isinstance(plane, PrincipalPlane) and _is_of(run, plane):
         attributes["explained_variance"] = plane.shares.tolist()
         attributes["total_variance"] = plane.total
         attributes["variance_about"] = "mean"
@@ -183,6 +184,25 @@ def project(model: nn.Module, run: TrainingRun, plane: Plane) -> Trajectory:
         step=np.array([record.step for record in run.records], dtype=np.int64),
         attributes=attributes,
     )
+
+
+def _is_of(run: TrainingRun, plane: Plane) -> bool:
+    """Return whether a plane's components are those of a run, alone or together with others."""
+    this = describe_run(run)
+    known = [each for direction in plane.directions for each in direction.recipe.get("runs", [])]
+    return any(each.get("name") == this["name"] and each.get("steps") == this["steps"] for each in known)
+
+
+def with_names(plane: Plane, runs: Sequence[TrainingRun]) -> Plane:
+    """Return a plane whose labels say whose variance it is, where other runs than its own are drawn on it."""
+    if all(direction.recipe.get("source") != "pca" for direction in plane.directions):
+        return plane
+    if all(_is_of(run, plane) for run in runs):
+        return plane
+    directions = [
+        replace(direction, label=component_label(direction.label, direction.recipe)) for direction in plane.directions
+    ]
+    return replace(plane, directions=tuple(directions))
 
 
 def _drops(run: TrainingRun) -> list[int]:

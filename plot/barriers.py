@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from matplotlib.patheffects import withStroke
 
-from landscape.grid import Floats
+from landscape.paths import above_chord, barrier
 from landscape.surface import Surface
 
 from .ladders import number_text
@@ -20,35 +20,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-def barrier(surface: Surface, name: str) -> tuple[float, float] | None:
-    """Return how far the values rise above the straight line from 0 to 1, and where; None if they do not.
-
-    Only for a line towards another checkpoint that has points at 0 and at 1 and finite values all the way.
-    """
-    found = _above_chord(surface, name)
-    if found is None:
-        return None
-    x, values, chord = found
-    k = int(np.argmax(values - chord))
-    height = float(values[k] - chord[k])
-    return (height, float(x[k])) if height > 0 else None
-
-
-def _above_chord(surface: Surface, name: str) -> tuple[Floats, Floats, Floats] | None:
-    axis = surface.axes[0]
-    if axis.source != "checkpoint" or surface.repeats > 1:
-        return None
-    inside = (axis.values > -1e-9) & (axis.values < 1 + 1e-9)
-    x, values = axis.values[inside], surface[name][inside]
-    if len(x) < 3 or abs(x[0]) > 1e-9 or abs(x[-1] - 1) > 1e-9 or not np.isfinite(values).all():
-        return None
-    return x, values, values[0] + (values[-1] - values[0]) * x
-
-
 def draw_barrier(ax: Axes, surface: Surface, name: str) -> None:
     """Shade the barrier between two checkpoints, and write its height where it is highest."""
-    top, found = barrier(surface, name), _above_chord(surface, name)
-    if top is None or found is None:
+    top, found = barrier(surface, name), above_chord(surface, name)
+    if top is None or found is None or top[0] == 0:
         return
     x, values, chord = found
     ax.fill_between(

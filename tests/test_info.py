@@ -15,11 +15,13 @@ import numpy as np
 import pytest
 import torch
 from original_files import NAME, write_directions, write_like_the_tool
-from plot_fixtures import half_finished_valley, repeated, valley
+from plot_fixtures import half_finished_valley, interpolation, repeated, valley
 
 from landscape.cli import main
 from landscape.commands.facts import sampling_factor, surface_facts
+from landscape.commands.summary import describe_result
 from landscape.grid import Axis
+from landscape.paths import barrier
 from landscape.store import write_surface
 from landscape.surface import Surface, Trajectory
 
@@ -76,6 +78,23 @@ def test_a_surface_is_told_from_head_to_foot(tmp_path, info):
         "made with\nlandscape evaluate runs/net.pt --x -1:1:31 -o net.h5\n",
     ):
         assert words in said, words
+
+
+def test_a_line_between_two_networks_is_told_with_its_barrier(tmp_path, info):
+    line = interpolation()
+    write_surface(tmp_path / "line.h5", line)
+    height, place = barrier(line, "train/loss")
+    said = info(tmp_path / "line.h5")
+    assert f"barrier of train/loss: {height:.4g} above the line between both networks, at {place:.4g}" in said
+    assert "barrier of train/accuracy" not in said
+    facts = json.loads(info("--json", tmp_path / "line.h5"))["values"]
+    assert facts["train/loss"]["barrier"] == {"height": height, "x": place}
+    x = line.axes[0].values
+    assert f"test/loss: barrier {barrier(line, 'test/loss')[0]:.4g} above the line" in describe_result(line)
+    flat = dataclasses.replace(line, values={"train/loss": 1 + x**2})
+    assert "train/loss: no barrier between both networks" in describe_result(flat)
+    write_surface(tmp_path / "flat.h5", flat)
+    assert "barrier of train/loss: none" in info(tmp_path / "flat.h5")
 
 
 def test_a_half_finished_surface_says_how_far_it_is_and_how_to_go_on(tmp_path, info):

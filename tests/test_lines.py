@@ -6,7 +6,6 @@ import dataclasses
 
 import numpy as np
 import pytest
-from landscape.plot.barriers import barrier
 from landscape.plot.fields import recall
 from landscape.plot.figures import draw
 from landscape.plot.lines import line, line_scale, standard_error
@@ -15,6 +14,7 @@ from matplotlib.figure import Figure
 from plot_fixtures import interpolation, line_surface, pixel_at, random_axis, repeated, surface_of, valley, valley_loss
 
 from landscape.errors import PlotError
+from landscape.paths import barrier
 from landscape.surface import COMPUTED, NOT_COMPUTED, Trajectory
 
 
@@ -127,7 +127,7 @@ def test_there_is_no_barrier_along_a_random_direction_or_between_convex_ends():
     assert barrier(line_surface(), "train/loss") is None
     surface = interpolation()
     x = surface.axes[0].values
-    assert barrier(dataclasses.replace(surface, values={"train/loss": 1 + x**2}), "train/loss") is None
+    assert barrier(dataclasses.replace(surface, values={"train/loss": 1 + x**2}), "train/loss") == (0.0, 0.0)
     # Without a point at 1 its value is not known, and nothing is guessed.
     shifted = dataclasses.replace(surface, axes=(dataclasses.replace(surface.axes[0], values=x + 0.01),))
     assert barrier(shifted, "train/loss") is None

@@ -10,6 +10,7 @@ from torch import nn
 from landscape.errors import CheckpointError
 from landscape.recorder import Recorder
 from landscape.runs import find_run, find_runs
+from landscape.trajectory import describe_run
 
 
 def network(value=0.0):
@@ -160,6 +161,8 @@ def test_a_trainers_folders_are_one_run_called_after_the_folder_above(tmp_path, 
     assert [run.name for run in runs] == ["out", "other"]
     for run in runs:
         assert steps_and_values(run) == [(500, 500.0), (1000, 1000.0)]
+        # What a file says of the run, too.
+        assert describe_run(run)["folder"] == str(tmp_path / run.name)
 
 
 def test_several_folders_are_several_runs_and_files_of_one_folder_are_one(tmp_path):

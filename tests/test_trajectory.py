@@ -7,11 +7,12 @@ import pytest
 import torch
 from torch import nn
 
-from landscape.directions import Direction, Plane, checkpoint_plane, random_plane
+from landscape.directions import Direction, Plane, checkpoint_plane, random_plane, read_plane
 from landscape.errors import CheckpointError, DirectionError, EvaluationError, UsageError
 from landscape.evaluation import evaluate
 from landscape.record_losses import measure_below, measure_run, put_record
 from landscape.recorder import Recorder
+from landscape.run_surface import evaluate_runs
 from landscape.runs import find_run
 from landscape.store import read_surface
 from landscape.surface import Trajectory
@@ -248,6 +249,22 @@ def test_a_run_is_kept_with_its_surface_and_its_plane_can_be_read_again(trained,
     assert stored.axes[0].label == plane.directions[0].label
     again = evaluate(model, data, plane, **ranges, path=file, trajectories={"adam": path})
     assert set(again.trajectories) == {"sgd", "adam"}
+
+
+def test_a_run_on_another_runs_plane_is_not_given_its_variance(trained, tmp_path):
+    data, run = trained
+    model = at_end(run)
+    plane = principal_plane(model, run)
+    _, other = train(tmp_path / "other", lr=0.05)
+    assert "explained_variance" in project(model, run, plane).attributes
+    assert not {"explained_variance", "total_variance"} & set(project(model, other, plane).attributes)
+    surface = evaluate_runs(model, data, other, plane, points=2, path=tmp_path / "other.h5", save_directions=True)
+    share = f"{100 * plane.shares[0]:.1f} % of the variance of {run.name}"
+    assert surface.axes[0].label == f"PC 1 ({share})"
+    assert share in read_plane(model, tmp_path / "other.h5").directions[0].label
+    assert evaluate_runs(model, data, run, plane, points=2).axes[0].label == plane.directions[0].label
+    together = principal_plane(model, [run, other])
+    assert project(model, other, together).attributes["explained_variance"] == together.shares.tolist()
 
 
 def test_drops_of_the_learning_rate_are_kept_with_the_path(tmp_path):

@@ -10,6 +10,7 @@ import numpy as np
 
 from landscape.exports import axis_names
 from landscape.grid import Axis, Floats
+from landscape.paths import barrier
 from landscape.surface import COMPUTED, INTERPOLATED, NOT_COMPUTED, Surface
 
 
@@ -94,6 +95,8 @@ def _values_facts(surface: Surface, name: str, names: list[str]) -> dict[str, An
             index = np.unravel_index(flat[find(values.ravel()[flat])], surface.shape)
             place = [float(axis.values[i]) for axis, i in zip(surface.axes, reversed(index), strict=True)]
             facts[key] = {"value": float(values[index]), **dict(zip(names, place, strict=True))}
+    if (found_barrier := barrier(surface, name) if name.endswith("/loss") else None) is not None:
+        facts["barrier"] = dict(zip(("height", "x"), found_barrier, strict=True))
     for key, errors in (("stderr", surface.stderr), ("paired_stderr", surface.paired_stderr)):
         if name in errors:
             shown = errors[name] * sampling_factor(surface, name)

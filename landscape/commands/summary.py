@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from landscape.commands.run_summary import describe_barriers
 from landscape.surface import NOT_COMPUTED, Surface
 
 
@@ -17,6 +18,8 @@ def describe_result(surface: Surface) -> str:
         span = f"{_number(name, finite.min())} to {_number(name, finite.max())}" if finite.size else "nowhere finite"
         lost = int((~np.isfinite(values) & (surface.state != NOT_COMPUTED)).sum())
         lines.append(f"{name}: {at_start}{span} over {values.size} points" + (f", {lost} not finite" if lost else ""))
+    if barriers := describe_barriers(surface):
+        lines.append(barriers)
     axes = surface.directions
     if surface.cosines is not None and len(axes) > 1:
         lines.append(f"cosine between the directions {surface.cosines[0, 1]:.3g}; " + _lengths(surface))

@@ -147,6 +147,10 @@ def _values_table(console: Console, values: Mapping[str, Any]) -> None:
             rows = [row[:number] + row[number + 1 :] for row in rows]
     if rows:
         _table(console, columns, rows)
+    for name, entry in values.items():
+        if top := entry.get("barrier"):
+            text = f"{top['height']:.4g} above the line between both networks, at {top['x']:.4g}"
+            console.print(_text(f"  barrier of {name}: {text if top['height'] else 'none'}", "dim"))
     if "std.\nerror" in columns:
         paired = any("paired_stderr" in entry for entry in values.values())
         of = ", of the difference to theta* where that is known" if paired else ""
