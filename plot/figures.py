@@ -10,6 +10,7 @@ from landscape.surface import Surface
 
 from .layout import Plan
 from .line_figures import draw_lines
+from .path_words import require_marks
 from .plane_figures import draw_planes
 from .scale import Kind as ScaleKind
 from .scale import Scale
@@ -67,7 +68,7 @@ def draw(
         Write the caption below. It is in the metadata of the saved file in any case.
     **options
         Of the renderer: ``hillshade``, ``labels``, ``equal`` for contours, ``equal`` for heat maps, ``interpolate``,
-        ``camera``, ``light`` for surfaces.
+        ``camera``, ``light`` for surfaces; ``marks``, steps of training runs, for all of them and for steps.
 
     Returns
     -------
@@ -130,6 +131,7 @@ def draw_panels(
         raise UsageError(f"a picture is of the kind {', '.join(KINDS)}, not {kind!r}")
     if kind == "steps":
         # They need both coordinates of the runs.
+        require_marks(given, options.get("marks", ()))
         return _draw_steps(given, name, titles, headline, caption, shown, options)
     if (kind == "line") != (sizes == {1}):
         thin = "plane one point wide: --kind line" if surfaces[0] is not given[0] else "line: --kind line"
@@ -144,6 +146,7 @@ def draw_panels(
                 raise UsageError(f"a line has no option {', '.join(options)}")
             strips = list(dict.fromkeys(filter(None, map(strip_note, given))))
             return draw_lines(surfaces, name, plan, strips)
+        require_marks(surfaces, options.get("marks", ()))
         if name is not None and not isinstance(name, str):
             if len(name) != 1:
                 raise UsageError(f"a {kind} picture shows one kind of values at a time, not {', '.join(name)}")
@@ -165,10 +168,11 @@ def _draw_steps(
 
     if len(surfaces) != 1:
         raise PlotError(f"steps are drawn of one surface at a time, {len(surfaces)} were given")
+    marks = options.pop("marks", ())
     if options:
         raise UsageError(f"steps have no option {', '.join(options)}")
     names = [name] if name is None or isinstance(name, str) else list(name)
     if len(names) != 1:
         raise UsageError(f"steps show one kind of values at a time, not {', '.join(map(str, names))}")
     title = headline or (titles[0] if titles else None)
-    return steps(surfaces[0], names[0], title=title, caption=caption, shown=shown)
+    return steps(surfaces[0], names[0], title=title, caption=caption, shown=shown, marks=marks)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,6 +30,7 @@ def heatmap(
     scale: Scale | None = None,
     equal: bool = True,
     colorbar: bool = True,
+    marks: Sequence[int] = (),
 ) -> Axes:
     """Draw a plane as cells around its points: the picture that shows exactly what was measured.
 
@@ -46,6 +48,8 @@ def heatmap(
         Draw both axes to the same scale.
     colorbar : bool
         Draw a colour bar beside ``ax``.
+    marks : sequence of int
+        Steps of the surface's runs to mark on their paths, beside those where the learning rate fell.
 
     Returns
     -------
@@ -59,17 +63,17 @@ def heatmap(
     if ax is None:
         from .figures import draw_panels
 
-        figure = draw_panels([surface], kind="heatmap", name=name, scale=scale, shown=True, equal=equal)
+        figure = draw_panels([surface], kind="heatmap", name=name, scale=scale, shown=True, equal=equal, marks=marks)
         return figure.axes[0]
     with our_style():
         sheet = Sheet.of(surface, name, scale)
-        draw_cells(ax, sheet, equal=equal)
+        draw_cells(ax, sheet, equal=equal, marks=marks)
         if colorbar:
             draw_colorbar(ax.get_figure(root=True), sheet.scale, ax=ax)  # type: ignore[arg-type]
     return ax
 
 
-def draw_cells(ax: Axes, sheet: Sheet, *, equal: bool = True) -> None:
+def draw_cells(ax: Axes, sheet: Sheet, *, equal: bool = True, marks: Sequence[int] = ()) -> None:
     """Draw everything but the colour bar."""
     x, y = cell_edges(sheet.x), cell_edges(sheet.y)
     extent = (x[0], x[-1], y[0], y[-1])
@@ -85,7 +89,7 @@ def draw_cells(ax: Axes, sheet: Sheet, *, equal: bool = True) -> None:
     if holes.any():
         ax.pcolormesh(x, y, holes, zorder=1, linewidth=0, rasterized=drawn.size > VECTORS)
     draw_marks(ax, sheet)
-    draw_paths(ax, sheet.whole)
+    draw_paths(ax, sheet.whole, marks=marks)
     draw_corner(ax, corner_lines(sheet, to_scale=to_scale) + path_lines(sheet.whole))
 
 

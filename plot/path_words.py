@@ -5,12 +5,14 @@ The first stands in the picture itself, the second in its caption.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
+from landscape.errors import UsageError
 from landscape.grid import Floats
-from landscape.paths import shares_off_plane, values_below
+from landscape.paths import plane_runs, shares_off_plane, values_below
 from landscape.surface import Surface, Trajectory
 
 from .ladders import number_text
@@ -22,23 +24,26 @@ def path_lines(surface: Surface) -> list[str]:
     """Return what the corner of a picture has to say: the share of the runs that the plane does not show."""
     lines = []
     shares = explained(surface)
+    own, others = plane_runs(surface)
     if shares is not None:
-        lines.append(
-            f"{100 * max(0.0, 1 - sum(shares[: len(surface.directions)])):.1f} % of variance outside the plane"
-        )
-    else:
-        far = [shares_off_plane(surface, path.run).max() for path in paths_of(surface)]
-        if far:
-            lines.append(f"path up to {100 * max(far):.0f} % off the plane")
+        whose = f" of {', '.join(own)}" if others else ""
+        outside = 100 * max(0.0, 1 - sum(shares[: len(surface.directions)]))
+        lines.append(f"{outside:.1f} % of variance{whose} outside the plane")
+    far = [
+        shares_off_plane(surface, path.run).max() for path in paths_of(surface) if shares is None or path.name in others
+    ]
+    if far:
+        whose = ", ".join(others) if others else "path"
+        lines.append(f"{whose} up to {100 * max(far):.0f} % off the plane")
     beyond = sum(int((~_inside(surface, path.points)).sum()) for path in paths_of(surface))
     total = sum(len(path.points) for path in paths_of(surface))
     return [*lines, f"{beyond} of {total} steps outside the picture"] if beyond else lines
 
 
-def path_notes(surface: Surface, name: str, *, ticks: bool = True) -> list[str]:
+def path_notes(surface: Surface, name: str, *, marks: Sequence[int] = ()) -> list[str]:
     """Return sentences for the caption: what the marks are, how far off the plane and its losses the runs are.
 
-    ``ticks`` is whether falls of the learning rate are marked.
+    ``marks`` are the steps marked beside those where the learning rate fell.
     """
     paths = paths_of(surface)
     if not paths:
@@ -47,8 +52,8 @@ def path_notes(surface: Surface, name: str, *, ticks: bool = True) -> list[str]:
     ends = f"{paths[0].name}, {paths[0].unit} {paths[0].run.step[0]} (circle) to {paths[0].run.step[-1]} (star)"
     which = f"{', '.join(path.name for path in paths)}, each from circle to star" if many else ends
     notes = [f"Path{'s' if many else ''}: {which}, projected onto the plane"]
-    if ticks and any(path.run.attributes.get("lr_drops") for path in paths):
-        notes[0] += "; ticks across: the learning rate fell"
+    if words := tick_words([path.run for path in paths], marks, paths[0].unit):
+        notes[0] += f"; ticks across: {words}"
     far = [(path.run.residual.max(), shares_off_plane(surface, path.run)[path.run.residual.argmax()]) for path in paths]
     distance, share = max(far)
     if distance > 0:
@@ -56,15 +61,40 @@ def path_notes(surface: Surface, name: str, *, ticks: bool = True) -> list[str]:
             f"The steps lie up to {number_text(float(distance), 3)} off the plane, {100 * share:.0f} % of the way from "
             "the checkpoint"
         )
-    found = [losses_of(surface, path.run, name) for path in paths]
-    gaps = np.concatenate([np.zeros(0), *(np.abs(each[0] - each[1]) for each in found if each is not None)])
-    if np.isfinite(gaps).any():
-        middle, most = (number_text(float(each(gaps)), 2) for each in (np.nanmedian, np.nanmax))
+    found = [each for each in (losses_of(surface, path.run, name) for path in paths) if each is not None]
+    with np.errstate(invalid="ignore"):
+        gaps = np.concatenate([np.zeros(0), *(np.abs(own - below) for own, below in found)])
+    gaps = gaps[np.isfinite(gaps)]
+    if gaps.size:
+        middle, most = (number_text(float(each(gaps)), 2) for each in (np.median, np.max))
         notes.append(
             f"Their own {values_label(name)} differs from the plane's below them by {middle} in the median, {most} at "
             "most"
         )
+    lost, total = sum(int((~np.isfinite(own)).sum()) for own, _ in found), sum(len(own) for own, _ in found)
+    if lost:
+        notes.append(f"The own {values_label(name)} of {lost} of {total} steps is not finite")
     return notes
+
+
+def tick_words(runs: Iterable[Trajectory], marks: Sequence[int], unit: str) -> str:
+    """Return what ticks across a path, or lines at steps, stand for; nothing where there are none."""
+    words = ["the learning rate fell"] if any(run.attributes.get("lr_drops") for run in runs) else []
+    if marks:
+        words.append(f"{unit} {', '.join(str(step) for step in sorted(set(marks)))}")
+    return "; ".join(words)
+
+
+def require_marks(surfaces: Sequence[Surface], marks: Sequence[int]) -> None:
+    """Raise UsageError where a step to be marked lies in no run of the surfaces."""
+    runs = [run for surface in surfaces for run in surface.trajectories.values() if len(run.step)]
+    if marks and not runs:
+        where = surfaces[0].path or "the surface"
+        raise UsageError(f"marks are on the paths of training runs, and {where} has none")
+    for step in marks:
+        if not any(run.step[0] <= step <= run.step[-1] for run in runs):
+            low, high = min(int(run.step[0]) for run in runs), max(int(run.step[-1]) for run in runs)
+            raise UsageError(f"step {step} is to be marked, the runs go from {low} to {high}")
 
 
 def explained(surface: Surface) -> list[float] | None:

@@ -18,7 +18,7 @@ from .ladders import number_text
 from .layout import LEFT, Plan, grid_of, lay_out
 from .marks import Sheet, is_readable
 from .panels import Panel, panels_of, titles_of
-from .path_words import path_notes
+from .path_words import path_notes, tick_words
 from .repeats import SPREAD, outcome, spread
 from .scale import Scale, default_name
 from .style import new_figure
@@ -49,9 +49,12 @@ def draw_planes(
     sheets = [Sheet.of(each.surface, name, own) for each, own in zip(panels, scales, strict=True)]
     notes += _mark_notes(sheets, kind)
     if len(surfaces) == 1:
-        notes += path_notes(surfaces[0], name, ticks=kind != "surface")
+        notes += path_notes(surfaces[0], name, marks=options.get("marks", ()))
     elif any(each.trajectories for each in surfaces):
         notes.append("Paths: recorded steps of training runs, from circle to star, projected onto each plane")
+        runs = [run for each in surfaces for run in each.trajectories.values()]
+        if words := tick_words(runs, options.get("marks", ()), "step"):
+            notes[-1] += f"; ticks across: {words}"
     if len(surfaces) == 1 and surfaces[0].repeats > 1 and len(surfaces[0].directions) == 2:
         picture, own = spread(surfaces[0].finished_part(), name, scales[0])
         notes.append(outcome(picture, scales[0]))

@@ -14,14 +14,14 @@ from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator, NullLoc
 
 from landscape.errors import PlotError
 from landscape.grid import Floats
-from landscape.paths import distances, random_walk_shares, shares_off_plane
+from landscape.paths import distances, plane_runs, random_walk_shares, shares_off_plane
 from landscape.surface import Surface, Trajectory
 
 from .captions import caption as caption_of
 from .captions import panel_title
 from .fields import metadata, remember
 from .ladders import number_text, spread_ticks
-from .path_words import explained, losses_of
+from .path_words import explained, losses_of, tick_words
 from .scale import default_name, values_label
 from .style import (
     BLUE,
@@ -50,7 +50,13 @@ MOST_BARS = 20
 
 
 def steps(
-    surface: Surface, name: str | None = None, *, title: str | None = None, caption: bool = True, shown: bool = False
+    surface: Surface,
+    name: str | None = None,
+    *,
+    title: str | None = None,
+    caption: bool = True,
+    shown: bool = False,
+    marks: Sequence[int] = (),
 ) -> Figure:
     """Draw the runs of a surface over their steps.
 
@@ -70,6 +76,8 @@ def steps(
         Write the caption below.
     shown : bool
         Make it one of pyplot's figures where somebody looks on.
+    marks : sequence of int
+        Steps to mark with a line, beside those where the learning rate fell.
 
     Raises
     ------
@@ -88,7 +96,7 @@ def steps(
         rows = 2
         columns = 2
         width = EDGE[0] + columns * PANEL[0] + (columns - 1) * GAP_X + 0.2
-        text = caption_of(surface, None, name, notes=_notes(surface, shares)) if surface.values else ""
+        text = caption_of(surface, None, name, notes=_notes(surface, name, shares, marks)) if surface.values else ""
         lines = wrapped(text, width - 0.2, CAPTION_SIZE) if caption else []
         below = EDGE[1] + (len(lines) * 1.25 * CAPTION_SIZE / 72 + 0.12 if lines else 0.0)
         height = below + rows * PANEL[1] + (rows - 1) * GAP_Y + 0.52
@@ -105,7 +113,7 @@ def steps(
                 label=draw.__name__.removeprefix("_draw_"),
             )
             draw(ax, surface, name)
-            _draw_drops(ax, runs) if draw is not _draw_variance else None
+            _draw_drops(ax, runs, marks) if draw is not _draw_variance else None
         _draw_head(figure, surface, panel_title(surface) if title is None else title)
         if lines:
             figure.text(
@@ -116,12 +124,16 @@ def steps(
     return figure
 
 
-def _notes(surface: Surface, shares: Sequence[float] | None) -> list[str]:
+def _notes(surface: Surface, name: str, shares: Sequence[float] | None, marks: Sequence[int]) -> list[str]:
     notes = ["Distances are Euclidean, over all weights that move"]
     if shares:
         notes.append("Variance is about the mean of the recorded steps, distances from the checkpoint")
-    if any(run.attributes.get("lr_drops") for run in surface.trajectories.values()):
-        notes.append("Thin vertical lines: the learning rate fell")
+    if words := tick_words(surface.trajectories.values(), marks, _unit(surface)):
+        notes.append(f"Thin vertical lines: {words}")
+    found = [each for each in (losses_of(surface, run, name) for run in surface.trajectories.values()) if each]
+    if lost := sum(int((~np.isfinite(own)).sum()) for own, _ in found):
+        total = sum(len(own) for own, _ in found)
+        notes.append(f"The own {values_label(name)} of {lost} of {total} steps is not finite, and a gap")
     return notes
 
 
@@ -213,11 +225,12 @@ def _draw_shares(ax: Axes, surface: Surface, name: str) -> None:
 def _draw_variance(ax: Axes, surface: Surface, name: str) -> None:
     shares = explained(surface) or []
     kept = len(surface.directions)
-    _start_panel(ax, surface, "variance of each component")
+    own, others = plane_runs(surface)
+    _start_panel(ax, surface, "variance of each component" + (f", {', '.join(own)}" if others else ""))
     shown = np.array(shares[:MOST_BARS])
     ax.bar(np.arange(1, len(shown) + 1), shown, color=[BLUE if k < kept else "#b9c4cc" for k in range(len(shown))])
     ax.plot(np.arange(1, len(shown) + 1), np.cumsum(shown), color=SOFT_INK, lw=1.0, marker="o", ms=2.2, label="sum")
-    if len(surface.trajectories) == 1:
+    if len(own) == 1:
         walk = random_walk_shares(len(shares) + 1)[: len(shown)]
         ax.plot(
             np.arange(1, len(walk) + 1), walk, ls="none", marker="D", ms=3.6, mfc="white", mec=VERMILLION, mew=1.0,
@@ -233,9 +246,11 @@ def _draw_variance(ax: Axes, surface: Surface, name: str) -> None:
     )  # fmt: skip
 
 
-def _draw_drops(ax: Axes, runs: Any) -> None:
+def _draw_drops(ax: Axes, runs: Any, marks: Sequence[int]) -> None:
     for step in sorted({step for run in runs.values() for step in run.attributes.get("lr_drops", [])}):
         ax.axvline(step, color=HAIRLINE, lw=0.5, zorder=0.5, gid=f"drop {step}")
+    for step in sorted(set(marks)):
+        ax.axvline(step, color=SOFT_INK, lw=0.7, ls=(0, (1, 1.5)), zorder=0.6, gid=f"mark {step}")
 
 
 def _explain(ax: Axes, styles: tuple[tuple[str, Any], ...]) -> None:

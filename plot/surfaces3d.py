@@ -51,6 +51,7 @@ def surface(
     colorbar: bool = True,
     interpolate: bool = True,
     light: Literal["scene", "camera"] = "scene",
+    marks: Sequence[int] = (),
 ) -> Axes:
     """Draw a plane as a lit surface in three dimensions.
 
@@ -72,6 +73,8 @@ def surface(
         Draw a smooth surface through the points of a grid of less than 75 x 75, and say so.
     light : {"scene", "camera"}
         Whether light stays where it is when the camera turns, or turns along.
+    marks : sequence of int
+        Steps of the surface's runs to mark on their paths, beside those where the learning rate fell.
 
     Returns
     -------
@@ -83,7 +86,7 @@ def surface(
     PlotError
         Not a plane, no such values, or no four neighbouring points with finite values.
     """
-    options: dict[str, Any] = {"camera": camera, "interpolate": interpolate, "light": light}
+    options: dict[str, Any] = {"camera": camera, "interpolate": interpolate, "light": light, "marks": marks}
     if figure is None:
         from .figures import draw_panels
 
@@ -106,6 +109,7 @@ def draw_panel(
     among: Sequence[tuple[Surface, str | None]] = (),
     interpolate: bool = True,
     light: Literal["scene", "camera"] = "scene",
+    marks: Sequence[int] = (),
     steady: bool = False,
     until: float = 1.0,
 ) -> Panel:
@@ -116,7 +120,7 @@ def draw_panel(
     figure : Figure
     rect : (left, bottom, width, height)
         Of the panel with its labels, title and colour bar, as shares of the figure.
-    surface, name, scale, camera, interpolate, light
+    surface, name, scale, camera, interpolate, light, marks
         As for `surface`.
     title : str
         Written above; nothing by default.
@@ -174,7 +178,7 @@ def draw_panel(
         ax.add_artist(image)
         draw_axes(panel)
         draw_checkpoint(panel)
-        draw_paths_on(panel, until=until)
+        draw_paths_on(panel, marks=marks, until=until)
         draw_notes(panel)
     # The surface is the picture: whoever asks the figure for its axes finds it first.
     figure.sca(ax)

@@ -137,7 +137,7 @@ def draw_paths(
     ax.apply_aspect()
     for path in paths:
         _draw_path(ax, path)
-        _draw_ticks(ax, path, [*path.run.attributes.get("lr_drops", []), *marks])
+        _draw_ticks(ax, path, marks)
         _draw_ends(ax, path)
     if legend and paths:
         _draw_legend(ax, paths)
@@ -209,14 +209,24 @@ def _draw_ends(ax: Axes, path: Path) -> None:
         ax.plot(*end, "o", ms=4.6, mfc=path.color, mec="white", mew=0.8, zorder=6.6, label=f"head of {path.name}")
 
 
-def _draw_ticks(ax: Axes, path: Path, steps: Sequence[int]) -> None:
+def marked(path: Path, marks: Sequence[int]) -> list[tuple[int, float]]:
+    """Return the steps to mark on a path, those where the learning rate fell among them, and where along its points.
+
+    A place of 2.5 is half-way between the third and the fourth point.
+    """
+    found = []
+    for step in sorted({*path.run.attributes.get("lr_drops", []), *marks}):
+        at = float(np.interp(step, path.run.step, np.arange(len(path.run.step))))
+        if path.run.step[0] <= step <= path.run.step[-1] and len(path.points) > 1 and at <= path.drawn - 1:
+            found.append((step, at))
+    return found
+
+
+def _draw_ticks(ax: Axes, path: Path, marks: Sequence[int]) -> None:
     """Draw ticks across the path, at right angles to it on the screen."""
     on_screen = ax.transData.transform(path.points)
     size = 4.5 / 72 * _dpi(ax)
-    for step in sorted(set(steps)):
-        at = float(np.interp(step, path.run.step, np.arange(len(path.run.step))))
-        if not path.run.step[0] <= step <= path.run.step[-1] or len(path.points) < 2 or at > path.drawn - 1:
-            continue
+    for step, at in marked(path, marks):
         low = min(int(at), len(path.points) - 2)
         middle = on_screen[low] + (at - low) * (on_screen[low + 1] - on_screen[low])
         along = on_screen[min(low + 1, len(on_screen) - 1)] - on_screen[max(low - (at == low), 0)]

@@ -7,6 +7,7 @@ at the step's own loss. What is below the surface is drawn faint instead of bein
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from landscape.grid import Floats
 from .panel3d import Panel
 from .path_words import losses_of
 from .style import SMALL_SIZE, SOFT_INK
-from .trajectories import CASING, WIDTH, Path, gradient, handlers_of, paths_of
+from .trajectories import CASING, WIDTH, Path, gradient, handlers_of, marked, paths_of
 
 if TYPE_CHECKING:
     from .scenes import Scene
@@ -32,12 +33,14 @@ _ABOVE = 0.5
 _ROOM = 6.0
 
 
-def draw_paths_on(panel: Panel, *, legend: bool = True, until: float = 1.0) -> list[Path]:
+def draw_paths_on(panel: Panel, *, marks: Sequence[int] = (), legend: bool = True, until: float = 1.0) -> list[Path]:
     """Draw the runs of a surface on its 3D still.
 
     Parameters
     ----------
     panel : Panel
+    marks : sequence of int
+        Steps to mark with a tick across the path, beside those where the learning rate fell.
     legend : bool
         Say which run is which, and what dots are.
     until : float
@@ -54,6 +57,7 @@ def draw_paths_on(panel: Panel, *, legend: bool = True, until: float = 1.0) -> l
     for path in paths:
         _draw_shadow(panel, path)
         _draw_on_surface(panel, path)
+        _draw_ticks_on(panel, path, marks)
         found = losses_of(sheet.whole, path.run, sheet.name)
         if found is not None:
             _draw_own(panel, path, found[0][: path.drawn])
@@ -78,14 +82,12 @@ def own_points(scene: Scene) -> Floats:
 
 
 def _within(scene: Scene, losses: Floats) -> Floats:
-    """Return losses moved to where the picture can hold them."""
+    """Return losses moved to where the picture can hold them; those that are not finite as high as it goes."""
     scale, (low, high) = scene.sheet.scale, scene.box.z
     reach = high - low
-    heights = scale.forward(losses)
+    heights = np.where(np.isfinite(losses), scale.forward(losses), np.inf)
     # Not below the floor, which lies a gap below the box.
-    return np.where(
-        np.isfinite(heights), scale.inverse(np.clip(heights, low - 0.3 * reach, high + _ABOVE * reach)), np.nan
-    )
+    return np.asarray(scale.inverse(np.clip(heights, low - 0.3 * reach, high + _ABOVE * reach)), dtype=np.float64)
 
 
 def _stretches(path: Path) -> list[tuple[Floats, Any]]:
@@ -121,12 +123,40 @@ def _draw_on_surface(panel: Panel, path: Path) -> None:
     )
 
 
+def _draw_ticks_on(panel: Panel, path: Path, marks: Sequence[int]) -> None:
+    """Draw ticks across the path where it can be seen, at right angles to it in the picture."""
+    for step, at in marked(path, marks):
+        low = min(int(at), len(path.points) - 2)
+        x, y = path.points[low] + (at - low) * (path.points[low + 1] - path.points[low])
+        loss = panel.drape([x], [y])[2][0]
+        if not np.isfinite(loss) or not panel.visible(x, y, loss):
+            continue
+        # The path's own slope on the screen, from a little before to a little after.
+        before, after = (
+            path.points[low] + min(max(at - low + shift, 0.0), 1.0) * (path.points[low + 1] - path.points[low])
+            for shift in (-0.05, 0.05)
+        )
+        heights = [panel.drape(end[:1], end[1:])[2][0] for end in (before, after)]
+        if not np.isfinite(heights).all():
+            heights = [loss, loss]
+        ends = panel.project([before[0], after[0]], [before[1], after[1]], heights)
+        along = ends[1] - ends[0]
+        if not along.any():
+            continue
+        across = np.array([-along[1], along[0]]) / np.hypot(*along) * 4.5
+        spots = panel.project(x, y, loss) + np.stack([-across, across])
+        panel.axes.plot(*spots.T, color="white", lw=3.0, solid_capstyle="butt", zorder=6.35)
+        panel.axes.plot(*spots.T, color=path.color, lw=1.5, solid_capstyle="butt", zorder=6.4, gid=f"mark {step}")
+
+
 def _draw_own(panel: Panel, path: Path, losses: Floats) -> None:
     """Draw plumb lines from the surface to dots at the steps' own losses."""
     points = path.points[: path.drawn]
     below = np.array([panel.drape(x, y)[2][0] for x, y in zip(points[:, :1], points[:, 1:], strict=True)])
     within = _within(panel.scene, losses)
-    beyond = np.sign(losses - within) * ~np.isclose(losses, within)
+    # As high as the picture goes, with a cross: to leave a step out would pass it off as never measured.
+    lost = ~np.isfinite(losses)
+    beyond = np.where(lost, 0, np.sign(losses - within) * ~np.isclose(losses, within))
     spots = panel.project(points[:, 0], points[:, 1], within)
     drawn: list[Floats] = []
     for number, (spot, loss, under) in enumerate(zip(spots, within, below, strict=True)):
@@ -143,6 +173,9 @@ def _draw_own(panel: Panel, path: Path, losses: Floats) -> None:
         for part in panel.visible_parts(*np.array([[x, x], [y, y], [under, loss]])):
             panel.axes.plot(*part.T, color=SOFT_INK, lw=0.6, zorder=6.0)
         face = color if seen else "none"
+        if lost[number]:
+            panel.axes.plot(*spot, "x", ms=4.0, mec=color, mew=1.2, zorder=6.3, label="not finite")
+            continue
         marker = {0: "o", 1: "^", -1: "v"}[int(beyond[number])]
         panel.axes.plot(*spot, marker, ms=3.0, mfc=face, mec="white" if seen else color, mew=0.4, zorder=6.3)
 
@@ -169,8 +202,11 @@ def legend_area(panel: Panel) -> Floats:
     return np.stack([x.ravel(), y.ravel()], axis=1)
 
 
-def _any_beyond(panel: Panel) -> bool:
-    return any(line.get_marker() in ("^", "v") for line in panel.axes.lines)
+def _own_words(panel: Panel) -> str:
+    """Return what dots are, and the other marks in their place."""
+    markers = {line.get_marker() for line in panel.axes.lines}
+    words = (["triangle: beyond"] if markers & {"^", "v"} else []) + (["cross: not finite"] if "x" in markers else [])
+    return "a step's own loss" + (f" ({', '.join(words)})" if words else "")
 
 
 def _draw_legend(panel: Panel, paths: list[Path], dotted: bool) -> None:
@@ -183,7 +219,7 @@ def _draw_legend(panel: Panel, paths: list[Path], dotted: bool) -> None:
     labels = [path.label for path in paths]
     if dotted:
         handles.append(Line2D([], [], ls="none", marker="o", ms=3.0, mfc=SOFT_INK, mec="white", mew=0.4))
-        labels.append("a step's own loss (triangle: beyond)" if _any_beyond(panel) else "a step's own loss")
+        labels.append(_own_words(panel))
     legend = panel.axes.legend(
         handles,
         labels,

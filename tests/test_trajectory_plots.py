@@ -1,6 +1,7 @@
 """Runs in pictures: where they are drawn, what hides them, and what the picture says that it does not show."""
 
 import dataclasses
+import re
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 from landscape.cli import main
+from landscape.commands.run_summary import describe_paths
 from landscape.errors import PlotError, UsageError
 from landscape.grid import Axis
 from landscape.store import write_surface
@@ -122,6 +124,57 @@ def test_drops_and_marks_are_ticks_straight_across_the_path(one):
     assert np.linalg.norm(across) == pytest.approx(9 / 72 * ax.figure.dpi)
 
 
+@pytest.mark.parametrize("kind", ["contour", "heatmap", "surface"])
+def test_the_command_marks_steps_on_every_picture_of_a_plane(one, tmp_path, kind, capsys):
+    write_surface(tmp_path / "run.h5", one)
+    out = tmp_path / "marked.svg"
+    assert main(["plot", str(tmp_path / "run.h5"), "--kind", kind, "--marks", "10,30", "-o", str(out)]) == 0
+    found = set(re.findall(r'id="mark (\d+)"', out.read_text()))
+    assert found == {"10", "25", "30"}  # at 25 the learning rate fell
+    assert "ticks across: the learning rate fell; step 10, 30" in " ".join(capsys.readouterr().out.split())
+
+
+def test_the_command_marks_steps_in_the_panels_over_steps(one, tmp_path, capsys):
+    write_surface(tmp_path / "run.h5", one)
+    out = tmp_path / "steps.svg"
+    assert main(["plot", str(tmp_path / "run.h5"), "--kind", "steps", "--marks", "10", "-o", str(out)]) == 0
+    assert len(re.findall(r'id="mark 10"', out.read_text())) == 3
+    assert "Thin vertical lines: the learning rate fell; step 10" in " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (["--marks", "50"], 2, "step 50 is to be marked, the runs go from 0 to 40"),
+        (["--marks", "ten"], 2, "steps are whole numbers with commas between them, not 'ten'"),
+        (["--marks", "10", "--film", "orbit", "-o", "a.gif"], 2, "--marks is for pictures"),
+        (["--marks", "10", "--kind", "line"], 2, "--marks is for planes and --kind steps"),
+    ],
+)
+def test_marks_that_would_mark_nothing_are_refused(one, tmp_path, capsys, monkeypatch, words, code, message):
+    monkeypatch.chdir(tmp_path)
+    write_surface(tmp_path / "run.h5", one)
+    assert main(["plot", "run.h5", *words]) == code
+    assert message in capsys.readouterr().err
+    with pytest.raises(UsageError, match="has none"):
+        draw(dataclasses.replace(one, trajectories={}), marks=[1])
+
+
+def test_ticks_on_the_surface_cross_the_path_where_it_is_seen():
+    run = run_on([(2.6, 0.2), (2.6, 1.5)], every=100)
+    for azimuth, seen in ((0.0, True), (180.0, False)):
+        figure = Figure(figsize=(5, 4))
+        camera = Camera(azimuth=azimuth, elevation=12)
+        panel = draw_panel(figure, (0, 0, 1, 1), ridge({"run": run}), "train/loss", camera=camera, marks=[50])
+        ticks = [line.get_xydata() for line in panel.axes.lines if line.get_gid() == "mark 50"]
+        assert bool(ticks) == seen
+        if seen:
+            np.testing.assert_allclose(ticks[0].mean(axis=0), panel.project(2.6, 0.85, 0.1), atol=1.0)
+            along = np.subtract(*panel.project([2.6, 2.6], [0.8, 0.9], [0.1, 0.1]))
+            across = np.diff(ticks[0], axis=0)[0]
+            assert abs(across @ along) < 0.05 * np.linalg.norm(across) * np.linalg.norm(along)
+
+
 def test_a_legend_names_each_run_with_its_range(two):
     ax = contour(two)
     texts = [text.get_text() for text in ax.get_legend().get_texts()]
@@ -149,6 +202,19 @@ def test_level_labels_keep_off_the_path(one):
     line = ax.transData.transform(np.linspace(spots[0] - 0.3, spots[0] + 0.3, 50)) * to_points
     distances = np.linalg.norm(ax.transData.transform(again)[:, None] * to_points - line[None], axis=2)
     assert distances.min() > 3.0
+
+
+def test_variance_of_one_run_is_not_passed_off_as_anothers(two):
+    adam = run_on([(4.0, 0.5), (3.0, 0.0)], residual=[4.0, 1.0], first=5)  # without shares: not of the plane's runs
+    surface = dataclasses.replace(two, trajectories={"sgd": two.trajectories["sgd"], "adam": adam})
+    assert path_lines(surface)[:2] == ["18.8 % of variance of sgd outside the plane", "adam up to 70 % off the plane"]
+    said = describe_paths(surface)
+    assert "the plane holds 61.2 % + 20.0 % of the variance of sgd, 18.8 % lie outside; a random walk" in said
+    # (16.25 + 9) of (16.25 + 9 + 16 + 1) squared.
+    assert "adam: the plane holds 59.8 % of its squared distances from theta*" in said
+    panels = {ax.get_label(): ax for ax in steps(surface).axes}
+    assert panels["variance"].get_title(loc="left") == "variance of each component, sgd"
+    assert "a random walk of as many steps" in [line.get_label() for line in panels["variance"].lines]
 
 
 def test_axes_name_their_variance_and_the_corner_what_is_outside(two):
@@ -275,7 +341,7 @@ def test_a_path_behind_a_ridge_is_hidden_and_seen_from_the_other_side(azimuth, h
 
 
 def test_dots_stand_at_the_steps_own_losses_and_are_hollow_below_the_surface():
-    run = run_on([(0.0, 0.0), (4.0, 1.0), (-1.5, 2.0)], own=[1.8, 0.7, np.nan])
+    run = run_on([(0.0, 0.0), (4.0, 1.0)], own=[1.8, 0.7])
     surface = principal_surface({"run": run}, lambda x, y: 1 + 0 * x + 0.3 * y)
     panel = draw_panel(Figure(figsize=(5, 4)), (0, 0, 1, 1), surface, "train/loss")
     dots = [line for line in panel.axes.lines if line.get_markersize() == 3.0 and line.get_marker() == "o"]
@@ -283,6 +349,28 @@ def test_dots_stand_at_the_steps_own_losses_and_are_hollow_below_the_surface():
     np.testing.assert_allclose([dot.get_xydata()[0] for dot in dots], spots, atol=1e-6)
     assert dots[0].get_markerfacecolor() != "none"
     assert dots[1].get_markerfacecolor() == "none"
+
+
+@pytest.mark.parametrize("lost", [np.nan, np.inf])
+def test_losses_that_are_not_finite_are_crosses_at_the_top_and_said(lost):
+    run = run_on([(0.0, 0.0), (4.0, 1.0), (-1.5, 2.0)], own=[1.8, 0.7, lost])
+    surface = principal_surface({"run": run}, lambda x, y: 1 + 0 * x + 0.3 * y)
+    panel = draw_panel(Figure(figsize=(5, 4)), (0, 0, 1, 1), surface, "train/loss")
+    (cross,) = [line for line in panel.axes.lines if line.get_marker() == "x"]
+    ((x, y),) = cross.get_xydata()
+    width, height = panel.frame.view.size
+    assert 0 <= x <= width
+    assert 0 <= y <= height
+    ground = panel.project(-1.5, 2.0, 1.6)
+    assert y > ground[1] + 20
+    assert x == pytest.approx(ground[0], abs=15)  # a plumb line, in perspective
+    texts = [text.get_text() for text in panel.axes.get_legend().get_texts()]
+    assert "a step's own loss (cross: not finite)" in texts
+    notes = path_notes(surface, "train/loss")
+    # Of the steps that are finite: 0.8 and 0.6.
+    assert "Their own training loss differs from the plane's below them by 0.7 in the median, 0.8 at most" in notes
+    assert "The own training loss of 1 of 3 steps is not finite" in notes
+    assert "of 1 of 3 steps is not finite, and a gap" in recall(steps(surface))["Description"]
 
 
 @pytest.mark.parametrize("azimuth", range(0, 360, 45))

@@ -66,6 +66,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--no-caption", action="store_true", help="keep the caption in the file's metadata only")
     group.add_argument("--hillshade", action="store_true", help="light a contour picture from the north-west")
     group.add_argument("--no-interpolation", action="store_true", help="draw the 3D still of a coarse grid unsmoothed")
+    group.add_argument(
+        "--marks",
+        metavar="STEP,...",
+        type=_steps,
+        default=[],
+        help="steps of training runs to mark on their paths and in --kind steps, beside those where the recorded "
+        "learning rate fell",
+    )
     add_film_options(parser)
 
 
@@ -83,6 +91,8 @@ def run(options: argparse.Namespace) -> int:
             "or --headline for the whole picture"
         )
     if options.film:
+        if options.marks:
+            raise UsageError("--marks is for pictures; a film shows how far its run has come")
         return write_films(options)
     outputs = [checked_target(each) for each in options.output or [Path(options.files[0]).with_suffix(".png")]]
     for output in outputs:
@@ -138,6 +148,10 @@ def _draw(surfaces: list[Surface], options: argparse.Namespace) -> Figure:
         if options.kind != "surface":
             raise UsageError("--no-interpolation is for --kind surface; nothing else is smoothed")
         extra["interpolate"] = False
+    if options.marks:
+        if options.kind == "line":
+            raise UsageError("--marks is for planes and --kind steps; on a line each step is a dot")
+        extra["marks"] = options.marks
     return draw(
         surfaces,
         kind=options.kind,
@@ -163,6 +177,13 @@ def _cap(text: str) -> float | Literal["auto"]:
         return float(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"a cap is a loss or 'auto', not {text!r}") from None
+
+
+def _steps(text: str) -> list[int]:
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"steps are whole numbers with commas between them, not {text!r}") from None
 
 
 def _levels(text: str) -> list[float]:
