@@ -60,7 +60,7 @@ def open_regular(path: str | Path) -> BufferedReader:
     except FileNotFoundError:
         raise FormatError(f"there is no file {path}") from None
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
-        raise FormatError(f"{path} cannot be read: {_reason(error)}") from error
+        raise FormatError(f"{path} cannot be read: {reason(error)}") from error
 
 
 def read_start(path: str | Path, size: int = 1024) -> bytes:
@@ -79,7 +79,7 @@ def _read(file: BufferedReader, path: str | Path, size: int) -> bytes:
     try:
         return file.read(size)
     except OSError as error:
-        raise FormatError(f"{path} cannot be read: {_reason(error)}") from error
+        raise FormatError(f"{path} cannot be read: {reason(error)}") from error
 
 
 def looks_like(start: bytes) -> str:
@@ -159,7 +159,7 @@ def replace_file(path: str | Path, data: bytes) -> None:
                 with contextlib.suppress(OSError):
                     os.unlink(beside)
     except (OSError, ValueError) as error:
-        raise StoreError(f"{path} cannot be written: {_reason(error, target)}; {kept}") from error
+        raise StoreError(f"{path} cannot be written: {reason(error, target)}; {kept}") from error
     _sync_folder(target)
 
 
@@ -185,7 +185,7 @@ def check_place(path: str | Path, size: int = 0) -> None:
             with contextlib.suppress(OSError):
                 os.unlink(beside)
     except (OSError, ValueError) as error:
-        raise StoreError(f"{path} cannot be written: {_reason(error, target)}; nothing was started") from error
+        raise StoreError(f"{path} cannot be written: {reason(error, target)}; nothing was started") from error
 
 
 def _target(path: str | Path) -> str:
@@ -215,7 +215,8 @@ def _sync_folder(path: str) -> None:
             os.close(folder)
 
 
-def _reason(error: OSError | ValueError, path: str | None = None) -> str:
+def reason(error: OSError | ValueError, path: str | None = None) -> str:
+    """Say in plain words why the system refused to read or write a file."""
     code = getattr(error, "errno", None)
     if code in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)):
         return "the disk is full or the quota is used up; free some space or write elsewhere"

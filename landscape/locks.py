@@ -27,7 +27,7 @@ from types import TracebackType
 from typing import Any
 
 from landscape.errors import StoreError
-from landscape.files import printable
+from landscape.files import printable, reason
 
 HEARTBEAT = 10.0  # seconds
 MISSED = 3
@@ -148,7 +148,9 @@ def _claim(path: Path, name: str, heartbeat: float, guards: int = 0) -> str:
             with contextlib.suppress(OSError):
                 aside.unlink()
     except OSError as error:
-        raise StoreError(f"the lock {path} cannot be written: {error.strerror or error}") from error
+        raise StoreError(
+            f"the lock {path} cannot be written: {reason(error, str(path))}; {name} is as it was"
+        ) from error
 
 
 @contextlib.contextmanager

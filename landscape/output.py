@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from landscape.leaving import before_leaving
 from landscape.locks import Lock
 from landscape.store import check_writable, read_surface, write_surface
 from landscape.surface import Surface
@@ -33,18 +35,23 @@ class OutputFile:
         self._overwrite = overwrite
         self._written = False
         self._lock: Lock | None = None
+        self._held = ExitStack()
 
     def __enter__(self) -> OutputFile:
         if self.path is not None:
-            check_writable(self.path, overwrite=self._overwrite)
-            self._lock = Lock(self.path)
-            self._lock.acquire()
+            with ExitStack() as stack:
+                # First of all: to look whether the file can be written takes the name a running job writes to.
+                self._lock = stack.enter_context(Lock(self.path))
+                # It may be told to end while it still measures theta*.
+                stack.enter_context(before_leaving(self.close))
+                check_writable(self.path, overwrite=self._overwrite)
+                self._held = stack.pop_all()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.close()
+        self._held.close()
 
     def close(self) -> None:
         """Give the lock back."""
