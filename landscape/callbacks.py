@@ -6,7 +6,8 @@
 >>> transformers.Trainer(model, args, callbacks=[TrainerRecorder("run", every=100)])     # doctest: +SKIP
 
 Both take the settings of `landscape.Recorder` but for ``steps``, which the trainer knows. Steps are counted by the
-trainer: a step of the optimizer, however many batches it took. The first weights and the last are always recorded,
+trainer: a step of the optimizer, however many batches it took. Where the trainer's count passes over a due step, the
+next one there is is recorded, under its own number. The first weights and the last are always recorded,
 by one process where there are several. Neither library is imported before its callback is asked for.
 """
 
@@ -37,7 +38,8 @@ class _Recording:
         self._folder = folder
         self._settings = settings
         self._recorder: Recorder | None = None
-        self._last = -1
+        self._last = -1  # the last step that was recorded
+        self._seen = -1  # the last step there was a call for
 
     def begin(self, model: nn.Module, step: int, steps: float) -> None:
         """Start, and record the weights training starts from."""
@@ -49,13 +51,17 @@ class _Recording:
                 )
             settings["steps"] = int(steps)
         self._recorder = Recorder(self._folder, model, **settings)
-        self._last = -1
+        self._last = self._seen = -1
         self.step(step, always=True)
 
     def step(self, step: int, *, always: bool = False, **values: float | Tensor | None) -> None:
-        """Record a step, if it is due and has not been recorded."""
-        # Trainers call after each batch, also where several make one step.
-        if self._recorder is None or step <= self._last or not (always or self._recorder.due(step)):
+        """Record a step, if it or one since the last call is due and it has not been recorded."""
+        # Trainers call after each batch, also where several make one step, and where one makes several: with two
+        # optimizers Lightning counts by twos.
+        if self._recorder is None:
+            return
+        seen, self._seen = self._seen, max(step, self._seen)
+        if step <= self._last or not (always or self._recorder.due_between(seen, step)):
             return
         known = {name: value for name, value in values.items() if value is not None}
         self._recorder.record(step, always=True, **known)
@@ -76,14 +82,26 @@ def _learning_rate(optimizer: Any) -> float | None:
     return float(groups[0]["lr"]) if groups else None
 
 
+def _missing(name: str, library: str, error: ImportError) -> UsageError:
+    return UsageError(
+        f"{name} needs {library}, which cannot be imported ({error}); pip install 'torch-landscape[callbacks]'"
+    )
+
+
 def _lightning() -> type:
     try:
         from lightning.pytorch import Callback
     except ImportError:
-        from pytorch_lightning import Callback
+        try:
+            from pytorch_lightning import Callback
+        except ImportError as error:
+            raise _missing("LightningRecorder", "Lightning", error) from error
 
     class LightningRecorder(Callback):  # type: ignore[misc]
-        """Records a Lightning module while it is trained; see `landscape.Recorder` for the settings."""
+        """Records a Lightning module while it is trained; see `landscape.Recorder` for the settings.
+
+        The loss of a record is that of the batch before its last update.
+        """
 
         def __init__(self, folder: str | Path, **settings: Any) -> None:
             super().__init__()
@@ -114,7 +132,10 @@ def _lightning() -> type:
 
 
 def _hugging_face() -> type:
-    from transformers import TrainerCallback
+    try:
+        from transformers import TrainerCallback
+    except ImportError as error:
+        raise _missing("TrainerRecorder", "transformers", error) from error
 
     class TrainerRecorder(TrainerCallback):  # type: ignore[misc]
         """Records a model while Hugging Face's Trainer trains it; see `landscape.Recorder` for the settings.

@@ -15,6 +15,7 @@ import os
 import re
 import shutil
 import socket
+import time
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -34,6 +35,11 @@ DTYPES = {"float32": torch.float32, "float16": torch.float16}
 
 # What the metadata say besides a caller's own values.
 RESERVED = frozenset({"format", "record", "step", "tied"})
+
+# On Windows signal 0 does not ask whether a process is there: `os.kill` ends it.
+_ASKS_BY_SIGNAL = os.name == "posix"
+# Seconds after which a half-written record is taken for abandoned where processes cannot be asked for.
+_ABANDONED = 3600.0
 
 _NAME = re.compile(r"step-(\d+)\.safetensors")
 
@@ -133,6 +139,15 @@ class Recorder:
         if self._chosen is not None:
             return step in self._chosen
         return self._every is None or step % self._every == 0
+
+    def due_between(self, before: int, step: int) -> bool:
+        """Return whether one of the steps after ``before``, up to ``step``, is to be recorded.
+
+        For loops that do not come by at every step: what was due in between is recorded when they do.
+        """
+        if self._chosen is not None:
+            return any(before < each <= step for each in self._chosen)
+        return self._every is None or step // self._every > before // self._every
 
     def record(
         self, step: int, *, loss: float | Tensor | None = None, always: bool = False, **values: float | str | Tensor
@@ -317,9 +332,19 @@ def _write(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str
 def _remove_abandoned(folder: Path) -> None:
     """Remove half-written records of processes that are gone from this machine."""
     for aside in folder.glob(f".writing-{socket.gethostname()}-*"):
-        try:
-            os.kill(int(aside.name.rpartition("-")[2]), 0)
-        except ProcessLookupError:
+        if _is_abandoned(aside):
             shutil.rmtree(aside, ignore_errors=True)
-        except PermissionError:
-            pass
+
+
+def _is_abandoned(aside: Path) -> bool:
+    """Return whether nobody writes into a folder any more."""
+    if not _ASKS_BY_SIGNAL:
+        # Writing a record takes seconds.
+        return time.time() - aside.stat().st_mtime > _ABANDONED
+    try:
+        os.kill(int(aside.name.rpartition("-")[2]), 0)
+    except ProcessLookupError:
+        return True
+    except (OSError, ValueError, OverflowError):
+        return False  # somebody else's process, or not a folder of ours
+    return False

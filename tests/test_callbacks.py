@@ -87,6 +87,49 @@ def test_lightning_counts_steps_of_the_optimizer_not_batches(lightning, tmp_path
     assert [record.step for record in find_run(tmp_path / "run").records] == [0, 1, 2, 3]
 
 
+def test_lightning_records_what_is_due_where_it_counts_by_twos(lightning, tmp_path):
+    from landscape.callbacks import LightningRecorder
+
+    class Two(lightning.LightningModule):
+        """Two optimizers, as of a GAN: each batch is two steps."""
+
+        def __init__(self):
+            super().__init__()
+            self.net, self.other = nn.Linear(3, 2), nn.Linear(3, 2)
+            self.automatic_optimization = False
+
+        def training_step(self, batch, number):
+            x, y = batch
+            for optimizer, part in zip(self.optimizers(), (self.net, self.other), strict=True):
+                optimizer.zero_grad()
+                self.manual_backward(nn.functional.cross_entropy(part(x), y))
+                optimizer.step()
+
+        def configure_optimizers(self):
+            return [torch.optim.SGD(part.parameters(), lr=0.1) for part in (self.net, self.other)]
+
+    fit(lightning, Two(), LightningRecorder(tmp_path / "run", every=5), tmp_path, max_epochs=2)
+    # Due are 0, 5, 10, 15, 20; seen are the even steps to 24, of which the last is recorded as well.
+    assert [record.step for record in find_run(tmp_path / "run").records] == [0, 6, 10, 16, 20, 24]
+
+
+@pytest.mark.parametrize(
+    ("name", "libraries"),
+    [
+        ("LightningRecorder", ["lightning", "lightning.pytorch", "pytorch_lightning"]),
+        ("TrainerRecorder", ["transformers"]),
+    ],
+)
+def test_a_library_that_is_missing_is_named_with_what_installs_it(monkeypatch, name, libraries):
+    import landscape.callbacks
+
+    monkeypatch.delitem(vars(landscape.callbacks), name, raising=False)
+    for library in libraries:
+        monkeypatch.setitem(sys.modules, library, None)
+    with pytest.raises(UsageError, match=rf"{name} needs .*pip install 'torch-landscape\[callbacks\]'"):
+        getattr(landscape.callbacks, name)
+
+
 def test_lightning_records_in_log_time_of_a_known_length(lightning, tmp_path):
     from landscape.callbacks import LightningRecorder
 

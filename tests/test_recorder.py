@@ -215,6 +215,38 @@ def test_a_record_that_cannot_be_written_is_said_with_the_next_one(tmp_path, mon
     assert names_in(tmp_path) == ["step-00000000.safetensors"]
 
 
+def test_where_a_signal_would_end_a_process_none_is_sent(tmp_path, monkeypatch):
+    host = recorder_module.socket.gethostname()
+    old, new = tmp_path / f".writing-{host}-{os.getpid()}", tmp_path / f".writing-{host}-{os.getppid()}"
+    for folder in (old, new):
+        folder.mkdir()
+    os.utime(old, (0, 0))
+
+    def ends_it(pid, signal):
+        raise AssertionError(f"ended process {pid}")
+
+    monkeypatch.setattr(recorder_module, "_ASKS_BY_SIGNAL", False)
+    monkeypatch.setattr(recorder_module.os, "kill", ends_it)
+    Recorder(tmp_path, nn.Linear(2, 2))
+    assert names_in(tmp_path) == [new.name]
+
+
+def test_a_folder_that_only_looks_like_a_half_written_record_is_left_alone(tmp_path):
+    other = tmp_path / f".writing-{recorder_module.socket.gethostname()}-notes"
+    other.mkdir()
+    Recorder(tmp_path, nn.Linear(2, 2))
+    assert other.exists()
+
+
+@pytest.mark.parametrize("settings", [{"every": 5}, {"log_points": 4, "steps": 1000}])
+@given(jumps=st.lists(st.integers(1, 400), min_size=1, max_size=20))
+def test_what_was_due_in_between_is_due(tmp_path_factory, settings, jumps):
+    recorder = Recorder(tmp_path_factory.getbasetemp() / "due", nn.Linear(2, 2), **settings)
+    steps = [-1, *itertools.accumulate(jumps)]
+    for before, step in itertools.pairwise(steps):
+        assert recorder.due_between(before, step) == any(recorder.due(each) for each in range(before + 1, step + 1))
+
+
 def test_half_written_files_of_dead_processes_are_cleared_away(tmp_path):
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait(30)
