@@ -108,6 +108,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _failed(error, FAILED, debug)
     except (OSError, ValueError, TypeError, KeyError, RuntimeError) as error:
         return _failed(error, FAILED, debug)
+    except Exception as error:
+        # A fault of ours, best shown by its traceback; but one rank that just ended would leave the others waiting.
+        comm = connected()
+        if comm is None or comm.size == 1:
+            raise
+        return _failed(error, FAILED, debug=True)
 
 
 def _run_on_all(options: argparse.Namespace) -> int:
