@@ -83,7 +83,8 @@ def run(words: Sequence[str | Path], **options: object) -> tuple[int, str, str]:
 def evaluate(checkpoint: Path, output: Path, *more: str | Path) -> list[str | Path]:
     """Return the words of an `evaluate` of the tiny problem: 81 points, 6 batches of 40 samples each."""
     grid = () if any(str(word).startswith("--x") for word in more) else ("--x=-1:1:9", "--y=-1:1:9")
-    problem = ("--model", f"{PROBLEM}:net", "--data", f"train={PROBLEM}:data", "--batch-size", "40")
+    data = () if "--data" in more else ("--data", f"train={PROBLEM}:data")
+    problem = ("--model", f"{PROBLEM}:net", *data, "--batch-size", "40")
     return ["-m", "landscape", "evaluate", checkpoint, *problem, *grid, "-o", output, *more]
 
 

@@ -50,6 +50,24 @@ def test_the_file_does_not_depend_on_the_number_of_ranks(checkpoint, whole, tmp_
 
 
 @both
+@pytest.mark.parametrize(
+    "less",
+    [("--tolerance", "0.02"), ("--standard-error", "0.02"), ("--tolerance", "0.02", "--standard-error", "0.02")],
+)
+def test_ranks_agree_on_which_points_and_samples_are_enough(checkpoint, tmp_path, mpi, less):
+    problem = ("--data", f"train={jobs.PROBLEM}:many", "--x=-1:1:21", "--y=-1:1:17", *less)
+    assert jobs.run(jobs.evaluate(checkpoint, tmp_path / "alone.h5", *problem))[0] == 0
+    code, _, err = jobs.run(jobs.evaluate(checkpoint, tmp_path / "s.h5", *problem), mpi=mpi, ranks=3)
+    assert code == 0, err
+    found, alone = (landscape.read_surface(tmp_path / name) for name in ("s.h5", "alone.h5"))
+    assert (alone.state == 2).any() == ("--tolerance" in less)
+    assert (len(set(alone.counts["train"][alone.state == 1])) > 1) == ("--standard-error" in less)
+    jobs.assert_same_values(found, alone)
+    np.testing.assert_array_equal(found.state, alone.state)
+    np.testing.assert_array_equal(found.counts["train"], alone.counts["train"])
+
+
+@both
 def test_ranks_share_even_one_point(checkpoint, tmp_path, mpi):
     trace = tmp_path / "trace"
     trace.mkdir()
@@ -103,6 +121,28 @@ def test_the_points_a_rank_had_finished_before_it_failed_are_kept(checkpoint, tm
     assert code == 1
     # 40 batches: 10 at theta* (each data set once, a prefix three times: 6 of 6 batches each), then 6 a point.
     assert (landscape.read_surface(path).state == COMPUTED).sum() == (39 - 4 * 6) // 6
+
+
+@both
+def test_a_fault_of_ours_on_one_rank_ends_the_job(mpi):
+    script = """
+import time
+from landscape import cli
+from landscape.comm import current_comm
+
+def run(options):
+    if current_comm().rank == 1:
+        raise AttributeError("nobody foresaw this")
+    time.sleep(1000)
+
+cli._run_on_all.__globals__["build_parser"] = lambda: type("Parser", (), {"parse_args": lambda self, words: type(
+    "Options", (), {"command": "evaluate", "run": staticmethod(run)})})()
+raise SystemExit(cli.main(["evaluate"]))
+"""
+    code, _, err = jobs.run(["-c", script], mpi=mpi, ranks=2)
+    assert code == 1
+    assert len(errors_in(err)) == 1
+    assert "nobody foresaw this" in errors_in(err)[0]
 
 
 @both

@@ -33,6 +33,13 @@ def data() -> Batch:
     return x, torch.randint(0, 3, (SAMPLES,), generator=generator)
 
 
+def many() -> Batch:
+    """Build more samples of the kind, so that a point may need fewer than all."""
+    generator = torch.Generator().manual_seed(3)
+    x = torch.randn(2000, 6, generator=generator, dtype=torch.float64)
+    return x, torch.randint(0, 3, (2000,), generator=generator)
+
+
 def save(path: Path) -> Path:
     """Save the network's weights."""
     torch.manual_seed(0)
