@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from landscape.batches import tensors_in
 from landscape.kernels import BatchNorm
-from landscape.pieces import places
+from landscape.pieces import one_thread, places
 
 # Largest difference of any output, over the largest output. Sums formed in another order differ by about 1e-7 of
 # their size, which 56 layers amplify to 1e-6 or 1e-5; a layer wrongly matched is off by 1e-2 and more.
@@ -76,7 +76,7 @@ def elsewhere(model: nn.Module, kept: Mapping[str, Tensor] | None = None) -> Ite
     copies = {own: kept.get(names.get(own, "")) for own in moved}
     pairs = [(t, t.detach().clone() if (copy := copies[own]) is None else copy) for own, t in moved.items()]
     try:
-        with torch.no_grad():
+        with torch.no_grad(), one_thread():
             for tensor, before in pairs:
                 size = before.abs().mean()
                 for where in places(tensor.shape):

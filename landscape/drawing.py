@@ -18,7 +18,7 @@ from torch import Tensor
 
 from landscape.normalization import orthogonalize, ratio, scale
 from landscape.params import Filters, Tree, drawn_dtype, work_dtype
-from landscape.pieces import Made, Where, dot, kept_bytes, places
+from landscape.pieces import Made, Where, dot, kept_bytes, one_thread, places
 
 
 def random_tensor(seed: int, axis: int, name: str, shape: Sequence[int]) -> Tensor:
@@ -97,12 +97,16 @@ class Drawn(Made):
             return
         factor = self._factor(name)
         others = [each.pieces(name) for each in self._earlier]
-        for where, drawn in zip(self.places(name), self._raw(name), strict=True):
-            piece = scale(drawn, weight[where], filters, norm=self._norm, ignore=self._ignore, factor=factor)
-            if others:
-                trees = [{name: next(each)} for each in others]
-                piece = orthogonalize({name: piece}, trees, {name: filters})[name]
-            yield piece.to(self.dtype(name))
+        raw = self._raw(name)
+        for where in self.places(name):
+            with one_thread():
+                theta = weight[where]
+                piece = scale(next(raw), theta, filters, norm=self._norm, ignore=self._ignore, factor=factor)
+                if others:
+                    trees = [{name: next(each)} for each in others]
+                    piece = orthogonalize({name: piece}, trees, {name: filters})[name]
+                piece = piece.to(self.dtype(name))
+            yield piece
 
     def _stays(self, weight: Tensor) -> bool:
         return weight.ndim < 2 and self._ignore == "biasbn"

@@ -10,6 +10,7 @@ import hashlib
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from types import EllipsisType
 
 import numpy as np
@@ -60,8 +61,9 @@ class Made(Mapping[str, Tensor], ABC):
     def __getitem__(self, name: str) -> Tensor:
         weight = self._weights[name]
         whole = torch.empty(weight.shape, dtype=self.dtype(name), device=weight.device)
-        for where, piece in zip(self.places(name), self.pieces(name), strict=True):
-            whole[where] = piece
+        with one_thread():
+            for where, piece in zip(self.places(name), self.pieces(name), strict=True):
+                whole[where] = piece
         return whole
 
     def shape(self, name: str) -> torch.Size:
@@ -88,6 +90,17 @@ class Made(Mapping[str, Tensor], ABC):
     @abstractmethod
     def about(self, weights: Tree) -> Made:
         """Return the same tree, made from copies of theta* that stay where they are while the network moves."""
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Compute with one thread: pieces are small, and on a busy machine each meeting of threads costs milliseconds."""
+    number = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(number)
 
 
 def together(trees: Sequence[Tree], name: str) -> Iterator[tuple[Tensor, ...]]:
@@ -120,6 +133,7 @@ def kept_bytes(tree: Tree) -> int:
     return tree.bytes if isinstance(tree, Made) else sum(t.numel() * t.element_size() for t in tree.values())
 
 
+@one_thread()
 def dot(first: Tensor, second: Tensor) -> float:
     """Return the inner product of two tensors of a shape, summed in float64."""
     a, b = first.detach().reshape(-1), second.detach().reshape(-1)
@@ -132,9 +146,10 @@ def dot(first: Tensor, second: Tensor) -> float:
 def inner_products(trees: Sequence[Tree], names: Sequence[str] | None = None) -> NDArray[np.float64]:
     """Return the inner products of trees of the same names and shapes with each other, (trees, trees), in one pass."""
     gram = np.zeros((len(trees), len(trees)))
-    for name in trees[0] if names is None else names:
-        for pieces in together(trees, name):
-            _add_products(gram, pieces)
+    with one_thread():
+        for name in trees[0] if names is None else names:
+            for pieces in together(trees, name):
+                _add_products(gram, pieces)
     return gram + np.tril(gram, -1).T
 
 
@@ -145,6 +160,7 @@ def _add_products(gram: NDArray[np.float64], pieces: Sequence[Tensor]) -> None:
             gram[i, j] += dot(piece, pieces[j])
 
 
+@one_thread()
 def survey(trees: Sequence[Tree], dtype: torch.dtype) -> tuple[NDArray[np.float64], list[str], list[str | None]]:
     """Look at each piece of some trees once.
 

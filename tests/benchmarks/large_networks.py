@@ -1,0 +1,81 @@
+"""Networks whose size is chosen, of the usual kinds of layers, and a few random samples for each.
+
+Only their memory and time are of interest: they are not trained.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+SAMPLES = 8
+WORDS, LENGTH = 16_000, 16  # of the transformer's input
+PIXELS = 4  # along a side: with few, weights are nearly all there is
+
+
+class Block(nn.Module):
+    """A transformer's layer, in its plainest form."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.first, self.second = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.qkv, self.out = nn.Linear(width, 3 * width), nn.Linear(width, width)
+        self.up, self.down = nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        q, k, v = self.qkv(self.first(x)).chunk(3, dim=-1)
+        x = x + self.out(nn.functional.scaled_dot_product_attention(q, k, v))
+        return x + self.down(nn.functional.gelu(self.up(self.second(x))))
+
+
+class Transformer(nn.Module):
+    """Words in, the sum over their places out; the embedding is tied to the last layer."""
+
+    def __init__(self, width: int, depth: int) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(WORDS, width)
+        self.blocks = nn.Sequential(*(Block(width) for _ in range(depth)))
+        self.head = nn.Linear(width, WORDS, bias=False)
+        self.head.weight = self.embedding.weight
+
+    def forward(self, words: Tensor) -> Tensor:
+        result: Tensor = self.head(self.blocks(self.embedding(words)).mean(1))
+        return result
+
+
+def transformer(width: int = 768, depth: int = 12) -> nn.Module:
+    """97 million parameters."""
+    return Transformer(width, depth)
+
+
+def linear(width: int = 2048, depth: int = 24) -> nn.Module:
+    """101 million parameters."""
+    layers = [each for _ in range(depth) for each in (nn.Linear(width, width), nn.ReLU())]
+    return nn.Sequential(*layers, nn.Linear(width, 10))
+
+
+def convolutional(width: int = 512, depth: int = 42) -> nn.Module:
+    """99 million parameters, each convolution followed by batch norm and ReLU."""
+    layers: list[nn.Module] = []
+    for number in range(depth):
+        layers += [nn.Conv2d(width if number else 3, width, 3, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU()]
+    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(width, 10))
+
+
+def words() -> tuple[Tensor, Tensor]:
+    """Samples for the transformer."""
+    generator = torch.Generator().manual_seed(0)
+    drawn = torch.randint(0, WORDS, (SAMPLES, LENGTH + 1), generator=generator)
+    return drawn[:, :-1], drawn[:, -1]
+
+
+def vectors(width: int = 2048) -> tuple[Tensor, Tensor]:
+    """Samples for the linear network."""
+    generator = torch.Generator().manual_seed(0)
+    return torch.randn(SAMPLES, width, generator=generator), torch.arange(SAMPLES) % 10
+
+
+def images() -> tuple[Tensor, Tensor]:
+    """Samples for the convolutional network."""
+    generator = torch.Generator().manual_seed(0)
+    return torch.randn(SAMPLES, 3, PIXELS, PIXELS, generator=generator), torch.arange(SAMPLES) % 10

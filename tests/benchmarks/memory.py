@@ -1,0 +1,130 @@
+"""Peak memory of a run against the formula: ``python -m tests.benchmarks.memory``.
+
+Each case is a process of its own that runs ``landscape evaluate`` on a random network. What it had in memory at most
+(VmHWM of /proc/self/status), less what the same command takes for a network of the same layers with next to no
+weights, is compared with
+
+    network + theta* + two directions + the weights of fused layers        as it is
+    network + theta*                                                       with --low-memory
+
+in bytes, by what the file says of fused layers. Linux only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+NETWORKS = Path(__file__).with_name("large_networks.py")
+ROOT = Path(__file__).parents[2]
+# Networks of about 100 million parameters, and the same layers with nearly none.
+KINDS: dict[str, tuple[str, dict[str, int], dict[str, int]]] = {
+    "linear": ("vectors", {"width": 2048, "depth": 24}, {"width": 16, "depth": 24}),
+    "transformer": ("words", {"width": 768, "depth": 12}, {"width": 8, "depth": 12}),
+    "convolutional": ("images", {"width": 512, "depth": 42}, {"width": 8, "depth": 42}),
+}
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One case, in bytes."""
+
+    parameters: int  # bytes of the network's parameters and buffers
+    fused: int  # bytes of fused layers' weights, by the file
+    formula: int
+    peak: int  # beyond the network of next to no weights
+
+    @property
+    def ratio(self) -> float:
+        """Measured over formula."""
+        return self.peak / self.formula
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--kinds", nargs="*", default=list(KINDS), choices=list(KINDS))
+    parser.add_argument("--dtypes", nargs="*", default=["float32", "bfloat16"])
+    parser.add_argument("--options", nargs="*", default=[], help="more words for landscape evaluate, after --")
+    options = parser.parse_args()
+    print(f"{'network':15}{'weights':10}{'mode':12}{'parameters':>12}{'fused':>9}{'formula':>9}{'peak':>9}  ratio")
+    for kind in options.kinds:
+        for dtype in options.dtypes:
+            for mode, words in (("normal", []), ("low memory", ["--low-memory"])):
+                found = measure(kind, dtype, [*words, *options.options])
+                sizes = (found.parameters, found.fused, found.formula, found.peak)
+                mebibytes = "".join(f"{size / 2**20:>{w}.0f}" for size, w in zip(sizes, (12, 9, 9, 9), strict=True))
+                print(f"{kind:15}{dtype:10}{mode:12}{mebibytes}  {found.ratio:.3f}", flush=True)
+
+
+def measure(
+    kind: str, dtype: str = "float32", words: list[str] | None = None, large: dict[str, int] | None = None
+) -> Measured:
+    """Return what a network takes, and what it should; ``large`` are other sizes for it."""
+    words = words or []
+    _, usual, small = KINDS[kind]
+    with tempfile.TemporaryDirectory() as folder:
+        big = _start(kind, large or usual, dtype, words, folder)
+        least = _start(kind, small, dtype, words, folder)
+    times = 2 if "--low-memory" in words else 4
+    formula = times * (big["parameters"] - least["parameters"]) + big["fused"] - least["fused"]
+    return Measured(big["parameters"], big["fused"], formula, big["peak"] - least["peak"])
+
+
+def _start(kind: str, sizes: dict[str, int], dtype: str, words: list[str], folder: str) -> dict[str, int]:
+    asked = json.dumps({"kind": kind, "sizes": sizes, "dtype": dtype, "words": words, "folder": folder})
+    for task in ("save", "run"):  # apart: what saving takes is not to be measured
+        done = subprocess.run(
+            [sys.executable, __file__, task, asked], cwd=ROOT, capture_output=True, text=True, timeout=900
+        )
+        if done.returncode:
+            raise RuntimeError(done.stderr)
+    found: dict[str, int] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def save(kind: str, sizes: dict[str, int], dtype: str, folder: str, **_: Any) -> None:
+    """Be the process that makes the checkpoint."""
+    import torch
+
+    sys.path.insert(0, str(NETWORKS.parent))
+    import large_networks
+
+    torch.manual_seed(0)
+    network = getattr(large_networks, kind)(**sizes).to(getattr(torch, dtype))
+    torch.save(network.state_dict(), Path(folder) / "net.pt")
+
+
+def run(kind: str, sizes: dict[str, int], words: list[str], folder: str, **_: Any) -> None:
+    """Be the process that is measured."""
+    from landscape import read_surface
+    from landscape.cli import main as command
+
+    data = KINDS[kind][0]
+    path = Path(folder) / "net.h5"
+    with open(Path(folder) / "data.py", "w") as file:
+        width = f"lambda: large_networks.vectors({sizes['width']})" if data == "vectors" else f"large_networks.{data}"
+        file.write(
+            f"import sys\nsys.path.insert(0, {str(NETWORKS.parent)!r})\nimport large_networks\nsamples = {width}\n"
+        )
+    arguments = ["evaluate", str(Path(folder) / "net.pt"), "--model", f"{NETWORKS}:{kind}"]
+    arguments += ["--model-args", json.dumps(sizes), "--data", f"train={folder}/data.py:samples", "--overwrite"]
+    arguments += ["--x=-1:1:3", "--y=-1:1:3", "--batch-size", "8", "-o", str(path), *words]
+    if command(arguments):
+        raise SystemExit(1)
+    peak = next(int(line.split()[1]) * 1024 for line in open("/proc/self/status") if line.startswith("VmHWM"))
+    quality = read_surface(path).quality
+    size = (Path(folder) / "net.pt").stat().st_size
+    print(json.dumps({"parameters": size, "fused": int(quality.get("extra_bytes", 0)), "peak": peak}))
+
+
+if __name__ == "__main__":
+    if len(sys.argv) == 3 and sys.argv[1] in ("save", "run"):
+        {"save": save, "run": run}[sys.argv[1]](**json.loads(sys.argv[2]))
+    else:
+        main()
