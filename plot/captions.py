@@ -7,6 +7,7 @@ is said about them.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -117,10 +118,11 @@ def panel_title(surface: Surface) -> str:
 
 def bare_label(axis: Axis) -> str:
     """Return what an axis is called, without the letter that some files put before it."""
-    for letter in GREEK:
-        if axis.label.startswith(f"{letter}  (") and axis.label.endswith(")"):
-            return axis.label[len(letter) + 3 : -1]
-    return axis.label
+    label = axis.label
+    # A plane that was read from a file of directions has got the letter twice.
+    while found := re.fullmatch(r"[αβγ]\s+\((.*)\)", label):
+        label = found.group(1)
+    return label
 
 
 def origin_text(surface: Surface) -> str:

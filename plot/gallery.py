@@ -19,9 +19,9 @@ from landscape.files import replace_file
 from landscape.surface import Surface
 
 from .captions import origin_text, panel_title
-from .html import MOST_PANES, security_policy, write_page
+from .html import MOST_PANES, page_text, security_policy
 from .poster import draw_poster
-from .records import frames_of, plain_text
+from .records import first_frame, frames_of, plain_text
 from .scale import default_name
 
 _STYLE = """
@@ -57,7 +57,7 @@ class Gallery:
 
     index: Path
     pages: tuple[Path, ...]
-    left_out: tuple[tuple[Path, str], ...]  # files that are no planes, or damaged, and why
+    left_out: tuple[tuple[Path, str], ...]  # files that are no planes, damaged, or hold nothing to show, and why
 
 
 def write_gallery(folder: str | Path, output: str | Path, *, name: str = "", **settings: Any) -> Gallery:
@@ -72,7 +72,7 @@ def write_gallery(folder: str | Path, output: str | Path, *, name: str = "", **s
     name : str
         Headline of the index; the folder's name by default.
     **settings
-        As for `landscape.plot.html.write_page`.
+        As for `landscape.plot.html.write_page`. A surface that cannot be shown so is left out.
 
     Raises
     ------
@@ -82,38 +82,34 @@ def write_gallery(folder: str | Path, output: str | Path, *, name: str = "", **s
         Nothing can be written there.
     """
     folder, output = Path(folder), Path(output)
-    found: list[tuple[Path, Surface]] = []
-    left_out = []
+    items, pages, shown, left_out = [], [], [], []
+    taken = {"index.html", "together.html"}
     for path, surface, reason in _surfaces(folder):
-        if surface is None:
-            left_out.append((path, reason))
-        else:
-            found.append((path, surface))
-    if not found:
-        reasons = "".join(f"; {path}: {reason}" for path, reason in left_out[:3])
-        raise PlotError(f"{folder} holds no plane to show{reasons}")
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StoreError(f"{output} cannot be made: {error.strerror}; name another folder with -o") from error
-
-    items, pages = [], []
-    taken = {"index.html"}
-    together = _comparable([surface for _, surface in found])
-    if len(together) > 1:
-        target = output / _file_name("together", taken)
-        poster = _poster(together, settings)
-        title = f"{plain_text(name) or 'All'}: {len(together)} on one scale"
-        write_page(together, target, name=title, poster=poster, **settings)
-        items.append(_item(target, poster, title, "one scale, turned together", wide=True))
-        pages.append(target)
-    for path, surface in found:
-        title = plain_text(panel_title(surface)) or path.stem
+        try:
+            if surface is None:
+                raise PlotError(reason)
+            poster = _poster([surface], settings)
+            title = plain_text(panel_title(surface)) or path.stem
+            text = page_text(surface, name=title, poster=poster, **settings)
+        except PlotError as error:
+            left_out.append((path, plain_text(error)))
+            continue
         target = output / _file_name(path.stem, taken)
-        poster = _poster([surface], settings)
-        write_page(surface, target, name=title, poster=poster, **settings)
+        _write(target, text)
         items.append(_item(target, poster, title, _subtitle(surface), wide=False))
         pages.append(target)
+        shown.append(surface)
+    if not shown:
+        reasons = "".join(f"; {path}: {reason}" for path, reason in left_out[:3])
+        raise PlotError(f"{folder} holds no plane to show{reasons}")
+    together = _comparable(shown)
+    if len(together) > 1:
+        target = output / "together.html"
+        poster = _poster(together, settings)
+        title = f"{plain_text(name) or 'All'}: {len(together)} on one scale"
+        _write(target, page_text(together, name=title, poster=poster, **settings))
+        items.insert(0, _item(target, poster, title, "one scale, turned together", wide=True))
+        pages.insert(0, target)
     index = output / "index.html"
     headline = plain_text(name) or plain_text(folder.resolve().name)
     replace_file(index, _index_text(headline, items).encode("utf-8"))
@@ -144,8 +140,16 @@ def _comparable(surfaces: list[Surface]) -> list[Surface]:
 
 
 def _poster(surfaces: list[Surface], settings: dict[str, Any]) -> bytes:
-    frames = [frames_of(surface)[0][0] for surface in surfaces]
+    frames = [frames_of(surface)[0][first_frame(surface)] for surface in surfaces]
     return draw_poster(frames, settings.get("height") or default_name(frames[0]))
+
+
+def _write(target: Path, text: str) -> None:
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"{target.parent} cannot be made: {error.strerror}; name another folder with -o") from error
+    replace_file(target, text.encode("utf-8"))
 
 
 def _file_name(stem: str, taken: set[str]) -> str:

@@ -13,6 +13,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from html import escape
 from importlib.resources import files
 from pathlib import Path
@@ -28,12 +29,22 @@ from landscape.surface import Surface
 
 from .captions import caption, panel_title
 from .packing import Array, Packer, unpack
-from .records import frames_of, plain_text, same_grid, surface_record, without_folders
-from .scale import default_name, values_label
+from .records import (
+    first_frame,
+    frames_of,
+    holds_checkpoint,
+    plain_text,
+    same_grid,
+    surface_record,
+    without_folders,
+)
+from .repeats import outcome, spread
+from .scale import Scale, default_name, values_label
 
 FORMAT, VERSION = "landscape page", 1
 # Six panes of 700 x 400 fill a large screen; more and nobody compares anything.
 MOST_PANES = 6
+EXAGGERATIONS = (0.1, 4.0)
 # The first five suit losses, the last is for differences, which have a middle.
 COLORMAPS = ("viridis", "cividis", "magma", "inferno", "coolwarm", "PuOr_r")
 # What a page may start with, and what the page's script calls it (page/types.js, State).
@@ -108,20 +119,20 @@ def page_text(
     if not given:
         raise PlotError("there is nothing to show: no surface was given")
     panes, frame_label = _panes(given, epochs)
-    names = list(dict.fromkeys(key for _, frames in panes for frame in frames for key in frame.values))
-    start = _start(settings, names, default_name(panes[0][1][0]))
+    names = list(dict.fromkeys(key for pane in panes for frame in pane.frames for key in frame.values))
+    start = _start(settings, names, default_name(panes[0].frames[0]))
+    if any(pane.first for pane in panes):
+        start["frame"] = max(pane.first for pane in panes)
+    scale = _scale(panes, start)
     packer = Packer()
-    records: list[dict[str, Any]] = [
-        {"title": plain_text(title), "frames": [surface_record(frame, packer) for frame in frames]}
-        for title, frames in panes
-    ]
+    records = [pane.record(packer, start["height"], scale) for pane in panes]
     title = plain_text(name) or " and ".join(record["title"] for record in records)
     content = {
         "format": FORMAT,
         "version": VERSION,
         "name": title,
         "software": f"landscape {__version__}",
-        "caption": without_folders(caption([frames[0] for _, frames in panes], None, start["height"])),
+        "captions": _captions(panes, names),
         "frameLabel": frame_label,
         "labels": {plain_text(key): plain_text(values_label(key)) for key in names},
         "colormaps": {each: _colormap_text(each) for each in dict.fromkeys((*COLORMAPS, str(start["colormap"])))},
@@ -132,7 +143,7 @@ def page_text(
     if poster is None:
         from .poster import draw_poster
 
-        poster = draw_poster([frames[0] for _, frames in panes], start["height"])
+        poster = draw_poster([pane.at(start.get("frame", 0)) for pane in panes], start["height"], scale)
     return _fill_template(title, _script_json(content), packer.text(), poster)
 
 
@@ -157,13 +168,41 @@ def read_page(path: str | Path) -> tuple[dict[str, Any], list[Array]]:
     return content, unpack(content["arrays"], parts["arrays"].group(1))
 
 
-def _panes(surfaces: list[Surface], epochs: bool) -> tuple[list[tuple[str, list[Surface]]], str]:
-    """Return titles and frames of the panes, and what a slider over frames counts."""
+@dataclass(frozen=True, eq=False)
+class _Pane:
+    """What stands side by side: a title, and one plane or several with a slider."""
+
+    title: str
+    frames: list[Surface]
+    whole: Surface | None = None  # what the frames are of, where it is one file
+    first: int = 0
+
+    def at(self, number: int) -> Surface:
+        return self.frames[min(number, len(self.frames) - 1)]
+
+    def record(self, packer: Packer, name: str, scale: Scale) -> dict[str, Any]:
+        """Return what the page is told about it."""
+        whole = self.whole
+        extra: list[tuple[str, str]] = []
+        if whole is not None and whole.repeats > 1 and name in whole.values:
+            try:
+                extra.append(("seeds", outcome(*spread(whole, name, scale))))
+            except PlotError:
+                extra.append(("seeds", "no point is finite for all of them"))
+        centred = [whole is None or holds_checkpoint(whole, number) for number in range(len(self.frames))]
+        return {
+            "title": plain_text(self.title),
+            "frames": [
+                surface_record(frame, packer, centred=each, extra=extra)
+                for frame, each in zip(self.frames, centred, strict=True)
+            ],
+        }
+
+
+def _panes(surfaces: list[Surface], epochs: bool) -> tuple[list[_Pane], str]:
+    """Return the panes, and what a slider over frames counts."""
     if epochs:
-        if not same_grid(surfaces):
-            raise PlotError("a slider over checkpoints needs equal grids; give --x and --y alike when evaluating")
-        frames = [frames_of(each)[0][0] for each in surfaces]
-        return [("", frames)], "checkpoint"
+        return [_over_checkpoints(surfaces)], "checkpoint"
     if len(surfaces) > MOST_PANES:
         raise PlotError(
             f"a page shows at most {MOST_PANES} surfaces side by side, got {len(surfaces)}; "
@@ -172,9 +211,43 @@ def _panes(surfaces: list[Surface], epochs: bool) -> tuple[list[tuple[str, list[
     panes, labels = [], []
     for surface in surfaces:
         frames, label = frames_of(surface)
-        panes.append((panel_title(surface) or "surface", frames))
+        panes.append(_Pane(panel_title(surface) or "surface", frames, surface, first_frame(surface)))
         labels.append(label)
     return panes, next((label for label in labels if label), "")
+
+
+def _over_checkpoints(surfaces: list[Surface]) -> _Pane:
+    if len(surfaces) < 2:
+        raise PlotError(f"a slider over checkpoints needs several surfaces, got {len(surfaces)}")
+    for surface in surfaces:
+        frames, label = frames_of(surface)
+        if label:
+            raise PlotError(
+                f"{surface.path or surface.title or 'a surface'} holds {len(frames)} planes itself; a slider over "
+                "checkpoints takes one plane of each"
+            )
+    if not same_grid(surfaces):
+        raise PlotError("a slider over checkpoints needs equal grids; give --x and --y alike when evaluating")
+    ends = [panel_title(each) or "surface" for each in (surfaces[0], surfaces[-1])]
+    return _Pane(" to ".join(dict.fromkeys(ends)), surfaces)
+
+
+def _captions(panes: Sequence[_Pane], names: Sequence[str]) -> dict[str, list[str]]:
+    """Return for all that can be drawn as height what the picture shows: once, or once a frame where it differs."""
+    kinds = {name: [name] for name in names}
+    for name in names:
+        other = f"test/{name.removeprefix('train/')}"
+        if name.startswith("train/") and other in names:
+            kinds[f"gap/{name.removeprefix('train/')}"] = [other, name]
+    longest = max(len(pane.frames) for pane in panes)
+    found = {}
+    for kind, wanted in kinds.items():
+        texts = []
+        for number in range(longest):
+            shown = [pane.at(number) for pane in panes]
+            texts.append(without_folders(caption(shown, None, wanted, titles=[pane.title for pane in panes])))
+        found[plain_text(kind)] = texts if len(set(texts)) > 1 else texts[:1]
+    return found
 
 
 def _start(settings: Mapping[str, Any], names: Sequence[str], height: str) -> dict[str, Any]:
@@ -189,10 +262,25 @@ def _start(settings: Mapping[str, Any], names: Sequence[str], height: str) -> di
             raise PlotError(f"no surface has values called {value!r}; there are {', '.join(names)}")
         if key in _SETTINGS:
             start[_SETTINGS[key]] = not value if key == "independent" else value
+    if start.get("eps") is not None and not 0 < start["eps"] < np.inf:
+        raise UsageError(f"eps must be positive, not {start['eps']:g}")
+    low, high = EXAGGERATIONS
+    if not low <= start.get("exaggeration", 1.0) <= high:
+        raise UsageError(f"heights can be exaggerated {low:g} to {high:g} times, not {start['exaggeration']:g}")
     eye = {key: float(settings[key]) for key in ("azimuth", "elevation") if settings.get(key) is not None}
     if eye:
         start["eyes"] = [{"azimuth": -52.0, "elevation": 34.0, "zoom": 1.0, "panX": 0.0, "panY": 0.0, **eye}]
     return start
+
+
+def _scale(panes: Sequence[_Pane], start: dict[str, Any]) -> Scale:
+    """Check what was asked of the scale as for a still, and return it; the page's script chooses its own, the same."""
+    name = start["height"]
+    parts = [frame.finished_part() for pane in panes for frame in pane.frames if name in frame.values]
+    asked = {key: start[key] for key in ("kind", "cap", "eps", "colormap") if key in start}
+    scale = Scale.of(parts, name, **asked)
+    start["colormap"] = scale.colormap
+    return scale
 
 
 def _colormap_text(name: str) -> str:

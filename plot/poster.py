@@ -18,12 +18,14 @@ WIDTH, HEIGHT, GAP = 400, 330, 20
 MOST_POINTS = 90
 
 
-def draw_poster(surfaces: Sequence[Surface], name: str) -> bytes:
+def draw_poster(surfaces: Sequence[Surface], name: str, scale: Scale | None = None) -> bytes:
     """Return a PNG of some planes on one scale, as surfaces; one without these values is left out."""
     from PIL import Image
 
     known = [_thinned(surface.finished_part()) for surface in surfaces if name in surface.values]
-    scale = Scale.of(known, name)
+    if not known:
+        raise PlotError(f"no surface has values called {name!r}")
+    scale = scale or Scale.of(known, name)
     columns = min(len(known), 3)
     rows = -(-len(known) // columns)
     canvas = np.full((rows * (HEIGHT + GAP) - GAP, columns * (WIDTH + GAP) - GAP, 3), 255, dtype=np.uint8)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
@@ -15,15 +16,16 @@ import numpy as np
 
 from landscape.errors import PlotError
 from landscape.grid import Axis
-from landscape.surface import Surface, Trajectory
+from landscape.surface import NOT_COMPUTED, Surface, Trajectory
 
-from .captions import bare_label, caption, panel_title
+from .captions import bare_label, caption, interpolation_words, panel_title
 from .fields import metadata
 from .ladders import number_text
 from .packing import Array, Packer
+from .path_words import explained
 from .scale import default_name
 from .smoothing import COARSE
-from .trust import trust_rows, variance_shares
+from .trust import trust_rows
 
 GREEK = ("α", "β", "γ")
 # A standard error is shown to three digits: 12 bits of its mantissa are kept, which halves its room in the page.
@@ -38,11 +40,15 @@ def plain_text(text: object) -> str:
 
 def without_folders(text: object) -> str:
     """Return text in which absolute paths are cut to the files' names: a page is sent to others."""
-    return re.sub(r"(?<![\w./])/(?:[^\s/'\"]+/)+", "", plain_text(text))
+    # Within quotes a folder's name may have spaces in it.
+    quoted = re.sub(r"(?<=['\"])(\w*:?)/[^'\"]*/", r"\1", plain_text(text))
+    return re.sub(r"(?<![\w./])/(?:[^\s/'\"]+/)+", "", quoted)
 
 
 def frames_of(surface: Surface) -> tuple[list[Surface], str]:
     """Return the planes a surface is made of, and what a slider over them counts (empty for a single plane).
+
+    Where there are several, each one's title says which it is.
 
     Raises
     ------
@@ -51,40 +57,67 @@ def frames_of(surface: Surface) -> tuple[list[Surface], str]:
     """
     what = surface.path or surface.title or "the surface"
     if surface.axes[-1].kind == "repeat":
-        frames = [surface.repeat(number) for number in range(surface.repeats)]
-        label = "seed"
+        frames, label = _seeds(surface), "seed"
     elif len(surface.axes) == 3:
         frames, label = _slices(surface), GREEK[2]
     else:
         frames, label = [surface], ""
     for frame in frames:
         if len(frame.axes) != 2:
-            raise PlotError(f"the page shows planes, {what} has {len(frame.axes)} axes; 'landscape plot' draws lines")
+            number = len(frame.axes)
+            raise PlotError(
+                f"the page shows planes, {what} has {number} ax{'i' if number == 1 else 'e'}s; "
+                "'landscape plot' draws lines"
+            )
         if min(frame.shape) < 2:
             raise PlotError(f"{what} has {frame.shape[1]} x {frame.shape[0]} points; a plane needs at least 2 x 2")
     return frames, label if len(frames) > 1 else ""
 
 
-def surface_record(surface: Surface, packer: Packer, *, title: str = "") -> dict[str, Any]:
+def first_frame(surface: Surface) -> int:
+    """Return which plane to show first: that of a volume in which the checkpoint lies."""
+    if len(surface.directions) < 3 or surface.axes[2].kind == "repeat":
+        return 0
+    return int(np.argmin(np.abs(surface.axes[2].values)))
+
+
+def holds_checkpoint(surface: Surface, number: int) -> bool:
+    """Return whether the checkpoint can lie in this one of a surface's planes, at 0, 0."""
+    return len(surface.directions) < 3 or float(surface.axes[2].values[number]) == 0
+
+
+def surface_record(
+    surface: Surface, packer: Packer, *, centred: bool = True, extra: Sequence[tuple[str, str]] = ()
+) -> dict[str, Any]:
     """Return what the page is told about one plane.
 
     A plane of which points are missing is carried as its finest complete grid, where there is one; the table of
     trust counts the points of the whole.
+
+    Parameters
+    ----------
+    surface : Surface
+    packer : Packer
+        Takes the arrays.
+    centred : bool
+        Whether the checkpoint lies at 0, 0; it does not in most slices of a volume.
+    extra : sequence of (str, str)
+        Further rows of the table of trust.
     """
     part = surface.finished_part()
     if min(part.shape) < 2:
         part = surface
     name = default_name(part)
-    trust = trust_rows(part, name)
+    trust = [*trust_rows(surface, name), *extra]
+    missing = int((surface.state == NOT_COMPUTED).sum())
     if part is not surface:
-        missing = int((surface.state == 0).sum())
         trust.insert(
-            0, ("unfinished", f"{missing} of {surface.state.size} points; drawn is the complete, coarser grid")
+            0, ("unfinished", f"{missing} of {surface.state.size} points to come; drawn is the complete, coarser grid")
         )
     origin = part.origin.get("values")
-    origin = origin if isinstance(origin, Mapping) else {}
+    origin = origin if centred and isinstance(origin, Mapping) else {}
     return {
-        "title": plain_text(title or panel_title(surface) or "surface"),
+        "title": plain_text(panel_title(surface) or "surface"),
         "caption": without_folders(caption(surface, None, name)),
         "file": plain_text(Path(surface.path).name),
         "axes": [_axis_record(axis, k, part, packer) for k, axis in enumerate(part.axes)],
@@ -93,20 +126,26 @@ def surface_record(surface: Surface, packer: Packer, *, title: str = "") -> dict
         "paired": {key: packer.add(_short(array)) for key, array in part.paired_stderr.items() if key in part.values},
         "counts": {plain_text(key): packer.add(np.asarray(array, np.int64)) for key, array in part.counts.items()},
         "state": packer.add(np.asarray(part.state, np.uint8)),
+        "unfinished": f"{missing} of {surface.state.size} points to come" if part is not surface else "",
+        "interpolation": interpolation_words(surface).strip(" ()"),
+        "centred": centred,
         "origin": {plain_text(key): float(value) for key, value in origin.items() if _is_finite(value)},
         "smooth": bool(part.state.size < COARSE),
         "trust": [[plain_text(label), without_folders(text)] for label, text in trust],
         "paths": [_path_record(run, path, packer) for run, path in part.trajectories.items()],
-        "metadata": {key: without_folders(text) for key, text in metadata(part, None, name).items()},
+        "metadata": {
+            key: without_folders(Path(text).name if key in ("Checkpoint", "File") else text)
+            for key, text in metadata(part, None, name).items()
+        },
     }
 
 
 def _axis_record(axis: Axis, number: int, surface: Surface, packer: Packer) -> dict[str, Any]:
-    shares = [variance_shares(path.attributes) for path in surface.trajectories.values()]
+    shares = explained(surface)
     label = plain_text(bare_label(axis))
     text = label if axis.source == "pca" and label else f"{GREEK[number]}  {label}".strip()
-    if axis.source == "pca" and shares and len(shares[0]) > number and "%" not in label:
-        text = f"PC {number + 1} ({100 * shares[0][number]:.1f} % of variance)"
+    if axis.source == "pca" and shares and len(shares) > number and "%" not in label:
+        text = f"PC {number + 1} ({100 * shares[number]:.1f} % of variance)"
     return {
         "label": label or GREEK[number],
         "text": text,
@@ -116,14 +155,8 @@ def _axis_record(axis: Axis, number: int, surface: Surface, packer: Packer) -> d
 
 
 def _path_record(run: str, path: Trajectory, packer: Packer) -> dict[str, Any]:
-    shares = variance_shares(path.attributes)
-    note = ""
-    if shares:
-        inside = sum(shares[:2])
-        note = f"{100 * inside:.1f} % of the variance in this plane, {100 - 100 * inside:.1f} % outside"
     far = path.residual[np.isfinite(path.residual)]
-    if far.size and far.max() > 0:
-        note += f"{'; ' if note else ''}up to {number_text(float(far.max()), 3)} away from it"
+    note = f"up to {number_text(float(far.max()), 3)} away from the plane" if far.size and far.max() > 0 else ""
     fallen = set(np.atleast_1d(np.asarray(path.attributes.get("lr_drops", []))).tolist())
     own, below = (_by_name(path.attributes.get(key), len(path.step), packer) for key in ("values", "plane_values"))
     return {
@@ -149,10 +182,23 @@ def _by_name(values: object, number: int, packer: Packer) -> dict[str, int]:
     return {name: packer.add(array) for name, array in arrays.items() if array.shape == (number,)}
 
 
+def _seeds(surface: Surface) -> list[Surface]:
+    """Return the planes of a surface in several random planes, each named by its seed where that is known."""
+    frames = []
+    for number in range(surface.repeats):
+        plane = surface.repeat(number)
+        seeds = dict.fromkeys(axis.recipe.get("seed") for axis in plane.directions)
+        known = ", ".join(str(seed) for seed in seeds if seed is not None)
+        frames.append(dataclasses.replace(plane, title=_titled(surface, f"seed {known or number + 1}")))
+    return frames
+
+
+def _titled(surface: Surface, which: str) -> str:
+    return ", ".join(part for part in (panel_title(surface), which) if part)
+
+
 def _slices(surface: Surface) -> list[Surface]:
     """Cut a volume into planes along its third axis."""
-    import dataclasses
-
     third = surface.axes[2]
     return [
         dataclasses.replace(
@@ -164,7 +210,7 @@ def _slices(surface: Surface) -> list[Surface]:
             paired_stderr={name: array[k] for name, array in surface.paired_stderr.items()},
             counts={name: array[k] for name, array in surface.counts.items()},
             trajectories={},
-            title=f"{GREEK[2]} = {number_text(float(place))}",
+            title=_titled(surface, f"{GREEK[2]} = {number_text(float(place))}"),
         )
         for k, place in enumerate(third.values)
     ]

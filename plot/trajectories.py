@@ -81,18 +81,26 @@ def paths_of(surface: Surface, runs: Sequence[str] | None = None, *, until: floa
     runs : sequence of str, optional
         Names of some of its runs; all by default.
     until : float
-        Which part of each run, 0 to 1, counted in records.
+        Which part of the runs, 0 to 1, counted in records: of all runs together where they count the same thing, so
+        that each is drawn up to the same step.
     """
     found = []
+    units = {str(run.attributes.get("unit", "step")) for run in surface.trajectories.values()}
+    steps = [run.step for run in surface.trajectories.values()] if len(units) == 1 else []
+    moments = np.unique(np.concatenate(steps)).astype(np.float64) if steps else np.zeros(0)
     for number, (name, run) in enumerate(surface.trajectories.items()):
         if (runs is None or name in runs) and run.coordinates.shape[1] >= 2 and len(run.step):
-            found.append(_path(name, run, COLORS[number % len(COLORS)], until))
+            part = min(max(until, 0.0), 1.0)
+            if moments.size and part < 1 and (np.diff(run.step) > 0).all():
+                now = np.interp(part * (len(moments) - 1), np.arange(len(moments)), moments)
+                part = float(np.interp(now, run.step, np.arange(len(run.step)))) / max(1, len(run.step) - 1)
+            found.append(_path(name, run, COLORS[number % len(COLORS)], part))
     return found
 
 
 def _path(name: str, run: Trajectory, color: str, until: float) -> Path:
     points, colors = run.coordinates[:, :2], ramp(color, len(run.step))
-    end = min(max(until, 0.0), 1.0) * (len(points) - 1)
+    end = until * (len(points) - 1)
     drawn = int(end + 1e-9) + 1
     if drawn < len(points):
         share = end - (drawn - 1)

@@ -14,9 +14,9 @@ import numpy as np
 from landscape.grid import Axis
 from landscape.surface import COMPUTED, INTERPOLATED, NOT_COMPUTED, Surface
 
-from .captions import interpolation_words
 from .captions import bare_label, interpolation_words
 from .ladders import number_text
+from .path_words import explained
 from .scale import values_label
 
 Row = tuple[str, str]
@@ -34,22 +34,15 @@ def trust_rows(surface: Surface, name: str) -> list[Row]:
     rows = [*_coverage(surface), *_errors(surface, name), *_directions(surface.directions)]
     if surface.cosines is not None and surface.cosines.shape[0] > 1:
         rows.append(("cosine of the axes", number_text(float(surface.cosines[0, 1]), 3)))
-    for run, path in surface.trajectories.items():
-        share = variance_shares(path.attributes)
-        if share:
-            inside = sum(share[: len(surface.directions)])
-            text = f"{inside:.1%} of the path's variance lies in this plane, {1 - inside:.1%} outside"
-            rows.append((f"plane and {run}", text.replace("%", " %")))
+    shares = explained(surface)
+    if shares is not None:
+        inside = min(1.0, sum(shares[: len(surface.directions)]))
+        # The components are those of all runs at once: no share of a single run is known.
+        whose = "the run's variance" if len(surface.trajectories) == 1 else "all runs' variance together"
+        rows.append(
+            ("variance", f"{100 * inside:.1f} % of {whose} lies in this plane, {100 - 100 * inside:.1f} % outside")
+        )
     return [*rows, *_origin(surface), *_settings(surface)]
-
-
-def variance_shares(attributes: Mapping[str, Any]) -> list[float]:
-    """Return the shares of variance a trajectory's file names, largest first; none where it names none."""
-    for key in ("explained_variance", "explained variance", "explained"):
-        found = attributes.get(key)
-        if found is not None:
-            return [float(each) for each in np.atleast_1d(np.asarray(found, dtype=np.float64))]
-    return []
 
 
 def _coverage(surface: Surface) -> list[Row]:

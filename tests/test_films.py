@@ -217,3 +217,17 @@ def test_a_film_does_not_depend_on_the_number_of_processes(tmp_path: Path) -> No
         assert code == 0, error
         assert out.count("3 frames") == 1, "only one process says what was written"
     assert (tmp_path / "one.webp").read_bytes() == (tmp_path / "two.webp").read_bytes()
+
+
+def test_runs_of_different_lengths_grow_at_one_pace() -> None:
+    from landscape.plot.trajectories import paths_of
+
+    def run(steps: list[int]) -> Trajectory:
+        n = len(steps)
+        return Trajectory(np.linspace(0, 0.5, 2 * n).reshape(n, 2), np.zeros(n), np.zeros(n), np.array(steps))
+
+    surface = dataclasses.replace(
+        valley(15, 12), trajectories={"long": run([0, 10, 20, 30, 40]), "short": run([0, 10, 20])}
+    )
+    for until, drawn in ((0.0, (1, 1)), (0.25, (2, 2)), (0.5, (3, 3)), (0.75, (4, 3)), (1.0, (5, 3))):
+        assert tuple(path.drawn for path in paths_of(surface, until=until)) == drawn

@@ -23,7 +23,7 @@ from plot_fixtures import random_axis, surface_of, valley
 from landscape.errors import FormatError, PlotError, StoreError, UsageError
 from landscape.grid import Axis
 from landscape.store import write_surface
-from landscape.surface import NOT_COMPUTED, Surface
+from landscape.surface import INTERPOLATED, NOT_COMPUTED, Surface, Trajectory
 
 
 class Elements(HTMLParser):
@@ -271,6 +271,136 @@ def test_trust_says_what_is_known_and_nothing_else() -> None:
         "direction α",
         "direction β",
     }
+
+
+def repeated(*seeds: int) -> Surface:
+    """A plane in several random planes, the loss of each a multiple of the first one's."""
+    plane = valley(6, 5)
+    recipes = [[{"recipe": {**axis.recipe, "seed": seed}} for axis in plane.axes] for seed in seeds]
+    return Surface(
+        (*plane.axes, Axis(np.arange(float(len(seeds))), "seed", kind="repeat", recipe={"repeats": recipes})),
+        {"train/loss": np.stack([plane["train/loss"] * (k + 1) for k in range(len(seeds))])},
+        np.ones((len(seeds), 5, 6), np.uint8),
+        title="net",
+    )
+
+
+def volume() -> Surface:
+    plane = valley(6, 5)
+    third = Axis(np.array([-1.0, 0.0, 2.0]), "third", "random")
+    loss = np.stack([plane["train/loss"] + shift for shift in (5.0, 0.0, 9.0)])
+    origin = {"values": {"train/loss": 0.41}}
+    return Surface((*plane.axes, third), {"train/loss": loss}, np.ones((3, 5, 6), np.uint8), origin=origin, title="net")
+
+
+def test_each_seed_is_named_and_the_page_says_how_much_they_differ(tmp_path: Path) -> None:
+    content, _ = read_page(write_page(repeated(3, 5, 8), tmp_path / "page.html"))
+    frames = content["panes"][0]["frames"]
+    assert [frame["title"] for frame in frames] == ["net, seed 3", "net, seed 5", "net, seed 8"]
+    assert [f"seed {k}" in text for k, text in zip((3, 5, 8), content["captions"]["train/loss"], strict=True)] == [
+        True
+    ] * 3
+    rows = dict(frames[1]["trust"])
+    assert "by a factor of" in rows["seeds"]
+
+
+def test_only_the_slice_that_holds_the_checkpoint_claims_its_values(tmp_path: Path) -> None:
+    content, _ = read_page(write_page(volume(), tmp_path / "page.html"))
+    frames = content["panes"][0]["frames"]
+    assert [frame["centred"] for frame in frames] == [False, True, False]
+    assert [frame["origin"] for frame in frames] == [{}, {"train/loss": 0.41}, {}]
+    assert content["start"]["frame"] == 1, "the slider starts where the checkpoint is"
+
+
+def test_what_is_said_follows_what_is_drawn(tmp_path: Path) -> None:
+    surface = valley()
+    surface = dataclasses.replace(surface, values={**surface.values, "test/loss": surface["train/loss"] * 2})
+    content, _ = read_page(write_page(surface, tmp_path / "page.html"))
+    starts = {name: texts[0].split(" of ")[0] for name, texts in content["captions"].items()}
+    assert starts["train/loss"] == "Training loss (cross entropy)"
+    assert starts["test/loss"] == "Test loss (cross entropy)"
+    assert starts["train/accuracy"] == "Training accuracy"
+    assert starts["gap/loss"] == "Loss (cross entropy)"
+
+
+def test_interpolated_points_are_counted_with_their_error() -> None:
+    surface = valley()
+    state, count = surface.state.copy(), surface.counts["train"].copy()
+    state[::2, ::2], count[::2, ::2] = INTERPOLATED, 0
+    quality = {"interpolation_error": 0.0123, "interpolation": {"held_out": 60}}
+    surface = dataclasses.replace(surface, state=state, counts={"train": count}, quality=quality)
+    rows = dict(trust_rows(surface, "train/loss"))
+    filled = int((state == INTERPOLATED).sum())
+    assert rows["interpolated"] == f"{filled} of 713 (95 % of them to 1.2 % of loss + eps, by 60 held out)"
+    assert rows["samples of train"] == "1000 of 50000", "interpolated points have no samples to count"
+    from landscape.plot.records import surface_record
+
+    record = surface_record(surface, Packer())
+    assert record["interpolation"] == "95 % of them to 1.2 % of loss + eps, by 60 held out"
+
+
+def test_trust_names_the_values_that_are_not_finite_and_whose_variance_it_is() -> None:
+    surface = valley(9, 8)
+    accuracy = surface["train/accuracy"].copy()
+    accuracy[1, 2:4] = np.nan
+    runs = {
+        name: Trajectory(np.zeros((2, 2)), np.zeros(2), np.zeros(2), np.arange(2), {"explained_variance": [0.7, 0.24]})
+        for name in ("SGD", "Adam")
+    }
+    axes = tuple(dataclasses.replace(axis, source="pca") for axis in surface.axes)
+    surface = dataclasses.replace(
+        surface, axes=axes, values={**surface.values, "train/accuracy": accuracy}, trajectories=runs
+    )
+    rows = dict(trust_rows(surface, "train/loss"))
+    assert rows["not finite"] == "2 of 72 (training accuracy)"
+    assert rows["variance"] == "94.0 % of all runs' variance together lies in this plane, 6.0 % outside"
+
+
+def test_a_slider_over_checkpoints_takes_several_single_planes() -> None:
+    with pytest.raises(PlotError, match="holds 2 planes itself"):
+        page_text([repeated(1, 2), repeated(1, 2)], epochs=True)
+    with pytest.raises(PlotError, match="several surfaces, got 1"):
+        page_text(valley(), epochs=True)
+    named = [dataclasses.replace(valley(9, 8), title=f"epoch {k}") for k in (0, 5, 9)]
+    assert "<title>epoch 0 to epoch 9</title>" in page_text(named, epochs=True)
+
+
+def test_a_page_starts_only_with_a_scale_that_a_still_would_take() -> None:
+    for settings in ({"cap": float("nan")}, {"eps": -1.0}, {"eps": 0.0}, {"exaggeration": 9.0}, {"kind": "cubic"}):
+        with pytest.raises(UsageError):
+            page_text(valley(9, 8), **settings)
+    with pytest.raises(PlotError, match="hides everything"):
+        page_text(valley(9, 8), cap=-5.0)
+    with pytest.warns(UserWarning, match="'jet' is not used"):
+        text = page_text(valley(9, 8), colormap="jet")
+    assert '"colormap":"viridis"' in text
+
+
+def test_a_folder_with_a_space_stays_at_home_too() -> None:
+    surface = dataclasses.replace(
+        valley(9, 8),
+        path="/home/wonder land/net.h5",
+        origin={"checkpoint": "/home/wonder land/net.pt", "values": {}},
+        problem={"data": {"train": {"reference": "npz:/home/wonder land/x.npz", "size": 9}}},
+        command="landscape evaluate '/home/wonder land/net.pt' -o out/net.h5",
+    )
+    text = page_text(surface)
+    assert "wonder" not in text
+    assert "land/" not in text
+
+
+def test_a_gallery_leaves_out_what_has_nothing_to_show(tmp_path: Path) -> None:
+    runs = tmp_path / "runs"
+    runs.mkdir()
+    write_surface(runs / "good.h5", valley(9, 8))
+    lost = {name: np.full((8, 9), np.nan) for name in valley(9, 8).values}
+    write_surface(runs / "diverged.h5", dataclasses.replace(valley(9, 8), values=lost))
+    made = write_gallery(runs, tmp_path / "site")
+    assert [path.name for path in made.pages] == ["good.html"]
+    assert [(path.name, "finite" in reason) for path, reason in made.left_out] == [("diverged.h5", True)]
+    with pytest.raises(PlotError, match="no surface has values called 'test/loss'"):
+        write_gallery(runs, tmp_path / "other", height="test/loss")
+    assert not (tmp_path / "other").exists()
 
 
 def test_no_module_of_the_page_is_missing_from_the_package() -> None:

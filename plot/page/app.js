@@ -15,6 +15,7 @@ import { difference } from "./data.js";
 import { make, prepare } from "./dom.js";
 import { makeFigure, makeScales } from "./figure.js";
 import { PaneView } from "./pane.js";
+import { momentsOf } from "./paths.js";
 import { Player } from "./player.js";
 import { followPointer, keyTurn } from "./pointer.js";
 import { nearest, quantityNames } from "./quantity.js";
@@ -28,7 +29,7 @@ import { themeOf } from "./theme.js";
 /** @type {Record<string, Stale[]>} what has to be drawn again when a key of the state changes */
 const NEEDS = {
   eyes: ["scenes", "tops"], linked: ["scenes", "tops"], headlight: ["scenes"], floor: ["scenes"], box: ["scenes", "tops"],
-  lines: ["scenes", "maps"], paths: ["scenes", "maps"], drops: ["scenes"], step: ["scenes", "maps"],
+  lines: ["scenes", "maps"], drops: ["scenes"], step: ["scenes", "maps"],
   pins: ["tops"], section: ["tops"], drawer: [], theme: ["scenes", "maps", "tops"],
 };
 
@@ -41,7 +42,10 @@ export class App {
     this.content = content;
     this.panes = panes;
     this.names = quantityNames(panes.flatMap((pane) => pane.frames));
-    this.store = new Store({ height: this.names[0], ...content.start });
+    const pairs = panes.flatMap((_, a) => panes.map((_, b) => `${a}-${b}`));
+    this.store = new Store({ height: this.names[0], ...content.start }, {
+      height: this.names, colour: ["", ...this.names], colormap: Object.keys(content.colormaps), difference: ["", ...pairs],
+    }, Math.max(...panes.map((pane) => pane.frames.length)));
     this.stage = Stage.start(() => this.redraw("scenes"));
     this.theme = themeOf(this.store.state.theme);
     this.views = panes.map((pane, number) => new PaneView(pane.title, number, this.stage));
@@ -55,9 +59,11 @@ export class App {
     this.drawn = 0;
     /** @type {(() => void)[]} */ this.afterDraw = [];
     /** @type {(Scales | null)[]} */ this.scales = [];
+    /** @type {number[] | null} */ this.moments = null;
     this.bar = make("canvas", { class: "bar", role: "img" });
     this.grid = make("div", { class: "panes" });
     this.main = make("main", {}, this.grid, this.bar);
+    this.caption = make("p");
     this.live = make("p", { class: "hidden", role: "status" });
     this.player = new Player(this);
     for (const view of this.allViews) this.wire(view);
@@ -168,11 +174,23 @@ export class App {
     this.scales = this.panes.map((pane) => common ?? makeScales(pane.frames, state, content, false));
     this.views.forEach((view, k) => view.setFigure(makeFigure(surfaces[k], this.scales[k], state), this.theme));
     if (state.difference) this.makeDifference();
+    this.moments = momentsOf(surfaces.flatMap((surface) => surface.paths));
+    this.caption.textContent = this.captionText;
+    this.views.forEach((view, k) => (view.heading.textContent = surfaces[k].title));
     this.shown.forEach((view) => {
+      view.moments = this.moments;
+      view.legend.replaceChildren(...(state.paths ? view.legendItems() : []));
       view.ownBar = view === this.extra || !state.shared;
       view.notes.replaceChildren(...notesOf(view.figure, view.ownBar, view === this.extra).map((text) => make("span", {}, text)));
       view.summary.textContent = view.figure ? describe(view.figure, content.labels) : "No such values were measured here.";
     });
+  }
+
+  /** Where what is shown came from. */
+  get captionText() {
+    const { captions } = this.content, { height, frame } = this.state;
+    const texts = captions[height] ?? captions[this.names[0]] ?? [""];
+    return texts[Math.min(frame, texts.length - 1)];
   }
 
   makeDifference() {
@@ -222,7 +240,9 @@ export class App {
   cursorOf(view) {
     const from = this.source?.figure?.surface, to = view.figure?.surface;
     if (!this.cursor || !from || !to) return null;
-    if (from === to) return this.cursor;
+    // Another frame may have another grid: an unfinished run is coarser.
+    if (from === to && this.cursor.i < to.nx && this.cursor.j < to.ny) return this.cursor;
+    if (this.cursor.i >= from.nx || this.cursor.j >= from.ny) return null;
     const x = from.x[this.cursor.i], y = from.y[this.cursor.j];
     const reach = (to.x[to.nx - 1] - to.x[0]) / to.nx;
     if (x < to.x[0] - reach || x > to.x[to.nx - 1] + reach || y < to.y[0] - reach || y > to.y[to.ny - 1] + reach) return null;

@@ -21,7 +21,7 @@ export function makeToolbar(app) {
   const { store } = app;
   const names = app.names.map((name) => /** @type {[string, string]} */ ([name, quantityLabel(name, app.content.labels)]));
   const parts = [
-    make("h1", {}, app.content.name),
+    make("h1", { title: app.content.name }, app.content.name),
     group("what",
       chooser(app, "Height", "height", names),
       chooser(app, "Colour", "colour", [["", "as height"], ...names])),

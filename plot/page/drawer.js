@@ -5,6 +5,7 @@
  * @typedef {import("./types.js").State} State
  */
 import { chooser } from "./controls.js";
+import { difference } from "./data.js";
 import { make } from "./dom.js";
 import { numberText } from "./ladders.js";
 
@@ -30,7 +31,8 @@ function adjustPanel(app) {
   const maps = ["viridis", "cividis", "magma", "inferno", "coolwarm"];
   const own = String(app.content.start.colormap ?? "viridis");
   if (!maps.includes(own)) maps.unshift(own);
-  const pairs = app.panes.flatMap((_, a) => app.panes.map((_, b) => [a, b])).filter(([a, b]) => a !== b);
+  const pairs = app.panes.flatMap((_, a) => app.panes.map((_, b) => [a, b])).filter(([a, b]) =>
+    a !== b && difference(app.panes[a].frames[0], app.panes[b].frames[0], ""));
   const name = (/** @type {number} */ k) => app.panes[k].title || `pane ${k + 1}`;
   const many = app.panes.length > 1;
   return make("div", { class: "adjust" },
@@ -42,7 +44,7 @@ function adjustPanel(app) {
     ...(many ? [
       flag(app, "One scale for all", "shared"),
       flag(app, "Turn together", "linked"),
-      chooser(app, "Difference", "difference", [["", "none"], ...pairs.map(([a, b]) =>
+      chooser(app, "Difference", "difference", [["", pairs.length ? "none" : "none: the grids differ"], ...pairs.map(([a, b]) =>
         /** @type {[string, string]} */ ([`${a}-${b}`, `${name(a)} − ${name(b)}`]))]),
     ] : []),
     make("h2", {}, "Show"),

@@ -5,7 +5,7 @@
  */
 import { drawBar } from "./colorbar.js";
 import { make } from "./dom.js";
-import { FONT } from "./theme.js";
+import { FONT, css, runColor } from "./theme.js";
 
 /**
  * Draw the panes' scenes with their titles, the colours and the caption, and offer the file.
@@ -29,15 +29,10 @@ export async function exportPicture(app, factor, transparent) {
  * @param {boolean} transparent
  */
 export function composePicture(app, factor, transparent) {
-  const origin = app.grid.getBoundingClientRect();
-  const cells = app.shown.map((view) => {
-    const element = app.stage ? view.scene : view.map;
-    const box = element.getBoundingClientRect();
-    return { view, left: box.left - origin.left, top: box.top - origin.top + app.grid.scrollTop, width: box.width, height: box.height };
-  });
+  const cells = placed(app);
   const barred = app.main.classList.contains("barred");
-  const side = barred ? 96 : 0;
-  const width = origin.width + side, bottom = Math.max(...cells.map((cell) => cell.top + cell.height)) + 12;
+  const right = Math.max(...cells.map((cell) => cell.left + cell.width)), width = right + (barred ? 96 : 0);
+  const bottom = Math.max(...cells.map((cell) => cell.top + cell.height)) + 12;
   const canvas = document.createElement("canvas");
   const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
   const lines = wrapped(context, captionOf(app), width - 40);
@@ -60,16 +55,65 @@ export function composePicture(app, factor, transparent) {
     context.fillStyle = app.theme.ink;
     context.textBaseline = "alphabetic";
     context.textAlign = "left";
-    context.fillText(view.heading.textContent ?? "", left + 18, Math.max(18, top - 8), wide - 20);
+    context.fillText(view.heading.textContent ?? "", left + 18, top - 12, wide - 20);
+    drawLegend(context, app, view, left + 18, top + 10);
   }
   const scales = app.state.shared ? app.scales[0] : null;
-  if (barred && scales) drawBar(context, scales, { left: origin.width, top: 0, width: 92, height: bottom }, app.theme);
+  if (barred && scales) drawBar(context, scales, { left: right, top: 0, width: 92, height: bottom }, app.theme);
   context.font = `12px ${FONT}`;
   context.fillStyle = app.theme.soft;
   context.textAlign = "left";
   context.textBaseline = "alphabetic";
   lines.forEach((line, k) => context.fillText(line, 20, bottom + 14 + 17 * k));
   return canvas;
+}
+
+// Above a scene its title; beside it nothing: maps and read-outs are left out.
+const HEAD = 36;
+
+/**
+ * Where the panes' scenes lie in the picture: as on the page, without the room between them.
+ *
+ * @param {App} app
+ */
+function placed(app) {
+  const found = app.shown.map((view) => {
+    const box = (app.stage ? view.scene : view.map).getBoundingClientRect();
+    return { view, left: box.left, top: box.top, width: box.width, height: box.height };
+  });
+  const starts = (/** @type {"left" | "top"} */ side, /** @type {"width" | "height"} */ size, /** @type {number} */ room) => {
+    let at = 0;
+    const places = [...new Set(found.map((cell) => Math.round(cell[side])))].sort((a, b) => a - b);
+    return new Map(places.map((place) => {
+      const here = at + room;
+      at = here + Math.max(...found.filter((cell) => Math.round(cell[side]) === place).map((cell) => cell[size]));
+      return [place, here];
+    }));
+  };
+  const columns = starts("left", "width", 0), rows = starts("top", "height", HEAD);
+  return found.map((cell) => ({
+    ...cell, left: columns.get(Math.round(cell.left)) ?? 0, top: rows.get(Math.round(cell.top)) ?? 0,
+  }));
+}
+
+/**
+ * @param {CanvasRenderingContext2D} context
+ * @param {App} app
+ * @param {import("./pane.js").PaneView} view
+ * @param {number} left
+ * @param {number} y
+ */
+function drawLegend(context, app, view, left, y) {
+  if (!app.state.paths || view.paths.length < 2) return;
+  context.font = `12px ${FONT}`;
+  let x = left;
+  view.paths.forEach(({ path }, run) => {
+    context.fillStyle = css(runColor(run));
+    context.fillRect(x, y - 5, 20, 3);
+    context.fillStyle = app.theme.soft;
+    context.fillText(path.name, x + 25, y);
+    x += 42 + context.measureText(path.name).width;
+  });
 }
 
 /** @param {App} app */
@@ -79,16 +123,22 @@ export function captionOf(app) {
     return said.length ? `${view.heading.textContent}: ${said.join(", ")}.` : "";
   });
   const formula = app.scales[0]?.height.formula();
-  return [app.content.caption, formula ? `Drawn as ${formula}.` : "", ...notes].filter(Boolean).join(" ");
+  return [app.captionText, formula ? `Drawn as ${formula}.` : "", ...notes].filter(Boolean).join(" ");
+}
+
+/** Whether this browser writes films of the kind that is offered. */
+export function canRecord() {
+  return "MediaRecorder" in window && MediaRecorder.isTypeSupported("video/webm");
 }
 
 /**
- * Record the panes while the camera goes once around; the browser writes the film.
+ * Record the panes along a flight; the browser writes the film.
  *
  * @param {App} app
+ * @param {import("./flights.js").FlightName} flight
  * @returns {Promise<string>}
  */
-export async function recordFilm(app) {
+export async function recordFilm(app, flight) {
   const canvas = composePicture(app, 1, false);
   // Even sizes, or some players refuse the film.
   canvas.width += canvas.width % 2;
@@ -103,7 +153,7 @@ export async function recordFilm(app) {
   const done = new Promise((resolve) => recorder.addEventListener("stop", resolve));
   recorder.start();
   app.afterDraw.push(copy);
-  app.player.start(app.player.flights[app.player.flights.length - 1][0]);
+  app.player.start(flight);
   await new Promise((resolve) => {
     const wait = () => (app.player.running ? requestAnimationFrame(wait) : resolve(null));
     wait();

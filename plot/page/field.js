@@ -115,6 +115,28 @@ export function heightAt(field, px, py) {
 }
 
 /**
+ * The value of a measured quantity at a place of the plane, on straight lines between the points of the grid; NaN
+ * outside, and where a point that counts is not finite or was not computed.
+ *
+ * @param {Surface} surface
+ * @param {Float64Array} values
+ * @param {number} px  in the axes' units
+ * @param {number} py
+ */
+export function valueAt({ x, y, nx, ny, state }, values, px, py) {
+  const slack = 1e-9 * (x[nx - 1] - x[0] + y[ny - 1] - y[0]);
+  if (px < x[0] - slack || px > x[nx - 1] + slack || py < y[0] - slack || py > y[ny - 1] + slack) return NaN;
+  const i = interval(x, px), j = interval(y, py), k = j * nx + i;
+  const u = (px - x[i]) / (x[i + 1] - x[i]), v = (py - y[j]) / (y[j + 1] - y[j]);
+  let sum = 0;
+  for (const [at, weight] of [[k, (1 - u) * (1 - v)], [k + 1, u * (1 - v)], [k + nx, (1 - u) * v], [k + nx + 1, u * v]]) {
+    // A corner without weight does not matter, even if it is a hole.
+    if (Math.abs(weight) > 1e-12) sum += state[at] ? weight * values[at] : NaN;
+  }
+  return Number.isFinite(sum) ? sum : NaN;
+}
+
+/**
  * Where a ray first meets the surface: steps of half a cell, then bisection.
  *
  * @param {Field} field

@@ -16,7 +16,7 @@ async function start() {
   const embedded = new URLSearchParams(location.search).has("embed");
   root.append(
     ...(embedded ? [] : [makeToolbar(app)]), middle, makeSection(app), app.player.element,
-    make("footer", {}, make("p", {}, content.caption)), app.live);
+    make("footer", {}, app.caption), app.live);
   if (!app.stage) root.prepend(make("p", { class: "notice" }, "This browser has no WebGL: the surfaces are shown from above, and as a picture below."));
   document.documentElement.classList.add("running", app.stage ? "solid" : "flat");
   document.documentElement.classList.toggle("embedded", embedded);

@@ -101,14 +101,33 @@ function colors(figure, place, theme, ratio) {
         up * ((1 - part) * field.colour[high] + part * field.colour[high + 1]);
       let color = 0;
       if (!Number.isFinite(z) || !Number.isFinite(tint)) {
-        const si = Math.round((i + part) / field.factor), sj = Math.round((j + up) / field.factor);
-        color = hasMissing && surface.state[sj * surface.nx + si] === 0 ? missing : strange;
+        color = hasMissing && isMissing(surface, figure.height, (i + part) / field.factor, (j + up) / field.factor) ? missing : strange;
       } else if (z <= field.ceiling) color = table[Math.round(tint * 255)];
       pixels[row * width + n] = color;
     }
   }
   context.putImageData(image, 0, 0);
   return canvas;
+}
+
+/**
+ * Whether a place in a hole is one because a point was not computed: the nearest corner of its cell that is no number.
+ *
+ * @param {Figure["surface"]} surface
+ * @param {Figure["height"]} height
+ * @param {number} column  in cells of the measured grid
+ * @param {number} row
+ */
+function isMissing({ nx, ny, state }, { values }, column, row) {
+  const i = Math.min(nx - 2, Math.floor(column)), j = Math.min(ny - 2, Math.floor(row));
+  let best = Infinity, found = false;
+  for (const [a, b] of [[i, j], [i + 1, j], [i, j + 1], [i + 1, j + 1]]) {
+    const k = b * nx + a, away = Math.hypot(a - column, b - row);
+    if (away >= best || (state[k] && Number.isFinite(values[k]))) continue;
+    best = away;
+    found = state[k] === 0;
+  }
+  return found;
 }
 
 /**
@@ -210,7 +229,7 @@ function drawMarks(context, { surface, field, lowest, counts }, place) {
     const i = lowest.k % surface.nx, j = Math.floor(lowest.k / surface.nx);
     if (surface.x[i] !== 0 || surface.y[j] !== 0) ring(context, ...at(i, j), 4);
   }
-  const origin = sceneOf(surface, field, 0, 0);
+  const origin = surface.record.centred ? sceneOf(surface, field, 0, 0) : null;
   if (origin) star(context, ...place.toPixel(...origin), 6);
 }
 

@@ -1,8 +1,7 @@
 /**
  * One pane: title, scene, map, read-out. Draws a figure; knows nothing of the other panes.
  *
- * The scene is two canvases: below the picture with its axes, above it what follows the pointer, so that a moving
- * cross-hair never waits for the surface.
+ * The scene is two canvases: the picture, and above it what follows the pointer and must not wait for the surface.
  *
  * @typedef {import("./types.js").State} State
  * @typedef {import("./types.js").Eye} Eye
@@ -16,15 +15,16 @@ import { drawBar } from "./colorbar.js";
 import { simplified } from "./contours.js";
 import { drawCursor, drawMapCursor } from "./cursor.js";
 import { make, prepare } from "./dom.js";
-import { hit, isVisible } from "./field.js";
+import { heightAt, hit, isVisible } from "./field.js";
 import { drawMap, placeMap, sceneOf } from "./map.js";
 import { ring, star, tick } from "./marks.js";
 import { makeMesh } from "./mesh.js";
 import { drawMapPaths } from "./mappaths.js";
-import { drapePaths, dropSegments } from "./paths.js";
+import { drapePaths, dropSegments, passedOf } from "./paths.js";
 import { nearest } from "./quantity.js";
 import { Readout } from "./readout.js";
 import { Model } from "./stage.js";
+import { css, runColor } from "./theme.js";
 import { GAP, View } from "./view.js";
 
 export class PaneView {
@@ -41,6 +41,7 @@ export class PaneView {
     /** @type {import("./paths.js").Draped[]} */ this.paths = [];
     this.view = /** @type {View | null} */ (null);
     /** @type {Eye | null} */ this.eye = null;
+    /** @type {number[] | null} steps of all panes' runs */ this.moments = null;
     // Whether the scale is this pane's alone, so that its colours need a bar of their own.
     this.ownBar = false;
     this.scene = make("canvas", { class: "picture" });
@@ -56,12 +57,13 @@ export class PaneView {
     this.readout = new Readout();
     this.heading = make("h2", {}, title);
     this.notes = make("p", { class: "notes" });
+    this.legend = make("p", { class: "notes runs" });
     this.summary = make("p", { class: "hidden", id: `summary-${number}` });
     const scene = make("div", { class: "scene" }, this.scene, this.sceneTop);
     const strip = make("div", { class: "strip" },
       make("div", { class: "map" }, this.map, this.mapTop), this.readout.element);
     const pane = make("section", { class: "pane" + (stage ? "" : " flat"), "aria-label": title },
-      make("header", {}, this.heading, this.notes), ...(stage ? [scene] : []), strip, this.summary);
+      make("header", {}, this.heading, this.notes, this.legend), ...(stage ? [scene] : []), strip, this.summary);
     // A box whose shape decides how the pane inside is laid out.
     this.element = make("div", { class: "cell" }, pane);
   }
@@ -117,8 +119,8 @@ export class PaneView {
     this.model.lines("floor", 3).style({ width: 1.5, tint: this.floorInk ? theme.frameTint : null, veil: theme.floorVeil });
     this.model.lines("drops", 4).style({ width: 1, tint: theme.dark ? [0.9, 0.9, 0.9] : [0.15, 0.15, 0.15], opacity: 0.8 });
     this.paths.forEach((_, k) => {
-      this.model?.lines(`casing ${k}`, 5).style({ width: 4.6, lift: 0.0006, tint: [1, 1, 1] });
-      this.model?.lines(`path ${k}`, 6).style({ width: 2.6, lift: 0.0009 });
+      this.model?.lines(`casing ${k}`, 5).style({ width: 4.6, lift: 0.0006, lies: true, tint: [1, 1, 1] });
+      this.model?.lines(`path ${k}`, 6).style({ width: 2.8, lift: 0.0009, lies: true });
     });
   }
 
@@ -129,7 +131,17 @@ export class PaneView {
    * @param {State} state
    */
   passed(run, state) {
-    return Math.round(state.step * (this.paths[run].path.step.length - 1));
+    return passedOf(this.paths[run].path, this.moments, state.step);
+  }
+
+  /** A line in its colour and the name of each run; nothing where there is only one. */
+  legendItems() {
+    if (this.paths.length < 2) return [];
+    return this.paths.map(({ path }, run) => {
+      const key = make("i");
+      key.style.borderColor = css(runColor(run));
+      return make("span", {}, key, path.name);
+    });
   }
 
   /** @param {State} state */
@@ -219,10 +231,10 @@ export class PaneView {
     const seen = (/** @type {[number, number, number]} */ at) => isVisible(field, view.eye, at);
     const pixel = (/** @type {[number, number, number]} */ at) => /** @type {[number, number]} */ (view.project(at).slice(0, 2));
     const origin = sceneOf(surface, field, 0, 0);
-    if (origin && !surface.paths.length) {
-      const k = nearest(surface.y, 0) * surface.nx + nearest(surface.x, 0);
-      const at = this.pointOf({ i: k % surface.nx, j: Math.floor(k / surface.nx) });
-      if (at && seen(at)) star(context, ...pixel(at), 6);
+    if (origin && surface.record.centred && !surface.paths.length) {
+      // Where the checkpoint is, which need not be a point of the grid.
+      const z = heightAt(field, ...origin), at = /** @type {[number, number, number]} */ ([...origin, z]);
+      if (Number.isFinite(z) && seen(at)) star(context, ...pixel(at), 6);
     }
     if (!state.paths) return;
     this.paths.forEach((path, run) => {

@@ -17,8 +17,8 @@
  * @property {number} outside  iterates that are not on the drawn surface
  * @property {number | null} gap  median distance between true loss and the plane's, in loss units
  */
-import { heightAt } from "./field.js";
-import { nearest } from "./quantity.js";
+import { heightAt, valueAt } from "./field.js";
+import { median } from "./scale.js";
 import { RUNS, mixed } from "./theme.js";
 
 /**
@@ -86,13 +86,37 @@ function trueHeights(path, figure, stops) {
   const gaps = [];
   const truth = stops.map((stop, k) => {
     if (!own || !stop || !Number.isFinite(own[k])) return null;
-    const at = nearest(surface.y, path.y[k]) * surface.nx + nearest(surface.x, path.x[k]);
-    const plane = below ? below[k] : height.values[at];
+    const plane = below ? below[k] : valueAt(surface, height.values, path.x[k], path.y[k]);
     if (Number.isFinite(plane)) gaps.push(Math.abs(own[k] - plane));
     return ((scale.forward(own[k]) - scale.bottom) / (scale.top - scale.bottom)) * field.top;
   });
-  gaps.sort((a, b) => a - b);
-  return { truth, gap: gaps.length ? gaps[gaps.length >> 1] : null };
+  return { truth, gap: gaps.length ? median(Float64Array.from(gaps).sort()) : null };
+}
+
+/**
+ * All steps at which anything was recorded, increasing; null where the runs do not count the same thing.
+ *
+ * @param {Path[]} paths
+ * @returns {number[] | null}
+ */
+export function momentsOf(paths) {
+  if (new Set(paths.map((path) => path.unit)).size > 1) return null;
+  return [...new Set(paths.flatMap((path) => path.step))].sort((a, b) => a - b);
+}
+
+/**
+ * How many iterates of a path are passed at this part of all moments: those of the same step in every run, so that
+ * runs of different lengths keep their pace. Counted in iterates where steps cannot be compared.
+ *
+ * @param {Path} path
+ * @param {number[] | null} moments
+ * @param {number} part
+ */
+export function passedOf(path, moments, part) {
+  const last = path.step.length - 1;
+  if (!moments || part >= 1) return Math.round(part * last);
+  const now = moments[Math.round(part * (moments.length - 1))];
+  return Math.max(0, path.step.findLastIndex((step) => step <= now));
 }
 
 /**

@@ -6,6 +6,7 @@
  */
 import { icon, make } from "./dom.js";
 import { flight } from "./flights.js";
+import { momentsOf } from "./paths.js";
 
 const PLAY = "M4 2.5v11l9-5.5z", PAUSE = "M4 3h3v10H4zM9 3h3v10H9z";
 // Seconds that each takes at normal speed.
@@ -71,10 +72,10 @@ export class Player {
     return select;
   }
 
-  /** Steps of the longest path that is shown. */
+  /** All steps of the runs that are shown, or those of the longest where they count different things. */
   steps() {
-    const paths = this.app.panes.flatMap((_, k) => this.app.surfaceOf(k).paths);
-    return paths.reduce((best, path) => (path.step.length > best.length ? path.step : best), /** @type {number[]} */ ([]));
+    const paths = this.app.panes.flatMap((_, k) => this.app.surfaceOf(k).paths), moments = momentsOf(paths);
+    return moments ?? paths.reduce((best, path) => (path.step.length > best.length ? path.step : best), /** @type {number[]} */ ([]));
   }
 
   unit() {
@@ -90,7 +91,9 @@ export class Player {
 
   frameText() {
     const { app } = this, longest = app.panes.findIndex((pane) => pane.frames.length === app.frames);
-    return `${app.surfaceOf(longest).title} (${app.state.frame + 1} of ${app.frames})`;
+    const { title } = app.surfaceOf(longest), pane = app.panes[longest].title;
+    const which = title.startsWith(`${pane}, `) ? title.slice(pane.length + 2) : title;
+    return `${which} (${app.state.frame + 1} of ${app.frames})`;
   }
 
   /** @param {keyof typeof SECONDS} name */

@@ -59,14 +59,27 @@ export function rowsAt(figure, k, labels) {
     if (!quantity || (quantity.signed && name !== height.name)) continue;
     const error = quantity.stderr?.[k] ?? NaN;
     const text = quantity.percent ? percent(quantity.values[k]) : signed(quantity.values[k]);
-    const errorText = Number.isFinite(error) ? `± ${quantity.percent ? numberText(100 * error, 2) : numberText(error, 2)}` : "";
-    rows.push([quantityLabel(name, labels), text, errorText, name === height.name]);
+    rows.push([quantityLabel(name, labels), text, plusMinus(error, quantity.percent), name === height.name]);
     if (name === height.name && lowest && Number.isFinite(quantity.values[k])) {
       const above = quantity.values[k] - lowest.value;
       rows.push(["above the lowest", quantity.percent ? percent(above) : signed(above), "", false]);
+      const start = surface.record.origin[name], paired = quantity.paired?.[k] ?? NaN;
+      if (start !== undefined && Number.isFinite(paired)) {
+        // On the same samples: its error is smaller than those of the two values.
+        const from = quantity.values[k] - start;
+        rows.push(["above the checkpoint", quantity.percent ? percent(from) : signed(from), plusMinus(paired, quantity.percent), false]);
+      }
     }
   }
   return rows;
+}
+
+/**
+ * @param {number} error
+ * @param {boolean} isPercent
+ */
+function plusMinus(error, isPercent) {
+  return Number.isFinite(error) ? `± ${numberText(isPercent ? 100 * error : error, 2)}` : "";
 }
 
 /**
@@ -80,14 +93,21 @@ function stateText({ surface, height, scales }, k) {
   if (!Number.isFinite(height.values[k])) return "not finite";
   const { cap } = scales.height;
   const parts = [];
-  if (surface.state[k] === 2) parts.push("interpolated, not measured");
+  if (surface.state[k] === 2) {
+    const known = surface.record.interpolation;
+    parts.push(`interpolated, not measured${known ? ` (${known})` : ""}`);
+  } else {
+    // Worth a word only where points differ in it.
+    const counts = surface.counts[height.name.split("/")[0]];
+    if (counts && counts.some((count, n) => surface.state[n] === 1 && count !== counts[k])) parts.push(`on ${counts[k]} samples`);
+  }
   if (cap !== null && height.values[k] > cap) parts.push(`above the cap of ${numberText(cap)}`);
   return parts.join("; ");
 }
 
 /** @param {string} name */
 function short(name) {
-  return name.replace("training", "train").replace("accuracy", "acc.").replace("above the lowest", "above min");
+  return name.replace("training", "train").replace("accuracy", "acc.").replace("above the lowest", "above min").replace("above the checkpoint", "above θ*");
 }
 
 /** @param {number} value */

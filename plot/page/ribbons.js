@@ -31,6 +31,7 @@ export class Ribbons {
         size: { value: new Vector2(1, 1) },
         width: { value: 1 },
         lift: { value: 0 },
+        lean: { value: 0 },
         opacity: { value: 1 },
         tint: { value: new Vector3() },
         useTint: { value: 0 },
@@ -48,6 +49,7 @@ export class Ribbons {
     this.mesh.renderOrder = order;
     this.mesh.visible = false;
     this.count = 0;
+    this.lies = false;
   }
 
   /**
@@ -81,14 +83,16 @@ export class Ribbons {
    * @param {object} style
    * @param {number} [style.width]  pixels
    * @param {number} [style.lift]  towards the eye, so that a surface does not hide what lies on it
+   * @param {boolean} [style.lies]  whether it lies on the surface, so that its width must not sink into it
    * @param {number} [style.opacity]
    * @param {number[] | null} [style.tint]  one colour for all, instead of their own
    * @param {number[]} [style.veil]  a colour mixed in, and how much of it
    */
-  style({ width, lift, opacity, tint, veil }) {
+  style({ width, lift, lies, opacity, tint, veil }) {
     const { uniforms } = this.material;
     if (width !== undefined) uniforms.width.value = width;
     if (lift !== undefined) uniforms.lift.value = lift;
+    if (lies !== undefined) this.lies = lies;
     if (opacity !== undefined) uniforms.opacity.value = opacity;
     if (veil) uniforms.veil.value.set(...veil);
     if (tint !== undefined) {
@@ -100,9 +104,12 @@ export class Ribbons {
   /**
    * @param {number} width
    * @param {number} height
+   * @param {number} lean  by how much a floor comes nearer, in depth of the picture, from one pixel to the next
    */
-  resize(width, height) {
-    this.material.uniforms.size.value.set(width, height);
+  resize(width, height, lean) {
+    const { uniforms } = this.material;
+    uniforms.size.value.set(width, height);
+    uniforms.lean.value = this.lies ? (lean * uniforms.width.value) / 2 : 0;
   }
 
   dispose() {

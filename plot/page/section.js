@@ -9,7 +9,7 @@
  * @typedef {import("./scale.js").Scale} Scale
  */
 import { make, prepare } from "./dom.js";
-import { interval } from "./field.js";
+import { valueAt } from "./field.js";
 import { numberText } from "./ladders.js";
 import { quantityLabel, quantityOf } from "./quantity.js";
 import { FONT, css } from "./theme.js";
@@ -70,19 +70,9 @@ export function profiles(app, line) {
  * @param {Float64Array} values
  * @param {[number, number, number, number]} line
  */
-function along({ x, y, nx, ny, state }, values, [x0, y0, x1, y1]) {
-  return Float64Array.from({ length: SAMPLES + 1 }, (_, n) => {
-    const px = x0 + ((x1 - x0) * n) / SAMPLES, py = y0 + ((y1 - y0) * n) / SAMPLES;
-    const slack = 1e-9 * (x[nx - 1] - x[0] + y[ny - 1] - y[0]);
-    if (px < x[0] - slack || px > x[nx - 1] + slack || py < y[0] - slack || py > y[ny - 1] + slack) return NaN;
-    const i = interval(x, px), j = interval(y, py), u = (px - x[i]) / (x[i + 1] - x[i]), v = (py - y[j]) / (y[j + 1] - y[j]);
-    let sum = 0;
-    for (const [k, weight] of [[j * nx + i, (1 - u) * (1 - v)], [j * nx + i + 1, u * (1 - v)], [(j + 1) * nx + i, (1 - u) * v], [(j + 1) * nx + i + 1, u * v]]) {
-      // A corner without weight does not matter, even if it is a hole.
-      if (weight > 1e-12) sum += state[k] ? weight * values[k] : NaN;
-    }
-    return Number.isFinite(sum) ? sum : NaN;
-  });
+function along(surface, values, [x0, y0, x1, y1]) {
+  return Float64Array.from({ length: SAMPLES + 1 }, (_, n) =>
+    valueAt(surface, values, x0 + ((x1 - x0) * n) / SAMPLES, y0 + ((y1 - y0) * n) / SAMPLES));
 }
 
 /**
@@ -98,12 +88,19 @@ function drawChart(app, canvas, legend, lines, section) {
   if (!scale || width < 50) return;
   const box = { left: 58, right: width - 16, top: 8, bottom: height - 24 };
   const all = lines.flatMap(({ values }) => [...values].filter(Number.isFinite));
+  context.font = `11px ${FONT}`;
+  if (!all.length) {
+    context.fillStyle = theme.soft;
+    context.fillText("nothing finite was measured along this line", box.left, height / 2);
+    legend.replaceChildren();
+    canvas.setAttribute("aria-label", "Nothing finite was measured along this line.");
+    return;
+  }
   const low = Math.min(...all), high = Math.max(...all);
   const [bottom, top] = [scale.forward(low), scale.forward(high)];
   const toY = (/** @type {number} */ value) =>
     box.bottom - ((scale.forward(value) - bottom) / (top - bottom || 1)) * (box.bottom - box.top);
   const toX = (/** @type {number} */ n) => box.left + (n / SAMPLES) * (box.right - box.left);
-  context.font = `11px ${FONT}`;
   context.textBaseline = "middle";
   context.textAlign = "right";
   let last = Infinity;
@@ -150,7 +147,9 @@ function drawChart(app, canvas, legend, lines, section) {
   }));
   canvas.setAttribute("aria-label", lines.map(({ title, values }) => {
     const known = [...values].filter(Number.isFinite);
-    return `${title}: ${numberText(values[0])} at A, ${numberText(values[SAMPLES])} at B, at least ${numberText(Math.min(...known))}, at most ${numberText(Math.max(...known))}`;
+    const said = (/** @type {number} */ value) => numberText(scale.percent ? 100 * value : value) + (scale.percent ? " %" : "");
+    if (!known.length) return `${title}: nothing finite`;
+    return `${title}: ${said(values[0])} at A, ${said(values[SAMPLES])} at B, at least ${said(Math.min(...known))}, at most ${said(Math.max(...known))}`;
   }).join(". "));
 }
 

@@ -102,6 +102,7 @@ uniform mat4 projectionMatrix;
 uniform vec2 size;
 uniform float width;
 uniform float lift;
+uniform float lean;
 out vec3 vColor;
 void main() {
   vec4 a = projectionMatrix * viewMatrix * vec4(start, 1.0);
@@ -113,7 +114,7 @@ void main() {
   // Half a width beyond each end closes the corners between segments.
   vec2 off = vec2(-along.y, along.x) * position.y + along * (2.0 * position.x - 1.0);
   p.xy += off * width / size * p.w;
-  p.z -= lift * p.w;
+  p.z -= (lift + lean) * p.w;
   vColor = mix(startColor, endColor, position.x);
   gl_Position = p;
 }`;

@@ -4,15 +4,18 @@
  * @typedef {import("./app.js").App} App
  */
 import { make } from "./dom.js";
-import { exportPicture, recordFilm } from "./exporting.js";
+import { canRecord, exportPicture, recordFilm } from "./exporting.js";
 import { quantityOf } from "./quantity.js";
 
 /** @param {App} app */
 export function shareMenu(app) {
   const said = make("span", { class: "said", role: "status" });
   const menu = make("details", { class: "menu" });
-  const copy = (/** @type {string} */ label, /** @type {() => string} */ text) =>
-    make("button", { type: "button", click: async () => say(await toClipboard(text()) ? `${label}: copied` : "Could not copy") }, label);
+  const copy = (/** @type {string} */ label, /** @type {() => string} */ text, obstacle = () => "") =>
+    make("button", {
+      type: "button",
+      click: async () => say(obstacle() || (await toClipboard(text()) ? `${label}: copied` : "Could not copy")),
+    }, label);
   const say = (/** @type {string} */ text) => {
     said.textContent = text;
     setTimeout(() => (said.textContent = ""), 2500);
@@ -24,7 +27,7 @@ export function shareMenu(app) {
     make("summary", {}, "Share"),
     make("div", { class: "popover" },
       copy("Copy link", () => location.href),
-      copy("Copy points as CSV", () => csvOf(app)),
+      copy("Copy points as CSV", () => csvOf(app), () => app.state.pins.length || app.cursor ? "" : "Click a point first"),
       copy("Copy Python call", () => pythonCall(app)),
       make("hr"),
       make("div", { class: "row" },
@@ -32,9 +35,14 @@ export function shareMenu(app) {
       make("label", { class: "flag" }, clear, make("span", {}, "Transparent ground")),
       make("hr"), film, said));
   const player = app.player;
-  film.append(...player.flights.map(([name, label]) => make("button", { type: "button", click: () => player.toggle(name) }, label)));
-  if ("MediaRecorder" in window) {
-    film.append(make("button", { type: "button", click: () => recordFilm(app).then((name) => say(`${name} saved`)) }, "Record WebM"));
+  const flights = make("select", { "aria-label": "Flight" }, ...player.flights.map(([name, label]) => make("option", { value: name }, label)));
+  const chosen = () => /** @type {import("./flights.js").FlightName} */ (flights.value);
+  film.append(flights, make("button", { type: "button", click: () => player.toggle(chosen()) }, "Play"));
+  if (canRecord()) {
+    film.append(make("button", {
+      type: "button", class: "film",
+      click: () => recordFilm(app, chosen()).then((name) => say(`${name} saved`), (error) => say(`No film: ${error.message}`)),
+    }, "Record WebM"));
   }
   menu.addEventListener("keydown", (event) => {
     if (event.key !== "Escape") return;
@@ -110,12 +118,19 @@ export function pythonCall(app) {
   if (state.eps !== null) scale.push(`eps=${state.eps}`);
   if (state.cap !== null) scale.push(`cap=${typeof state.cap === "number" ? state.cap : text(state.cap)}`);
   scale.push(`colormap=${text(state.colormap)}`);
+  const list = `[${files.join(", ")}]`;
+  // Seeds and slices are planes of one file.
+  const counts = app.panes.map((pane) => new Set(pane.frames.map((frame) => frame.record.file)).size < pane.frames.length);
+  const numbers = app.panes.map((pane, k) => (counts[k] ? Math.min(state.frame, pane.frames.length - 1) : 0));
+  const several = counts.some(Boolean);
   return [
     "import landscape",
     "from landscape.plot.camera import Camera",
+    ...(several ? ["from landscape.plot.records import frames_of"] : []),
     "from landscape.plot.scale import Scale",
     "",
-    `surfaces = [landscape.read_surface(path) for path in [${files.join(", ")}]]`,
+    several ? `surfaces = [frames_of(landscape.read_surface(path))[0][k] for path, k in zip(${list}, ${JSON.stringify(numbers)})]`
+      : `surfaces = [landscape.read_surface(path) for path in ${list}]`,
     `scale = Scale.of(surfaces, ${text(name)}, ${scale.join(", ")})`,
     `camera = Camera(azimuth=${eye.azimuth}, elevation=${eye.elevation})`,
     "for surface in surfaces:",

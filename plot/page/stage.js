@@ -218,7 +218,12 @@ export class Model {
       const c = Math.cos(turn), s = Math.sin(turn);
       uniforms[name].value.set(c * x - s * y, s * x + c * y, z).normalize();
     }
-    for (const each of this.ribbons.values()) each.resize(width / ratio, height / ratio);
+    // A line's half that is lower in the picture would sink into a floor seen at this angle, or into what falls away.
+    const near = view.distance - 3, far = view.distance + 4;
+    const depth = (2 * near * far) / ((far - near) * view.distance ** 2);
+    const steep = Math.min(4, Math.hypot(view.back[0], view.back[1]) / Math.max(view.back[2], 1e-6));
+    const lean = (2.5 * depth * steep * view.distance) / view.scale;
+    for (const each of this.ribbons.values()) each.resize(width / ratio, height / ratio, lean);
   }
 
   dispose() {

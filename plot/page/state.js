@@ -44,9 +44,15 @@ const WORDS = /** @type {const} */ (["height", "colour", "colormap", "difference
  * Holds the state; whoever listens hears which keys changed.
  */
 export class Store {
-  /** @param {Partial<State>} start */
-  constructor(start) {
-    this.start = normal({ ...structuredClone(DEFAULTS), ...start });
+  /**
+   * @param {Partial<State>} start
+   * @param {Record<string, string[]>} [words]  what some keys may be; anything where a key is not named
+   * @param {number} [frames]  how many there are
+   */
+  constructor(start, words = {}, frames = Infinity) {
+    this.words = words;
+    this.frames = frames;
+    this.start = normal({ ...structuredClone(DEFAULTS), ...start }, frames);
     this.state = structuredClone(this.start);
     /** @type {((changed: Set<keyof State>) => void)[]} */
     this.listeners = [];
@@ -59,7 +65,7 @@ export class Store {
 
   /** @param {Partial<State>} change */
   set(change) {
-    const next = normal({ ...this.state, ...change });
+    const next = normal({ ...this.state, ...change }, this.frames);
     const keys = /** @type {(keyof State)[]} */ (Object.keys(next));
     const changed = new Set(keys.filter((key) => JSON.stringify(next[key]) !== JSON.stringify(this.state[key])));
     if (!changed.size) return;
@@ -89,7 +95,8 @@ export class Store {
     for (const [key, text] of parts) {
       if (!(key in this.start)) continue;
       const value = parsed(/** @type {keyof State} */ (key), text);
-      if (value !== undefined) found[key] = value;
+      if (value === undefined || (key in this.words && !this.words[key].includes(String(value)))) continue;
+      found[key] = value;
     }
     this.set({ ...structuredClone(this.start), ...found });
   }
@@ -136,9 +143,10 @@ function parsed(key, text) {
  * Bring numbers into their range, and angles to the digits the address keeps: a copied link shows the same picture.
  *
  * @param {State} state
+ * @param {number} frames
  * @returns {State}
  */
-function normal(state) {
+function normal(state, frames) {
   const between = (/** @type {number} */ value, /** @type {number} */ low, /** @type {number} */ high) =>
     Math.min(high, Math.max(low, value));
   const rounded = (/** @type {number} */ value, /** @type {number} */ digits) => Number(value.toFixed(digits)) + 0;
@@ -147,7 +155,7 @@ function normal(state) {
     eps: state.eps !== null && state.eps > 0 ? state.eps : null,
     exaggeration: rounded(between(state.exaggeration, 0.1, 4), 2),
     step: rounded(between(state.step, 0, 1), 4),
-    frame: Math.max(0, Math.round(state.frame)),
+    frame: Math.min(frames - 1, Math.max(0, Math.round(state.frame))),
     eyes: state.eyes.slice(0, 16).map((eye) => ({
       azimuth: rounded(((((eye.azimuth + 180) % 360) + 360) % 360) - 180, 2),
       elevation: rounded(between(eye.elevation, 5, 90), 2),

@@ -16,10 +16,11 @@ import { boxOf } from "./view.js";
  * @returns {string[]}
  */
 export function notesOf(figure, independent, isDifference) {
-  if (!figure) return ["no such values here"];
+  if (!figure) return [isDifference ? "a difference needs equal grids and values that both have" : "no such values here"];
   const { surface, counts, scales, field } = figure;
   const notes = isDifference ? [] : originNotes(originOf(surface));
   const of = ` of ${counts.points}`;
+  if (surface.record.unfinished) notes.push(`unfinished: ${surface.record.unfinished}`);
   if (counts.missing) notes.push(`${counts.missing}${of} not computed`);
   if (counts.strange) notes.push(`${counts.strange}${of} not finite`);
   if (counts.capped) notes.push(`${counts.capped}${of} above ${scales.height.text(scales.height.cap ?? 0)}`);
@@ -38,6 +39,7 @@ export function notesOf(figure, independent, isDifference) {
  * @returns {Record<string, number>}
  */
 function originOf({ record, values, x, y, nx, state }) {
+  if (!record.centred) return {};
   if (Object.keys(record.origin).length) return record.origin;
   const i = x.indexOf(0), j = y.indexOf(0), k = j * nx + i;
   if (i < 0 || j < 0 || state[k] !== 1) return {};
@@ -68,6 +70,8 @@ export function describe({ surface, height, lowest, counts, scales }, labels) {
     lowest ? `The lowest is ${value(lowest.value)} at alpha ${numberText(x[lowest.k % nx])}, beta ${numberText(y[Math.floor(lowest.k / nx)])}.` : "",
     `The corners are ${corner(0)}, ${corner(nx - 1)}, ${corner(nx * (ny - 1))} and ${corner(nx * ny - 1)}.`,
     counts.strange + counts.missing ? `${counts.strange} points are not finite and ${counts.missing} were not computed.` : "",
+    counts.interpolated ? `${counts.interpolated} points are interpolated, not measured.` : "",
+    surface.record.unfinished ? `The run is unfinished: ${surface.record.unfinished}.` : "",
   ];
   return parts.filter(Boolean).join(" ");
 }

@@ -52,6 +52,11 @@ export const RUNS = HUES.map((hue) => {
   return { full, pale: full.map((value) => value + (1 - value) * TINT) };
 });
 
+/** @param {number} run */
+export function runColor(run) {
+  return RUNS[run % RUNS.length].full;
+}
+
 /** @param {"auto" | "light" | "dark"} wanted */
 export function themeOf(wanted) {
   const dark = wanted === "auto" ? matchMedia("(prefers-color-scheme: dark)").matches : wanted === "dark";

@@ -39,6 +39,9 @@
  * @property {Record<string, number>} paired
  * @property {Record<string, number>} counts  samples a point, by data set
  * @property {number} state  0 not computed, 1 computed, 2 interpolated
+ * @property {string} unfinished  how much of a run is still to come; empty where all is there
+ * @property {string} interpolation  how right interpolated points are; empty where that is not known
+ * @property {boolean} centred  whether the checkpoint lies at 0, 0
  * @property {Record<string, number>} origin  values measured at theta*
  * @property {boolean} smooth  whether the still renderer draws it smoothed
  * @property {[string, string][]} trust
@@ -53,7 +56,8 @@
  * @property {number} version
  * @property {string} name
  * @property {string} software
- * @property {string} caption  where the pictures came from, in one or two sentences
+ * @property {Record<string, string[]>} captions  where the pictures came from, in one or two sentences, by the height's
+ *   name: one, or one a frame
  * @property {string} frameLabel  what the slider over frames counts
  * @property {Record<string, string>} labels  "train/loss" -> "training loss"
  * @property {Record<string, string>} colormaps  base64 of 256 RGB bytes

@@ -2,9 +2,10 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import test from "node:test";
 import { isoLines, simplified } from "../../plot/page/contours.js";
-import { heightAt, hit, isVisible } from "../../plot/page/field.js";
+import { heightAt, hit, isVisible, valueAt } from "../../plot/page/field.js";
 import { flight } from "../../plot/page/flights.js";
 import { makeMesh } from "../../plot/page/mesh.js";
+import { momentsOf, passedOf } from "../../plot/page/paths.js";
 import { refineAxis, refineGrid, smoothFactor } from "../../plot/page/smoothing.js";
 import { View, directions } from "../../plot/page/view.js";
 
@@ -172,4 +173,22 @@ test("normals point away from the slope, also at the border", () => {
     close(normal[k + 1], 0.1 / length, 1e-6);
     close(normal[k + 2], 1 / length, 1e-6);
   }
+});
+
+test("a value between the points is on straight lines between the stored ones, and nothing where one is missing", () => {
+  const surface = /** @type {any} */ ({ nx: 3, ny: 2, x: Float64Array.of(0, 1, 3), y: Float64Array.of(-1, 1), state: Uint8Array.of(1, 1, 1, 1, 1, 0) });
+  const values = Float64Array.of(0, 2, 8, 4, 6, 1);
+  close(valueAt(surface, values, 0.5, 0), 3);
+  close(valueAt(surface, values, 2, -1), 5);
+  assert.ok(Number.isNaN(valueAt(surface, values, 2, 0)));
+  assert.ok(Number.isNaN(valueAt(surface, values, 3.1, 0)));
+});
+
+test("runs of different lengths keep the same step", () => {
+  const run = (/** @type {number[]} */ step, unit = "step") => /** @type {any} */ ({ step, unit });
+  const paths = [run([0, 10, 20, 30, 40]), run([0, 10, 20])], moments = momentsOf(paths);
+  const passed = (/** @type {number} */ part) => paths.map((path) => passedOf(path, moments, part));
+  assert.deepEqual([0, 0.25, 0.5, 0.75, 1].map(passed), [[0, 0], [1, 1], [2, 2], [3, 2], [4, 2]]);
+  assert.equal(momentsOf([run([0]), run([0], "epoch")]), null);
+  assert.equal(passedOf(paths[0], null, 0.5), 2);
 });
