@@ -77,6 +77,11 @@ def differences(stored: Surface, asked: Surface) -> Iterator[str]:
     was, wanted = stored.quality.get("precision"), asked.quality.get("precision")
     if was is not None and wanted is not None and was != wanted:
         yield f"its precision is {was}, {wanted} was asked for"
+    if asked.problem.get("batch_norm") == "recompute" or asked.problem.get("mode") == "train":
+        # Statistics are averages over batches, and noise is drawn for each: there the division changes values.
+        was, wanted = stored.quality.get("batch_size"), asked.quality.get("batch_size")
+        if was is not None and wanted is not None and was != wanted:
+            yield f"its batch size is {was}, {wanted} was asked for"
 
 
 def value_differences(

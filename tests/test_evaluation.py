@@ -190,6 +190,23 @@ def test_a_file_of_another_surface_is_refused_and_kept(classifier, images, tmp_p
     landscape.evaluate(model, data, overwrite=True, **settings)
 
 
+@pytest.mark.parametrize("how", [{"batch_norm": "recompute"}, {"mode": "train"}], ids=["statistics", "noise"])
+def test_another_batch_size_is_refused_where_it_changes_values(classifier, images, tmp_path, how):
+    path = tmp_path / "net.h5"
+    landscape.evaluate(classifier, images, x="-1:1:3", path=path, batch_size=20, **how)
+    before = path.read_bytes()
+    with pytest.raises(SurfaceMismatch, match="its batch size is 20, 30 was asked for"):
+        landscape.evaluate(classifier, images, x="-1:1:3", path=path, batch_size=30, **how)
+    assert path.read_bytes() == before
+    landscape.evaluate(classifier, images, x="-1:1:3", path=path, **how)  # the file's own, unless another is named
+
+
+def test_another_batch_size_goes_on_where_it_only_rounds_otherwise(classifier, images, tmp_path):
+    path = tmp_path / "net.h5"
+    landscape.evaluate(classifier, images, x="-1:1:3", path=path, batch_size=20)
+    assert landscape.evaluate(classifier, images, x="-1:1:3", path=path, batch_size=30).complete
+
+
 def test_code_that_changed_under_the_same_checkpoint_is_refused(classifier, images, tmp_path):
     path = tmp_path / "s.h5"
     landscape.evaluate(classifier, images, x="-1:1:3", path=path)
