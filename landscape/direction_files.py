@@ -74,6 +74,8 @@ def _followed_plane(model: nn.Module, path: str | Path, axes: Sequence[Axis], tr
             exclude=recipes[0].get("exclude"),
             trust=trust,
         )
+    elif sources == {"file"}:
+        plane = _plane_of_files(model, path, recipes, trust)
     else:
         raise DirectionError(
             f"{path} names directions of the kind {', '.join(sorted(sources))} but does not hold them; "
@@ -87,6 +89,19 @@ def _followed_plane(model: nn.Module, path: str | Path, axes: Sequence[Axis], tr
                 "release of NumPy; make the file again with --save-directions"
             )
     return plane
+
+
+def _plane_of_files(model: nn.Module, path: str | Path, recipes: Sequence[Mapping[str, Any]], trust: bool) -> Plane:
+    """Take directions from the file that a surface's were taken from."""
+    sources = {str(recipe.get("path", "")) for recipe in recipes}
+    (source,) = sources if len(sources) == 1 else ("",)
+    if not Path(source).is_file() or Path(source).resolve() == Path(path).resolve():
+        raise DirectionError(
+            f"{path} does not hold its directions, and {source or 'the file'} that they were taken from is not there; "
+            "name a file that holds them, or make it again with --save-directions"
+        )
+    plane = read_direction_file(model, source, trust=trust)
+    return plane.first(len(recipes))
 
 
 def _original_plane(model: nn.Module, path: str | Path) -> Plane:

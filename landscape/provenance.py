@@ -16,7 +16,6 @@ from landscape.datasets import describe_data, fingerprint
 from landscape.forward import Forward, describe_forward
 from landscape.losses import Loss
 from landscape.objective import Objective
-from landscape.params import digest
 
 # Samples of each data set that are fingerprinted: enough to notice another set or another preprocessing, while
 # a large data set is not read twice.
@@ -51,12 +50,12 @@ def describe_problem(
     }
 
 
-def origin_of(model: nn.Module, objective: Objective, checkpoint: str, values: Mapping[str, float]) -> dict[str, Any]:
+def origin_of(sha256: str, objective: Objective, checkpoint: str, values: Mapping[str, float]) -> dict[str, Any]:
     """Return the JSON description of theta*, ``Surface.origin``: digest of all states, values, data fingerprints."""
     counted = {name: min(number, FINGERPRINT_SAMPLES) for name, number in objective.sizes.items()}
     return {
         "checkpoint": checkpoint,
-        "sha256": digest(model.state_dict()),
+        "sha256": sha256,
         "values": dict(values),
         "fingerprints": fingerprints(objective, counted),
         "fingerprint_samples": counted,

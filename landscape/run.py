@@ -36,7 +36,7 @@ from landscape.motion import Motion, untouched
 from landscape.named_data import named_data
 from landscape.objective import BATCH_NORM_SAMPLES, DEFAULT_BATCH_SIZE, Objective, SampleValues
 from landscape.output import OutputFile
-from landscape.params import moved_tensors
+from landscape.params import digest, moved_tensors
 from landscape.pieces import kept_bytes
 from landscape.planes import Planes
 from landscape.problem import describe_model
@@ -76,6 +76,8 @@ class Run:
         self._share_host(stack)
         place(stack, model, settings.device, self.comm.local_rank)
         stack.enter_context(untouched(model))
+        # Before anything is measured: recomputed batch-norm statistics are no part of theta*.
+        self.sha256 = digest(model.state_dict()) if self.comm.rank == 0 else ""
         lean = settings.low_memory or settings.repeats > 1  # what is kept, `planes` keeps
         plane = plane or random_plane(model, dimensions=len(values), low_memory=lean)
         self.plane = plane.first(len(values))
@@ -220,7 +222,7 @@ class Run:
             state=np.full(grid_shape(self.axes), NOT_COMPUTED, dtype=np.uint8),
             cosines=None if s.repeats > 1 else self.plane.cosines,
             problem=problem,
-            origin=origin_of(self.model, self.objective, s.checkpoint, self.baseline.means()),
+            origin=origin_of(self.sha256, self.objective, s.checkpoint, self.baseline.means()),
             quality={**describe_quality(self.model, self.objective, self.forward), "ranks": self.comm.size},
             software=software(),
             created=now(),

@@ -189,7 +189,7 @@ def _prepared(
 
     def place() -> tuple[dict[str, Trajectory], dict[str, Any]]:
         paths = {run.name: project(model, run, shared) for run in runs}
-        ranges = _ranges(list(paths.values()), shared, given, points, margin)
+        ranges = fitted_ranges(list(paths.values()), shared, given, points, margin)
         return {name: _known(each, stored) for name, each in paths.items()}, ranges
 
     return shared, *made_once(place)
@@ -249,9 +249,10 @@ def _cosines(stored: Surface, plane: Plane) -> Floats:
     return plane.cosines if stored.cosines is None else stored.cosines
 
 
-def _ranges(
+def fitted_ranges(
     paths: Sequence[Trajectory], plane: Plane, given: Sequence[Range | None], points: int | None, margin: float
 ) -> dict[str, Any]:
+    """Return the points along each axis, as `landscape.evaluate` takes them: as given, or such as hold the runs."""
     number = points or (PLANE_POINTS if len(plane) == 2 else LINE_POINTS)
     names = ("x", "y")[: len(plane)]
     if given[1] is not None and len(plane) == 1:

@@ -67,9 +67,9 @@ def _bare(direction: Direction) -> Direction:
 def _send(comm: Comm, tensor: Tensor) -> Tensor:
     """Return rank 0's tensor; the other ranks pass one of its shape and type."""
     flat = tensor.detach().cpu().reshape(-1) if comm.rank == 0 else torch.empty(tensor.numel(), dtype=tensor.dtype)
-    step = max(1, PIECE // tensor.element_size())
-    for start in range(0, tensor.numel(), step):
-        part = flat[start : start + step]
+    content = flat.view(torch.uint8)  # NumPy has no bfloat16
+    for start in range(0, len(content), PIECE):
+        part = content[start : start + PIECE]
         received = comm.broadcast(part.numpy())
         if comm.rank:
             part.copy_(torch.from_numpy(received))

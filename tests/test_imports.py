@@ -22,7 +22,7 @@ LAYERS = [
     "demo_networks demo_training forward engine calls fusion kernels interpolation refinement tracing lowering replay agreement precision "
     "settings data",
     "baseline costs provenance resume tally agenda output ledger measuring run evaluation demo trajectory projection "
-    "principal shared_planes runs step_names record_losses run_surface recorder callbacks",
+    "principal shared_planes runs step_names record_losses run_surface run_planes recorder callbacks",
     "__init__",
     "cli commands __main__",
 ]

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from landscape.directions import Plane
 
 
-def add_problem_options(parser: argparse.ArgumentParser) -> None:
-    """Add what is minimised: network, data, loss."""
+def add_problem_options(parser: argparse.ArgumentParser, *, needs_data: bool = True) -> None:
+    """Add what is minimised: network, data, loss; a command that can do without data says so itself."""
     group = parser.add_argument_group("problem")
     group.add_argument(
         "--model",
@@ -34,7 +34,7 @@ def add_problem_options(parser: argparse.ArgumentParser) -> None:
         "--data",
         action="append",
         default=[],
-        required=True,
+        required=needs_data,
         metavar="[NAME=]REF",
         help="a data set, measured in the same pass as the others where given again: digits[:train|test], "
         "cifar10:ROOT[:train|test], npz:FILE, or file.py:factory, a function without arguments that returns a Dataset, "
@@ -168,7 +168,8 @@ def load_problem(options: argparse.Namespace) -> tuple[nn.Module, Checkpoint, di
     model, checkpoint = load_model(
         options.model, arguments, options.checkpoint, key=options.checkpoint_key, trust=options.trust_checkpoint
     )
-    data = resolve_data(options.data, normalize=normalize)
+    # A command that has to have data has asked for them already.
+    data = resolve_data(options.data, normalize=normalize) if options.data else {}
     return model, checkpoint, data
 
 

@@ -23,6 +23,7 @@ from landscape.commands.options import (
     load_problem,
     pick_device,
 )
+from landscape.commands.run_planes import put_onto, require_fitting, write_plane_alone
 from landscape.errors import UsageError
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="RUN",
         help="checkpoints of a run: a folder, a pattern or files; several folders are several runs on one plane",
     )
-    add_problem_options(parser)
+    add_problem_options(parser, needs_data=False)
     group = parser.add_argument_group("plane")
     group.add_argument(
         "--plane",
@@ -80,7 +81,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_measure_options(parser)
     parser.set_defaults(batch_norm=None)
     output = parser.add_argument_group("output")
-    output.add_argument("-o", "--output", required=True, metavar="FILE", help="the surface file, with the runs in it")
+    output.add_argument("-o", "--output", metavar="FILE", help="the surface file, with the runs in it")
+    output.add_argument(
+        "--plane-only",
+        action="store_true",
+        help="find the plane and where the runs lie on it, and stop: a file for evaluate --directions; needs no --data",
+    )
+    output.add_argument(
+        "--onto",
+        metavar="SURFACE",
+        help="put the runs onto a surface that is there, into its file or a copy at -o; measures nothing, needs no "
+        "--data",
+    )
     output.add_argument("--overwrite", action="store_true", help="start again a file that holds something else")
     output.add_argument(
         "--write-every", type=float, default=30.0, metavar="SECONDS", help="between two writes of the file"
@@ -101,19 +113,26 @@ def run(options: argparse.Namespace) -> int:
     from landscape.shared_planes import plane_made_once
 
     sources = options.plane.split(",")
+    require_fitting(options)
     _check(options, sources)
     runs = find_runs(options.runs, key=options.checkpoint_key, trust=options.trust_checkpoint)
     end = runs[0].records[-1]
     through = sources[0] if len(sources) > 1 else None
-    options.checkpoint = str(options.origin or through or end.path)
+    options.checkpoint = str(options.origin or through or _about(options) or end.path)
     model, _, data = load_problem(options)
     if any(parameter.dtype == _half() for parameter in model.parameters()):
         # A run recorded in float16 to save space was trained, and is measured, in float32.
         model.float()
         if options.checkpoint == str(end.path):
             put_record(model, end)
+    if options.onto:
+        put_onto(options, model, runs)
+        return 0
     model.to(pick_device(options.device))
     plane = plane_made_once(lambda: _plane(options, model, runs, sources))
+    if options.plane_only:
+        write_plane_alone(options, model, runs, plane)
+        return 0
     batch_norm = options.batch_norm or _suitable_batch_norm(model, plane)
     settings: dict[str, Any] = {
         "x": options.x,
@@ -157,6 +176,15 @@ def run(options: argparse.Namespace) -> int:
         print(describe_result(surface))
         sys.stdout.flush()
     return 0
+
+
+def _about(options: argparse.Namespace) -> str:
+    """Return the checkpoint that the surface to put runs on is about."""
+    if not options.onto:
+        return ""
+    from landscape.store import read_surface
+
+    return str(read_surface(options.onto).origin.get("checkpoint", ""))
 
 
 def _check(options: argparse.Namespace, sources: list[str]) -> None:
