@@ -26,9 +26,9 @@ def path_lines(surface: Surface) -> list[str]:
     shares = explained(surface)
     own, others = plane_runs(surface)
     if shares is not None:
-        whose = f" of {', '.join(own)}" if others else ""
+        whose = f"the variance of {', '.join(own)}" if others else "variance"
         outside = 100 * max(0.0, 1 - sum(shares[: len(surface.directions)]))
-        lines.append(f"{outside:.1f} % of variance{whose} outside the plane")
+        lines.append(f"{outside:.1f} % of {whose} outside the plane")
     far = [
         shares_off_plane(surface, path.run).max() for path in paths_of(surface) if shares is None or path.name in others
     ]
