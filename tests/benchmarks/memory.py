@@ -105,19 +105,22 @@ def run(kind: str, sizes: dict[str, int], words: list[str], folder: str, **_: An
     from landscape import read_surface
     from landscape.cli import main as command
 
-    data = KINDS[kind][0]
-    path = Path(folder) / "net.h5"
-    with open(Path(folder) / "data.py", "w") as file:
-        width = f"lambda: large_networks.vectors({sizes['width']})" if data == "vectors" else f"large_networks.{data}"
-        file.write(
-            f"import sys\nsys.path.insert(0, {str(NETWORKS.parent)!r})\nimport large_networks\nsamples = {width}\n"
-        )
+    name = KINDS[kind][0]
+    path, samples = Path(folder) / "net.h5", Path(folder) / "data.py"
+    made = f"{name}({sizes['width']})" if name == "vectors" else f"{name}()"
+    samples.write_text(f"""
+import sys
+sys.path.insert(0, {str(NETWORKS.parent)!r})
+from large_networks import {name}
+samples = {made}
+""")
     arguments = ["evaluate", str(Path(folder) / "net.pt"), "--model", f"{NETWORKS}:{kind}"]
-    arguments += ["--model-args", json.dumps(sizes), "--data", f"train={folder}/data.py:samples", "--overwrite"]
+    arguments += ["--model-args", json.dumps(sizes), "--data", f"train={samples}:samples", "--overwrite"]
     arguments += ["--x=-1:1:3", "--y=-1:1:3", "--batch-size", "8", "-o", str(path), *words]
     if command(arguments):
         raise SystemExit(1)
-    peak = next(int(line.split()[1]) * 1024 for line in open("/proc/self/status") if line.startswith("VmHWM"))
+    status = Path("/proc/self/status").read_text().splitlines()
+    peak = next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM"))
     quality = read_surface(path).quality
     size = (Path(folder) / "net.pt").stat().st_size
     print(json.dumps({"parameters": size, "fused": int(quality.get("extra_bytes", 0)), "peak": peak}))
