@@ -16,7 +16,7 @@ from landscape.leaving import before_leaving
 from landscape.moments import Moments, merge
 from landscape.output import Directions, OutputFile
 from landscape.schedule import Piece, Span, Task, count_samples
-from landscape.surface import Surface
+from landscape.surface import COMPUTED, INTERPOLATED, Surface
 from landscape.tally import PointResult, Tally
 
 PrefixMeans = Callable[[Mapping[str, int]], Mapping[tuple[str, str], float]]
@@ -129,7 +129,11 @@ class Ledger:
     def _write(self) -> None:
         with self._results:
             self._unwritten = False
-            surface, done = self._tally.surface(), self._agenda.finished
+            done = self._agenda.finished
+            state = self._tally.state
+            lacking = int((state == COMPUTED).sum() + (state == INTERPOLATED).sum()) - done
+            self._tally.note("unfinished", lacking if lacking > 0 else None)
+            surface = self._tally.surface()
         try:
             self._output.write(surface, self._directions)
         except BaseException:

@@ -303,3 +303,18 @@ def test_a_run_of_data_in_parts_that_is_cut_short_keeps_the_parts_it_has(linear,
     resumed = landscape.evaluate(linear, points, loss=working, **settings)
     np.testing.assert_allclose(resumed["train/loss"], whole["train/loss"], rtol=1e-12)
     assert (resumed.counts["train"] == SAMPLES).all()
+
+
+def test_a_file_says_how_many_points_still_lack_samples(linear, points, tmp_path):
+    settings = {"x": "-1:1:7", "y": "-1:1:6", "standard_error": 0.03, "path": tmp_path / "s.h5"}
+
+    def interrupt(done, total):
+        if done == 30:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        landscape.evaluate(linear, points, progress=interrupt, **settings)
+    cut = landscape.read_surface(tmp_path / "s.h5")
+    assert cut.quality["unfinished"] == int((cut.state == COMPUTED).sum()) - 30 > 0
+    assert "unfinished" not in landscape.evaluate(linear, points, **settings).quality
+    assert "unfinished" not in landscape.read_surface(tmp_path / "s.h5").quality

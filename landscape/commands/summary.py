@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from landscape.commands.run_summary import describe_barriers
-from landscape.surface import NOT_COMPUTED, Surface
+from landscape.surface import COMPUTED, INTERPOLATED, NOT_COMPUTED, Surface
 
 
 def describe_result(surface: Surface) -> str:
@@ -29,6 +29,17 @@ def describe_result(surface: Surface) -> str:
         lines.append(f"{surface.repeats} repetitions with seeds {surface.axes[-1].recipe.get('seeds')}")
     if "precision_chosen" in surface.quality:
         lines.append(f"precision {surface.quality['precision_chosen']}")
+    filled = int((surface.state == INTERPOLATED).sum())
+    if filled:
+        from landscape.plot.captions import interpolation_words
+
+        lines.append(f"interpolated {filled:,} of {surface.state.size:,} points{interpolation_words(surface)}")
+    if "standard_error" in surface.quality:
+        used = np.concatenate([counts[surface.state == COMPUTED] for counts in surface.counts.values()])
+        target = surface.quality["standard_error"]["target"]
+        lines.append(
+            f"{used.min():,} to {used.max():,} samples a point, for a standard error of {target:.2g} (loss + eps)"
+        )
     if surface.path:
         lines.append(f"wrote {surface.path}" + ("" if surface.complete else " (not complete)"))
     return "\n".join(lines)

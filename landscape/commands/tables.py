@@ -83,7 +83,11 @@ def _surface(console: Console, facts: Mapping[str, Any]) -> None:
     points = facts["points"]
     total = sum(points.values())
     done = total - points["missing"]
-    state = "complete" if facts["complete"] else f"{_percent(done, total)} done"
+    lacking = facts["quality"].get("unfinished", 0)
+    complete = facts["complete"] and not lacking
+    state = "complete" if complete else f"{_percent(done, total)} done"
+    if lacking:
+        state += f", {lacking:,} points lack samples"
     _heading(console, f"{facts['path'] or facts['title']}: surface of {size} points, {state}")
     origin, problem, quality = (dict(facts[name]) for name in ("origin", "problem", "quality"))
     origin.pop("values", None)  # in the table of values
@@ -107,8 +111,8 @@ def _surface(console: Console, facts: Mapping[str, Any]) -> None:
     _settings(console, "trajectories", {name: _run(entry) for name, entry in facts["trajectories"].items()})
     if facts["command"]:
         console.print()
-        console.print(_text("made with" if facts["complete"] else "to continue", "dim"))
-        command = facts["command"] if facts["complete"] else _continuing(facts["command"])
+        console.print(_text("made with" if complete else "to continue", "dim"))
+        command = facts["command"] if complete else _continuing(facts["command"])
         console.print(_text(command), soft_wrap=True)  # in one piece, to be copied
 
 
