@@ -95,6 +95,11 @@ class Lock:
         if not self._lost and not self._is_ours():
             self._lost = "it is gone, or names another process"
         if self._lost:
+            if not self.path.parent.is_dir():
+                raise StoreError(
+                    f"the folder {self.path.parent} is gone, and {self._name} with it; if it was moved, put it back, "
+                    "and the same command goes on from the last write"
+                )
             raise StoreError(f"the lock {self.path} was lost: {self._lost}; {self._name} is not written any more")
 
     def release(self) -> None:

@@ -189,6 +189,15 @@ def test_a_lock_that_was_lost_is_noticed_and_left_alone(tmp_path, fate):
         assert note_of(path)["token"] == "theirs"
 
 
+def test_a_folder_that_is_gone_is_named_with_what_is_kept(tmp_path):
+    folder = tmp_path / "out"
+    folder.mkdir()
+    with Lock(folder / "net.h5") as lock:
+        folder.rename(tmp_path / "moved")
+        with pytest.raises(StoreError, match=r"folder .*out is gone, .* goes on from the last write"):
+            lock.check()
+
+
 def test_the_heartbeat_notices_a_loss_by_itself(tmp_path):
     with Lock(tmp_path / "net.h5", heartbeat=0.02) as lock:
         content = lock.path.read_text()
