@@ -14,7 +14,7 @@ confidence, at least the error of 95 % of all interpolated points, whatever its 
 
 References
 ----------
-.. [1] Wilks, "Determination of sample sizes for setting tolerance limits", Ann. Math. Statist. 12, 1941.
+.. [1] Wilks, "Determination of sample sizes for setting tolerance limits", Ann. Math. Statist. 12, 1941, 91-96.
 """
 
 from __future__ import annotations
