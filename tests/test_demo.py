@@ -6,6 +6,7 @@ import shlex
 from pathlib import Path
 
 import pytest
+from landscape.plot.html import read_page
 
 import landscape
 from landscape.cli import build_parser, join_negative_values, main
@@ -31,7 +32,10 @@ def test_the_demo_trains_measures_and_draws_both_networks_on_one_scale(tmp_path,
     for picture in ("surface", "contour", "heatmap", "line"):
         assert (folder / f"{picture}.png").read_bytes()[:4] == b"\x89PNG"
         assert (folder / f"{picture}.pdf").read_bytes()[:4] == b"%PDF"
+    content, _ = read_page(folder / "page.html")
+    assert [pane["title"] for pane in content["panes"]] == ["with shortcuts", "without shortcuts"]
     page = (folder / "index.html").read_text()
+    assert 'href="page.html"' in page
     assert page.count("<img ") == 4
     # One epoch trains neither network, and the page says which did not.
     assert "did not finish training" in page

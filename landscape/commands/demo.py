@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from landscape.surface import Surface
 
 TITLES = {"residual": "with shortcuts", "plain": "without shortcuts"}
+# Both planes to turn: what 'landscape view' makes of them.
+INTERACTIVE, HEADLINE = "page.html", "Two loss landscapes, one scale"
 # Kinds of pictures: (file, which surfaces, how they are drawn).
 PICTURES: tuple[tuple[str, str, Kind], ...] = (
     ("surface", "plane", "surface"),
@@ -148,7 +150,9 @@ def _write_index(
 ) -> None:
     from landscape.commands.demo_page import demo_page
     from landscape.files import replace_file
+    from landscape.plot.html import write_page
 
+    write_page(surfaces["plane"], folder / INTERACTIVE, name=_headline(scores) or HEADLINE)
     commands = [settings.command(network, stage) for network in TITLES for stage in surfaces]
-    page = demo_page(TITLES, scores, captions, training_note(scores), commands)
+    page = demo_page(TITLES, scores, captions, training_note(scores), commands, interactive=INTERACTIVE)
     replace_file(folder / "index.html", page.encode())

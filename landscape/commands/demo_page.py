@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from html import escape
 
-_STYLE = """
+_STYLE = r"""
 :root {
   color-scheme: light dark;
   --ink: #1c2430; --soft: #5b6675; --line: #d9dee5; --ground: #ffffff; --card: #f6f8fa;
@@ -26,6 +26,9 @@ figure { margin: 0; }
 figure img { display: block; width: 100%; height: auto; background: #fff; border-radius: 6px; }
 figcaption { color: var(--soft); font-size: .85rem; margin-top: .5rem; max-width: 100ch; }
 .note { border-left: 3px solid #d55e00; padding: .2rem 0 .2rem 1rem; }
+.turn { display: inline-block; padding: .5rem 1rem; border-radius: 6px; background: var(--ink); color: var(--ground);
+  text-decoration: none; }
+.turn::after { content: " \2192"; }
 pre { background: var(--card); padding: 1rem; border-radius: 6px; overflow-x: auto; font-size: .85rem; }
 """
 
@@ -43,6 +46,8 @@ def demo_page(
     captions: Mapping[str, str],
     note: str,
     commands: Sequence[str],
+    *,
+    interactive: str = "",
 ) -> str:
     """Return the page as HTML; pictures are files beside it.
 
@@ -58,6 +63,8 @@ def demo_page(
         What has to be said about networks that did not train; empty where all did.
     commands : sequence of str
         What makes the same surfaces again.
+    interactive : str
+        File of the page in which both can be turned; empty where there is none.
     """
     rows = "".join(
         f"<tr><td>{escape(titles[name])}</td><td>{100 * v['train/accuracy']:.1f} %</td>"
@@ -65,6 +72,7 @@ def demo_page(
         for name, v in scores.items()
     )
     figures = "".join(_figure(file, caption) for file, caption in captions.items())
+    turn = f'<p><a class="turn" href="{escape(interactive)}">Turn both surfaces</a></p>' if interactive else ""
     remark = f'<p class="note">{escape(note)}</p>' if note else ""
     return f"""<!doctype html>
 <html lang="en">
@@ -89,6 +97,7 @@ Distances are filter lengths: 1 on an axis moves every filter by its own length.
 <tbody>{rows}</tbody>
 </table>
 {remark}
+{turn}
 {figures}
 <h2>Do it again</h2>
 <p>In this folder; the first argument is a checkpoint, so the same commands work on one of yours.</p>
