@@ -60,29 +60,6 @@ def physical_cores(root: str | Path = "/sys/devices/system/cpu") -> dict[int, in
     return cores
 
 
-def cpu_quota(root: str | Path = "/sys/fs/cgroup", groups: str | Path = "/proc/self/cgroup") -> float | None:
-    """Return how many processors' time the control group of this process gets, None where there is no limit.
-
-    A limit of any group above counts as well.
-    """
-    limits = []
-    for line in _lines(Path(groups)):
-        _, controllers, path = line.split(":", 2)
-        if controllers == "":
-            folder, read = Path(root), _quota_v2
-        elif "cpu" in controllers.split(","):
-            folder, read = Path(root) / "cpu", _quota_v1
-        else:
-            continue
-        inside = Path(path.lstrip("/"))
-        for each in (inside, *inside.parents):
-            with contextlib.suppress(OSError, ValueError):
-                limit = read(folder / each)
-                if limit is not None:
-                    limits.append(limit)
-    return min(limits) if limits else None
-
-
 def threads_for(rank: int, affinities: Sequence[Cpus], cores: Mapping[int, int], quota: float | None) -> int:
     """Return how many threads a process gets when the processes of a host share its cores evenly.
 
@@ -95,7 +72,7 @@ def threads_for(rank: int, affinities: Sequence[Cpus], cores: Mapping[int, int],
     cores : mapping
         From `physical_cores`.
     quota : float or None
-        From `cpu_quota`; all processes of the host are taken to share it.
+        From `landscape.control_groups.cpu_quota`; all processes of the host are taken to share it.
 
     Returns
     -------
@@ -110,23 +87,6 @@ def threads_for(rank: int, affinities: Sequence[Cpus], cores: Mapping[int, int],
     if quota is not None:
         share = min(share, quota / len(affinities))
     return max(math.floor(share + 1e-9), 1)
-
-
-def _quota_v2(folder: Path) -> float | None:
-    quota, period = (folder / "cpu.max").read_text().split()
-    return None if quota == "max" else int(quota) / int(period)
-
-
-def _quota_v1(folder: Path) -> float | None:
-    quota = int((folder / "cpu.cfs_quota_us").read_text())
-    return None if quota <= 0 else quota / int((folder / "cpu.cfs_period_us").read_text())
-
-
-def _lines(path: Path) -> list[str]:
-    try:
-        return [line for line in path.read_text().splitlines() if line.count(":") >= 2]
-    except OSError:
-        return []
 
 
 def _parse_list(text: str) -> list[int]:

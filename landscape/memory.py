@@ -6,6 +6,8 @@ import math
 
 import torch
 
+from landscape.control_groups import memory_left
+
 # Share of the free memory that resident data may take, beside weights and activations.
 RESIDENT_SHARE = 0.4
 
@@ -19,6 +21,12 @@ def resident_budget(device: torch.device, users: int = 1) -> int:
 
 
 def _free_memory() -> int:
+    """Return the bytes that are free on this machine, or that a container or a batch job may still take."""
+    left = memory_left()
+    return _free_on_machine() if left is None else min(_free_on_machine(), left)
+
+
+def _free_on_machine() -> int:
     try:
         with open("/proc/meminfo") as lines:
             for line in lines:

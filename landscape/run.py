@@ -21,8 +21,9 @@ from torch import nn
 from landscape.agenda import Agenda, Step, StoppingRule, looks, steps_between
 from landscape.baseline import Baseline, measure_baseline, require_same_start
 from landscape.comm import current_comm
+from landscape.control_groups import cpu_quota
 from landscape.costs import Cost
-from landscape.devices import cpu_quota, local_device, physical_cores, threads_for, usable_cpus
+from landscape.devices import local_device, physical_cores, threads_for, usable_cpus
 from landscape.directions import Plane, random_plane
 from landscape.dispatch import Desk
 from landscape.errors import ClusterError, EvaluationError, SurfaceMismatch, UsageError

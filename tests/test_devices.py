@@ -6,8 +6,11 @@ import os
 from pathlib import Path
 
 import pytest
+import torch
 
-from landscape.devices import cpu_quota, local_device, physical_cores, threads_for, usable_cpus
+from landscape import memory
+from landscape.control_groups import cpu_quota, memory_left
+from landscape.devices import local_device, physical_cores, threads_for, usable_cpus
 
 EIGHT = frozenset(range(8))
 PAIRS = {cpu: cpu % 4 for cpu in range(8)}  # four cores, each seen as two processors
@@ -101,3 +104,31 @@ def test_the_older_kind_of_control_group_is_understood(tmp_path: Path):
 
 def test_a_system_without_control_groups_has_no_limit(tmp_path: Path):
     assert cpu_quota(tmp_path, tmp_path / "none") is None
+    assert memory_left(tmp_path, tmp_path / "none") is None
+
+
+def test_memory_is_what_the_narrowest_control_group_leaves(tmp_path: Path):
+    root, groups = tmp_path / "cgroup", tmp_path / "self"
+    (root / "job" / "step").mkdir(parents=True)
+    groups.write_text("0::/job/step\n")
+    (root / "job" / "step" / "memory.max").write_text("max\n")
+    (root / "job" / "step" / "memory.current").write_text("300\n")
+    assert memory_left(root, groups) is None
+    (root / "job" / "memory.max").write_text("1000\n")
+    (root / "job" / "memory.current").write_text("700\n")
+    assert memory_left(root, groups) == 300
+    # What the kernel keeps of files that were read is given back when it is needed.
+    (root / "job" / "memory.stat").write_text("anon 400\ninactive_file 250\n")
+    assert memory_left(root, groups) == 550
+    groups.write_text("7:memory:/job\n")
+    (root / "memory" / "job").mkdir(parents=True)
+    (root / "memory" / "job" / "memory.limit_in_bytes").write_text("9223372036854771712\n")
+    assert memory_left(root, groups) is None
+    (root / "memory" / "job" / "memory.limit_in_bytes").write_text("900\n")
+    (root / "memory" / "job" / "memory.usage_in_bytes").write_text("950\n")
+    assert memory_left(root, groups) == 0
+
+
+def test_data_take_a_share_of_what_a_batch_job_may_have(monkeypatch):
+    monkeypatch.setattr(memory, "memory_left", lambda: 1000)
+    assert memory.resident_budget(torch.device("cpu"), 2) == 200
