@@ -1,6 +1,6 @@
 #!/bin/bash
 # A surface of 251 x 251 points on 4 nodes of 4 GPUs, under Slurm. Submit it with `sbatch examples/slurm.sh`, as often as
-# it takes: a job that was cut short is gone on with, a finished one ends at once.
+# it takes: a job that was cut short is gone on with, a finished one only measures theta* again.
 #
 # Adapt: the account and partition, the environment, the last three lines.
 #SBATCH --job-name=landscape

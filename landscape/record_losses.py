@@ -143,6 +143,7 @@ def _measure_all(
         batch_norm=how.batch_norm,
         batch_norm_data=how.batch_norm_data,
         mode=how.mode,
+        users=comm.local_size,
     )
     # By the same forward pass as the surface: else rounding would be taken for a distance from the plane.
     install(objective, Forward(how.precision, how.compile))

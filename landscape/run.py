@@ -242,9 +242,9 @@ class Run:
         comparable = replace(asked, origin={**asked.origin, "fingerprints": fingerprints(self.objective, counted)})
         require_same(stored, comparable, str(self.output.path))
         measured = self.baseline.means(stored.problem.get("data", {}))
-        exact = stored.quality.get("precision") in ("float32", "float64")
+        precision = str(stored.quality.get("precision", ""))
         least = min(self.objective.sizes.values())
-        changed = list(value_differences(stored.origin.get("values", {}), measured, least, exact=exact))
+        changed = list(value_differences(stored.origin.get("values", {}), measured, least, precision))
         if changed:
             raise SurfaceMismatch(
                 f"{self.output.path} was made by other code or other data: {'; '.join(changed)}. "

@@ -215,6 +215,24 @@ def test_code_that_changed_under_the_same_checkpoint_is_refused(classifier, imag
         landscape.evaluate(classifier, images, x="-1:1:3", path=path)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_loss_that_changed_by_a_thousandth_is_refused_in_any_precision(classifier, images, tmp_path, dtype):
+    model, data = classifier.to(dtype), (images[0].to(dtype), images[1])
+
+    def scaled(factor):
+        def own(model, batch):
+            return factor * nn.functional.cross_entropy(model(batch[0]), batch[1], reduction="none")
+
+        return own
+
+    settings = {"x": "-1:1:3", "path": tmp_path / "s.h5"}
+    landscape.evaluate(model, data, loss=scaled(1.0), **settings)
+    changed = [1.001] if dtype == torch.float32 else [1.001, 1 + 1e-7]
+    for factor in changed:
+        with pytest.raises(SurfaceMismatch, match="other code or other data"):
+            landscape.evaluate(model, data, loss=scaled(factor), **settings)
+
+
 def test_several_data_sets_and_metrics_come_from_one_pass(classifier, images):
     x, y = images
 

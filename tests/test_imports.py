@@ -15,12 +15,12 @@ PACKAGE = ROOT / "landscape"
 # A module may import from its own layer and from those above it in this list.
 LAYERS = [
     "errors grid heights surface paths strict_json",
-    "pieces params memory store layout exports original sandbox sandbox_child locks files comm mpi post "
+    "control_groups pieces params memory store layout exports original sandbox sandbox_child locks files comm mpi post "
     "dispatch moments schedule leaving signals devices",
     "checkpoint checkpoint_files fitting problem references batches losses archives samples datasets sources "
     "named_data normalization drawing directions direction_files motion planes objective weight_decay "
-    "demo_networks demo_training forward engine calls fusion kernels interpolation refinement tracing lowering replay agreement precision "
-    "settings data",
+    "demo_networks demo_training forward engine calls fusion kernels tracing lowering replay agreement precision "
+    "interpolation refinement settings data",
     "baseline costs provenance resume tally agenda output ledger measuring run evaluation demo trajectory projection "
     "principal shared_planes runs step_names record_losses run_surface run_planes recorder callbacks",
     "__init__",
