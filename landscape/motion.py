@@ -8,14 +8,14 @@ The sum is formed in float32 (float64 for float64 weights) and stored in the wei
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 import torch
 from torch import Tensor, nn
 
 from landscape.grid import Floats
 from landscape.params import Tree, running_variances, work_dtype
-from landscape.pieces import Made, together
+from landscape.pieces import LARGE_PIECE, Made, one_thread, together
 
 
 class Motion:
@@ -51,6 +51,28 @@ class Motion:
             else {name: _kept(tree[name], live) for name, live in self._live.items()}
             for tree in directions
         ]
+        groups = self._small_groups()
+        self._alone = set(self._live) - {name for names in groups for name in names}
+        self._groups = [
+            _Group(*([tree[name] for name in names] for tree in (self._live, self._start, *self._directions)))
+            for names in groups
+        ]
+
+    def _small_groups(self) -> list[list[str]]:
+        """Return the names of small tensors in groups to be set in a few calls: a deep network has some hundreds."""
+        if not self._directions or any(isinstance(tree, Made) for tree in self._directions):
+            return []
+        groups: list[list[str]] = [[]]
+        numbers = 0
+        for name, live in self._live.items():
+            small = live.dtype == work_dtype(live) and live.numel() <= LARGE_PIECE
+            if small and name not in self._clamped:
+                if numbers + live.numel() > LARGE_PIECE:
+                    groups.append([])
+                    numbers = 0
+                groups[-1].append(name)
+                numbers += live.numel()
+        return [group for group in groups if group]
 
     def restore(self) -> None:
         """Put the weights back to theta*, bit for bit."""
@@ -66,29 +88,53 @@ class Motion:
         ----------
         coefficients : sequence of float, one for each direction, x first
         """
-        steps = [
-            (float(coefficient), tree)
-            for coefficient, tree in zip(coefficients, self._directions, strict=True)
-            if coefficient != 0.0
-        ]
-        trees = [tree for _, tree in steps]
-        for name, live in self._live.items():
-            if not steps:  # not theta* + 0: a running variance below 0 stays what it is
-                live.copy_(self._start[name])
-                continue
-            for here, from_here, *made in together([self._live, self._start, *trees], name):
-                terms = [(factor, piece) for (factor, _), piece in zip(steps, made, strict=True)]
-                _add(here, from_here, terms, clamped=name in self._clamped)
+        numbered = zip(coefficients, range(len(self._directions)), strict=True)
+        steps = [(float(coefficient), number) for coefficient, number in numbered if coefficient != 0.0]
+        if not steps:  # not theta* + 0: a running variance below 0 stays what it is
+            self.restore()
+            return
+        for group in self._groups:
+            group.move_to(steps)
+        trees = [self._directions[number] for _, number in steps]
+        for name in self._alone:
+            live = self._live[name]
+            lean = live.dtype != work_dtype(live) or any(isinstance(tree, Made) for tree in trees)
+            with one_thread() if lean else nullcontext():
+                most = None if lean else LARGE_PIECE
+                for here, from_here, *made in together([self._live, self._start, *trees], name, most):
+                    terms = [(factor, piece) for (factor, _), piece in zip(steps, made, strict=True)]
+                    _add(here, from_here, terms, clamped=name in self._clamped)
+
+
+class _Group:
+    """Small tensors that are set in a few calls, as `_add` sets one."""
+
+    def __init__(self, live: list[Tensor], start: list[Tensor], *directions: list[Tensor]) -> None:
+        self._live, self._start, self._directions = live, start, directions
+
+    def move_to(self, steps: Sequence[tuple[float, int]]) -> None:
+        """Go to theta* plus multiples of directions by their number, at least one."""
+        (coefficient, number), *rest = steps
+        sums = torch._foreach_mul(self._directions[number], coefficient)
+        torch._foreach_add_(sums, self._start)
+        for coefficient, number in rest:
+            torch._foreach_add_(sums, torch._foreach_mul(self._directions[number], coefficient))
+        torch._foreach_copy_(self._live, sums)
 
 
 def _add(live: Tensor, start: Tensor, terms: Sequence[tuple[float, Tensor]], *, clamped: bool) -> None:
-    """Set a tensor to another plus multiples of others, summed in float32 (float64 for a float64 tensor)."""
-    exact = live.dtype == work_dtype(live)
-    target = live if exact else torch.empty(live.shape, dtype=work_dtype(live), device=live.device)
+    """Set a tensor to another plus multiples of others, summed in float32 (float64 for a float64 tensor).
+
+    Products are rounded before they are added: fused with the sum they are rounded once by vector units and twice by
+    what is left over at the end of a run, and weights would depend on pieces and threads.
+    """
+    work = work_dtype(live)
+    exact = live.dtype == work
+    target = live if exact else torch.empty(live.shape, dtype=work, device=live.device)
     (coefficient, piece), *rest = terms
-    torch.add(start if exact else start.to(target.dtype), piece, alpha=coefficient, out=target)
+    torch.add(start.to(work), piece.to(work) * coefficient, out=target)
     for coefficient, piece in rest:
-        target.add_(piece, alpha=coefficient)
+        target.add_(piece.to(work) * coefficient)
     if clamped:
         target.clamp_(min=0.0)
     if not exact:

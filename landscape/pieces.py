@@ -24,19 +24,22 @@ Where = slice | EllipsisType  # along dimension 0; ... is the whole tensor
 # Numbers in a piece: 2 MiB in float64, so that a handful of working copies stay in a processor's cache and are nothing
 # beside a network that fills a machine.
 PIECE = 1 << 18
+# Where threads share the work, a piece has to be worth their meeting: 4 MiB in float32.
+LARGE_PIECE = 1 << 20
 
 
-def places(shape: Sequence[int]) -> list[Where]:
-    """Return where the pieces of a tensor lie: runs of rows of at most `PIECE` numbers, but whole rows.
+def places(shape: Sequence[int], most: int | None = None) -> list[Where]:
+    """Return where the pieces of a tensor lie: runs of rows of at most ``most`` (`PIECE`) numbers, but whole rows.
 
     Examples
     --------
     >>> places((3, 200_000))
     [slice(0, 1, None), slice(1, 2, None), slice(2, 3, None)]
     """
-    if not shape or math.prod(shape) <= PIECE:
+    most = PIECE if most is None else most
+    if not shape or math.prod(shape) <= most:
         return [...]
-    rows = max(PIECE // math.prod(shape[1:]), 1)
+    rows = max(most // math.prod(shape[1:]), 1)
     return [slice(start, min(start + rows, shape[0])) for start in range(0, shape[0], rows)]
 
 
@@ -103,15 +106,15 @@ def one_thread() -> Iterator[None]:
         torch.set_num_threads(number)
 
 
-def together(trees: Sequence[Tree], name: str) -> Iterator[tuple[Tensor, ...]]:
-    """Yield the pieces of the tensors that several trees have under a name, side by side.
+def together(trees: Sequence[Tree], name: str, most: int | None = None) -> Iterator[tuple[Tensor, ...]]:
+    """Yield the pieces of the tensors that several trees have under a name, side by side, of at most ``most`` numbers.
 
     They are cut alike whether trees hold their tensors or make them: a sum of other pieces is rounded otherwise. Those
     of a tree that holds its tensors are views.
     """
     where = common_places(trees, name)
     for made in zip(*(_pieces(tree, name, where) for tree in trees), strict=True):
-        for part in places(made[0].shape):
+        for part in places(made[0].shape, most):
             yield tuple(each[part] for each in made)
 
 

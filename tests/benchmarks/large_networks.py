@@ -1,6 +1,8 @@
 """Networks whose size is chosen, of the usual kinds of layers, and a few random samples for each.
 
-Only their memory and time are of interest: they are not trained.
+Only their memory and time are of interest: they are not trained. With ``device="meta"`` they are built without memory,
+which they get with a checkpoint's weights, in its precision: else a network would be built in float32 beside a checkpoint
+of half that size.
 """
 
 from __future__ import annotations
@@ -43,23 +45,27 @@ class Transformer(nn.Module):
         return result
 
 
-def transformer(width: int = 768, depth: int = 12) -> nn.Module:
+def transformer(width: int = 768, depth: int = 12, device: str = "cpu") -> nn.Module:
     """97 million parameters."""
-    return Transformer(width, depth)
+    with torch.device(device):
+        return Transformer(width, depth)
 
 
-def linear(width: int = 2048, depth: int = 24) -> nn.Module:
+def linear(width: int = 2048, depth: int = 24, device: str = "cpu") -> nn.Module:
     """101 million parameters."""
-    layers = [each for _ in range(depth) for each in (nn.Linear(width, width), nn.ReLU())]
-    return nn.Sequential(*layers, nn.Linear(width, 10))
+    with torch.device(device):
+        layers = [each for _ in range(depth) for each in (nn.Linear(width, width), nn.ReLU())]
+        return nn.Sequential(*layers, nn.Linear(width, 10))
 
 
-def convolutional(width: int = 512, depth: int = 42) -> nn.Module:
-    """99 million parameters, each convolution followed by batch norm and ReLU."""
+def convolutional(width: int = 512, depth: int = 42, device: str = "cpu") -> nn.Module:
+    """97 million parameters, each convolution followed by batch norm and ReLU."""
     layers: list[nn.Module] = []
-    for number in range(depth):
-        layers += [nn.Conv2d(width if number else 3, width, 3, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU()]
-    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(width, 10))
+    with torch.device(device):
+        for number in range(depth):
+            inputs = width if number else 3
+            layers += [nn.Conv2d(inputs, width, 3, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU()]
+        return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(width, 10))
 
 
 def words() -> tuple[Tensor, Tensor]:

@@ -115,7 +115,13 @@ from large_networks import {name}
 samples = {made}
 """)
     arguments = ["evaluate", str(Path(folder) / "net.pt"), "--model", f"{NETWORKS}:{kind}"]
-    arguments += ["--model-args", json.dumps(sizes), "--data", f"train={samples}:samples", "--overwrite"]
+    arguments += [
+        "--model-args",
+        json.dumps({**sizes, "device": "meta"}),
+        "--data",
+        f"train={samples}:samples",
+        "--overwrite",
+    ]
     arguments += ["--x=-1:1:3", "--y=-1:1:3", "--batch-size", "8", "-o", str(path), *words]
     if command(arguments):
         raise SystemExit(1)
