@@ -136,6 +136,7 @@ def _failed(error: BaseException, code: int, debug: bool) -> int:
     elif not isinstance(error, LandscapeError):
         # Not foreseen: say what kind it was, since its text alone may be as little as a key.
         text = f"{type(error).__name__}: {text or 'no message'}; --debug shows where"
+    text = " ".join([text, *getattr(error, "__notes__", [])])  # what was kept, as a rule
     comm, launch = connected(), find_launch()
     if comm is not None and comm.size > 1:
         # What goes wrong at a point, or on another rank alone, has to say where.

@@ -83,6 +83,8 @@ class Ledger:
             # When writing is what failed, a second try would only hide the first one's reason.
             if error is None or (self._unwritten and not isinstance(error, StoreError)):
                 self.write()
+            if error is not None and self._output.path is not None and not isinstance(error, StoreError):
+                error.add_note(self._kept())
         finally:
             self._farewell.__exit__(kind, error, trace)
 
@@ -163,6 +165,9 @@ class Ledger:
         if self._unwritten:
             self._write()
         self._output.close()
+        return self._kept()
+
+    def _kept(self) -> str:
         if not self._in_file:
             return "(no point was finished)"
         return (

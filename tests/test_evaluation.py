@@ -100,6 +100,7 @@ def test_a_loss_that_raises_names_the_point_and_keeps_what_was_done(classifier, 
     assert isinstance(caught.value.__cause__, RuntimeError)
     assert all(torch.equal(before[name], tensor) for name, tensor in classifier.state_dict().items())
     kept = landscape.read_surface(path)
+    assert caught.value.__notes__ == [f"({path} holds 8 of 25 points, the same command goes on from there)"]
     # Four passes at theta* come first, one batch each.
     assert int((kept.state != NOT_COMPUTED).sum()) == 8
     assert not kept.complete
