@@ -47,7 +47,7 @@ from landscape.refinement import describe_interpolation
 from landscape.resume import require_same, value_differences
 from landscape.schedule import Scheduler, Span, Task, count_samples
 from landscape.settings import PRECISIONS, Settings
-from landscape.surface import NOT_COMPUTED, Surface
+from landscape.surface import COMPUTED, NOT_COMPUTED, Surface
 from landscape.tally import Tally
 from landscape.weight_decay import WeightDecay
 
@@ -323,7 +323,8 @@ class Run:
         tally.note("interpolation", describe_interpolation(filled, self.settings.tolerance))
         tally.note("interpolation_error", filled.loss_error)
         if self.settings.progress is not None:
-            self.settings.progress(tally.state.size, tally.state.size)
+            measured = int((tally.state == COMPUTED).sum())
+            self.settings.progress(measured, measured)  # that was all it took
 
     def _scheduler(self, tasks: Sequence[Task]) -> Scheduler:
         objective = self.objective
