@@ -109,7 +109,8 @@ def run(options: argparse.Namespace) -> int:
     from landscape.commands.summary import describe_result
     from landscape.evaluation import evaluate
 
-    with progress_bar(f"evaluating {name}") as progress:
+    unit = "points" if options.tolerance is None else "points at most"
+    with progress_bar(f"evaluating {name}", unit) as progress:
         surface = evaluate(model, data, plane, progress=progress, **settings)
     print(describe_result(surface))
     sys.stdout.flush()
