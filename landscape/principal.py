@@ -130,7 +130,8 @@ def principal_components(
         raise DirectionError(f"principal components need at least two different points of a run, got {count}")
     if not 1 <= components < count:
         raise DirectionError(
-            f"{components} principal components were asked for; {count} points have at most {count - 1}"
+            f"{components} principal components were asked for; {count} points have at most {count - 1}: "
+            "ask for fewer, or draw a line"
         )
     kept = {name: tensor for name, tensor in origin.items() if not ignored(name)}
     gram, outside = _inner_products(points, origin, kept, names, numbers)
