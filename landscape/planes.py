@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from landscape.directions import Direction, Plane, rebuild_plane
+from landscape.directions import DIGEST_DTYPE, Direction, Plane, rebuild_plane
 from landscape.errors import DirectionError, UsageError
 from landscape.grid import Axis, Floats
-from landscape.pieces import Made
+from landscape.pieces import Made, survey
 
 _LETTERS = "αβγ"
 
@@ -37,7 +37,7 @@ class Planes:
     UsageError
         Repetitions of something that is not random.
     DirectionError
-        With ``low_memory``: the recipe gives other directions for the weights that the model holds.
+        Made again, as with ``low_memory``, directions come out otherwise for the weights that the model holds.
     """
 
     def __init__(self, model: nn.Module, plane: Plane, repeats: int = 1, *, low_memory: bool = False) -> None:
@@ -50,8 +50,11 @@ class Planes:
             raise UsageError(f"--repeats is {repeats}, it has to be at least 1")
         if repeats > 1 and not random:
             raise UsageError("--repeats draws other seeds, which needs --directions random")
-        if random and (low_memory or any(isinstance(each.tensors, Made) for each in plane.directions)):
+        made = any(isinstance(each.tensors, Made) for each in plane.directions)
+        if random and (low_memory or made):
             plane = self._again(plane)
+        elif made:
+            _require_same(plane, survey([each.tensors for each in plane.directions], DIGEST_DTYPE)[1])
         self._current: tuple[int, Plane | None] = (0, plane)
 
     def __getitem__(self, number: int) -> Plane:
@@ -70,11 +73,7 @@ class Planes:
     def _again(self, plane: Plane) -> Plane:
         """Return the same plane, drawn for the weights as they are, kept or not."""
         again = rebuild_plane(self._model, self._recipes, low_memory=self.drawn)
-        if [d.sha256 for d in again.directions] != [d.sha256 for d in plane.directions]:
-            raise DirectionError(
-                "drawn again, these random directions come out otherwise: they were made for other weights than the "
-                "network holds now, or changed since; make the plane anew, or leave --low-memory (low_memory=) out"
-            )
+        _require_same(plane, [direction.sha256 for direction in again.directions])
         return again
 
     def axes(self, values: Sequence[Floats]) -> tuple[Axis, ...]:
@@ -108,6 +107,14 @@ class Planes:
         recipe = {"source": "repeat", "seeds": seeds, "repeats": planes, "cosines": cosines}
         return Axis(
             np.arange(self.repeats, dtype=np.float64), label="seed", source="repeat", recipe=recipe, kind="repeat"
+        )
+
+
+def _require_same(plane: Plane, digests: Sequence[str]) -> None:
+    if list(digests) != [direction.sha256 for direction in plane.directions]:
+        raise DirectionError(
+            "made again, these directions come out otherwise: they are for other weights than the network holds now; "
+            "make the plane anew"
         )
 
 

@@ -16,6 +16,7 @@ from torch import nn
 
 import landscape
 from landscape import pieces
+from landscape.agreement import elsewhere
 from landscape.commands.costs import describe_cost
 from landscape.directions import Direction, Plane
 from landscape.errors import DirectionError, UsageError
@@ -65,6 +66,38 @@ def test_directions_made_for_other_weights_are_refused(classifier, images):
         landscape.evaluate(classifier, images, plane, **GRID, low_memory=True)
     with pytest.raises(DirectionError, match="other weights"):
         landscape.evaluate(classifier, images, lean, **GRID)
+
+
+def test_half_precision_towards_a_checkpoint_notices_other_weights(classifier, images, tmp_path):
+    model, data = classifier.bfloat16(), (images[0].bfloat16(), images[1])
+    other = copy.deepcopy(model)
+    with torch.no_grad():
+        other[0].weight.add_(1)
+    torch.save(other.state_dict(), tmp_path / "other.pt")
+    plane = landscape.checkpoint_plane(model, [tmp_path / "other.pt"])
+    assert isinstance(plane.directions[0].tensors, Made)
+    # From the other network's weights and this one's: both have to stay what they were.
+    found = landscape.evaluate(model, data, plane, x="0:1:2")
+    there = landscape.evaluate(other, data, x="0:0:1")
+    np.testing.assert_allclose(found["train/loss"][1], there["train/loss"][0], rtol=0.02)
+    with torch.no_grad():
+        model[0].weight.mul_(3)
+    with pytest.raises(DirectionError, match="other weights"):
+        landscape.evaluate(model, data, plane, x="0:1:2")
+
+
+def test_looking_elsewhere_makes_no_copy_that_there_is(classifier, monkeypatch):
+    names = {id(tensor): name for name, tensor in classifier.named_parameters()}
+    kept = {name: tensor.detach().clone() for name, tensor in classifier.named_parameters()}
+    statistics = classifier[1].running_var.clone()
+    cloned = []
+    plain = torch.Tensor.clone
+    monkeypatch.setattr(torch.Tensor, "clone", lambda t, *a, **k: cloned.append(t.data_ptr()) or plain(t, *a, **k))
+    with elsewhere(classifier, kept):
+        assert not any(torch.equal(tensor, kept[names[id(tensor)]]) for tensor in classifier.parameters())
+    assert not {tensor.data_ptr() for tensor in classifier.parameters()} & set(cloned)
+    assert all(torch.equal(tensor, kept[names[id(tensor)]]) for tensor in classifier.parameters())
+    assert torch.equal(classifier[1].running_var, statistics)
 
 
 def test_directions_that_no_recipe_draws_are_kept(classifier, images, tmp_path):

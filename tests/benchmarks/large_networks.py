@@ -1,8 +1,8 @@
 """Networks whose size is chosen, of the usual kinds of layers, and a few random samples for each.
 
 Only their memory and time are of interest: they are not trained. With ``device="meta"`` they are built without memory,
-which they get with a checkpoint's weights, in its precision: else a network would be built in float32 beside a checkpoint
-of half that size.
+which they get with a checkpoint's weights, in its precision: else a network would be built in float32 beside a
+checkpoint of half that size.
 """
 
 from __future__ import annotations

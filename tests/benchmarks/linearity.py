@@ -22,7 +22,7 @@ from landscape.settings import Settings
 POINTS = (20, 63, 200, 632, 2000)
 SAMPLES = (500, 1581, 5000, 15811, 50000)
 # What stays the same while the other grows.
-POINTS_OF_SAMPLES, SAMPLES_OF_POINTS = 6, 512
+POINTS_OF_SAMPLES, SAMPLES_OF_POINTS = 2, 64
 BATCH = 250
 
 
