@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from torch import nn
 
-from landscape.comm import current_comm
 from landscape.directions import Plane, read_plane
 from landscape.errors import DirectionError, StoreError, UsageError
 from landscape.grid import Axis, grid_shape, parse_range
@@ -23,6 +21,7 @@ from landscape.provenance import now, software
 from landscape.run_surface import fitted_ranges
 from landscape.runs import TrainingRun
 from landscape.settings import Range
+from landscape.shared_planes import made_once
 from landscape.store import read_surface, write_surface
 from landscape.surface import NOT_COMPUTED, Surface
 from landscape.trajectory import MARGIN, principal_plane, project
@@ -43,7 +42,7 @@ def write_plane(
     description: Mapping[str, Any] | None = None,
     command: str = "",
 ) -> Surface:
-    """Write a plane through training runs with the runs on it, and nothing measured; under MPI, on rank 0 alone.
+    """Write a plane through training runs with the runs on it, and nothing measured. Under MPI rank 0 does it for all.
 
     The file holds the directions' tensors, so that `landscape.read_plane` and ``landscape evaluate --directions`` take
     them from it.
@@ -73,36 +72,40 @@ def write_plane(
     CheckpointError, DirectionError, UsageError
         As `landscape.principal_plane` and `landscape.project`.
     """
-    runs = [runs] if isinstance(runs, TrainingRun) else list(runs)
-    if Path(path).exists() and not overwrite:
-        raise StoreError(f"{path} is there already; write to another file, or pass --overwrite (overwrite=True)")
-    plane = plane or principal_plane(model, runs)
-    paths = {run.name: project(model, run, plane) for run in runs}
-    ranges = fitted_ranges(list(paths.values()), plane, (x, y), points, margin)
-    axes = Planes(model, plane).axes([parse_range(each) for each in ranges.values()])
-    surface = Surface(
-        axes,
-        {},
-        np.full(grid_shape(axes), NOT_COMPUTED, dtype=np.uint8),
-        cosines=plane.cosines,
-        problem={
-            "model": dict(description or {}),
-            "move": plane.move,
-            "include": plane.include,
-            "exclude": plane.exclude,
-        },
-        origin={"checkpoint": checkpoint, "sha256": digest(model.state_dict())},
-        trajectories=paths,
-        path=str(path),
-        software=software(),
-        created=now(),
-        command=command,
-    )
-    if current_comm().rank == 0:
-        tensors = [{name: tensor.float().cpu().numpy() for name, tensor in d.tensors.items()} for d in plane.directions]
+    chosen = [runs] if isinstance(runs, TrainingRun) else list(runs)
+
+    def write() -> Surface:
+        if Path(path).exists() and not overwrite:
+            raise StoreError(f"{path} is there already; write to another file, or pass --overwrite (overwrite=True)")
+        through = plane or principal_plane(model, chosen)
+        paths = {run.name: project(model, run, through) for run in chosen}
+        ranges = fitted_ranges(list(paths.values()), through, (x, y), points, margin)
+        axes = Planes(model, through).axes([parse_range(each) for each in ranges.values()])
+        surface = Surface(
+            axes,
+            {},
+            np.full(grid_shape(axes), NOT_COMPUTED, dtype=np.uint8),
+            cosines=through.cosines,
+            problem={
+                "model": dict(description or {}),
+                "move": through.move,
+                "include": through.include,
+                "exclude": through.exclude,
+            },
+            origin={"checkpoint": checkpoint, "sha256": digest(model.state_dict())},
+            trajectories=paths,
+            path=str(path),
+            software=software(),
+            created=now(),
+            command=command,
+        )
+        trees = [direction.tensors for direction in through.directions]
+        tensors = [{name: tensor.cpu().numpy() for name, tensor in tree.items()} for tree in trees]
         with Lock(path):
             write_surface(path, surface, directions=tensors, overwrite=overwrite)
-    return surface
+        return surface
+
+    return made_once(write)
 
 
 def put_on_surface(
@@ -115,6 +118,8 @@ def put_on_surface(
     trust: bool = False,
 ) -> Surface:
     """Project training runs onto the directions of a surface, and keep them in its file; nothing is measured.
+
+    Under MPI rank 0 does it for all.
 
     Parameters
     ----------
@@ -144,34 +149,37 @@ def put_on_surface(
     FormatError, StoreError
         The surface cannot be read or written.
     """
-    runs = [runs] if isinstance(runs, TrainingRun) else list(runs)
-    target = Path(output or path)
-    if output is not None and target.exists() and not overwrite and not target.samefile(path):
-        raise StoreError(f"{target} is there already; write to another file, or pass --overwrite (overwrite=True)")
-    with Lock(target) if current_comm().rank == 0 else nullcontext():
-        surface = read_surface(path)
-        if surface.repeats > 1:
-            raise UsageError(f"{path} has {surface.repeats} seeds, each with directions of its own; put runs on one")
-        if (taken := {run.name for run in runs} & set(surface.trajectories)) and not overwrite:
-            raise UsageError(f"{path} has a run called {', '.join(sorted(taken))} already; --overwrite replaces it")
-        about, here = surface.origin.get("sha256"), digest(model.state_dict())
-        if about and about != here:
-            raise DirectionError(
-                f"{path} is about the checkpoint with SHA-256 {about[:12]} ({surface.origin.get('checkpoint')}), the "
-                f"network here is at {here[:12]}: coordinates would be about another point; name it with --origin"
+    chosen = [runs] if isinstance(runs, TrainingRun) else list(runs)
+
+    def put() -> Surface:
+        target = Path(output or path)
+        if output is not None and target.exists() and not overwrite and not target.samefile(path):
+            raise StoreError(f"{target} is there already; write to another file, or pass --overwrite (overwrite=True)")
+        with Lock(target):
+            surface = read_surface(path)
+            if surface.repeats > 1:
+                raise UsageError(
+                    f"{path} has {surface.repeats} seeds, each with directions of its own; put runs on one"
+                )
+            if (taken := {run.name for run in chosen} & set(surface.trajectories)) and not overwrite:
+                raise UsageError(f"{path} has a run called {', '.join(sorted(taken))} already; --overwrite replaces it")
+            about, here = surface.origin.get("sha256"), digest(model.state_dict())
+            if about and about != here:
+                raise DirectionError(
+                    f"{path} is about the checkpoint with SHA-256 {about[:12]} ({surface.origin.get('checkpoint')}), "
+                    f"the network here is at {here[:12]}: coordinates would be about another point; name it by --origin"
+                )
+            plane = read_plane(model, path, trust=trust).first(len(surface.directions))
+            found = {run.name: project(model, run, plane) for run in chosen}
+            surface = dataclasses.replace(
+                surface,
+                axes=tuple(_named(axis) for axis in surface.axes),
+                trajectories={**surface.trajectories, **found},
+                path=str(target),
             )
-        plane = read_plane(model, path, trust=trust).first(len(surface.directions))
-        found = {run.name: project(model, run, plane) for run in runs}
-        surface = dataclasses.replace(
-            surface,
-            axes=tuple(_named(axis) for axis in surface.axes),
-            trajectories={**surface.trajectories, **found},
-            path=str(target),
-        )
-        if current_comm().rank == 0:
-            digest_of_file = write_surface(target, surface, overwrite=overwrite)
-            surface = dataclasses.replace(surface, digest=digest_of_file)
-    return surface
+            return dataclasses.replace(surface, digest=write_surface(target, surface, overwrite=overwrite))
+
+    return made_once(put)
 
 
 def _named(axis: Axis) -> Axis:

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import jobs
 import numpy as np
 import pytest
 import torch
@@ -182,3 +183,23 @@ def test_what_is_needed_is_asked_for(place, capsys):
     assert "-o FILE is needed" in capsys.readouterr().err
     assert command(place, "trajectory", folder / "fast", "--onto", folder / "none.h5") == 1
     assert "none.h5" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mpi", jobs.LAUNCHERS)
+def test_under_mpi_one_process_does_it_for_all(place, tmp_path, mpi):
+    folder, _ = place
+    model = ["--model", f"{folder}/nets.py:network"]
+    file = tmp_path / "plane.h5"
+    for words in (["fast", "--plane-only", "-o", file], ["slow", "--onto", file]):
+        code, out, err = jobs.run(
+            ["-m", "landscape", "trajectory", folder / words[0], *words[1:], *model], mpi=mpi, ranks=3
+        )
+        assert code == 0, err
+        assert out.count("wrote") == 1
+    assert list(read_surface(file).trajectories) == ["fast", "slow"]
+    code, _, err = jobs.run(
+        ["-m", "landscape", "trajectory", folder / "slow", "--onto", file, *model], mpi=mpi, ranks=3
+    )
+    assert code != 0
+    assert err.count("has a run called slow already") == 1
