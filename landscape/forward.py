@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -100,9 +101,15 @@ def _probe(objective: Objective) -> Any:
 
 
 def choose(
-    objective: Objective, motion: Motion, ranges: Sequence[Floats], tolerance: float, *, low_memory: bool = False
+    objective: Objective,
+    motion: Motion,
+    ranges: Sequence[Floats],
+    tolerance: float,
+    *,
+    asked: str = "auto",
+    low_memory: bool = False,
 ) -> Forward:
-    """Choose a precision by measuring at the origin and the corners of the grid.
+    """Choose a precision by measuring at the origin and the corners of the grid; one asked for is only measured.
 
     The error of a loss is relative to loss + eps, eps as the pictures have it: min(0.1, 0.05 median) over the probes.
     """
@@ -122,12 +129,17 @@ def choose(
 
     try:
         floor = _floor([measure_at(point, "float32") for point in points])
-        choice = choose_precision(measure_at, points, tolerance=tolerance, floor=floor)
+        if asked == "auto":
+            choice = choose_precision(measure_at, points, tolerance=tolerance, floor=floor)
+            taken, words = choice.precision, str(choice)
+        else:
+            choice = choose_precision(measure_at, points, tolerance=math.inf, floor=floor, candidates=(asked,))
+            taken, words = asked, f"{asked} (asked for, error at most {100 * choice.errors[asked]:.2g} %)"
     finally:
         motion.restore()
-    logger.info("precision: %s", choice)
-    measured = {**choice.as_json(), "floor": floor, "words": str(choice)}
-    return Forward(precision=choice.precision, measured=measured, low_memory=low_memory)
+    logger.info("precision: %s", words)
+    measured = {**choice.as_json(), "floor": floor, "words": words}
+    return Forward(precision=taken, measured=measured, low_memory=low_memory)
 
 
 def _floor(losses: Sequence[Mapping[str, float]]) -> float:

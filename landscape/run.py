@@ -183,12 +183,11 @@ class Run:
         """Choose precision and batch size, unless a file that is gone on with has chosen."""
         s = self.settings
         stored = "" if self.stored is None else str(self.stored.quality.get("precision", ""))
-        if s.precision != "auto":
-            forward = Forward(s.precision, s.compile, low_memory=s.low_memory)
-        elif stored in PRECISIONS:
-            forward = Forward(stored, low_memory=s.low_memory)
+        if s.precision == "float32" or stored in PRECISIONS:
+            forward = Forward(stored if s.precision == "auto" else s.precision, s.compile, low_memory=s.low_memory)
         else:
-            forward = choose(objective, self.motion, s.ranges(), s.precision_tolerance, low_memory=s.low_memory)
+            how: dict[str, Any] = {"asked": s.precision, "low_memory": s.low_memory}
+            forward = choose(objective, self.motion, s.ranges(), s.precision_tolerance, **how)
         batch_size = objective.batch_size
         if time_sizes:
             install(objective, forward, self.motion.start)
