@@ -57,7 +57,7 @@ export class PaneView {
     this.readout = new Readout();
     this.heading = make("h2", {}, title);
     this.notes = make("p", { class: "notes" });
-    this.legend = make("p", { class: "notes runs" });
+    this.legend = make("p", { class: "runs" });
     this.summary = make("p", { class: "hidden", id: `summary-${number}` });
     const scene = make("div", { class: "scene" }, this.scene, this.sceneTop);
     const strip = make("div", { class: "strip" },
