@@ -49,12 +49,15 @@ def prepare_to_leave() -> list[str]:
 def say_goodbye(line: str) -> None:
     """Do what was registered, and print the line and what there is to say after it, as one line on stderr."""
     notes = prepare_to_leave()
-    print(" ".join([line, *notes]), file=sys.stderr, flush=True)
+    with contextlib.suppress(OSError, ValueError):  # whoever read it may be gone, as when a terminal is closed
+        print(" ".join([line, *notes]), file=sys.stderr, flush=True)
 
 
 def leave(line: str, code: int) -> NoReturn:
     """End this process with one last line on stderr, from any thread and whatever the others are busy with."""
-    say_goodbye(line)
-    with contextlib.suppress(OSError, ValueError):
-        sys.stdout.flush()
-    os._exit(code)
+    try:
+        say_goodbye(line)
+        with contextlib.suppress(OSError, ValueError):
+            sys.stdout.flush()
+    finally:  # the file's lock is never given back: the main thread would wait for it for ever
+        os._exit(code)

@@ -52,6 +52,27 @@ with before_leaving(lambda: time.sleep(60)), leaving_on_signals():
 """
 
 
+WAITING = """
+import time
+from landscape.signals import leaving_on_signals
+with leaving_on_signals():
+    print("ready", flush=True)
+    time.sleep(60)
+"""
+
+
+@codes
+def test_a_signal_leaves_though_nobody_reads_the_last_line(number, code):
+    # As when a terminal is closed, or the script that started the command is gone.
+    with jobs.ended(jobs.start(["-c", WAITING])) as job:
+        assert job.stdout is not None
+        assert job.stderr is not None
+        assert job.stdout.readline() == "ready\n"
+        job.stderr.close()
+        job.send_signal(number)
+        assert job.wait(timeout=20) == code
+
+
 @codes
 def test_the_second_signal_leaves_at_once_though_the_file_system_hangs(number, code):
     with jobs.ended(jobs.start(["-c", HANGING])) as job:
