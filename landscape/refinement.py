@@ -9,8 +9,10 @@ interpolated. Elsewhere the halves are cells in turn, down to single points: on 
 it ends fully measured.
 
 At the end some interpolated points are drawn at random and measured: their largest error is the stated one. They decide
-nothing but whether it is good enough, and are not interpolated from. By Wilks [1]_ the largest of 60 is, with 95 %
-confidence, at least the error of 95 % of all interpolated points, whatever its distribution.
+nothing but whether it is good enough, and are not interpolated from. By Wilks [1]_ the largest error of enough points
+is, with 95 % confidence, at least that of 95 % of the points still interpolated, whatever its distribution. Where it is
+not good enough others are drawn from what is left, and more of them: a surface that is tried again and again would else
+pass at last by a lucky draw. The chances that a draw misleads add up to 5 % over all draws (`held_out_number`).
 
 References
 ----------
@@ -37,8 +39,10 @@ Mask = NDArray[np.bool_]
 BASE_LEVEL = 2
 # Halving the distances divides the error of a cubic spline by 16 (de Boor, "A Practical Guide to Splines", 1978).
 BEST_RATE = 1 / 16
-# Interpolated points that are measured to state the error.
-HELD_OUT = 60
+# Share of the interpolated points that may be further off than the stated error.
+BEYOND = 0.05
+# Chance that a draw misleads: of the first, and of all the later ones together.
+FIRST_RISK, LATER_RISK = 0.04, 0.01
 # How many of them may be off by more than the tolerance.
 ALLOWED = 1
 # Fewer interpolated points than this many times the held-out ones are not worth it: all are measured.
@@ -96,7 +100,7 @@ def describe_interpolation(filled: Filled, tolerance: float | None) -> dict[str,
     return {
         "tolerance": tolerance,
         "method": "cubic splines of the heights z along both axes",
-        "held_out": HELD_OUT,
+        "held_out": max((len(errors) for errors in filled.errors.values()), default=0),
         "errors": {
             name: {
                 "kind": filled.heights[name].kind,
@@ -121,6 +125,32 @@ def base_points(coordinates: Sequence[Floats]) -> Mask:
         inside[kept] = True
         mask &= inside.reshape([-1 if each == axis else 1 for each in range(mask.ndim)])
     return mask
+
+
+def held_out_number(left: int, attempt: int) -> int:
+    r"""Return how many of the points left have to be drawn so that the largest of their errors can be stated.
+
+    With n drawn of N at random, more than 5 % of the others have larger errors only where all of the k largest errors
+    are among those others, k being the least number above 5 % of N - n. The chance of that is
+
+    .. math:: \prod_{i=0}^{k-1} \frac{N - n - i}{N - i}
+
+    and n is the smallest number for which it is at most 4 % at the first attempt, half a percent at the second, and
+    half as much at each further one: 5 % over all of them.
+
+    Examples
+    --------
+    >>> held_out_number(2000, attempt=0), held_out_number(2000, attempt=1)
+    (64, 106)
+    """
+    risk = FIRST_RISK if attempt == 0 else LATER_RISK / 2**attempt
+    for number in range(left):
+        others = left - number
+        k = int(BEYOND * others) + 1
+        places = np.arange(k)
+        if np.log((others - places) / (left - places)).sum() <= np.log(risk):
+            return number
+    return left
 
 
 class Refinement:
@@ -168,7 +198,7 @@ class Refinement:
         deciding = [name for name in values if name.endswith("/loss")] or list(values)
         suspects = np.zeros(known.shape, dtype=np.bool_)
         tolerance = self._tolerance
-        used = np.zeros(known.shape, dtype=np.bool_)
+        drawn = np.zeros(known.shape, dtype=np.bool_)
         for attempt in range(64):
             plans = [
                 self._refine({name: z[name][r] for name in z}, deciding, known[r], suspects[r], tolerance)
@@ -178,10 +208,12 @@ class Refinement:
             missing = used & ~known
             if missing.any():
                 return missing
-            left = ~used
-            if left.sum() <= WORTH_IT * HELD_OUT:
+            left = ~used & ~drawn
+            number = held_out_number(int(left.sum()), attempt)
+            if left.sum() <= WORTH_IT * number:
                 break
-            held_out = self._draw(left, attempt)
+            held_out = self._draw(left, number, attempt)
+            drawn |= held_out
             if (held_out & ~known).any():
                 return np.asarray(held_out & ~known)
             filled = {name: np.stack([plan.z[name] for plan in plans]) for name in z}
@@ -199,10 +231,10 @@ class Refinement:
             return ~known
         return Filled(dict(values), ~known, {name: np.zeros(0) for name in z}, heights)
 
-    def _draw(self, left: Mask, attempt: int) -> Mask:
+    def _draw(self, left: Mask, number: int, attempt: int) -> Mask:
         chosen = np.zeros(left.shape, dtype=np.bool_)
         generator = np.random.default_rng([self._seed, attempt, int(left.sum())])
-        chosen.flat[generator.choice(np.flatnonzero(left), HELD_OUT, replace=False)] = True
+        chosen.flat[generator.choice(np.flatnonzero(left), number, replace=False)] = True
         return chosen
 
     def _refine(

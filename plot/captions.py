@@ -345,7 +345,7 @@ def interpolation_words(surface: Surface) -> str:
     made = surface.quality.get("interpolation")
     number = made.get("held_out") if isinstance(made, Mapping) else None
     by = f", by {number} held out" if isinstance(number, int) else ""
-    # The largest of 60 held-out errors bounds that of 95 % of the points, at 95 % confidence.
+    # The largest of the held-out errors bounds that of 95 % of the points, at 95 % confidence.
     return f" (95 % of them to {100 * error:.2g} % of loss + eps{by})"
 
 

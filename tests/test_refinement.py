@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from landscape import refinement
 from landscape.grid import axis_levels
-from landscape.refinement import HELD_OUT, Filled, Heights, Refinement, base_points
+from landscape.refinement import Filled, Heights, Refinement, base_points, held_out_number
 
 
 def bowl(*at):
@@ -66,9 +66,44 @@ def test_the_stated_error_covers_19_of_20_points_in_nearly_every_surface():
         filled, known = run(coordinates, values, 0.03, seed=seed)
         heights = filled.heights["train/loss"]
         error = np.abs(heights.to(filled.values["train/loss"]) - heights.to(values["train/loss"]))[~known]
-        assert len(filled.errors["train/loss"]) == HELD_OUT
+        assert len(filled.errors["train/loss"]) >= 60
         covered.append((error <= filled.errors["train/loss"].max()).mean() >= 0.95)
     assert np.mean(covered) >= 0.85
+
+
+def test_the_stated_error_covers_also_where_a_surface_passes_only_after_several_draws():
+    coordinates = grid(51) * 2
+    covered, stated = [], 0
+    for seed in range(24):
+        generator = np.random.default_rng(seed)
+        # One point in 35 is off by a tenth, wherever: no finer cell finds it, and few draws miss all of them.
+        spikes = (generator.random((1, 51, 51)) < 1 / 35) * generator.choice([-0.1, 0.1], (1, 51, 51))
+        values = {"train/loss": surface(bowl, coordinates) * np.exp(spikes)}
+        filled, known = run(coordinates, values, 0.02, seed=seed)
+        if known.all():
+            covered.append(True)  # nothing was interpolated, and nothing is stated
+            continue
+        heights = filled.heights["train/loss"]
+        error = np.abs(heights.to(filled.values["train/loss"]) - heights.to(values["train/loss"]))[~known]
+        covered.append((error <= filled.loss_error).mean() >= 0.95)
+        stated += 1
+    assert stated, "a surface that always ends fully measured shows nothing"
+    assert covered.count(False) <= 1  # 19 of 20 are promised
+
+
+@pytest.mark.parametrize(("left", "attempt"), [(200, 0), (1000, 0), (1000, 2), (60000, 0)])
+def test_as_many_points_are_held_out_as_make_the_statement_true(left, attempt):
+    number = held_out_number(left, attempt)
+    generator = np.random.default_rng(0)
+    errors = np.arange(left)  # whatever they are, only their order counts
+    misled = []
+    for _ in range(2000):
+        drawn = generator.choice(left, number, replace=False)
+        others = np.delete(errors, drawn)
+        misled.append((others > drawn.max()).mean() > 0.05)
+    risk = [0.04, 0.005, 0.0025][attempt]
+    assert np.mean(misled) <= risk + 3 * np.sqrt(risk / 2000)
+    assert number >= 60
 
 
 @pytest.mark.parametrize("noise", [0.1, 1.0])
@@ -104,14 +139,14 @@ def test_held_out_points_decide_nothing_and_are_not_interpolated_from(monkeypatc
     drawn = []
     draw = Refinement._draw
 
-    def remembered(self, left, attempt):
-        drawn.append(draw(self, left, attempt))
+    def remembered(self, left, number, attempt):
+        drawn.append(draw(self, left, number, attempt))
         return drawn[-1]
 
     monkeypatch.setattr(Refinement, "_draw", remembered)
     filled, known = run(coordinates, values, 0.02)
     held_out = drawn[-1]
-    assert held_out.sum() == HELD_OUT
+    assert held_out.sum() >= 60
     # Other values there change what is stated, and nothing that was interpolated.
     changed = {"train/loss": np.where(held_out, values["train/loss"] * 1.001, values["train/loss"])}
     again, known_again = run(coordinates, changed, 0.02)
@@ -185,7 +220,7 @@ def test_repetitions_are_refined_each_where_it_is_rough():
 
 def test_every_data_set_is_within_the_tolerance_not_only_the_first():
     coordinates = grid(41) * 2
-    wavy = surface(lambda x, y: bowl(x, y) * (1 + 0.3 * np.sin(9 * x) * np.sin(9 * y)), coordinates)
+    wavy = surface(lambda x, y: bowl(x, y) * (1 + 0.3 * np.sin(13 * x) * np.sin(13 * y)), coordinates)
     values = {"train/loss": surface(bowl, coordinates), "test/loss": wavy}
     filled, known = run(coordinates, values, 0.02)
     heights = filled.heights["test/loss"]
