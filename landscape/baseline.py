@@ -62,6 +62,15 @@ class Baseline:
             if counts.get(data)
         }
 
+    def prefix_errors(self, numbers: Mapping[str, Sequence[int]]) -> dict[str, dict[int, float]]:
+        """Return how far the mean loss at theta* over the first so many samples is from that over all of them."""
+        found = {}
+        for data, counts in numbers.items():
+            values = self.samples.values[data, "loss"]
+            with np.errstate(invalid="ignore"):  # inf - inf: not known
+                found[data] = {count: abs(float(values[:count].mean() - values.mean())) for count in counts}
+        return found
+
     def means(self, described: Mapping[str, Any] | None = None) -> dict[str, float]:
         """Return the means at theta*, over as many samples as ``Surface.problem["data"]`` of a file says."""
         counts = {data: stop for data, _, stop in self.spans}

@@ -308,7 +308,8 @@ class Run:
             tally.note("standard_error", None)
         else:
             made = tally.noted("standard_error") or {}
-            rule = StoppingRule(target, dict(made.get("eps", {})), self._looks())
+            looks_of = self._looks()
+            rule = StoppingRule(target, dict(made.get("eps", {})), looks_of, self.baseline.prefix_errors(looks_of))
             if rule.eps:
                 tally.note("standard_error", {**made, "target": target})
         return Agenda(tally, self.axes, steps, self.objective.sizes, rule=rule, tolerance=self.settings.tolerance)
