@@ -14,6 +14,7 @@ import os
 import sys
 import time
 import traceback
+import warnings
 from collections.abc import Sequence
 from contextlib import ExitStack, redirect_stdout
 
@@ -89,6 +90,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     level = logging.DEBUG if debug else logging.WARNING if first else logging.CRITICAL
     logging.basicConfig(level=level, format="landscape: %(message)s")
     logging.captureWarnings(not debug)
+    if not debug:
+        warnings.formatwarning = lambda message, *place, **more: str(message)  # a user needs no line of ours
     try:
         options = build_parser().parse_args(join_negative_values(words))
         if options.command in PARALLEL or getattr(options, "film", None):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -122,4 +123,6 @@ def _label(number: int, direction: Direction) -> str:
     # Principal components bear their own names: "PC 1 (61.2 % of variance)".
     if direction.recipe.get("source") == "pca":
         return direction.label
-    return f"{_LETTERS[number] if number < len(_LETTERS) else number}  ({direction.label})"
+    # A direction from a surface's file bears the label of an axis already.
+    axis = re.fullmatch(rf"[{_LETTERS}]  \((.*)\)", direction.label)
+    return f"{_LETTERS[number] if number < len(_LETTERS) else number}  ({axis[1] if axis else direction.label})"

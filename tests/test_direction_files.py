@@ -112,3 +112,11 @@ def test_a_recipe_followed_on_other_weights_is_refused(tied, data, tmp_path):
         tied.embed.weight.mul_(2)
     with pytest.raises(DirectionError, match="cannot be built again"):
         landscape.read_plane(tied, tmp_path / "s.h5")
+
+
+def test_a_direction_from_a_surface_is_not_called_by_two_letters(classifier, images, tmp_path):
+    first = landscape.evaluate(classifier, images, x="-1:1:2", y="-1:1:2", path=tmp_path / "a.h5")
+    plane = landscape.read_plane(classifier, tmp_path / "a.h5")
+    second = landscape.evaluate(classifier, images, plane, x="-1:1:2", y="-1:1:2")
+    assert [axis.label for axis in second.axes] == [axis.label for axis in first.axes]
+    assert second.axes[0].label == "α  (random direction 1)"

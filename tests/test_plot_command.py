@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import subprocess
 import sys
 
 import numpy as np
@@ -141,3 +142,12 @@ def test_a_terminal_without_unicode_gets_the_caption_too(files, monkeypatch):
 def test_a_refused_colour_map_is_a_warning_and_not_the_end(files, caplog):
     with pytest.warns(UserWarning, match="viridis is used instead"):
         assert main(["plot", "plane.h5", "--colormap", "jet", "--debug"]) == 0
+
+
+def test_a_warning_is_one_line_without_a_place_in_our_code(tmp_path):
+    path = tmp_path / "s.h5"
+    write_surface(path, valley())
+    words = [sys.executable, "-m", "landscape", "plot", str(path), "-o", str(tmp_path / "s.png"), "--colormap", "jet"]
+    out = subprocess.run(words, capture_output=True, text=True, check=True, timeout=120)
+    assert out.stderr.startswith("landscape: the colour map 'jet' is not used: ")
+    assert out.stderr.count("\n") == 1
