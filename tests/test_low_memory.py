@@ -207,9 +207,9 @@ def test_autocast_keeps_no_casts_of_the_weights(monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("words", "most"), [([], 1.15), (["--low-memory"], 1.3)], ids=["normal", "low memory"])
+@pytest.mark.parametrize(("words", "most"), [([], 1.22), (["--low-memory"], 1.35)], ids=["normal", "low memory"])
 def test_peak_memory_is_what_the_formula_says(words, most):
-    # 20 million parameters; one copy of them more would be a ratio of 1.25, or 1.5 with --low-memory. What exceeds the
-    # formula here are some 30 MiB of working memory, whatever the network's size.
+    # 20 million parameters; measured were 1.15 and 1.17, and one copy more would be 1.40 and 1.67. What exceeds the
+    # formula are 30 to 45 MiB of working memory, whatever the network's size.
     found = memory.measure("linear", "float32", words, {"width": 1024, "depth": 19})
     assert 0.9 < found.ratio < most, found
