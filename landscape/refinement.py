@@ -6,7 +6,8 @@ picture's own heights z = log(L + eps). Once they are measured the grid there is
 by a rate that is measured too: how much the 95 % quantile of the errors fell from the last halving to this one. Where
 error times rate is within the tolerance at all points of a cell, the cell is left, and what lies inside is
 interpolated. Elsewhere the halves are cells in turn, down to single points: on a rough surface errors do not fall, and
-it ends fully measured.
+it ends fully measured. Losses decide; of other metrics only where they do not exist, since no value is interpolated
+from points that have none.
 
 At the end some interpolated points are drawn at random and measured: their largest error is the stated one. They decide
 nothing but whether it is good enough, and are not interpolated from. By Wilks [1]_ the largest error of enough points
@@ -194,8 +195,13 @@ class Refinement:
         if (base & ~known).any():
             return np.asarray(base & ~known)
         heights = {name: Heights.of(name, array[base]) for name, array in values.items()}
-        z = {name: heights[name].to(array) for name, array in values.items()}
         deciding = [name for name in values if name.endswith("/loss")] or list(values)
+        # A metric that exists nowhere is not interpolated, and does not have everything measured either.
+        z = {
+            name: heights[name].to(array)
+            for name, array in values.items()
+            if name in deciding or np.isfinite(array[base]).any()
+        }
         suspects = np.zeros(known.shape, dtype=np.bool_)
         tolerance = self._tolerance
         drawn = np.zeros(known.shape, dtype=np.bool_)
@@ -218,11 +224,13 @@ class Refinement:
                 return np.asarray(held_out & ~known)
             filled = {name: np.stack([plan.z[name] for plan in plans]) for name in z}
             errors = {name: _differences(filled[name][held_out], z[name][held_out]) for name in z}
-            worst = np.max([errors[name] for name in deciding], axis=0)
+            decisive = [errors[name] for name in deciding]
+            strange = [np.where(np.isfinite(each), 0.0, np.inf) for each in errors.values()]
+            worst = np.max([*decisive, *strange], axis=0)
             wrong = worst > self._tolerance
             if wrong.sum() <= ALLOWED and np.isfinite(worst).all():
                 back = {name: _within(name, heights[name].back(filled[name])) for name in z}
-                kept = {name: np.where(known, values[name], back[name]) for name in z}
+                kept = {name: np.where(known, array, back.get(name, np.nan)) for name, array in values.items()}
                 return Filled(kept, ~known, errors, heights)
             # These have now decided something. Others are drawn when their cells, and all that look alike, are finer.
             suspects[held_out] |= wrong
@@ -245,7 +253,7 @@ class Refinement:
         grid = self._grids[level]
         used = np.zeros(self._shape, dtype=np.bool_)
         used[np.ix_(*grid)] = True
-        filled = {name: _finite(array[np.ix_(*grid)]) for name, array in z.items()}
+        filled = {name: _finite(array[np.ix_(*grid)], cliff=name in deciding) for name, array in z.items()}
         before = self._error_within(filled, deciding, level)
         active = np.ones([max(len(each) - 1, 1) for each in grid], dtype=np.bool_)
         for finer in self._grids[level + 1 :]:
@@ -257,14 +265,16 @@ class Refinement:
             if (used[at] & ~known[at]).any():
                 return _Plan(used, {})
             error = np.zeros(new.shape)
+            strange = np.zeros(new.shape, dtype=np.bool_)
             predicted = {}
             for name, coarse in filled.items():
                 guess, measured = self._predict(coarse, grid, finer), z[name][at]
                 if name in deciding:
                     error = np.maximum(error, np.where(new, _differences(guess, measured), 0.0))
-                predicted[name] = np.where(used[at], _finite(measured), guess)
+                strange |= used[at] & ~np.isfinite(measured)
+                predicted[name] = np.where(used[at], _finite(measured, cliff=name in deciding), guess)
             now = _typical(error[new])
-            bad = error * _rate(before, now) > tolerance
+            bad = (error * _rate(before, now) > tolerance) | strange
             active &= _cells_with(bad, parents, active.shape) | self._cells_with_suspects(suspects, grid)
             before = now
             filled, active, grid = predicted, active[np.ix_(*parents)], finer
@@ -360,12 +370,19 @@ def _differences(guess: Floats, measured: Floats) -> Floats:
         return np.where(np.isfinite(measured), np.abs(guess - measured), np.inf)
 
 
-def _finite(heights: Floats) -> Floats:
-    """Return heights with a cliff where they are not finite: the cells there are never left to interpolation."""
+def _finite(heights: Floats, *, cliff: bool) -> Floats:
+    """Return heights without holes: with a cliff there, so that no cell at its edge predicts, or what is nearest."""
     finite = np.isfinite(heights)
     if finite.all():
         return heights
-    return np.where(finite, heights, heights[finite].max() + 1.0 if finite.any() else 0.0)
+    if not finite.any():
+        return np.zeros_like(heights)
+    if cliff:
+        return np.where(finite, heights, heights[finite].max() + 1.0)
+    from scipy.ndimage import distance_transform_edt  # needed only here
+
+    nearest = distance_transform_edt(~finite, return_distances=False, return_indices=True)
+    return np.asarray(heights[tuple(nearest)])
 
 
 def _within(name: str, values: Floats) -> Floats:

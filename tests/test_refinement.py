@@ -197,6 +197,30 @@ def test_losses_that_are_not_finite_are_measured_all_around():
     assert not wrong[known].any()
 
 
+def test_a_metric_that_does_not_exist_everywhere_is_not_made_up_where_it_does_not():
+    coordinates = grid(65) * 2
+    x, y = np.meshgrid(*coordinates)
+    margin = surface(lambda x, y: 1.5 + np.sin(2 * x) * y, coordinates)
+    margin[0][x + y > 0.7] = np.nan
+    margin[0][(x + 0.4) ** 2 + (y + 0.4) ** 2 < 0.04] = np.inf
+    values = {"train/loss": surface(bowl, coordinates), "train/margin": margin}
+    filled, known = run(coordinates, values, 0.02)
+    found = filled.values["train/margin"]
+    assert (np.isfinite(found) != np.isfinite(margin))[~known].mean() < 0.01
+    there = ~known & np.isfinite(margin)
+    assert known.mean() < 0.7
+    np.testing.assert_allclose(found[there], margin[there], atol=0.02)
+
+
+def test_a_metric_that_exists_nowhere_stays_so_and_costs_nothing():
+    coordinates = grid(51) * 2
+    loss = surface(bowl, coordinates)
+    filled, known = run(coordinates, {"train/loss": loss, "train/f1": np.full_like(loss, np.nan)}, 0.02)
+    assert known.mean() < 0.5
+    assert np.isnan(filled.values["train/f1"]).all()
+    assert "train/f1" not in filled.errors
+
+
 def test_what_is_known_already_is_not_asked_for_again_and_ends_the_same():
     coordinates = grid(41) * 2
     values = {"train/loss": surface(bowl, coordinates), "test/loss": surface(bowl, coordinates) * 1.3}
