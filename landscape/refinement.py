@@ -29,11 +29,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from landscape.cells import Mask, cells_with, corners_of, grid_up_to, parents, places_in
 from landscape.grid import Floats, axis_levels
 from landscape.heights import PAPER_EPS, heights_of, suitable_eps, values_of
 from landscape.interpolation import spline_along
-
-Mask = NDArray[np.bool_]
 
 # Level of bisection up to which everything is measured: five points an axis, so that one dip or ridge in the middle
 # of a picture is not missed.
@@ -121,7 +120,7 @@ def _number(value: float) -> float | None:
 def base_points(coordinates: Sequence[Floats]) -> Mask:
     """Return which points of a grid, shape (..., ny, nx), are measured before anything is decided."""
     mask = np.ones(tuple(len(each) for each in reversed(coordinates)), dtype=np.bool_)
-    for kept, axis in zip(_grid(coordinates, BASE_LEVEL), range(mask.ndim), strict=True):
+    for kept, axis in zip(grid_up_to(coordinates, BASE_LEVEL), range(mask.ndim), strict=True):
         inside = np.zeros(mask.shape[axis], dtype=np.bool_)
         inside[kept] = True
         mask &= inside.reshape([-1 if each == axis else 1 for each in range(mask.ndim)])
@@ -173,7 +172,7 @@ class Refinement:
         self._coordinates = [np.asarray(each, dtype=np.float64) for each in reversed(coordinates)]
         self._grids = []
         for level in range(max(int(axis_levels(len(each)).max()) for each in coordinates) + 1):
-            self._grids.append(_grid(coordinates, level))
+            self._grids.append(grid_up_to(coordinates, level))
         self._tolerance, self._seed = tolerance, seed
         self._shape = tuple(len(each) for each in self._coordinates)
 
@@ -257,10 +256,10 @@ class Refinement:
         before = self._error_within(filled, deciding, level)
         active = np.ones([max(len(each) - 1, 1) for each in grid], dtype=np.bool_)
         for finer in self._grids[level + 1 :]:
-            parents = [_parents(grid[axis], finer[axis]) for axis in range(len(grid))]
+            above = [parents(grid[axis], finer[axis]) for axis in range(len(grid))]
             at = np.ix_(*finer)
-            new = _corners_of(active[np.ix_(*parents)], [len(each) for each in finer])
-            new[_places(grid, finer)] = False
+            new = corners_of(active[np.ix_(*above)], [len(each) for each in finer])
+            new[places_in(grid, finer)] = False
             used[at] |= new
             if (used[at] & ~known[at]).any():
                 return _Plan(used, {})
@@ -275,9 +274,9 @@ class Refinement:
                 predicted[name] = np.where(used[at], _finite(measured, cliff=name in deciding), guess)
             now = _typical(error[new])
             bad = (error * _rate(before, now) > tolerance) | strange
-            active &= _cells_with(bad, parents, active.shape) | self._cells_with_suspects(suspects, grid)
+            active &= cells_with(bad, above, active.shape) | self._cells_with_suspects(suspects, grid)
             before = now
-            filled, active, grid = predicted, active[np.ix_(*parents)], finer
+            filled, active, grid = predicted, active[np.ix_(*above)], finer
         return _Plan(used, filled)
 
     def _error_within(self, filled: Mapping[str, Floats], deciding: Sequence[str], level: int) -> float:
@@ -286,9 +285,9 @@ class Refinement:
             return np.inf
         coarser, grid = self._grids[level - 1], self._grids[level]
         new = np.ones([len(each) for each in grid], dtype=np.bool_)
-        new[_places(coarser, grid)] = False
+        new[places_in(coarser, grid)] = False
         found = [
-            _differences(self._predict(filled[name][_places(coarser, grid)], coarser, grid), filled[name])[new]
+            _differences(self._predict(filled[name][places_in(coarser, grid)], coarser, grid), filled[name])[new]
             for name in deciding
         ]
         return _typical(np.max(found, axis=0))
@@ -317,23 +316,6 @@ class _Plan:
     z: Mapping[str, Floats]  # heights everywhere; empty while points that are used are not known
 
 
-def _grid(coordinates: Sequence[Floats], level: int) -> list[NDArray[np.intp]]:
-    """Return the indices along each axis up to a level, slowest axis first."""
-    return [np.flatnonzero(axis_levels(len(each)) <= level) for each in reversed(coordinates)]
-
-
-def _parents(grid: NDArray[np.intp], finer: NDArray[np.intp]) -> NDArray[np.intp]:
-    """Return in which cell of a grid each cell of the finer one lies; an axis of one point is one cell."""
-    if len(finer) == 1:
-        return np.zeros(1, dtype=np.intp)
-    return np.asarray(np.searchsorted(grid, finer[:-1], side="right") - 1, dtype=np.intp)
-
-
-def _places(grid: Sequence[NDArray[np.intp]], finer: Sequence[NDArray[np.intp]]) -> tuple[NDArray[np.intp], ...]:
-    """Return the index of a grid's points among those of the finer one."""
-    return np.ix_(*(np.searchsorted(new, old) for new, old in zip(finer, grid, strict=True)))
-
-
 def _typical(errors: Floats) -> float:
     """Return the error that 95 % of the points stay below, of those that are finite."""
     finite = errors[np.isfinite(errors)]
@@ -343,25 +325,6 @@ def _typical(errors: Floats) -> float:
 def _rate(before: float, now: float) -> float:
     """Return what halving the distances once more is expected to leave of an error; 1 where it did not fall."""
     return float(np.clip(now / before, BEST_RATE, 1.0)) if 0 < before < np.inf and now < np.inf else 1.0
-
-
-def _corners_of(cells: Mask, points: Sequence[int]) -> Mask:
-    """Return which points are a corner of one of the cells."""
-    for axis, number in enumerate(points):
-        if number > 1:
-            before = np.insert(cells, cells.shape[axis], False, axis=axis)
-            cells = before | np.insert(cells, 0, False, axis=axis)
-    return cells
-
-
-def _cells_with(points: Mask, parents: Sequence[NDArray[np.intp]], shape: tuple[int, ...]) -> Mask:
-    """Return which cells of the coarse grid have one of these points of the finer one, on their edge or inside."""
-    for axis in range(points.ndim):
-        if points.shape[axis] > 1:
-            points = np.delete(points, -1, axis=axis) | np.delete(points, 0, axis=axis)
-    cells = np.zeros(shape, dtype=np.bool_)
-    np.logical_or.at(cells, np.ix_(*parents), points)
-    return cells
 
 
 def _differences(guess: Floats, measured: Floats) -> Floats:

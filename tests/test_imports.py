@@ -20,7 +20,7 @@ LAYERS = [
     "checkpoint checkpoint_files fitting problem references batches losses archives samples datasets sources "
     "named_data normalization drawing directions direction_files motion planes objective weight_decay "
     "demo_networks demo_training forward engine calls fusion kernels tracing lowering replay agreement precision "
-    "interpolation refinement settings data",
+    "cells interpolation refinement settings data",
     "baseline costs provenance resume tally agenda output ledger measuring run evaluation demo trajectory projection "
     "principal shared_planes runs step_names record_losses run_surface run_planes recorder callbacks",
     "__init__",
