@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
@@ -19,23 +19,20 @@ import torch
 from torch import nn
 
 from landscape.agenda import Agenda, Step, StoppingRule, looks, steps_between
-from landscape.baseline import Baseline, measure_baseline, require_same_start
 from landscape.comm import current_comm
 from landscape.control_groups import cpu_quota
 from landscape.costs import Cost
 from landscape.devices import local_device, physical_cores, threads_for, usable_cpus
 from landscape.directions import Plane, random_plane
 from landscape.dispatch import Desk
-from landscape.errors import ClusterError, EvaluationError, SurfaceMismatch, UsageError
-from landscape.forward import Forward, choose, install, time_batch_sizes
+from landscape.errors import EvaluationError, SurfaceMismatch, UsageError
 from landscape.grid import grid_shape
 from landscape.ledger import Ledger
 from landscape.losses import resolve_loss
 from landscape.measuring import Measuring
-from landscape.memory import is_out_of_memory
 from landscape.motion import Motion, untouched
 from landscape.named_data import named_data
-from landscape.objective import BATCH_NORM_SAMPLES, DEFAULT_BATCH_SIZE, Objective, SampleValues
+from landscape.objective import BATCH_NORM_SAMPLES
 from landscape.output import OutputFile
 from landscape.params import digest, moved_tensors
 from landscape.pieces import kept_bytes
@@ -46,7 +43,8 @@ from landscape.references import failure
 from landscape.refinement import describe_interpolation
 from landscape.resume import require_same, value_differences
 from landscape.schedule import Scheduler, Span, Task, count_samples
-from landscape.settings import PRECISIONS, Settings
+from landscape.settings import Settings
+from landscape.starting import Start
 from landscape.surface import COMPUTED, NOT_COMPUTED, Surface
 from landscape.tally import Tally
 from landscape.weight_decay import WeightDecay
@@ -91,8 +89,8 @@ class Run:
         stack.callback(self.motion.restore)
         self.decay = WeightDecay(model, settings.weight_decay)
         self.decay.along(self.motion, self.planes[0])
-        self.forward = Forward()
-        self.objective, self.baseline = self._measure_start(sets)
+        start = Start(model, sets, self.loss, settings, self.samples, self.stored, self.motion)
+        self.objective, self.forward, self.baseline = start.measure([axis.sha256 for axis in self.axes])
 
     def _samples(self) -> int | None:
         """Return how many samples a point gets: as many as the file's points have, where fewer are asked for."""
@@ -111,88 +109,6 @@ class Run:
         affinities = self.comm.gather_local(usable_cpus())
         stack.callback(torch.set_num_threads, torch.get_num_threads())
         torch.set_num_threads(threads_for(self.comm.local_rank, affinities, physical_cores(), cpu_quota()))
-
-    # -- theta* ------------------------------------------------------------------------------------------------
-
-    def _measure_start(self, sets: Mapping[str, Any]) -> tuple[Objective, Baseline]:
-        """Measure theta* on rank 0; the others take its choices and values, once they have found them true."""
-        if self.comm.rank == 0:
-            objective, baseline = self._first_measurement(sets)
-            self.comm.broadcast((self.forward, baseline, [axis.sha256 for axis in self.axes]))
-            return objective, baseline
-        self.forward, baseline, digests = self.comm.broadcast((self.forward, Baseline(SampleValues(), (), 0.0), [""]))
-        objective = self._objective(sets, self.forward.batch_size)
-        install(objective, self.forward, self.motion.start)
-        if digests != [axis.sha256 for axis in self.axes]:
-            raise ClusterError(
-                "the directions here are not those of rank 0, though built by the same recipe: use the same version of "
-                "torch on all hosts, or pass a file of directions"
-            )
-        require_same_start(objective, baseline)
-        return objective, baseline
-
-    def _objective(self, sets: Mapping[str, Any], batch_size: int) -> Objective:
-        s = self.settings
-        return Objective(
-            self.model,
-            sets,
-            self.loss,
-            samples=self.samples,
-            sample_seed=s.sample_seed,
-            batch_size=batch_size,
-            batch_norm=s.batch_norm,
-            batch_norm_data=s.batch_norm_data,
-            mode=s.mode,
-            users=self.comm.local_size,
-        )
-
-    def _first_measurement(self, sets: Mapping[str, Any]) -> tuple[Objective, Baseline]:
-        """Measure theta*; a batch that does not fit into memory is halved and tried again, once."""
-        batch_size = self._known_batch_size(sets)
-        for attempt in range(2):
-            objective = self._objective(sets, batch_size or DEFAULT_BATCH_SIZE)
-            try:
-                self.forward = self._choose_forward(objective, time_sizes=batch_size is None)
-                batch_size = self.forward.batch_size
-                objective.batch_size = batch_size
-                install(objective, self.forward, self.motion.start)
-                return objective, measure_baseline(objective)
-            except Exception as error:
-                if not is_out_of_memory(error):
-                    raise
-                batch_size = batch_size or DEFAULT_BATCH_SIZE
-                if attempt or batch_size == 1:
-                    raise EvaluationError(
-                        f"out of memory with batches of {batch_size} on {objective.device}: {failure(error)}; "
-                        "pass a smaller --batch-size (batch_size=), or another device"
-                    ) from error
-            batch_size = max(batch_size // 2, 1)
-            logger.warning("out of memory; trying again with batches of %d", batch_size)
-            if torch.cuda.is_available():
-                torch.cuda.empty_cache()
-        raise AssertionError("the second attempt returns or raises")
-
-    def _known_batch_size(self, sets: Mapping[str, Any]) -> int | None:
-        """Return the batch size that the user, the file or the data's own loader say."""
-        hints = [each.batch_size for each in sets.values() if each.batch_size]
-        stored = self.stored.quality.get("batch_size") if self.stored is not None else None
-        kept = stored if isinstance(stored, int) and stored > 0 else None
-        return self.settings.batch_size or kept or (hints[0] if hints else None)
-
-    def _choose_forward(self, objective: Objective, *, time_sizes: bool) -> Forward:
-        """Choose precision and batch size, unless a file that is gone on with has chosen."""
-        s = self.settings
-        stored = "" if self.stored is None else str(self.stored.quality.get("precision", ""))
-        if s.precision == "float32" or stored in PRECISIONS:
-            forward = Forward(stored if s.precision == "auto" else s.precision, s.compile, low_memory=s.low_memory)
-        else:
-            how: dict[str, Any] = {"asked": s.precision, "low_memory": s.low_memory}
-            forward = choose(objective, self.motion, s.ranges(), s.precision_tolerance, **how)
-        batch_size = objective.batch_size
-        if time_sizes:
-            install(objective, forward, self.motion.start)
-            batch_size = time_batch_sizes(objective, math.prod(len(axis) for axis in self.axes))
-        return replace(forward, batch_size=batch_size, compile=s.compile)
 
     # -- what the file says ------------------------------------------------------------------------------------
 

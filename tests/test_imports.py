@@ -21,8 +21,8 @@ LAYERS = [
     "named_data normalization drawing directions direction_files motion planes objective weight_decay "
     "demo_networks demo_training forward engine calls fusion kernels tracing lowering replay agreement precision "
     "cells interpolation refinement settings data",
-    "baseline costs provenance resume tally agenda output ledger measuring run evaluation demo trajectory projection "
-    "principal shared_planes runs step_names record_losses run_surface run_planes recorder callbacks",
+    "baseline costs provenance resume tally agenda output ledger measuring starting run evaluation demo trajectory "
+    "projection principal shared_planes runs step_names record_losses run_surface run_planes recorder callbacks",
     "__init__",
     "cli commands __main__",
 ]
