@@ -111,8 +111,10 @@ def batch_bytes(batch: Batch) -> int:
     )
 
 
-def to_device(batch: Batch, device: torch.device | str, *, non_blocking: bool = False) -> Batch:
+def to_device(batch: Batch, device: torch.device | str) -> Batch:
     """Return a batch with every tensor on ``device``; arrays become tensors.
+
+    To a GPU copies are only begun: what runs there later waits for them, what reads the next batch does not.
 
     An object of a user's own is moved by its ``to`` method where it has one, else left as it is.
     """
@@ -121,7 +123,10 @@ def to_device(batch: Batch, device: torch.device | str, *, non_blocking: bool = 
 
     def move(leaf: Any) -> Tensor:
         tensor = torch.as_tensor(leaf)
-        return tensor.to(device, non_blocking=non_blocking)
+        if torch.device(device).type != "cuda" or tensor.device.type != "cpu":
+            return tensor.to(device)
+        # Only from memory that stays where it is can a GPU copy while the processor goes on.
+        return tensor.pin_memory().to(device, non_blocking=True)
 
     return map_tensors(move, batch)
 

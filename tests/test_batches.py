@@ -233,3 +233,23 @@ def test_forward_may_call_itself_anything():
             return pixel_values.sum()
 
     assert float(call_model(Odd(), {"pixel_values": torch.ones(2)})) == 2.0
+
+
+def test_batches_go_to_a_gpu_from_pinned_memory_without_waiting(monkeypatch):
+    calls = []
+
+    def pinned(tensor):
+        calls.append("pinned")
+        return tensor
+
+    def moved(tensor, device, non_blocking=False):
+        calls.append((str(device), non_blocking))
+        return tensor
+
+    monkeypatch.setattr(torch.Tensor, "pin_memory", pinned)
+    monkeypatch.setattr(torch.Tensor, "to", moved)
+    to_device({"x": torch.ones(3), "more": [torch.zeros(2)]}, torch.device("cuda:1"))
+    assert calls == ["pinned", ("cuda:1", True)] * 2
+    calls.clear()
+    to_device(torch.ones(3), "cpu")
+    assert calls == [("cpu", False)]
