@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 
 from landscape.grid import Axis
-from landscape.surface import INTERPOLATED, NOT_COMPUTED, Surface
+from landscape.surface import COMPUTED, INTERPOLATED, NOT_COMPUTED, Surface
 
 from .ladders import number_text
 from .scale import CAPPED, MISSING, NOT_FINITE, Scale, default_name, values_label
+from .shortcuts import interpolation_words, lacking_samples
 from .wording import cleaned, one_line
 
 GREEK = ("α", "β", "γ")
@@ -184,13 +185,18 @@ def samples_text(surface: Surface, names: Sequence[str]) -> str:
         known = _mapping(_mapping(surface.problem.get("data")).get(data))
         size, used = known.get("size"), known.get("samples") or surface.problem.get("samples")
         counts = surface.counts.get(data)
+        fewest = None
         if counts is not None and counts.size and int(counts.max()) > 0:
             used = int(counts.max())
+            fewest = int(counts[surface.state == COMPUTED].min(initial=used))
         if used is None and size is None:
             continue
         part = used is not None and size is not None and used < size
-        drawn = drawn or part
         text = f"{used:,} of {size:,}" if part else f"all {size:,}" if size is not None else f"{used:,}"
+        if fewest is not None and fewest < (used or 0):
+            part = part or size is not None
+            text = f"{fewest:,} to {text}"
+        drawn = drawn or part
         texts.append(f"{text} {data}" if len(sets) > 1 else text)
     seed = surface.problem.get("sample_seed")
     seeded = f" (seed {seed})" if drawn and seed is not None else ""
@@ -333,20 +339,10 @@ def _holes(surface: Surface, names: Sequence[str], scale: Scale | None) -> str:
         details.append(f"{broken} not finite")
     filled = int((part.state == INTERPOLATED).sum())
     if filled:
-        details.append(f"{filled} interpolated, not measured{interpolation_words(surface)}")
+        details.append(f"{filled} interpolated, not measured{interpolation_words(surface, names)}")
+    if lacking := lacking_samples(surface):
+        details.append(f"{lacking} still lack samples: the run is unfinished")
     return ", ".join(details)
-
-
-def interpolation_words(surface: Surface) -> str:
-    """Return in brackets how right interpolated points are; nothing where it was not measured."""
-    error = surface.quality.get("interpolation_error")
-    if not isinstance(error, int | float):
-        return ""
-    made = surface.quality.get("interpolation")
-    number = made.get("held_out") if isinstance(made, Mapping) else None
-    by = f", by {number} held out" if isinstance(number, int) else ""
-    # The largest of the held-out errors bounds that of 95 % of the points, at 95 % confidence.
-    return f" (95 % of them to {100 * error:.2g} % of loss + eps{by})"
 
 
 def _precision(surface: Surface) -> str:

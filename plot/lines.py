@@ -25,6 +25,7 @@ from .line_steps import draw_line_steps, line_step_lines
 from .marks import axis_text, draw_corner, draw_ticks, require_directions
 from .repeats import middle_half
 from .scale import CAPPED, NOT_FINITE, Scale, default_name
+from .shortcuts import lacking_samples
 from .strips import as_line
 from .style import BLUE, HAIRLINE, SOFT_INK, VERMILLION, our_style
 from .wording import cleaned
@@ -287,6 +288,8 @@ def _notes(whole: Surface, part: Surface, names: Sequence[str], scale: Scale) ->
     lines = []
     if part is not whole:
         lines.append(f"unfinished: {len(part.axes[0])} of {len(whole.axes[0])} points")
+    if lacking := lacking_samples(whole):
+        lines.append(f"unfinished: {lacking} points lack samples")
     missing = int((part.state == NOT_COMPUTED).sum())
     if missing:
         lines.append(f"{missing} points missing")

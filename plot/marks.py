@@ -22,6 +22,7 @@ from .choices import ROUNDING
 from .ladders import number_text
 from .repeats import SPREAD
 from .scale import CAPPED, MISSING, NOT_FINITE, NOT_FINITE_GREY, OK, Scale, default_name
+from .shortcuts import lacking_samples
 from .style import HATCH, HATCH_GREY, INK, MISSING_GREY, SMALL_SIZE, text_width
 from .wording import cleaned
 
@@ -211,6 +212,8 @@ def corner_lines(sheet: Sheet, *, to_scale: bool = True) -> list[str]:
         ny, nx = sheet.surface.shape
         wide, high = sheet.whole.shape[1], sheet.whole.shape[0]
         lines.append(f"unfinished: {nx} × {ny} of {wide} × {high} points")
+    if lacking := lacking_samples(sheet.whole):
+        lines.append(f"unfinished: {lacking} points lack samples")
     if number["missing"]:
         lines.append(f"{number['missing']} of {number['points']} points missing")
     if number["capped"]:

@@ -18,12 +18,13 @@ from landscape.errors import PlotError
 from landscape.grid import Axis
 from landscape.surface import NOT_COMPUTED, Surface, Trajectory
 
-from .captions import bare_label, caption, interpolation_words, panel_title
+from .captions import bare_label, caption, panel_title
 from .fields import metadata
 from .ladders import number_text
 from .packing import Array, Packer
 from .path_words import explained
 from .scale import default_name
+from .shortcuts import interpolation_words, lacking_samples
 from .smoothing import COARSE
 from .trust import trust_rows
 
@@ -126,10 +127,11 @@ def surface_record(
         "paired": {key: packer.add(_short(array)) for key, array in part.paired_stderr.items() if key in part.values},
         "counts": {plain_text(key): packer.add(np.asarray(array, np.int64)) for key, array in part.counts.items()},
         "state": packer.add(np.asarray(part.state, np.uint8)),
-        "unfinished": f"{missing} of {surface.state.size} points to come" if part is not surface else "",
-        "interpolation": interpolation_words(surface).strip(" ()"),
+        "unfinished": _to_come(surface, part, missing),
+        "interpolation": {plain_text(key): interpolation_words(surface, [key]).strip(" ()") for key in part.values},
         "centred": centred,
         "origin": {plain_text(key): float(value) for key, value in origin.items() if _is_finite(value)},
+        "samples": {plain_text(key): number for key, number in _samples_at_origin(part).items()},
         "smooth": bool(part.state.size < COARSE),
         "trust": [[plain_text(label), without_folders(text)] for label, text in trust],
         "paths": [_path_record(run, path, packer) for run, path in part.trajectories.items()],
@@ -138,6 +140,21 @@ def surface_record(
             for key, text in metadata(part, None, name).items()
         },
     }
+
+
+def _to_come(surface: Surface, part: Surface, missing: int) -> str:
+    if part is not surface:
+        return f"{missing} of {surface.state.size} points to come"
+    lacking = lacking_samples(surface)
+    return f"{lacking} of {surface.state.size} points lack samples" if lacking else ""
+
+
+def _samples_at_origin(surface: Surface) -> dict[str, int]:
+    """Return over how many samples of each data set the checkpoint was measured."""
+    known = surface.problem.get("data")
+    entries = {data: known[data] for data in surface.counts if isinstance(known, Mapping) and data in known}
+    numbers = {data: entry.get("samples") for data, entry in entries.items() if isinstance(entry, Mapping)}
+    return {data: number for data, number in numbers.items() if isinstance(number, int)}
 
 
 def _axis_record(axis: Axis, number: int, surface: Surface, packer: Packer) -> dict[str, Any]:

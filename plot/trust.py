@@ -14,10 +14,11 @@ import numpy as np
 from landscape.grid import Axis
 from landscape.surface import COMPUTED, INTERPOLATED, NOT_COMPUTED, Surface
 
-from .captions import bare_label, interpolation_words
+from .captions import bare_label
 from .ladders import number_text
 from .path_words import explained
 from .scale import values_label
+from .shortcuts import interpolation_words, lacking_samples
 
 Row = tuple[str, str]
 
@@ -31,7 +32,7 @@ def trust_rows(surface: Surface, name: str) -> list[Row]:
     name : str
         The values whose errors are summed up, such as ``"train/loss"``.
     """
-    rows = [*_coverage(surface), *_errors(surface, name), *_directions(surface.directions)]
+    rows = [*_coverage(surface, name), *_errors(surface, name), *_directions(surface.directions)]
     if surface.cosines is not None and surface.cosines.shape[0] > 1:
         rows.append(("cosine of the axes", number_text(float(surface.cosines[0, 1]), 3)))
     shares = explained(surface)
@@ -45,7 +46,7 @@ def trust_rows(surface: Surface, name: str) -> list[Row]:
     return [*rows, *_origin(surface), *_settings(surface)]
 
 
-def _coverage(surface: Surface) -> list[Row]:
+def _coverage(surface: Surface, name: str) -> list[Row]:
     total = surface.state.size
     missing, filled = (int((surface.state == code).sum()) for code in (NOT_COMPUTED, INTERPOLATED))
     ny, nx = surface.shape[-2:]
@@ -53,7 +54,9 @@ def _coverage(surface: Surface) -> list[Row]:
     if missing:
         rows.append(("not computed", f"{missing} of {total}"))
     if filled:
-        rows.append(("interpolated", f"{filled} of {total}{interpolation_words(surface)}"))
+        rows.append(("interpolated", f"{filled} of {total}{interpolation_words(surface, [name])}"))
+    if lacking := lacking_samples(surface):
+        rows.append(("unfinished", f"{lacking} of {total} still lack samples"))
     known = surface.state != NOT_COMPUTED
     strange = {each: int((~np.isfinite(array) & known).sum()) for each, array in surface.values.items()}
     texts = [f"{number} of {total} ({values_label(each)})" for each, number in strange.items() if number]

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from landscape.plot.captions import bare_label, caption, origin_text
 from landscape.plot.fields import metadata, recall, remember
+from landscape.plot.marks import Sheet, corner_lines
 from landscape.plot.scale import Scale
 from matplotlib.figure import Figure
 from plot_fixtures import (
@@ -50,6 +51,32 @@ def test_a_caption_counts_what_cannot_be_seen():
         surface, state=state, quality={"interpolation_error": 0.0123, "interpolation": {"held_out": 60}}
     )
     assert "93 interpolated, not measured (95 % of them to 1.2 % of loss + eps, by 60 held out)" in said(surface)
+
+
+def test_a_caption_says_how_right_the_values_are_that_are_drawn_not_others():
+    surface = valley()
+    state = surface.state.copy()
+    state[3:6] = INTERPOLATED
+    errors = {"train/loss": {"largest": 0.0123}, "train/accuracy": {"largest": 0.0345}}
+    quality = {"interpolation_error": 0.05, "interpolation": {"held_out": 64, "errors": errors}}
+    surface = dataclasses.replace(surface, state=state, quality=quality)
+    assert "95 % of them to 1.2 % of loss + eps, by 64 held out" in caption(surface, None, "train/loss")
+    text = caption(surface, None, "train/accuracy")
+    assert "95 % of them to 3.5 percentage points of the training accuracy, by 64 held out" in text
+    assert "loss + eps" not in text
+
+
+def test_a_caption_says_how_few_samples_some_points_have_and_how_many_are_to_come():
+    surface = valley()
+    counts = surface.counts["train"].copy()
+    counts[0, :5] = 256
+    counts[1, :3], state = 0, surface.state.copy()
+    state[1, :3] = INTERPOLATED
+    surface = dataclasses.replace(surface, counts={"train": counts}, state=state, quality={"unfinished": 7})
+    text = said(surface)
+    assert "on 256 to 1,000 of 50,000 samples (seed 3)" in text
+    assert "7 still lack samples: the run is unfinished" in text
+    assert "unfinished: 7 points lack samples" in corner_lines(Sheet.of(surface, "train/loss", None))
 
 
 def test_a_caption_of_an_unfinished_run_says_how_coarse_it_is():

@@ -336,7 +336,17 @@ def test_interpolated_points_are_counted_with_their_error() -> None:
     from landscape.plot.records import surface_record
 
     record = surface_record(surface, Packer())
-    assert record["interpolation"] == "95 % of them to 1.2 % of loss + eps, by 60 held out"
+    assert record["interpolation"]["train/loss"] == "95 % of them to 1.2 % of loss + eps, by 60 held out"
+
+
+def test_a_page_is_told_how_many_samples_the_checkpoint_was_measured_on() -> None:
+    from landscape.plot.records import surface_record
+
+    surface = dataclasses.replace(valley(), quality={"unfinished": 7})
+    record = surface_record(surface, Packer())
+    assert record["samples"] == {"train": 1000}
+    assert record["unfinished"] == "7 of 713 points lack samples"
+    assert dict(trust_rows(surface, "train/loss"))["unfinished"] == "7 of 713 still lack samples"
 
 
 def test_trust_names_the_values_that_are_not_finite_and_whose_variance_it_is() -> None:

@@ -31,9 +31,10 @@ def describe_result(surface: Surface) -> str:
         lines.append(f"precision {surface.quality['precision_chosen']}")
     filled = int((surface.state == INTERPOLATED).sum())
     if filled:
-        from landscape.plot.captions import interpolation_words
+        from landscape.plot.shortcuts import interpolation_words
 
-        lines.append(f"interpolated {filled:,} of {surface.state.size:,} points{interpolation_words(surface)}")
+        words = interpolation_words(surface, list(surface.values))
+        lines.append(f"interpolated {filled:,} of {surface.state.size:,} points{words}")
     if "standard_error" in surface.quality:
         used = np.concatenate([counts[surface.state == COMPUTED] for counts in surface.counts.values()])
         target = surface.quality["standard_error"]["target"]

@@ -102,7 +102,7 @@ export function difference(a, b, title) {
     if (first && second) stderr[name] = first.map((value, k) => Math.hypot(value, second[k]));
   }
   const state = a.state.map((code, k) => (code && b.state[k] ? Math.max(code, b.state[k]) : 0));
-  const record = { ...a.record, title, caption: `${a.title} minus ${b.title}.`, origin: {}, trust: [], paths: [], unfinished: "", interpolation: "" };
+  const record = { ...a.record, title, caption: `${a.title} minus ${b.title}.`, origin: {}, trust: [], paths: [], unfinished: "", interpolation: {}, samples: {} };
   return { ...a, record, title, values, stderr, paired: {}, counts: {}, state, paths: [] };
 }
 

@@ -64,8 +64,10 @@ export function rowsAt(figure, k, labels) {
       const above = quantity.values[k] - lowest.value;
       rows.push(["above the lowest", quantity.percent ? percent(above) : signed(above), "", false]);
       const start = surface.record.origin[name], paired = quantity.paired?.[k] ?? NaN;
-      if (start !== undefined && Number.isFinite(paired)) {
-        // On the same samples: its error is smaller than those of the two values.
+      const data = name.split("/")[0], used = surface.counts[data]?.[k];
+      const same = surface.record.samples[data] === undefined || used === undefined || Number(used) === surface.record.samples[data];
+      if (start !== undefined && Number.isFinite(paired) && same) {
+        // On the same samples, and only then: its error is smaller than those of the two values.
         const from = quantity.values[k] - start;
         rows.push(["above the checkpoint", quantity.percent ? percent(from) : signed(from), plusMinus(paired, quantity.percent), false]);
       }
@@ -94,7 +96,7 @@ function stateText({ surface, height, scales }, k) {
   const { cap } = scales.height;
   const parts = [];
   if (surface.state[k] === 2) {
-    const known = surface.record.interpolation;
+    const known = surface.record.interpolation[height.name];
     parts.push(`interpolated, not measured${known ? ` (${known})` : ""}`);
   } else {
     // Worth a word only where points differ in it.

@@ -40,7 +40,8 @@
  * @property {Record<string, number>} counts  samples a point, by data set
  * @property {number} state  0 not computed, 1 computed, 2 interpolated
  * @property {string} unfinished  how much of a run is still to come; empty where all is there
- * @property {string} interpolation  how right interpolated points are; empty where that is not known
+ * @property {Record<string, string>} interpolation  how right interpolated points are, by values; empty where not known
+ * @property {Record<string, number>} samples  over how many samples of a data set the checkpoint was measured
  * @property {boolean} centred  whether the checkpoint lies at 0, 0
  * @property {Record<string, number>} origin  values measured at theta*
  * @property {boolean} smooth  whether the still renderer draws it smoothed

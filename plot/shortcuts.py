@@ -1,0 +1,56 @@
+"""What was saved, in words that every picture shares: points that are interpolated, samples that are still to come."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from landscape.surface import Surface
+
+from .scale import values_label
+
+
+def interpolation_words(surface: Surface, names: Sequence[str] = ()) -> str:
+    """Return in brackets how right interpolated points are; nothing where it was not measured.
+
+    Of the values named; without names, of the losses.
+    """
+    made = _mapping(surface.quality.get("interpolation"))
+    errors = _mapping(made.get("errors"))
+    texts = []
+    losses = [name for name in names if name.endswith("/loss")]
+    if losses or not names:
+        known = [_mapping(errors.get(name)).get("largest") for name in losses] if errors else []
+        error = max(known, default=None) if all(map(_is_number, known)) else None
+        error = surface.quality.get("interpolation_error") if error is None else error
+        if _is_number(error):
+            texts.append(f"{100 * error:.2g} % of loss + eps")
+    for name in names:
+        error = _mapping(errors.get(name)).get("largest")
+        if name in losses or not _is_number(error):
+            continue
+        if name.endswith("accuracy"):
+            texts.append(f"{100 * error:.2g} percentage points of the {values_label(name)}")
+        else:
+            texts.append(f"{error:.2g} of the {values_label(name)}")
+    if not texts:
+        return ""
+    number = made.get("held_out")
+    by = f", by {number} held out" if isinstance(number, int) else ""
+    # The largest of the held-out errors bounds that of 95 % of the points, at 95 % confidence.
+    return f" (95 % of them to {' and '.join(texts)}{by})"
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value)
+
+
+def lacking_samples(surface: Surface) -> int:
+    """Return how many computed points of a run under way, or cut short, have fewer samples than they should."""
+    number = surface.quality.get("unfinished")
+    return number if isinstance(number, int) and number > 0 else 0
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
