@@ -16,7 +16,7 @@ from landscape.leaving import before_leaving
 from landscape.moments import Moments, merge
 from landscape.output import Directions, OutputFile
 from landscape.schedule import Piece, Span, Task, count_samples
-from landscape.surface import COMPUTED, INTERPOLATED, Surface
+from landscape.surface import COMPUTED, Surface
 from landscape.tally import PointResult, Tally
 
 PrefixMeans = Callable[[Mapping[str, int]], Mapping[tuple[str, str], float]]
@@ -132,9 +132,9 @@ class Ledger:
         with self._results:
             self._unwritten = False
             done = self._agenda.finished
-            state = self._tally.state
-            lacking = int((state == COMPUTED).sum() + (state == INTERPOLATED).sum()) - done
-            self._tally.note("unfinished", lacking if lacking > 0 else None)
+            # Not by how many are finished: that counts points before it is known whether a first step was enough.
+            lacking = int(((self._tally.state.reshape(-1) == COMPUTED) & ~self._agenda.done()).sum())
+            self._tally.note("unfinished", lacking or None)
             surface = self._tally.surface()
         try:
             self._output.write(surface, self._directions)

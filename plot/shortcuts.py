@@ -39,7 +39,8 @@ def interpolation_words(surface: Surface, names: Sequence[str] = ()) -> str:
     number = made.get("held_out")
     by = f", by {number} held out" if isinstance(number, int) else ""
     # The largest of the held-out errors bounds that of 95 % of the points, at 95 % confidence.
-    return f" (95 % of them to {' and '.join(texts)}{by})"
+    listed = " and ".join([", ".join(texts[:-1]), texts[-1]]) if len(texts) > 1 else texts[0]
+    return f" (95 % of them to {listed}{by})"
 
 
 def _is_number(value: Any) -> bool:

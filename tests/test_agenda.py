@@ -186,6 +186,14 @@ def test_interpolated_points_are_marked_and_within_the_tolerance(linear, points,
     assert stored.quality["interpolation"] == got.quality["interpolation"]
 
 
+def test_a_file_whose_points_were_interpolated_says_of_none_that_it_lacks_samples(linear, points, tmp_path):
+    path = tmp_path / "s.h5"
+    got = landscape.evaluate(linear, points, x="-1:1:33", y="-1:1:29", samples=100, tolerance=0.02, path=path)
+    assert (got.state == INTERPOLATED).any()
+    assert "unfinished" not in got.quality
+    assert "unfinished" not in landscape.read_surface(path).quality
+
+
 def test_a_run_cut_short_between_points_ends_like_one_that_was_not(linear, points, tmp_path):
     settings = {"x": "-1:1:33", "y": "-1:1:29", "samples": 100, "tolerance": 0.01}
     whole = landscape.evaluate(linear, points, **settings)
@@ -333,5 +341,16 @@ def test_a_file_says_how_many_points_still_lack_samples(linear, points, tmp_path
         landscape.evaluate(linear, points, progress=interrupt, **settings)
     cut = landscape.read_surface(tmp_path / "s.h5")
     assert cut.quality["unfinished"] == int((cut.state == COMPUTED).sum()) - 30 > 0
+    # As early as the coarse grid, when it is not yet known which points have enough.
+    early = {**settings, "path": tmp_path / "early.h5"}
+
+    def interrupt_early(done, total):
+        if done >= 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        landscape.evaluate(linear, points, progress=interrupt_early, **early)
+    cut = landscape.read_surface(tmp_path / "early.h5")
+    assert cut.quality["unfinished"] == int((cut.state == COMPUTED).sum()) >= 3
     assert "unfinished" not in landscape.evaluate(linear, points, **settings).quality
     assert "unfinished" not in landscape.read_surface(tmp_path / "s.h5").quality
