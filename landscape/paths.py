@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from landscape.grid import Floats
-from landscape.surface import NOT_COMPUTED, Surface, Trajectory
+from landscape.surface import COMPUTED, NOT_COMPUTED, Surface, Trajectory
 
 
 def distances(surface: Surface, run: Trajectory) -> Floats:
@@ -86,14 +86,17 @@ def barrier(surface: Surface, name: str) -> tuple[float, float] | None:
     """Return how far the values rise above the straight line from 0 to 1, and where, on a line between two networks.
 
     The height over the chord between both ends, as the interpolation of [2]_ shows it; for ends of one loss it is the
-    instability of [3]_, which is measured from their mean. 0, at 0, where nothing rises. None where it is not
-    known, see `above_chord`.
+    instability of [3]_, which is measured from their mean. 0, at 0, where nothing rises. Of points that were measured:
+    where others are interpolated the highest of them may be a little higher. None where it is not known, see
+    `above_chord`.
     """
     found = above_chord(surface, name)
     if found is None:
         return None
     x, values, chord = found
-    k = int(np.argmax(values - chord))
+    axis = surface.axes[0].values
+    measured = surface.state[(axis > -1e-9) & (axis < 1 + 1e-9)] == COMPUTED
+    k = int(np.argmax(np.where(measured, values - chord, -np.inf)))
     height = float(values[k] - chord[k])
     return (height, float(x[k])) if height > 0 else (0.0, 0.0)
 

@@ -21,7 +21,7 @@ from landscape.cli import main
 from landscape.exports import build_csv, build_npz
 from landscape.grid import Axis
 from landscape.store import read_surface, write_surface
-from landscape.surface import Surface
+from landscape.surface import INTERPOLATED, Surface
 
 
 @pytest.fixture
@@ -96,6 +96,17 @@ def test_repetitions_and_volumes_have_axes_of_their_own_names():
     axis = Axis(np.array([0.0, 1.0]))
     volume = Surface((axis,) * 3, {"train/loss": np.arange(8.0).reshape(2, 2, 2)}, np.ones((2, 2, 2), np.uint8))
     assert rows_of(build_csv(volume))[4] == {"x": "0.0", "y": "0.0", "z": "1.0", "state": "1", "train/loss": "4.0"}
+
+
+@pytest.mark.parametrize("suffix", ["ply", "stl", "glb"])
+def test_shapes_without_values_say_that_interpolated_points_look_measured(tmp_path, capsys, suffix):
+    pytest.importorskip("pyvista")
+    surface = valley(6, 5)
+    state = surface.state.copy()
+    state[1, 1:4] = INTERPOLATED
+    write_surface(tmp_path / "net.h5", dataclasses.replace(surface, state=state))
+    assert export(tmp_path / "net.h5", "-o", tmp_path / f"net.{suffix}") == 0
+    assert "3 interpolated points look like computed ones there" in capsys.readouterr().out
 
 
 def test_the_2018_tools_layout_says_what_it_cannot_hold(net, tmp_path, capsys):

@@ -23,7 +23,7 @@ from landscape.commands.summary import describe_result
 from landscape.grid import Axis
 from landscape.paths import barrier
 from landscape.store import write_surface
-from landscape.surface import Surface, Trajectory
+from landscape.surface import COMPUTED, INTERPOLATED, Surface, Trajectory
 
 
 @pytest.fixture
@@ -95,6 +95,25 @@ def test_a_line_between_two_networks_is_told_with_its_barrier(tmp_path, info):
     assert "train/loss: no barrier between both networks" in describe_result(flat)
     write_surface(tmp_path / "flat.h5", flat)
     assert "barrier of train/loss: none" in info(tmp_path / "flat.h5")
+
+
+def test_extremes_and_barriers_are_those_of_points_that_were_measured(tmp_path, info):
+    line = interpolation()
+    height, place = barrier(line, "train/loss")
+    top = int(np.argmin(np.abs(line.axes[0].values - place)))
+    values, state = line["train/loss"].copy(), line.state.copy()
+    values[top + 1] = values.max() + 1  # as a spline may overshoot
+    values[2] = 0.0
+    state[[top + 1, 2]] = INTERPOLATED
+    line = dataclasses.replace(line, values={"train/loss": values}, state=state)
+    assert barrier(line, "train/loss") == (height, place)
+    write_surface(tmp_path / "line.h5", line)
+    facts = json.loads(info("--json", tmp_path / "line.h5"))["values"]["train/loss"]
+    assert facts["max"]["value"] == values[state == COMPUTED].max() < values.max()
+    assert facts["min"]["value"] == values[state == COMPUTED].min() > 0
+    said = describe_result(line)
+    assert f"over {len(values) - 2} measured points" in said
+    assert f"to {values[state == COMPUTED].max():.4g} over" in said
 
 
 def test_a_half_finished_surface_says_how_far_it_is_and_how_to_go_on(tmp_path, info):

@@ -97,17 +97,19 @@ def _format_of(output: str) -> str:
 
 
 def _notes(name: str, surface: Surface) -> list[str]:
+    from landscape.surface import INTERPOLATED
+
+    interpolated = int((surface.state == INTERPOLATED).sum())
+    alike = [f"{interpolated:,} interpolated points look like computed ones there"] if interpolated else []
+    if name in ("ply", "stl", "glb"):
+        return alike
     if name != "original":
         return []
     from landscape.original import left_out
-    from landscape.surface import INTERPOLATED
 
     notes = []
     if left_out(surface):
         notes.append(f"the format has no place for {', '.join(left_out(surface))}")
     if len(set(surface.shape)) > 1:
         notes.append("the 2018 tool can read a grid that is not square, but its own plots of one fail")
-    interpolated = int((surface.state == INTERPOLATED).sum())
-    if interpolated:
-        notes.append(f"{interpolated:,} interpolated points look like computed ones there")
-    return notes
+    return notes + alike

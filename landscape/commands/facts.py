@@ -89,6 +89,7 @@ def _values_facts(surface: Surface, name: str, names: list[str]) -> dict[str, An
         "min": None,
         "max": None,
     }
+    finite &= surface.state == COMPUTED  # an extreme is a place where somebody measured
     if finite.any():
         for key, find in (("min", np.argmin), ("max", np.argmax)):
             flat = np.flatnonzero(finite)

@@ -12,12 +12,14 @@ def describe_result(surface: Surface) -> str:
     """Return a line for each thing measured, and where it was written."""
     lines = []
     for name, values in surface.values.items():
-        finite = values[np.isfinite(values)]
+        measured = surface.state == COMPUTED
+        finite = values[np.isfinite(values) & measured]
         here = surface.origin.get("values", {}).get(name)
         at_start = "" if here is None else f"{_number(name, here)} at theta*, "
         span = f"{_number(name, finite.min())} to {_number(name, finite.max())}" if finite.size else "nowhere finite"
         lost = int((~np.isfinite(values) & (surface.state != NOT_COMPUTED)).sum())
-        lines.append(f"{name}: {at_start}{span} over {values.size} points" + (f", {lost} not finite" if lost else ""))
+        over = f"{values.size} points" if measured.all() else f"{measured.sum()} measured points"
+        lines.append(f"{name}: {at_start}{span} over {over}" + (f", {lost} not finite" if lost else ""))
     if barriers := describe_barriers(surface):
         lines.append(barriers)
     axes = surface.directions
@@ -42,7 +44,8 @@ def describe_result(surface: Surface) -> str:
             f"{used.min():,} to {used.max():,} samples a point, for a standard error of {target:.2g} (loss + eps)"
         )
     if surface.path:
-        lines.append(f"wrote {surface.path}" + ("" if surface.complete else " (not complete)"))
+        whole = surface.complete and "unfinished" not in surface.quality
+        lines.append(f"wrote {surface.path}" + ("" if whole else " (not complete)"))
     return "\n".join(lines)
 
 
