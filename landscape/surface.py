@@ -166,3 +166,16 @@ class Surface:
 
         html: str = surface_html(self)
         return html
+
+
+def sampling_factor(surface: Surface, name: str) -> NDArray[np.float64]:
+    """Return ``sqrt(1 - n/N)`` for n samples of N drawn without repetition, 1 where N is not known; shape of the grid.
+
+    What is stored is ``s / sqrt(n)``; of all N samples nothing is left to chance.
+    """
+    data = name.partition("/")[0]
+    size = surface.problem.get("data", {}).get(data)
+    size = size.get("size") if isinstance(size, Mapping) else None
+    if data not in surface.counts or not isinstance(size, int) or size < 1:
+        return np.ones(surface.shape)
+    return np.sqrt(np.clip(1.0 - surface.counts[data] / size, 0.0, 1.0))

@@ -17,7 +17,7 @@ from matplotlib.transforms import Bbox, ScaledTranslation, TransformedBbox
 
 from landscape.errors import PlotError
 from landscape.grid import Floats
-from landscape.surface import INTERPOLATED, NOT_COMPUTED, Surface
+from landscape.surface import INTERPOLATED, NOT_COMPUTED, Surface, sampling_factor
 
 from .barriers import draw_barrier
 from .ladders import linear_steps, number_text
@@ -227,12 +227,7 @@ def standard_error(surface: Surface, name: str) -> Floats | None:
     error = surface.stderr.get(name)
     if error is None or not np.isfinite(error).any():
         return None
-    data = name.rpartition("/")[0]
-    known = surface.problem.get("data")
-    size = (known.get(data) or {}).get("size") if isinstance(known, dict) else None
-    count = surface.counts.get(data)
-    if size and count is not None:
-        error = error * np.sqrt(np.clip(1 - count / size, 0, 1))
+    error = error * sampling_factor(surface, name)
     return None if not np.nanmax(error) > 0 else np.asarray(error)
 
 

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from landscape.errors import PlotError
-from landscape.grid import Axis
-from landscape.surface import NOT_COMPUTED, Surface, Trajectory
+from landscape.grid import Axis, Floats
+from landscape.surface import NOT_COMPUTED, Surface, Trajectory, sampling_factor
 
 from .captions import bare_label, caption, panel_title
 from .fields import metadata
@@ -123,8 +123,8 @@ def surface_record(
         "file": plain_text(Path(surface.path).name),
         "axes": [_axis_record(axis, k, part, packer) for k, axis in enumerate(part.axes)],
         "values": {plain_text(key): packer.add(np.asarray(array, np.float64)) for key, array in part.values.items()},
-        "stderr": {key: packer.add(_short(array)) for key, array in part.stderr.items() if key in part.values},
-        "paired": {key: packer.add(_short(array)) for key, array in part.paired_stderr.items() if key in part.values},
+        "stderr": _errors(part, part.stderr, packer),
+        "paired": _errors(part, part.paired_stderr, packer),
         "counts": {plain_text(key): packer.add(np.asarray(array, np.int64)) for key, array in part.counts.items()},
         "state": packer.add(np.asarray(part.state, np.uint8)),
         "unfinished": _to_come(surface, part, missing),
@@ -139,6 +139,15 @@ def surface_record(
             key: without_folders(Path(text).name if key in ("Checkpoint", "File") else text)
             for key, text in metadata(part, None, name).items()
         },
+    }
+
+
+def _errors(surface: Surface, errors: Mapping[str, Floats], packer: Packer) -> dict[str, int]:
+    """Return the errors that samples leave: none where all were used."""
+    return {
+        key: packer.add(_short(array * sampling_factor(surface, key)))
+        for key, array in errors.items()
+        if key in surface.values
     }
 
 

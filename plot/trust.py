@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from landscape.grid import Axis
-from landscape.surface import COMPUTED, INTERPOLATED, NOT_COMPUTED, Surface
+from landscape.surface import COMPUTED, INTERPOLATED, NOT_COMPUTED, Surface, sampling_factor
 
 from .captions import bare_label
 from .ladders import number_text
@@ -77,7 +77,8 @@ def _errors(surface: Surface, name: str) -> list[Row]:
         rows.append((f"samples of {each}", f"{used} of {size}" if size else used))
     for label, group in (("standard error", surface.stderr), ("error of differences", surface.paired_stderr)):
         if name in group:
-            finite = group[name][np.isfinite(group[name]) & measured]
+            error = group[name] * sampling_factor(surface, name)
+            finite = error[np.isfinite(error) & measured]
             if finite.size:
                 middle, largest = number_text(float(np.median(finite)), 3), number_text(float(finite.max()), 3)
                 rows.append((label, f"± {middle} (median) of the {values_label(name)}, at most ± {largest}"))

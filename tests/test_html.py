@@ -23,7 +23,7 @@ from plot_fixtures import random_axis, surface_of, valley
 from landscape.errors import FormatError, PlotError, StoreError, UsageError
 from landscape.grid import Axis
 from landscape.store import write_surface
-from landscape.surface import INTERPOLATED, NOT_COMPUTED, Surface, Trajectory
+from landscape.surface import INTERPOLATED, NOT_COMPUTED, Surface, Trajectory, sampling_factor
 
 
 class Elements(HTMLParser):
@@ -108,7 +108,8 @@ def test_errors_are_kept_to_three_digits() -> None:
 
     record = surface_record(surface, packer)
     stored = unpack(packer.index, packer.text())[record["stderr"]["train/loss"]]
-    np.testing.assert_allclose(stored, surface.stderr["train/loss"], rtol=5e-4)
+    shown = surface.stderr["train/loss"] * sampling_factor(surface, "train/loss")
+    np.testing.assert_allclose(stored, shown, rtol=5e-4)
 
 
 def test_the_same_surfaces_give_the_same_page() -> None:
@@ -347,6 +348,24 @@ def test_a_page_is_told_how_many_samples_the_checkpoint_was_measured_on() -> Non
     assert record["samples"] == {"train": 1000}
     assert record["unfinished"] == "7 of 713 points lack samples"
     assert dict(trust_rows(surface, "train/loss"))["unfinished"] == "7 of 713 still lack samples"
+
+
+def test_a_page_states_the_errors_that_the_samples_left_out_leave() -> None:
+    from landscape.plot.records import surface_record
+
+    surface = valley()
+    shape = surface.shape
+    counts = np.full(shape, 37_500)
+    counts[0] = 50_000  # all of them: nothing is left to chance
+    errors = {"train/loss": np.full(shape, 0.25)}
+    surface = dataclasses.replace(surface, counts={"train": counts}, stderr=errors, paired_stderr=errors)
+    packer = Packer()
+    record = surface_record(surface, packer)
+    for kind in ("stderr", "paired"):
+        shown = unpack(packer.index, packer.text())[record[kind]["train/loss"]]
+        assert (shown[0] == 0).all()
+        np.testing.assert_allclose(shown[1:], 0.125, rtol=1e-3)  # half of it, as a quarter was left out
+    assert "at most ± 0.125" in dict(trust_rows(surface, "train/loss"))["standard error"]
 
 
 def test_trust_names_the_values_that_are_not_finite_and_whose_variance_it_is() -> None:

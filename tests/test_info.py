@@ -18,12 +18,12 @@ from original_files import NAME, write_directions, write_like_the_tool
 from plot_fixtures import half_finished_valley, interpolation, repeated, valley
 
 from landscape.cli import main
-from landscape.commands.facts import sampling_factor, surface_facts
+from landscape.commands.facts import surface_facts
 from landscape.commands.summary import describe_result
 from landscape.grid import Axis
 from landscape.paths import barrier
 from landscape.store import write_surface
-from landscape.surface import COMPUTED, INTERPOLATED, Surface, Trajectory
+from landscape.surface import COMPUTED, INTERPOLATED, Surface, Trajectory, sampling_factor
 
 
 @pytest.fixture

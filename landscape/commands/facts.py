@@ -11,7 +11,7 @@ import numpy as np
 from landscape.exports import axis_names
 from landscape.grid import Axis, Floats
 from landscape.paths import barrier
-from landscape.surface import COMPUTED, INTERPOLATED, NOT_COMPUTED, Surface
+from landscape.surface import COMPUTED, INTERPOLATED, NOT_COMPUTED, Surface, sampling_factor
 
 
 def surface_facts(surface: Surface) -> dict[str, Any]:
@@ -106,19 +106,6 @@ def _values_facts(surface: Surface, name: str, names: list[str]) -> dict[str, An
                 "max": _number(_extreme(shown[there], np.max)),
             }
     return facts
-
-
-def sampling_factor(surface: Surface, name: str) -> Floats:
-    """Return ``sqrt(1 - n/N)`` for n samples of N drawn without repetition, 1 where N is not known; shape of the grid.
-
-    What is stored is ``s / sqrt(n)``; of all N samples nothing is left to chance.
-    """
-    data = name.partition("/")[0]
-    size = surface.problem.get("data", {}).get(data)
-    size = size.get("size") if isinstance(size, Mapping) else None
-    if data not in surface.counts or not isinstance(size, int) or size < 1:
-        return np.ones(surface.shape)
-    return np.sqrt(np.clip(1.0 - surface.counts[data] / size, 0.0, 1.0))
 
 
 def _at_origin(surface: Surface, name: str) -> float | None:
