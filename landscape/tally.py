@@ -69,8 +69,9 @@ class Tally:
             self._quality[name] = value
 
     def fill(self, values: Mapping[str, NDArray[np.float64]], interpolated: NDArray[np.bool_]) -> None:
-        """Take these values where nothing was measured; arrays of the grid's size, in its order."""
+        """Take these values where nothing was measured, or too little; arrays of the grid's size, in its order."""
         where = interpolated.reshape(self._state.shape)
+        self._forget(where)
         for name, array in self._values.items():
             array[where] = values[name].reshape(array.shape)[where]
         self._state[where] = INTERPOLATED
@@ -78,11 +79,18 @@ class Tally:
     def clear_interpolated(self) -> None:
         """Forget what was interpolated."""
         filled = self._state == INTERPOLATED
-        for array in self._values.values():
-            array[filled] = np.nan
+        self._forget(filled)
         self._state[filled] = NOT_COMPUTED
         for name in ("interpolation", "interpolation_error"):
             self.note(name, None)
+
+    def _forget(self, where: NDArray[np.bool_]) -> None:
+        """Leave nothing of points: samples of a value that is there no more would be merged with further ones."""
+        for group in (self._values, self._stderr, self._paired):
+            for array in group.values():
+                array[where] = np.nan
+        for counts in self._counts.values():
+            counts[where] = 0
 
     def done(self, wanted: Mapping[str, int]) -> NDArray[np.bool_]:
         """Return which points are finished, shape (points,): computed, with at least the samples wanted.

@@ -233,6 +233,22 @@ def test_a_smaller_tolerance_goes_on_and_none_at_all_measures_every_point(linear
     np.testing.assert_array_equal(every["train/loss"], at_once["train/loss"])
 
 
+def test_interpolated_points_keep_nothing_of_samples_they_had(linear, points, tmp_path):
+    grid = {"x": "-1:1:33", "y": "-1:1:29", "path": tmp_path / "s.h5"}
+    plane = landscape.random_plane(linear, dimensions=2)
+    landscape.evaluate(linear, points, plane, standard_error=0.2, **grid)  # few samples everywhere
+    got = landscape.evaluate(linear, points, plane, tolerance=0.02, **grid)
+    filled = got.state == INTERPOLATED
+    assert filled.mean() > 0.5
+    assert (got.counts["train"][filled] == 0).all()
+    assert np.isnan(got.stderr["train/loss"][filled]).all()
+    assert np.isnan(got.paired_stderr["train/loss"][filled]).all()
+    every = landscape.evaluate(linear, points, plane, **grid)
+    at_once = landscape.evaluate(linear, points, plane, x="-1:1:33", y="-1:1:29")
+    assert (every.counts["train"] == SAMPLES).all()
+    np.testing.assert_allclose(every["train/loss"], at_once["train/loss"], rtol=1e-12)
+
+
 def test_points_and_samples_are_saved_together(linear, points):
     got = landscape.evaluate(linear, points, x="-1:1:33", y="-1:1:29", tolerance=0.05, standard_error=0.05)
     filled = got.state == INTERPOLATED
