@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 from landscape.surface import Surface
 
@@ -21,9 +21,10 @@ def interpolation_words(surface: Surface, names: Sequence[str] = ()) -> str:
     texts = []
     losses = [name for name in names if name.endswith("/loss")]
     if losses or not names:
-        known = [_mapping(errors.get(name)).get("largest") for name in losses] if errors else []
-        error = max(known, default=None) if all(map(_is_number, known)) else None
-        error = surface.quality.get("interpolation_error") if error is None else error
+        named = [_mapping(errors.get(name)).get("largest") for name in losses]
+        known = [each for each in named if _is_number(each)]
+        # Files that do not say it of each loss say it of the worst.
+        error = max(known) if known and len(known) == len(named) else surface.quality.get("interpolation_error")
         if _is_number(error):
             texts.append(f"{100 * error:.2g} % of loss + eps")
     for name in names:
@@ -43,7 +44,7 @@ def interpolation_words(surface: Surface, names: Sequence[str] = ()) -> str:
     return f" (95 % of them to {listed}{by})"
 
 
-def _is_number(value: Any) -> bool:
+def _is_number(value: Any) -> TypeGuard[float]:
     return isinstance(value, int | float) and math.isfinite(value)
 
 

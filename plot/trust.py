@@ -77,8 +77,8 @@ def _errors(surface: Surface, name: str) -> list[Row]:
         rows.append((f"samples of {each}", f"{used} of {size}" if size else used))
     for label, group in (("standard error", surface.stderr), ("error of differences", surface.paired_stderr)):
         if name in group:
-            error = group[name] * sampling_factor(surface, name)
-            finite = error[np.isfinite(error) & measured]
+            left = group[name] * sampling_factor(surface, name)
+            finite = left[np.isfinite(left) & measured]
             if finite.size:
                 middle, largest = number_text(float(np.median(finite)), 3), number_text(float(finite.max()), 3)
                 rows.append((label, f"± {middle} (median) of the {values_label(name)}, at most ± {largest}"))
