@@ -41,6 +41,11 @@ class Baseline:
     spans: tuple[Span, ...]  # all samples of all data sets
     seconds: float  # what one point takes
 
+    @property
+    def has_errors(self) -> bool:
+        """Whether the loss gives a value a sample, so that its standard error is known."""
+        return all(known for (_, metric), known in self.samples.per_sample.items() if metric == "loss")
+
     def metrics(self, others: Sequence[str] = ()) -> dict[str, tuple[str, ...]]:
         """Return the names of the metrics of each data set, the loss first."""
         names: dict[str, list[str]] = {}

@@ -11,6 +11,7 @@ from torch.utils.data import Dataset
 import landscape
 from landscape.agenda import StoppingRule, looks, steps_between
 from landscape.datasets import as_data, choose
+from landscape.errors import UsageError
 from landscape.surface import COMPUTED, INTERPOLATED
 
 SAMPLES = 1500
@@ -161,6 +162,14 @@ def test_each_data_set_has_the_samples_it_needs(linear, points):
     got = landscape.evaluate(linear, {"train": points, "test": few}, x="-1:1:5", standard_error=0.04)
     assert (got.counts["test"] <= 300).all()
     assert not np.array_equal(got.counts["train"], got.counts["test"])
+
+
+def test_a_loss_that_gives_a_mean_has_no_standard_error_to_stop_at(linear, points):
+    def mean(model, batch):
+        return nn.functional.cross_entropy(model(batch[0]), batch[1])
+
+    with pytest.raises(UsageError, match="one value a sample"):
+        landscape.evaluate(linear, points, x="-1:1:5", loss=mean, standard_error=0.02)
 
 
 # -- points --------------------------------------------------------------------------------------------------------

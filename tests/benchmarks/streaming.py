@@ -3,7 +3,8 @@
     python -m tests.benchmarks.streaming
 
 Pairs in turns, by the clock, since decoding may sleep; both sides' losses are compared. The room for data is set so
-that they are read in four parts.
+that they are read in parts. Beside decoding, each part sets the weights of every point once more: parts of few samples
+of a small network (``--images 256 --parts 4``) show what that costs.
 """
 
 from __future__ import annotations
@@ -44,22 +45,23 @@ def main() -> None:
     """Print the median of the pairs' ratios."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], prog="python -m tests.benchmarks.streaming")
     parser.add_argument("--number", type=int, default=51, help="points along each axis (default: 51)")
-    parser.add_argument("--images", type=int, default=256)
+    parser.add_argument("--images", type=int, default=400)
     parser.add_argument("--depth", type=int, default=8, help="of the ResNet (default: 8)")
     parser.add_argument("--decode", type=float, default=1e-3, metavar="SECONDS", help="a sample (default: 0.001)")
+    parser.add_argument("--parts", type=int, default=2, help="in which they are read (default: 2)")
     parser.add_argument("--pairs", type=int, default=3)
     options = parser.parse_args()
     torch.manual_seed(0)
-    model = as_trained(ResNet(options.depth, 4))
+    model = as_trained(ResNet(options.depth, 16))
     plane = landscape.random_plane(model)
     grid = f"-1:1:{options.number}"
     data = Decoded(options.images, options.decode)
     resident = (data.images, data.labels)
-    room = options.images // 4 * data.images[0].nbytes * 1.05
+    room = options.images // options.parts * data.images[0].nbytes * 1.05
 
     def run(source: Dataset[tuple[Tensor, int]] | tuple[Tensor, Tensor]) -> tuple[float, Surface]:
         began = time.perf_counter()
-        surface = landscape.evaluate(model, source, plane, x=grid, y=grid, batch_size=64)
+        surface = landscape.evaluate(model, source, plane, x=grid, y=grid, batch_size=100)
         return time.perf_counter() - began, surface
 
     ratios = []
