@@ -93,7 +93,7 @@ class Run:
         self.objective, self.forward, self.baseline = start.measure([axis.sha256 for axis in self.axes])
         if settings.standard_error is not None and not self.baseline.has_errors:
             raise UsageError(
-                "--standard-error (standard_error=) needs a loss that gives one value a sample, not a mean"
+                "--standard-error (standard_error=) needs a loss that gives one value a sample, no mean"
             )
 
     def _samples(self) -> int | None:
