@@ -41,7 +41,8 @@ def describe_result(surface: Surface) -> str:
         used = np.concatenate([counts[surface.state == COMPUTED] for counts in surface.counts.values()])
         target = surface.quality["standard_error"]["target"]
         lines.append(
-            f"{used.min():,} to {used.max():,} samples a point, for a standard error of {target:.2g} (loss + eps)"
+            f"{used.min():,} to {used.max():,} samples a point, "
+            f"for a standard error of {100 * target:.2g} % of loss + eps"
         )
     if surface.path:
         whole = surface.complete and "unfinished" not in surface.quality
