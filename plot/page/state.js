@@ -95,7 +95,7 @@ export class Store {
     for (const [key, text] of parts) {
       if (!(key in this.start)) continue;
       const value = parsed(/** @type {keyof State} */ (key), text);
-      if (value === undefined || (key in this.words && !this.words[key].includes(String(value)))) continue;
+      if (value === undefined || (Object.hasOwn(this.words, key) && !this.words[key].includes(String(value)))) continue;
       found[key] = value;
     }
     this.set({ ...structuredClone(this.start), ...found });
