@@ -92,9 +92,7 @@ class Run:
         start = Start(model, sets, self.loss, settings, self.samples, self.stored, self.motion)
         self.objective, self.forward, self.baseline = start.measure([axis.sha256 for axis in self.axes])
         if settings.standard_error is not None and not self.baseline.has_errors:
-            raise UsageError(
-                "--standard-error (standard_error=) needs a loss that gives one value a sample, no mean"
-            )
+            raise UsageError("--standard-error (standard_error=) needs a loss that gives one value a sample, no mean")
 
     def _samples(self) -> int | None:
         """Return how many samples a point gets: as many as the file's points have, where fewer are asked for."""
