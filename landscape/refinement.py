@@ -43,7 +43,7 @@ BEST_RATE = 1 / 16
 BEYOND = 0.05
 # Chance that a draw misleads: of the first, and of all the later ones together.
 FIRST_RISK, LATER_RISK = 0.04, 0.01
-# How many of them may be off by more than the tolerance.
+# How many of the points held out may be off by more than the tolerance.
 ALLOWED = 1
 # Fewer interpolated points than this many times the held-out ones are not worth it: all are measured.
 WORTH_IT = 2
@@ -99,7 +99,7 @@ def describe_interpolation(filled: Filled, tolerance: float | None) -> dict[str,
         return None
     return {
         "tolerance": tolerance,
-        "method": "cubic splines of the heights z along both axes",
+        "method": "cubic splines of the heights z along each axis",
         "held_out": max((len(errors) for errors in filled.errors.values()), default=0),
         "errors": {
             name: {

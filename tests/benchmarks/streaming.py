@@ -4,7 +4,7 @@
 
 Pairs in turns, by the clock, since decoding may sleep; both sides' losses are compared. The room for data is set so
 that they are read in parts. Beside decoding, each part sets the weights of every point once more: parts of few samples
-of a small network (``--images 256 --parts 4``) show what that costs.
+of a small network show what that costs: ``--images 256 --parts 4 --width 4 --batch-size 64``.
 """
 
 from __future__ import annotations
@@ -47,12 +47,14 @@ def main() -> None:
     parser.add_argument("--number", type=int, default=51, help="points along each axis (default: 51)")
     parser.add_argument("--images", type=int, default=400)
     parser.add_argument("--depth", type=int, default=8, help="of the ResNet (default: 8)")
+    parser.add_argument("--width", type=int, default=16, help="of its first layers (default: 16)")
+    parser.add_argument("--batch-size", type=int, default=100)
     parser.add_argument("--decode", type=float, default=1e-3, metavar="SECONDS", help="a sample (default: 0.001)")
     parser.add_argument("--parts", type=int, default=2, help="in which they are read (default: 2)")
     parser.add_argument("--pairs", type=int, default=3)
     options = parser.parse_args()
     torch.manual_seed(0)
-    model = as_trained(ResNet(options.depth, 16))
+    model = as_trained(ResNet(options.depth, options.width))
     plane = landscape.random_plane(model)
     grid = f"-1:1:{options.number}"
     data = Decoded(options.images, options.decode)
@@ -61,7 +63,7 @@ def main() -> None:
 
     def run(source: Dataset[tuple[Tensor, int]] | tuple[Tensor, Tensor]) -> tuple[float, Surface]:
         began = time.perf_counter()
-        surface = landscape.evaluate(model, source, plane, x=grid, y=grid, batch_size=100)
+        surface = landscape.evaluate(model, source, plane, x=grid, y=grid, batch_size=options.batch_size)
         return time.perf_counter() - began, surface
 
     ratios = []
