@@ -45,7 +45,8 @@ def broken() -> Surface:
 
 
 def opened(surface: Surface, suffix: str, tmp_path: Path) -> Any:
-    pyvista = pytest.importorskip("pyvista")
+    import pyvista
+
     path = tmp_path / f"mesh{suffix}"
     path.write_bytes(build_mesh_file(surface, suffix))
     return pyvista.read(path)
@@ -138,7 +139,8 @@ def test_stl_holds_the_triangles(tmp_path: Path) -> None:
 
 
 def test_ply_is_read_by_another_library_with_colours_and_fields() -> None:
-    trimesh = pytest.importorskip("trimesh")
+    import trimesh
+
     surface, relief = broken(), relief_of(broken())
     mesh = trimesh.load(io.BytesIO(build_mesh_file(surface, ".ply")), file_type="ply", process=False)
     np.testing.assert_array_equal(mesh.vertices, relief.points)
@@ -150,7 +152,8 @@ def test_ply_is_read_by_another_library_with_colours_and_fields() -> None:
 
 
 def test_glb_is_read_by_another_library_with_y_upwards() -> None:
-    trimesh = pytest.importorskip("trimesh")
+    import trimesh
+
     surface, relief = broken(), relief_of(broken())
     scene = trimesh.load(io.BytesIO(build_mesh_file(surface, ".glb")), file_type="glb", process=False)
     mesh = scene.geometry["surface"]
@@ -200,7 +203,6 @@ def test_glb_is_well_formed() -> None:
 
 
 def test_no_graphics_library_is_needed() -> None:
-    pytest.importorskip("pyvista")
     # A process of its own, without a screen.
     program = """
 import sys
@@ -237,8 +239,6 @@ def test_what_is_no_mesh_is_refused() -> None:
 
 @pytest.mark.parametrize("suffix", MESH_SUFFIXES)
 def test_the_command_writes_each_of_them(suffix: str, tmp_path: Path) -> None:
-    if suffix in (".vts", ".vtp", ".stl"):
-        pytest.importorskip("pyvista")
     write_surface(tmp_path / "net.h5", broken())
     assert main(["export", str(tmp_path / "net.h5"), "-o", str(tmp_path / f"net{suffix}")]) == 0
     assert (tmp_path / f"net{suffix}").stat().st_size > 1000

@@ -214,7 +214,8 @@ def test_the_call_of_a_slice_draws_that_slice(open_page: Open, tmp_path: Any, mo
 
 
 def test_the_page_records_a_film(open_page: Open, tmp_path: Any) -> None:
-    av = pytest.importorskip("av")
+    import av
+
     page = open_page(valley(9, 8), size=(641, 481))
     page.page.click("summary")
     assert page.page.locator('[aria-label="Flight"] option').all_inner_texts() == ["Orbit", "Tour"]
