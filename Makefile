@@ -4,15 +4,17 @@ VENV ?= .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 OPENMPI := $(VENV)-openmpi
+# Orders the tests and draws the mutants: another each day of commits, printed with the commands.
+SEED ?= $(shell git log -1 --format=%cd --date=format:%Y%m%d 2>/dev/null || echo 0)
 
-.PHONY: demo test lint types unit install mpi-env browser-env clean
+.PHONY: demo test lint types docs unit mutants mutants-tenth gpu-check install mpi-env browser-env clean
 
 install: $(STAMP)
 
 $(STAMP): setup.py pyproject.toml constraints.txt
 	test -x $(PY) || $(PYTHON) -m venv $(VENV)
 	$(PY) -m pip install --quiet --upgrade pip
-	$(PY) -m pip install --quiet -c constraints.txt -e '.[test]'
+	$(PY) -m pip install --quiet -c constraints.txt -e '.[test,docs]'
 	touch $@
 
 # The MPI tests run under both: MPICH in the environment itself, Open MPI, whose programs have the same names, in one
@@ -30,17 +32,21 @@ $(OPENMPI)/.installed: $(STAMP)
 demo: install
 	$(VENV)/bin/landscape demo
 
-test: lint types unit
+test: lint types docs unit mutants-tenth
 
 lint: install
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 
 # plot/ installs as landscape.plot, so types are checked on the tree as it is installed.
-types: install
+types: mpi-env
 	rm -rf build/types
 	$(PY) setup.py --quiet build_py --build-lib build/types
 	$(PY) -m mypy --cache-dir .mypy_cache build/types/landscape
+
+# The guide and the API reference, from docs/*.md and the docstrings; a warning is an error. Starts at build/site/index.html.
+docs: install
+	$(PY) -m sphinx --quiet --fail-on-warning --keep-going --jobs 2 -c docs -d build/doctrees . build/site
 
 # The page's tests need Chromium and Node.js; as root on Debian they are installed here, else a missing one fails.
 browser-env: node_modules/.package-lock.json
@@ -50,7 +56,18 @@ node_modules/.package-lock.json: package-lock.json tests/browser/install.sh
 	touch $@
 
 unit: install mpi-env browser-env
-	$(PY) -m pytest -n 2
+	$(PY) -m pytest -n 2 --shuffle $(SEED) --hypothesis-seed $(SEED)
+
+# Careless changes of the code, each of which a test must notice: all of them (an hour), and in `make test` a tenth.
+mutants: install mpi-env browser-env
+	$(PY) -m tests.mutants
+
+mutants-tenth: unit
+	$(PY) -m tests.mutants --share 0.1 --seed $(SEED) --clean
+
+# Only on a machine with CUDA, whose own torch is in $(VENV): values, recorded work, two processes, memory, speed.
+gpu-check: mpi-env
+	$(PY) -m tests.gpu.check
 
 clean:
 	rm -rf build .mypy_cache .pytest_cache .ruff_cache landscape-demo

@@ -4,14 +4,19 @@ A top-level module called ``plot`` would be shadowed by any user's own plot.py; 
 distribution is in pyproject.toml.
 """
 
-from setuptools import setup
+from setuptools import find_packages, setup
+
+rooms = ["landscape", *(f"landscape.{name}" for name in find_packages("landscape"))]
+renderers = {"landscape.plot": "plot"} | {
+    f"landscape.plot.{name}": "plot/" + name.replace(".", "/") for name in find_packages("plot")
+}
 
 setup(
-    packages=["landscape", "landscape.commands", "landscape.data", "landscape.plot", "landscape.plot.page"],
-    package_dir={"landscape": "landscape", "landscape.plot": "plot", "landscape.plot.page": "plot/page"},
+    packages=[*rooms, *renderers],
+    package_dir={"landscape": "landscape", **renderers},
     package_data={
         "landscape": ["py.typed"],
         "landscape.data": ["*.npz", "*.md"],
-        "landscape.plot.page": ["template.html", "style.css", "bundle.js", "three.LICENSE"],
+        "landscape.plot.page": ["web/template.html", "web/style.css", "web/bundle.js", "web/three.LICENSE"],
     },
 )

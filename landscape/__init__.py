@@ -16,50 +16,61 @@ from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
-# Name -> module that defines it. `plot` is the subpackage itself.
+# Name -> module that defines it. `plot` is the subpackage itself, and so are `curvature` and `similarity`, which can be
+# called.
 _WHERE = {
-    "Axis": "grid",
-    "Surface": "surface",
-    "Trajectory": "surface",
-    "read_surface": "store",
-    "write_surface": "store",
-    "load_checkpoint": "checkpoint",
-    "Plane": "directions",
-    "random_plane": "directions",
-    "checkpoint_plane": "directions",
-    "read_plane": "directions",
-    "evaluate": "evaluation",
-    "evaluate_runs": "run_surface",
-    "Recorder": "recorder",
-    "find_run": "runs",
-    "principal_plane": "trajectory",
-    "project": "trajectory",
-    "measure_run": "record_losses",
+    "Axis": "surface.grid",
+    "Surface": "surface.surface",
+    "Trajectory": "surface.surface",
+    "read_surface": "files.store",
+    "write_surface": "files.store",
+    "load_checkpoint": "problem.checkpoint",
+    "Plane": "directions.construct",
+    "random_plane": "directions.construct",
+    "checkpoint_plane": "directions.construct",
+    "orthonormal_plane": "directions.orthonormal",
+    "read_plane": "directions.direction_files",
+    "digits": "problem.sources",
+    "evaluate": "evaluation.evaluate",
+    "evaluate_runs": "trajectory.run_surface",
+    "Recorder": "trajectory.recorder",
+    "find_run": "trajectory.runs",
+    "principal_plane": "trajectory.principal_plane",
+    "project": "trajectory.principal_plane",
+    "measure_run": "trajectory.record_losses",
+    "predictions": "similarity.class_probabilities",
     "LandscapeError": "errors",
 }
 
 if TYPE_CHECKING:
     from landscape import plot as plot
-    from landscape.checkpoint import load_checkpoint as load_checkpoint
-    from landscape.directions import Plane as Plane
-    from landscape.directions import checkpoint_plane as checkpoint_plane
-    from landscape.directions import random_plane as random_plane
-    from landscape.directions import read_plane as read_plane
+    from landscape.curvature.analysis import measure_curvature as curvature  # noqa: F401
+    from landscape.directions.construct import Plane as Plane
+    from landscape.directions.construct import checkpoint_plane as checkpoint_plane
+    from landscape.directions.construct import random_plane as random_plane
+    from landscape.directions.direction_files import read_plane as read_plane
+    from landscape.directions.orthonormal import orthonormal_plane as orthonormal_plane
     from landscape.errors import LandscapeError as LandscapeError
-    from landscape.evaluation import evaluate as evaluate
-    from landscape.grid import Axis as Axis
-    from landscape.record_losses import measure_run as measure_run
-    from landscape.recorder import Recorder as Recorder
-    from landscape.run_surface import evaluate_runs as evaluate_runs
-    from landscape.runs import find_run as find_run
-    from landscape.store import read_surface as read_surface
-    from landscape.store import write_surface as write_surface
-    from landscape.surface import Surface as Surface
-    from landscape.surface import Trajectory as Trajectory
-    from landscape.trajectory import principal_plane as principal_plane
-    from landscape.trajectory import project as project
+    from landscape.evaluation.evaluate import evaluate as evaluate
+    from landscape.files.store import read_surface as read_surface
+    from landscape.files.store import write_surface as write_surface
+    from landscape.problem.checkpoint import load_checkpoint as load_checkpoint
+    from landscape.problem.sources import digits as digits
+    from landscape.similarity.class_probabilities import predictions as predictions
+    from landscape.similarity.layer_similarity import measure_similarity as similarity  # noqa: F401
+    from landscape.surface.grid import Axis as Axis
+    from landscape.surface.surface import Surface as Surface
+    from landscape.surface.surface import Trajectory as Trajectory
+    from landscape.trajectory.principal_plane import principal_plane as principal_plane
+    from landscape.trajectory.principal_plane import project as project
+    from landscape.trajectory.record_losses import measure_run as measure_run
+    from landscape.trajectory.recorder import Recorder as Recorder
+    from landscape.trajectory.run_surface import evaluate_runs as evaluate_runs
+    from landscape.trajectory.runs import find_run as find_run
 
-__all__ = ["__version__", "plot", *_WHERE]
+_ROOMS = ("plot", "curvature", "similarity")
+
+__all__ = ["__version__", *_ROOMS, *_WHERE]
 
 # In a checkout the renderers lie in plot/ beside this folder, installed they are landscape/plot/ (see setup.py).
 _here = os.path.dirname(os.path.abspath(__file__))
@@ -68,8 +79,8 @@ if not os.path.isdir(os.path.join(_here, "plot")) and os.path.isfile(os.path.joi
 
 
 def __getattr__(name: str) -> Any:
-    if name == "plot":
-        return importlib.import_module("landscape.plot")
+    if name in _ROOMS:
+        return importlib.import_module(f"landscape.{name}")
     if name not in _WHERE:
         raise AttributeError(f"module 'landscape' has no attribute {name!r}")
     return getattr(importlib.import_module(f"landscape.{_WHERE[name]}"), name)

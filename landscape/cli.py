@@ -19,13 +19,19 @@ from collections.abc import Sequence
 from contextlib import ExitStack, redirect_stdout
 
 from landscape import __version__
-from landscape.comm import connected, current_comm, find_launch
+from landscape.commands.words import one_line
 from landscape.errors import EvaluationError, LandscapeError, UsageError
-from landscape.signals import leaving_on_signals
+from landscape.files.atomic import printable
+from landscape.parallel.comm import connected, current_comm
+from landscape.parallel.launchers import find_launch
+from landscape.parallel.serial import Comm
+from landscape.parallel.shutdown import no_early_exit
+from landscape.parallel.signals import shutdown_on_signals
 
-COMMANDS = ("demo", "evaluate", "trajectory", "plot", "view", "info", "export")
+COMMANDS = ("demo", "evaluate", "trajectory", "curvature", "similarity", "predictions", "plot", "view", "info")
+COMMANDS += ("export",)
 # Those that use all processes a launcher starts; of the others, one process is enough.
-PARALLEL = ("evaluate", "trajectory")
+PARALLEL = ("evaluate", "trajectory", "similarity", "predictions")
 
 FIRST_SPEAKS = 2.0  # seconds
 
@@ -81,6 +87,14 @@ def join_negative_values(arguments: Sequence[str]) -> list[str]:
     return joined
 
 
+class _Printable(logging.Formatter):
+    """Escape what names in a message may send to a terminal, line by line: with --debug there is a traceback."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the message."""
+        return "\n".join(map(printable, super().format(record).split("\n")))
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return its exit code: 0 done, 1 failed, 2 misused, 130 interrupted, 143 terminated."""
     words = list(sys.argv[1:] if arguments is None else arguments)
@@ -88,15 +102,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     launch = find_launch()
     first = launch is None or launch.rank == 0
     level = logging.DEBUG if debug else logging.WARNING if first else logging.CRITICAL
-    logging.basicConfig(level=level, format="landscape: %(message)s")
+    handler = logging.StreamHandler()
+    handler.setFormatter(_Printable("landscape: %(message)s"))
+    logging.basicConfig(level=level, handlers=[handler])
     logging.captureWarnings(not debug)
     if not debug:
+        # The letter that a font lacks is drawn as a box, which says so.
+        warnings.filterwarnings("ignore", "Glyph .* missing from")
         warnings.formatwarning = lambda message, *place, **more: str(message)  # a user needs no line of ours
     try:
         options = build_parser().parse_args(join_negative_values(words))
         if options.command in PARALLEL or getattr(options, "film", None):
             return _run_on_all(options)
-        return int(options.run(options)) if first else DONE
+        return _run(options) if first else DONE
     except UsageError as error:
         return _failed(error, MISUSED, debug)
     except LandscapeError as error:
@@ -124,27 +142,45 @@ def _run_on_all(options: argparse.Namespace) -> int:
     comm = current_comm()
     comm.command()
     with ExitStack() as stack:
-        stack.enter_context(leaving_on_signals(comm.leave))
+        stack.enter_context(shutdown_on_signals(comm.abort))
+        stack.enter_context(no_early_exit(lambda text, code: _abort(comm, text, code)))
         if comm.rank:
             stack.enter_context(redirect_stdout(stack.enter_context(open(os.devnull, "w"))))
+        return _run(options)
+
+
+def _run(options: argparse.Namespace) -> int:
+    from landscape.commands.given_files import given_files
+    from landscape.files.inputs import protected, require_no_input
+
+    with protected(given_files(options)):
+        named = getattr(options, "output", None)
+        for output in [named] if isinstance(named, str) else named or []:
+            if not output:
+                raise UsageError("-o names no file; leave it out for the default, where there is one")
+            require_no_input(output)  # before anything is read or measured; what goes by another name, when written
         return int(options.run(options))
+
+
+def _abort(comm: Comm, text: str, code: int) -> None:
+    comm.abort(f"landscape: error: {comm.described(text)}", code)
 
 
 def _failed(error: BaseException, code: int, debug: bool) -> int:
     if debug:
         traceback.print_exception(error)
-    text = " ".join(str(error).split())
+    text = one_line(str(error))
     if code == INTERRUPTED:
         text = text or "interrupted"
     elif not isinstance(error, LandscapeError):
         # Not foreseen: say what kind it was, since its text alone may be as little as a key.
         text = f"{type(error).__name__}: {text or 'no message'}; --debug shows where"
-    text = " ".join([text, *getattr(error, "__notes__", [])])  # what was kept, as a rule
+    text = printable(" ".join([text, *getattr(error, "__notes__", [])]))  # what was kept, as a rule
     comm, launch = connected(), find_launch()
     if comm is not None and comm.size > 1:
         # What goes wrong at a point, or on another rank alone, has to say where.
         text = comm.described(text) if comm.rank or isinstance(error, EvaluationError) else text
-        comm.leave(f"landscape: error: {text}", code)
+        comm.abort(f"landscape: error: {text}", code)
     if launch is not None and launch.rank:
         # As a rule all processes fail alike, and the launcher ends the others when the first one has said why.
         time.sleep(FIRST_SPEAKS)

@@ -13,31 +13,44 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+# Kinds of pictures: each bears the name of its public function.
+KINDS = ("line", "contour", "heatmap", "surface", "steps", "convexity")
+
 # Name -> module that defines it.
 _WHERE = {
-    "Camera": "camera",
-    "Scale": "scale",
-    "caption": "captions",
-    "contour": "contours",
+    "Camera": "surfaces.camera",
+    "Scale": "scale.scale",
+    "caption": "style.captions",
+    "contour": "planes.contours",
+    "convexity": "spectra.convexity",
     "draw": "figures",
-    "heatmap": "heatmaps",
-    "line": "lines",
+    "heatmap": "planes.heatmaps",
+    "layer_bars": "spectra.spectrum",
+    "line": "lines.line_figures",
+    "predictions": "representations.population_figures",
     "save": "saving",
-    "steps": "step_panels",
-    "surface": "surfaces3d",
+    "similarity": "representations.similarity_maps",
+    "spectrum": "spectra.spectrum",
+    "steps": "paths.step_panels",
+    "surface": "surfaces.surfaces3d",
 }
 
 if TYPE_CHECKING:
-    from .camera import Camera as Camera
-    from .captions import caption as caption
-    from .contours import contour as contour
     from .figures import draw as draw
-    from .heatmaps import heatmap as heatmap
-    from .lines import line as line
+    from .lines.line_figures import line as line
+    from .paths.step_panels import steps as steps
+    from .planes.contours import contour as contour
+    from .planes.heatmaps import heatmap as heatmap
+    from .representations.population_figures import predictions as predictions
+    from .representations.similarity_maps import similarity as similarity
     from .saving import save as save
-    from .scale import Scale as Scale
-    from .step_panels import steps as steps
-    from .surfaces3d import surface as surface
+    from .scale.scale import Scale as Scale
+    from .spectra.convexity import convexity as convexity
+    from .spectra.spectrum import layer_bars as layer_bars
+    from .spectra.spectrum import spectrum as spectrum
+    from .style.captions import caption as caption
+    from .surfaces.camera import Camera as Camera
+    from .surfaces.surfaces3d import surface as surface
 
 __all__ = list(_WHERE)
 

@@ -8,10 +8,10 @@ import html
 import numpy as np
 
 from landscape.errors import LandscapeError
-from landscape.surface import NOT_COMPUTED, Surface
+from landscape.surface.surface import NOT_COMPUTED, Surface
 
-from .captions import panel_title, samples_text
-from .ladders import number_text
+from .scale.levels import number_text
+from .style.captions import panel_title, samples_text
 
 # Sharp on a screen, and some 60 kB a picture.
 DPI = 110.0

@@ -13,14 +13,16 @@ from typing import TYPE_CHECKING, Any
 import matplotlib
 
 from landscape.errors import StoreError, UsageError
-from landscape.files import check_place, replace_file
-from landscape.surface import Surface
+from landscape.files.atomic import check_place, replace_file
+from landscape.surface.surface import Surface
 
-from .fields import recall
-from .style import SETTINGS
+from .style.fields import recall
+from .style.style import SETTINGS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+    from .figures import Given
 
 SUFFIXES = (".png", ".pdf", ".svg")
 # A column of a paper is 3.3 inches wide: 200 dots an inch show no steps there, and the file stays small.
@@ -29,7 +31,7 @@ VECTOR_DPI = 300.0
 
 
 def save(
-    picture: Surface | Sequence[Surface] | Figure,
+    picture: Given | Sequence[Given] | Figure,
     path: str | Path,
     *,
     dpi: float = DPI,
@@ -39,8 +41,8 @@ def save(
 
     Parameters
     ----------
-    picture : Surface, sequence of Surface, or Figure
-        A figure is written as it is, surfaces are drawn by `landscape.plot.draw` first.
+    picture : Surface, str, Path, sequence of these, or Figure
+        A figure is written as it is, surfaces, or names of their files, are drawn by `landscape.plot.draw` first.
     path : str or Path
         Ends in .png, .pdf or .svg; for surfaces also in .html (an interactive page), .mp4, .webm, .webp or .gif (a
         film), and for a single one in .vts, .vtp, .ply, .stl or .glb (a mesh). A file that is there is replaced, in
@@ -48,8 +50,8 @@ def save(
     dpi : float
         Dots an inch, of a PNG and, at least 300, of what is a raster inside a PDF or SVG.
     **options
-        As for `landscape.plot.draw`, or `landscape.plot.html.write_page`, `landscape.plot.films.write_film`,
-        `landscape.plot.meshes.build_mesh_file`.
+        As for `landscape.plot.draw`, or `landscape.plot.page.html.write_page`, `landscape.plot.films.films.write_film`,
+        `landscape.plot.surfaces.meshes.build_mesh_file`.
 
     Returns
     -------
@@ -67,7 +69,12 @@ def save(
     """
     from matplotlib.figure import Figure
 
-    if not isinstance(picture, Figure) and _save_other(picture, Path(path), options):
+    from .figures import draw, opened_all
+
+    if Path(path).suffix.lower() in SUFFIXES:
+        checked_target(path)
+    surfaces = [] if isinstance(picture, Figure) else opened_all(picture)
+    if not isinstance(picture, Figure) and _save_other(surfaces, Path(path), options):
         return Path(path)
     target = checked_target(path)
     if isinstance(picture, Figure):
@@ -75,27 +82,24 @@ def save(
             raise TypeError(f"a figure is already drawn; {', '.join(options)} cannot change it")
         figure = picture
     else:
-        from .figures import draw
-
-        figure = draw(picture, **options)
+        figure = draw(surfaces, **options)
     save_figure(figure, target, dpi=dpi)
     return target
 
 
-def _save_other(picture: Surface | Sequence[Surface], path: Path, options: dict[str, Any]) -> bool:
+def _save_other(surfaces: Sequence[Surface], path: Path, options: dict[str, Any]) -> bool:
     """Write what is not a figure: a page, a film, a mesh. Return whether the suffix said so."""
-    from .films import FORMATS, write_film
-    from .meshes import MESH_SUFFIXES, build_mesh_file
+    from .films.films import FORMATS, write_film
+    from .surfaces.meshes import MESH_SUFFIXES, build_mesh_file
 
     suffix = path.suffix.lower()
     if suffix in (".html", ".htm"):
-        from .html import write_page
+        from .page.html import write_page
 
-        write_page(picture, path, **options)
+        write_page(surfaces, path, **options)
     elif suffix in FORMATS:
-        write_film(picture, path, **options)
+        write_film(surfaces, path, **options)
     elif suffix in MESH_SUFFIXES:
-        surfaces = [picture] if isinstance(picture, Surface) else list(picture)
         if len(surfaces) != 1:
             raise UsageError(f"a mesh is of one surface, {len(surfaces)} were given")
         replace_file(path, build_mesh_file(surfaces[0], suffix, **options))

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import random
+import sys
 from collections.abc import Iterator
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import settings
@@ -14,6 +17,35 @@ settings.register_profile("landscape", deadline=None, print_blob=True)
 settings.load_profile("landscape")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--shuffle", type=int, metavar="SEED", help="run the tests in another order, given by the seed")
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest puts together what shares a fixture
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Shuffle files and the tests within each: a file's own fixtures are made once all the same."""
+    if (seed := config.getoption("--shuffle")) is not None:
+        chance = random.Random(seed)
+        place = {path: chance.random() for path in sorted({item.path for item in items})}
+        chance.shuffle(items)
+        items.sort(key=lambda item: place[item.path])
+
+
+def _seed() -> None:
+    """What is drawn does not depend on what ran before."""
+    random.seed(0), np.random.seed(0), torch.manual_seed(0)  # noqa: NPY002 (the generators that code under test may use)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    _seed()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pycollect_makemodule() -> None:
+    _seed()
+
+
 @pytest.fixture(autouse=True)
 def _one_thread() -> Iterator[None]:
     """Two test processes on two cores do not fight."""
@@ -21,6 +53,14 @@ def _one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture(autouse=True)
+def _no_open_figures() -> Iterator[None]:
+    """Pictures for a screen are pyplot's as soon as a test has imported it, and stay open until they are closed."""
+    yield
+    if (pyplot := sys.modules.get("matplotlib.pyplot")) is not None:
+        pyplot.close("all")
 
 
 @pytest.fixture

@@ -1,65 +1,119 @@
-"""Imports point one way, and importing the package is cheap."""
+"""Imports point one way, from room to room and within a room, and importing the package is cheap."""
 
 from __future__ import annotations
 
 import ast
 import subprocess
 import sys
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
 
+from landscape.cli import COMMANDS
+
 ROOT = Path(__file__).parent.parent
-PACKAGE = ROOT / "landscape"
 
-# A module may import from its own layer and from those above it in this list.
-LAYERS = [
-    "errors grid heights surface paths strict_json",
-    "control_groups pieces params memory store layout exports original sandbox sandbox_child locks files comm mpi post "
-    "dispatch moments schedule leaving signals devices",
-    "checkpoint checkpoint_files fitting problem references batches losses archives samples datasets sources "
-    "named_data normalization drawing directions direction_files motion planes objective weight_decay "
-    "demo_networks demo_training forward engine calls fusion kernels tracing lowering replay agreement precision "
-    "cells interpolation refinement settings data",
-    "baseline costs provenance resume tally agenda output ledger measuring starting run evaluation demo trajectory "
-    "projection principal shared_planes runs step_names record_losses run_surface run_planes recorder callbacks",
-    "__init__",
-    "cli commands __main__",
+# From the ground up: an import never points to a room further down in this list.
+FLOORS = [
+    ["errors"],
+    ["data"],
+    ["surface"],
+    ["parallel"],
+    ["files"],
+    ["problem"],
+    ["directions", "engine"],
+    ["curvature", "similarity", "inputs"],
+    ["evaluation"],
+    ["trajectory", "demo"],
+    ["__init__"],
+    ["plot"],
+    ["cli", "commands", "__main__"],
 ]
-LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names.split()}
+# The same within `plot/`: rooms and the files beside them.
+PLOT_FLOORS = ["scale", "style", "figures", "paths", "planes", "lines", "surfaces", "spectra"]
+PLOT_FLOORS += ["representations", "page", "films", "saving", "notebook"]
+FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
+# Drawing a surface in a notebook: imported when called.
+EXCEPTION = ("landscape.surface.surface", "landscape.plot.notebook")
+
+FILES = [*sorted((ROOT / "landscape").rglob("*.py")), *sorted((ROOT / "plot").rglob("*.py"))]
 
 
-def imports_of(path: Path) -> set[str]:
-    """Return the modules of ours that a file imports, as the part behind ``landscape.``."""
+def module_of(path: Path) -> str:
+    """Return the name under which a file is imported; a room's own file bears the room's name."""
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    parts = ("landscape", *parts) if parts[0] == "plot" else parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" and len(parts) > 2 else parts)
+
+
+MODULES = {module_of(path): path for path in FILES}
+
+
+def imports_of(module: str) -> set[str]:
+    """Return the modules of ours that a module imports, wherever in its text."""
+    path = MODULES[module]
+    package = module.split(".") if path.name == "__init__.py" else module.split(".")[:-1]
     found = set()
     for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
-            names = [node.module] if node.module != "landscape" else [f"landscape.{a.name}" for a in node.names]
+        if isinstance(node, ast.ImportFrom):
+            start = package[: len(package) - node.level + 1] if node.level else []
+            base = ".".join([*start, *([node.module] if node.module else [])])
+            for alias in node.names:
+                whole = f"{base}.{alias.name}"
+                found.add(whole if whole in MODULES else base)
         elif isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        else:
+            found |= {alias.name for alias in node.names}
+    return {name for name in found if name in MODULES}
+
+
+GRAPH = {module: imports_of(module) - {module} for module in MODULES}
+# A room's __init__ names its modules for type checkers and looks them up when asked.
+for _package in ("landscape.__init__", "landscape.plot", "landscape.plot.__init__"):
+    GRAPH.pop(_package, None)
+
+
+def room_of(module: str) -> str:
+    return module.split(".")[1]
+
+
+@pytest.mark.parametrize("module", sorted(GRAPH))
+def test_an_import_never_points_up(module):
+    for name in GRAPH[module]:
+        if (module, name) == EXCEPTION:
             continue
-        found |= {name.split(".")[1] for name in names if name.startswith("landscape.")}
-    return found
+        assert FLOOR[room_of(name)] <= FLOOR[room_of(module)], f"{module} imports {name}, a floor above it"
 
 
-@pytest.mark.parametrize("path", sorted(PACKAGE.glob("*.py")), ids=lambda path: path.stem)
-def test_a_module_imports_only_from_its_own_layer_or_above(path):
-    if path.stem in ("__init__", "__main__"):
-        return
-    assert path.stem in LEVEL, f"say in LAYERS where {path.name} belongs"
-    for name in imports_of(path) - {"__version__"}:
-        if (path.stem, name) == ("surface", "plot"):  # drawing a surface in a notebook
-            continue
-        assert LEVEL[name] <= LEVEL[path.stem], f"{path.stem} imports {name}, which lies below it"
+def test_no_two_modules_import_each_other_in_a_circle():
+    inside = {module: {name for name in names if (module, name) != EXCEPTION} for module, names in GRAPH.items()}
+    try:
+        TopologicalSorter(inside).prepare()
+    except CycleError as error:
+        pytest.fail(" -> ".join(error.args[1]))
 
 
-def test_renderers_never_see_torch_nor_what_computes():
-    allowed = {"surface", "paths", "grid", "heights", "errors", "store", "files", "strict_json", "plot"}
-    for path in sorted((ROOT / "plot").glob("*.py")):
-        text = path.read_text()
-        assert "import torch" not in text, path
-        assert imports_of(path) - {"__version__"} <= allowed, path
+@pytest.mark.parametrize("module", sorted(name for name in GRAPH if name.startswith("landscape.plot")))
+def test_renderers_see_surfaces_and_files_and_never_torch(module):
+    tree = list(ast.walk(ast.parse(MODULES[module].read_text())))
+    named = {alias.name for node in tree if isinstance(node, ast.Import) for alias in node.names}
+    named |= {node.module or "" for node in tree if isinstance(node, ast.ImportFrom) and not node.level}
+    assert "torch" not in {name.partition(".")[0] for name in named}
+    assert {room_of(name) for name in GRAPH[module]} <= {"surface", "files", "errors", "plot"}
+
+
+PLOT_GRAPH = {
+    module: {name for name in names if name.startswith("landscape.plot.")}
+    for module, names in GRAPH.items()
+    if module.startswith("landscape.plot.")
+}
+
+
+@pytest.mark.parametrize("module", sorted(PLOT_GRAPH))
+def test_an_import_of_renderers_never_points_up(module):
+    floor = PLOT_FLOORS.index(module.split(".")[2])
+    above = [name for name in PLOT_GRAPH[module] if PLOT_FLOORS.index(name.split(".")[2]) > floor]
+    assert not above, f"{module} imports from a floor above it: {', '.join(above)}"
 
 
 def loaded_by(code: str) -> set[str]:
@@ -81,5 +135,14 @@ def test_every_public_name_can_be_had():
 def test_no_module_bears_the_name_of_a_public_function():
     import landscape
 
-    modules = {path.stem for path in PACKAGE.glob("*.py")} | {path.stem for path in PACKAGE.glob("*/__init__.py")}
-    assert not modules & set(landscape._WHERE)
+    modules = {path.stem for path in (ROOT / "landscape").iterdir()} - {"plot"}
+    # A room that can be called is the function of its name.
+    assert {name for name in landscape.__all__ if name in modules} == {"curvature", "similarity"}
+    assert callable(landscape.curvature)
+
+
+def test_no_two_modules_bear_one_name():
+    """A command's module bears the command's name, whatever else does; a room's file may bear the room's."""
+    names = [name.rpartition(".")[2] for name, path in MODULES.items() if path.name != "__init__.py"]
+    twice = {name for name in names if names.count(name) > 1} - set(COMMANDS)
+    assert not twice

@@ -9,51 +9,19 @@ landscape export net.h5 -o old.h5 --format original      as the 2018 tool writes
 from __future__ import annotations
 
 import argparse
-import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from landscape.commands.words import say
 from landscape.errors import StoreError, UsageError
 
 if TYPE_CHECKING:
-    from landscape.surface import Surface
+    from landscape.surface.surface import Surface
 
 
-def _original(surface: Surface) -> bytes:
-    from landscape.original import build_original
-
-    return build_original(surface)
-
-
-def _csv(surface: Surface) -> bytes:
-    from landscape.exports import build_csv
-
-    return build_csv(surface)
-
-
-def _npz(surface: Surface) -> bytes:
-    from landscape.exports import build_npz
-
-    return build_npz(surface)
-
-
-def _mesh(suffix: str) -> Callable[[Surface], bytes]:
-    def build(surface: Surface) -> bytes:
-        from landscape.plot.meshes import build_mesh_file
-
-        return build_mesh_file(surface, suffix)
-
-    return build
-
-
-# Format -> (what makes it, suffixes that mean it). An .h5 may be many things, so it has to be asked for by name.
-FORMATS: dict[str, tuple[Callable[[Surface], bytes], tuple[str, ...]]] = {
-    "original": (_original, ()),
-    "csv": (_csv, (".csv",)),
-    "npz": (_npz, (".npz",)),
-    **{name: (_mesh(f".{name}"), (f".{name}",)) for name in ("vts", "vtp", "ply", "stl", "glb")},
-}
+MESHES = ("vts", "vtp", "ply", "stl", "glb")
+# Format -> suffixes that mean it. An .h5 may be many things, so that format has to be asked for by name.
+FORMATS = {"original": "", "csv": ".csv", "npz": ".npz", **{mesh: f".{mesh}" for mesh in MESHES}}
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -68,44 +36,49 @@ def run(options: argparse.Namespace) -> int:
     """Read, convert, write, and say what did not fit."""
     name = options.format or _format_of(options.output)
     output = Path(options.output)
-    there = os.path.exists(output)
-    if there and os.path.exists(options.file) and os.path.samefile(output, options.file):
-        raise UsageError(f"{output} is the file that is exported; write to another one")
-    if there and not options.overwrite:
+    if output.exists() and not options.overwrite:
         raise StoreError(f"{output} exists and is left as it is; write to another file, or add --overwrite")
-    from landscape.files import replace_file
-    from landscape.store import read_surface
+    from landscape.files.atomic import replace_file
+    from landscape.files.store import read_surface
 
     surface = read_surface(options.file)
-    replace_file(output, FORMATS[name][0](surface))
-    print(f"wrote {output}{'' if surface.complete else ' (the surface is not complete)'}")
+    replace_file(output, _content(name, surface))
+    say(f"wrote {output}{'' if surface.complete else ' (the surface is not complete)'}")
     for note in _notes(name, surface):
-        print(f"note: {note}")
+        say(f"note: {note}")
     return 0
+
+
+def _content(name: str, surface: Surface) -> bytes:
+    from landscape.files.exports import build_csv, build_npz
+    from landscape.files.li2018 import build_original
+
+    if name in MESHES:
+        from landscape.plot.surfaces.meshes import build_mesh_file
+
+        return build_mesh_file(surface, FORMATS[name])
+    return {"csv": build_csv, "npz": build_npz, "original": build_original}[name](surface)
 
 
 def _format_of(output: str) -> str:
     suffix = Path(output).suffix.lower()
-    for name, (_, suffixes) in FORMATS.items():
-        if suffix in suffixes:
+    for name, known in FORMATS.items():
+        if suffix == known != "":
             return name
-    known = ", ".join(suffix for _, suffixes in FORMATS.values() for suffix in suffixes)
     raise UsageError(
-        f"the suffix of {output} does not say in which format: use one of {known}, or add --format "
-        f"{'|'.join(FORMATS)} ('original' is the .h5 of the 2018 tool)"
+        f"the suffix of {output} does not say in which format: use one of {', '.join(filter(None, FORMATS.values()))}, "
+        f"or add --format {'|'.join(FORMATS)} ('original' is the .h5 of the 2018 tool)"
     )
 
 
 def _notes(name: str, surface: Surface) -> list[str]:
-    from landscape.surface import INTERPOLATED
+    from landscape.surface.surface import INTERPOLATED
 
     interpolated = int((surface.state == INTERPOLATED).sum())
     alike = [f"{interpolated:,} interpolated points look like computed ones there"] if interpolated else []
-    if name in ("ply", "stl", "glb"):
-        return alike
     if name != "original":
-        return []
-    from landscape.original import left_out
+        return alike if name in ("ply", "stl", "glb") else []
+    from landscape.files.li2018 import left_out
 
     notes = []
     if left_out(surface):

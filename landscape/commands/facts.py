@@ -8,10 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from landscape.exports import axis_names
-from landscape.grid import Axis, Floats
-from landscape.paths import barrier
-from landscape.surface import COMPUTED, INTERPOLATED, NOT_COMPUTED, Surface, sampling_factor
+from landscape.files.exports import axis_names
+from landscape.surface.grid import Axis, Floats
+from landscape.surface.intervals import carried_by_few, effective_samples, half_widths
+from landscape.surface.loss_barrier import barrier
+from landscape.surface.stated_error import stated_error, stated_words
+from landscape.surface.surface import COMPUTED, INTERPOLATED, NOT_COMPUTED, Surface, sampling_factor
 
 
 def surface_facts(surface: Surface) -> dict[str, Any]:
@@ -35,6 +37,7 @@ def surface_facts(surface: Surface) -> dict[str, Any]:
         "axes": [_axis_facts(name, axis) for name, axis in zip(names, surface.axes, strict=True)],
         "cosines": None if surface.cosines is None else [[_number(c) for c in row] for row in surface.cosines],
         "samples": {name: _samples_facts(surface, name) for name in surface.counts},
+        "anchors": {name: _anchors_facts(surface, name) for name in surface.anchored},
         "values": {name: _values_facts(surface, name, names) for name in surface.values},
         "problem": dict(surface.problem),
         "origin": dict(surface.origin),
@@ -42,7 +45,7 @@ def surface_facts(surface: Surface) -> dict[str, Any]:
         "trajectories": {
             name: {
                 "points": len(run.step),
-                "greatest_distance": _number(_extreme(run.residual, np.max)),
+                "greatest_distance": _found(run.residual, np.max),
                 **run.attributes,
             }
             for name, run in surface.trajectories.items()
@@ -68,7 +71,7 @@ def _axis_facts(name: str, axis: Axis) -> dict[str, Any]:
     }
 
 
-def _samples_facts(surface: Surface, name: str) -> dict[str, int | None]:
+def _samples_facts(surface: Surface, name: str) -> dict[str, Any]:
     used = surface.counts[name][surface.state == COMPUTED]
     entry = surface.problem.get("data", {}).get(name)
     size = entry.get("size") if isinstance(entry, Mapping) else None
@@ -76,6 +79,25 @@ def _samples_facts(surface: Surface, name: str) -> dict[str, int | None]:
         "least": int(used.min()) if used.size else None,
         "most": int(used.max()) if used.size else None,
         "size": size if isinstance(size, int) else None,
+        **({"unit": "batch"} if isinstance(entry, Mapping) and entry.get("unit") == "batch" else {}),
+    }
+
+
+def _anchors_facts(surface: Surface, name: str) -> dict[str, Any]:
+    """Return where all data were measured, and from how many such points the others are estimates."""
+    anchors = surface.anchors.get(name)
+    counts = surface.counts.get(name)
+    size = None if anchors is None else anchors.size
+    measured = surface.state == COMPUTED
+    exact = measured & (counts >= size) if counts is not None and size is not None else np.zeros_like(measured)
+    used = surface.anchored[name][measured & ~exact]
+    return {
+        "number": 0 if anchors is None else len(anchors.points),
+        "all_samples": size,
+        "points_measured_in_full": int(exact.sum()),
+        "points_estimated": int((used > 0).sum()),
+        "points_of_plain_means": int((used == 0).sum()),
+        "fewest_anchors_of_an_estimate": int(used[used > 0].min()) if (used > 0).any() else None,
     }
 
 
@@ -100,11 +122,30 @@ def _values_facts(surface: Surface, name: str, names: list[str]) -> dict[str, An
         facts["barrier"] = dict(zip(("height", "x"), found_barrier, strict=True))
     for key, errors in (("stderr", surface.stderr), ("paired_stderr", surface.paired_stderr)):
         if name in errors:
-            shown = errors[name] * sampling_factor(surface, name)
+            with np.errstate(invalid="ignore"):  # an infinite error of all samples
+                shown = errors[name] * sampling_factor(surface, name)
             facts[key] = {
-                "median": _number(_extreme(shown[there], np.median)),
-                "max": _number(_extreme(shown[there], np.max)),
+                "median": _found(shown[there], np.median),
+                "max": _found(shown[there], np.max),
             }
+    if name.endswith("/loss") and (stated := stated_error(surface, name)) is not None and stated.total > 0:
+        facts["stated_error"] = {
+            "total": _number(stated.total),
+            "samples": _number(stated.samples),
+            "interpolation": _number(stated.interpolation),
+            "precision": _number(stated.precision),
+            "asked": stated.asked,
+            "words": stated_words(stated),
+        }
+    if (widths := half_widths(surface, name)) is not None and (sampling_factor(surface, name)[there] > 0).any():
+        carrying = effective_samples(surface, name)
+        facts["interval"] = {
+            "median_half_width": _found(widths[there], np.median),
+            "greatest_half_width": _found(widths[there], np.max),
+            "carried_by": None if carrying is None else _found(carrying[there], np.median),
+            "carried_by_at_least": None if carrying is None else _found(carrying[there], np.min),
+            "unreliable": int((carried_by_few(surface, name) & there).sum()),
+        }
     return facts
 
 
@@ -118,9 +159,9 @@ def _at_origin(surface: Surface, name: str) -> float | None:
     return _number(surface.values[name][tuple(int(place[0]) for place in places)])
 
 
-def _extreme(values: Floats, find: Any) -> float:
+def _found(values: Floats, find: Any) -> float | None:
     finite = values[np.isfinite(values)]
-    return float(find(finite)) if finite.size else math.nan
+    return float(find(finite)) if finite.size else None
 
 
 def _number(value: Any) -> float | None:

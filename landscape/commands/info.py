@@ -1,8 +1,8 @@
-"""Say what is in a file: a surface, directions of the 2018 tool, or a checkpoint.
+"""Say what is in a file: surface, curvature, similarity, predictions, directions of the 2018 tool, checkpoint.
 
-landscape info net.h5            how complete, how trustworthy, made by whom from what
-landscape info net.pt            the tensors in it
-landscape info --json *.h5       the same for programs, one line of JSON a file
+landscape info net.h5              how complete, how trustworthy, made by whom from what
+landscape info net.pt              the tensors in it
+landscape info --json a.h5 b.h5    the same for programs, one line of JSON a file
 """
 
 from __future__ import annotations
@@ -12,14 +12,24 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from landscape.checkpoint import Checkpoint
-    from landscape.original import OriginalDirections
-    from landscape.surface import Surface
+    from landscape.files.li2018 import OriginalDirections
+    from landscape.problem.checkpoint import Checkpoint
+    from landscape.surface.curvature import Curvature
+    from landscape.surface.populations import Populations
+    from landscape.surface.similarity import Similarity
+    from landscape.surface.surface import Surface
+
+    Found = Surface | Similarity | Populations | dict[str, Curvature] | OriginalDirections | Checkpoint
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
-    parser.add_argument("files", nargs="+", metavar="FILE", help="surface, direction file or checkpoint")
+    parser.add_argument(
+        "files",
+        nargs="+",
+        metavar="FILE",
+        help="surface, curvature, similarity, predictions, direction file or checkpoint",
+    )
     parser.add_argument("--json", action="store_true", help="one line of JSON a file")
     parser.add_argument("--checkpoint-key", metavar="KEY", help="which of several networks in a checkpoint")
     parser.add_argument(
@@ -29,8 +39,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Describe each file; one that cannot be read is reported, and the others follow."""
+    from landscape.commands.words import for_terminal, one_line
     from landscape.errors import LandscapeError
-    from landscape.strict_json import plain_json
+    from landscape.files.strict_json import plain_json
 
     failed = 0
     for number, path in enumerate(options.files):
@@ -39,40 +50,60 @@ def run(options: argparse.Namespace) -> int:
         except LandscapeError as error:
             if len(options.files) == 1:
                 raise
-            print(f"landscape: error: {' '.join(str(error).split())}", file=sys.stderr)
+            print(f"landscape: error: {for_terminal(one_line(str(error)))}", file=sys.stderr)
             failed = 1
             continue
         if options.json:
-            print(plain_json(_facts(found)))
+            print(plain_json(_facts(path, found)))
         else:
-            if number:
-                print()
-            _show(found)
+            from landscape.commands.tables import show
+
+            show(_facts(path, found), after_another=number > 0)
     return failed
 
 
-def _load(path: str, options: argparse.Namespace) -> Surface | OriginalDirections | Checkpoint:
-    from landscape.files import HDF5_SIGNATURE, read_start
-    from landscape.store import is_surface, read_surface
+def _load(path: str, options: argparse.Namespace) -> Found:
+    from landscape.files.atomic import HDF5_SIGNATURE, read_start
+    from landscape.files.curvature_file import is_curvature, read_curvature
+    from landscape.files.predictions_file import is_predictions, read_predictions
+    from landscape.files.similarity_file import is_similarity, read_similarity
+    from landscape.files.store import is_surface, read_surface
 
     if is_surface(path):
         return read_surface(path)
+    if is_similarity(path):
+        return read_similarity(path)
+    if is_predictions(path):
+        return read_predictions(path)
+    if is_curvature(path):
+        return read_curvature(path)
     if read_start(path, len(HDF5_SIGNATURE)) == HDF5_SIGNATURE:
-        from landscape.original import load_original
+        from landscape.files.li2018 import load_original
 
         return load_original(path)
-    from landscape.checkpoint import load_checkpoint  # loads torch
+    from landscape.problem.checkpoint import load_checkpoint  # loads torch
 
     return load_checkpoint(path, key=options.checkpoint_key, trust=options.trust_checkpoint)
 
 
-def _facts(found: Surface | OriginalDirections | Checkpoint) -> dict[str, Any]:
+def _facts(path: str, found: Found) -> dict[str, Any]:
+    from landscape.commands.curvature_tables import curvature_facts
     from landscape.commands.facts import surface_facts, tensors_facts
-    from landscape.original import OriginalDirections
-    from landscape.surface import Surface
+    from landscape.commands.predictions_tables import predictions_facts
+    from landscape.commands.similarity_tables import similarity_facts
+    from landscape.files.li2018 import OriginalDirections
+    from landscape.surface.populations import Populations
+    from landscape.surface.similarity import Similarity
+    from landscape.surface.surface import Surface
 
+    if isinstance(found, Similarity):
+        return similarity_facts(found)
+    if isinstance(found, Populations):
+        return predictions_facts(found)
     if isinstance(found, Surface):
         return surface_facts(found)
+    if isinstance(found, dict):
+        return curvature_facts(path, found)
     if isinstance(found, OriginalDirections):
         ratio = found.explained_variance_ratio
         return {
@@ -91,17 +122,3 @@ def _facts(found: Surface | OriginalDirections | Checkpoint) -> dict[str, Any]:
         "metadata": dict(found.metadata),
         "tensors": tensors_facts(found.tensors),
     }
-
-
-def _show(found: Surface | OriginalDirections | Checkpoint) -> None:
-    from landscape.commands.tables import show_checkpoint, show_directions, show_surface
-    from landscape.original import OriginalDirections
-    from landscape.surface import Surface
-
-    facts = _facts(found)
-    if isinstance(found, Surface):
-        show_surface(facts)
-    elif isinstance(found, OriginalDirections):
-        show_directions(facts)
-    else:
-        show_checkpoint(facts)

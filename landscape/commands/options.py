@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from landscape.errors import UsageError
+from landscape.surface.recipes import IGNORES, NORMALIZATIONS
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from landscape.checkpoint import Checkpoint
-    from landscape.datasets import Data
-    from landscape.directions import Plane
+    from landscape.directions.construct import Direction, Plane
+    from landscape.problem.checkpoint import Checkpoint
+    from landscape.problem.datasets import Data
 
 
 def add_problem_options(parser: argparse.ArgumentParser, *, needs_data: bool = True) -> None:
@@ -36,7 +37,8 @@ def add_problem_options(parser: argparse.ArgumentParser, *, needs_data: bool = T
         default=[],
         required=needs_data,
         metavar="[NAME=]REF",
-        help="a data set, measured in the same pass as the others where given again: digits[:train|test], "
+        help="a data set, measured in the same pass as the others where given again: digits[:train|test] (pixels from "
+        "0 to 1, as of the others that are built in), "
         "cifar10:ROOT[:train|test], npz:FILE, or file.py:factory, a function without arguments that returns a Dataset, "
         "a DataLoader or a tuple of tensors",
     )
@@ -44,7 +46,9 @@ def add_problem_options(parser: argparse.ArgumentParser, *, needs_data: bool = T
         "--loss",
         default="cross_entropy",
         metavar="LOSS",
-        help="cross_entropy, mse, or file.py:function, a function (model, batch) that returns one value a sample",
+        help="cross_entropy, mse, nll, bce_with_logits, l1, smooth_l1, huber, kl_div, ctc, output (the network's own); "
+        "a criterion (output, target), as torch.nn:BCEWithLogitsLoss; or file.py:function, a criterion or a function "
+        "(model, batch) that returns one value a sample",
     )
     group.add_argument(
         "--metric",
@@ -72,7 +76,22 @@ def add_measure_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--samples", type=int, metavar="N", help="of each data set, the first N of a seeded permutation (default: all)"
     )
+    group.add_argument(
+        "--anchors",
+        type=_anchors,
+        default="auto",
+        metavar="auto|none|N",
+        help="points at which all data are measured, so that values at the others are estimates for all data; auto: "
+        "where --samples leaves data out and they lower the error more than further samples would (default)",
+    )
     group.add_argument("--sample-seed", type=int, default=0, metavar="S", help="of that permutation")
+    group.add_argument(
+        "--error",
+        type=float,
+        metavar="E",
+        help="one budget: precision, samples, anchors and interpolation such that losses are off by at most E of "
+        "loss + eps in all, as in 0.02, at 95%% of points",
+    )
     group.add_argument(
         "--standard-error",
         type=float,
@@ -99,6 +118,12 @@ def add_measure_options(parser: argparse.ArgumentParser) -> None:
         "--mode", default="eval", choices=("eval", "train"), help="train: dropout on, seeded for each point"
     )
     group.add_argument(
+        "--noise",
+        choices=("common", "fresh"),
+        help="of a network or loss that draws random numbers: the same ones at each point, or others (default: fresh "
+        "with --mode train; with eval it is refused)",
+    )
+    group.add_argument(
         "--weight-decay", type=float, default=0.0, metavar="W", help="add W/2 |theta|^2 as a metric of its own"
     )
     group.add_argument(
@@ -123,6 +148,14 @@ def add_measure_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _anchors(text: str) -> int | str:
+    if text in ("auto", "none"):
+        return text
+    if text.isascii() and text.isdecimal() and int(text):
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is neither auto nor none nor a number of points, as 9")
+
+
 def add_direction_options(parser: argparse.ArgumentParser) -> None:
     """Add where the directions come from."""
     group = parser.add_argument_group("directions")
@@ -131,16 +164,19 @@ def add_direction_options(parser: argparse.ArgumentParser) -> None:
         default="random",
         metavar="SOURCE",
         help="random; a file that holds some (a surface of ours, a direction file of the 2018 tool); "
-        "or B.pt or B.pt,C.pt: towards other checkpoints, where 1 on the axis is (B.pt:KEY: one of several in a file)",
+        "B.pt or B.pt,C.pt: towards other checkpoints, where 1 on the axis is (B.pt:KEY: one of several in a file); "
+        "or what the loss itself points out: hessian, hessian:0,-1 (eigenvectors; 0: greatest eigenvalue, -1: least), "
+        "sharpest, gradient, gradient,random; as long as filter-normalised random ones (evaluate alone)",
     )
+    add_axes_option(group)
     group.add_argument(
         "--norm",
-        choices=("filter", "layer", "weight", "dfilter", "dlayer", "model", "none"),
+        choices=tuple(NORMALIZATIONS),
         help="how random directions are scaled against the weights (default: filter)",
     )
     group.add_argument(
         "--ignore",
-        choices=("biasbn", "none"),
+        choices=IGNORES,
         help="biasbn: random directions leave biases and batch-norm scales where they are (default: biasbn)",
     )
     group.add_argument("--seed", type=int, help="of random directions (default: 0)")
@@ -149,6 +185,26 @@ def add_direction_options(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="make the second random direction orthogonal to the first, filter by filter",
     )
+    add_subspace_options(group)
+    for axis in "xy":
+        group.add_argument(f"--{axis}-include", metavar="REGEX", help=f"--include for the direction of {axis} alone")
+    group.add_argument(
+        "--keep-zeros", action="store_true", help="random directions leave weights that are 0 where they are (pruned)"
+    )
+
+
+def add_axes_option(group: Any) -> None:
+    """Add how a plane through networks is drawn."""
+    group.add_argument(
+        "--axes",
+        choices=("towards", "orthonormal"),
+        help="of a plane through three checkpoints. towards: 1 on each axis is a checkpoint (default); orthonormal: "
+        "at right angles and of length 1, so that coordinates are distances",
+    )
+
+
+def add_subspace_options(group: Any) -> None:
+    """Add which tensors move."""
     group.add_argument(
         "--move",
         choices=("weights", "states"),
@@ -158,10 +214,33 @@ def add_direction_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--exclude", metavar="REGEX", help="leave tensors in whose name this is found")
 
 
+def add_writing_options(group: Any, *, dry_run: str) -> None:
+    """Add how the file is written, and ``--dry-run`` with its help."""
+    group.add_argument("--overwrite", action="store_true", help="start again a file that holds something else")
+    group.add_argument(
+        "--write-every", type=float, default=30.0, metavar="SECONDS", help="between two writes of the file"
+    )
+    group.add_argument("--dry-run", action="store_true", help=dry_run)
+
+
+def measure_settings(options: argparse.Namespace, model: nn.Module) -> dict[str, Any]:
+    """Return the arguments of `landscape.evaluate` that every command which measures has options for."""
+    names = (
+        "x y loss samples sample_seed standard_error tolerance batch_size batch_norm batch_norm_data mode noise "
+        "weight_decay precision precision_tolerance compile overwrite write_every checkpoint anchors error"
+    )
+    return {
+        **{name: getattr(options, name) for name in names.split()},
+        "metrics": options.metric,
+        "description": describe_model_options(options, model),
+        "command": command_line(),
+    }
+
+
 def load_problem(options: argparse.Namespace) -> tuple[nn.Module, Checkpoint, dict[str, Data]]:
     """Return the network at the checkpoint's weights on its device, the checkpoint, and the data sets."""
-    from landscape.problem import load_model, parse_arguments
-    from landscape.sources import parse_normalize, resolve_data
+    from landscape.problem.model import load_model, parse_arguments
+    from landscape.problem.sources import parse_normalize, resolve_data
 
     arguments = parse_arguments(options.model_args)
     normalize = parse_normalize(options.normalize) if options.normalize else None
@@ -177,8 +256,8 @@ def pick_device(name: str | None) -> str:
     """Return the device asked for, or the best there is: of several, the one for this process."""
     import torch
 
-    from landscape.comm import current_comm
-    from landscape.devices import local_device
+    from landscape.engine.devices import local_device
+    from landscape.parallel.comm import current_comm
 
     if name is None:
         name = "cuda" if torch.cuda.is_available() else "cpu"
@@ -186,55 +265,119 @@ def pick_device(name: str | None) -> str:
         device = torch.device(name)
     except RuntimeError:
         raise UsageError(f"--device {name!r} is no device; write cpu, cuda, cuda:1 or mps") from None
+    if device.type == "meta":
+        raise UsageError(f"--device {name} holds no numbers to compute with; write cpu, cuda, cuda:1 or mps")
     if device.type == "cuda" and not torch.cuda.is_available():
         raise UsageError(f"--device {name}: torch sees no CUDA device here; leave the option out to use the CPU")
     return local_device(name, current_comm().local_rank, torch.cuda.device_count())
 
 
-def load_plane(options: argparse.Namespace, model: nn.Module, dimensions: int) -> Plane:
-    """Return the directions that the options name."""
-    from landscape.directions import checkpoint_plane, random_plane, read_plane
+def load_plane(options: argparse.Namespace, model: nn.Module, dimensions: int, data: Any = None) -> Plane:
+    """Return the directions that the options name; those that are measured are so on data, where there are some."""
+    from landscape.curvature.directions import axis_sources, is_measured, require_one_each
+    from landscape.directions.construct import Plane
+    from landscape.directions.direction_files import read_plane
 
-    chosen: dict[str, Any] = {"include": options.include, "exclude": options.exclude}
-    if options.directions == "random":
-        return random_plane(
-            model,
-            seed=options.seed or 0,
-            dimensions=dimensions,
-            norm=options.norm or "filter",
-            ignore=options.ignore or "biasbn",
-            orthogonal=options.orthogonal,
-            move=options.move or "weights",
-            # Repetitions are drawn one after the other by whoever measures them.
-            low_memory=options.low_memory or options.repeats > 1,
-            **chosen,
-        )
-    sources = options.directions.split(",")
-    if len(sources) == 1 and _holds_directions(sources[0]):
-        _refuse(options, "a file", ("norm", "ignore", "seed", "move", "include", "exclude", "orthogonal"))
-        plane = read_plane(model, sources[0], trust=options.trust_checkpoint)
+    if _holds_directions(options.directions):
+        names = ("norm", "ignore", "seed", "move", "include", "exclude", "orthogonal")
+        _refuse(options, "a file", (*names, "x_include", "y_include", "keep_zeros", "axes"))
+        plane = read_plane(model, options.directions, trust=options.trust_checkpoint)
         if len(plane) < dimensions:
-            raise UsageError(f"{sources[0]} holds {len(plane)} direction(s), the grid has {dimensions} axes")
+            raise UsageError(f"{options.directions} holds {len(plane)} direction(s), the grid has {dimensions} axes")
         return plane
-    _refuse(options, "checkpoints", ("norm", "ignore", "seed", "orthogonal"))
-    if len(sources) != dimensions:
-        raise UsageError(
-            f"--directions names {len(sources)} checkpoint(s) for {dimensions} axes: one for --x alone, two with --y"
-        )
-    return checkpoint_plane(
-        model,
-        sources,
-        move=options.move,
-        key=options.checkpoint_key,
-        trust=options.trust_checkpoint,
-        **chosen,
+    if options.axes == "orthonormal":
+        return _orthonormal_plane(options, model, options.directions.split(","))
+    sources = axis_sources(options.directions, dimensions)
+    includes = [options.x_include or options.include, options.y_include or options.include]
+    if options.y_include and dimensions < 2:
+        raise UsageError("--y-include is for the second of two axes; give --y as well")
+    if set(sources) == {"random"} and len(set(includes)) == 1:
+        return _random_plane(options, model, dimensions, includes[0])
+    measured = [each for each in sources if is_measured(each)]
+    if measured:
+        names = ("orthogonal", "keep_zeros", "x_include", "y_include")
+        _refuse(options, "curvature", (*names, *(("move",) if options.move == "states" else ())))
+    if "random" not in sources:
+        names = ("norm", "seed", "orthogonal", "keep_zeros")
+        _refuse(options, "curvature" if measured else "checkpoints", names if measured else (*names, "ignore"))
+    elif options.orthogonal:
+        raise UsageError("--orthogonal is for random directions over the same tensors")
+    require_one_each(sources, dimensions)
+    made = iter(_measured_directions(options, model, measured, data) if measured and data is not None else ())
+    directions = []
+    for axis, source in enumerate(sources):
+        include = includes[axis] if axis < 2 else options.include
+        if source == "random" or (source in measured and data is None):
+            directions.append(_random_plane(options, model, axis + 1, include).directions[axis])
+        elif source in measured:
+            directions.append(next(made))
+        else:
+            directions += _checkpoint_plane(options, model, source, include).directions
+    return Plane.of(directions)
+
+
+def _measured_directions(
+    options: argparse.Namespace, model: nn.Module, sources: Sequence[str], data: Any
+) -> list[Direction]:
+    from landscape.curvature.directions import Measuring, curvature_directions
+    from landscape.parallel.progress import progress_bar
+    from landscape.problem.losses import resolve_loss
+
+    names = ("samples", "sample_seed", "batch_size", "include", "exclude")
+    how = Measuring(
+        loss=resolve_loss(options.loss, options.metric),
+        ignore=options.ignore or "none",
+        **{name: getattr(options, name) for name in names},
     )
+    path = options.output or default_output(options.checkpoint, ".h5")
+    with progress_bar(f"directions {', '.join(sources)}", "products at most") as progress:
+        return curvature_directions(
+            model, data, sources, how, path=None if options.overwrite else path, progress=progress
+        )
+
+
+def _orthonormal_plane(options: argparse.Namespace, model: nn.Module, sources: Sequence[str]) -> Plane:
+    from landscape.directions.orthonormal import orthonormal_plane
+
+    if len(sources) != 2 or "random" in sources or options.z:
+        raise UsageError("--axes orthonormal is for the plane through three networks: --directions B.pt,C.pt")
+    names = ("norm", "ignore", "seed", "orthogonal", "keep_zeros", "x_include", "y_include")
+    _refuse(options, "checkpoints", names)
+    chosen = {name: getattr(options, name) for name in ("move", "include", "exclude")}
+    reading = {"key": options.checkpoint_key, "trust": options.trust_checkpoint}
+    return orthonormal_plane(model, sources, **chosen, **reading)
+
+
+def _random_plane(options: argparse.Namespace, model: nn.Module, dimensions: int, include: str | None) -> Plane:
+    from landscape.directions.construct import random_plane
+
+    return random_plane(
+        model,
+        seed=options.seed or 0,
+        dimensions=dimensions,
+        norm=options.norm or "filter",
+        ignore=options.ignore or "biasbn",
+        orthogonal=options.orthogonal,
+        move=options.move or "weights",
+        include=include,
+        exclude=options.exclude,
+        keep_zeros=options.keep_zeros,
+        # Repetitions are drawn one after the other by whoever measures them.
+        low_memory=options.low_memory or options.repeats > 1,
+    )
+
+
+def _checkpoint_plane(options: argparse.Namespace, model: nn.Module, source: str, include: str | None) -> Plane:
+    from landscape.directions.construct import checkpoint_plane
+
+    chosen = {"move": options.move, "include": include, "exclude": options.exclude}
+    return checkpoint_plane(model, [source], key=options.checkpoint_key, trust=options.trust_checkpoint, **chosen)
 
 
 def _holds_directions(path: str) -> bool:
     """Return whether a file is HDF5, as files of directions are and checkpoints are not."""
-    from landscape.files import HDF5_SIGNATURE, read_start
-    from landscape.store import is_surface
+    from landscape.files.atomic import HDF5_SIGNATURE, read_start
+    from landscape.files.store import is_surface
 
     if not os.path.exists(path):  # FILE:KEY, or an error that says what is missing when it is read
         return False
@@ -243,13 +386,16 @@ def _holds_directions(path: str) -> bool:
 
 def _refuse(options: argparse.Namespace, what: str, names: Sequence[str]) -> None:
     for name in names:
-        if getattr(options, name) not in (None, False):
-            raise UsageError(f"--{name} does not go with directions from {what}, which are taken as they are")
+        # "none" agrees with that.
+        if getattr(options, name) not in (None, False, "none" if name in ("norm", "ignore") else None):
+            raise UsageError(
+                f"--{name.replace('_', '-')} does not go with directions from {what}, which are taken as they are"
+            )
 
 
 def describe_model_options(options: argparse.Namespace, model: nn.Module) -> Mapping[str, Any]:
     """Return the model's entry in a file."""
-    from landscape.problem import describe_model, parse_arguments
+    from landscape.problem.model import describe_model, parse_arguments
 
     return describe_model(model, options.model, parse_arguments(options.model_args))
 

@@ -4,26 +4,32 @@ landscape plot net.h5                                    writes net.png beside i
 landscape plot plain.h5 skip.h5 -o both.pdf --kind surface
 landscape plot net.h5 -o net.png -o net.pdf --name test/loss --cap 100
 landscape plot net.h5 -o net.mp4 --film orbit            a film; mpiexec -n 8 draws its frames on 8 processes
-landscape plot run.h5 --kind steps                       how far a run is off its plane, and its losses from the plane's
+landscape plot net.curvature.h5 -o spectrum.pdf          curvature: spectra, and traces by layer
+landscape plot sim.h5 -o sim.pdf                         similarity: a map of each network, and of each pair
+landscape plot pred.h5 -o pred.pdf                       populations: example by example, with the null, and classes
+landscape plot net.h5 -o net.pdf --for neurips           as wide as a paper's text, caption printed, not drawn
+landscape plot run.h5 --kind steps                       how far a run is off its plane, its losses off the plane's
 """
 
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from landscape.commands.films import add_film_options, write_films
+from landscape.commands.film_options import add_film_options, write_film_file
+from landscape.commands.pictures import add_scale_options, list_of, require_titles
+from landscape.commands.words import say
 from landscape.errors import UsageError
+from landscape.plot import KINDS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from landscape.surface import Surface
+    from landscape.surface.surface import Surface
 
-KINDS = ("line", "contour", "heatmap", "surface", "steps")
-SCALES = ("auto", "log", "linear", "asinh")
+# As in landscape/plot/style/paper.py, which loads what help has no time for.
+VENUES = ("neurips", "iclr", "jmlr", "icml", "icml-wide", "cvpr", "cvpr-wide", "single", "double")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -39,7 +45,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--kind",
         choices=KINDS,
-        help="by default line for a line, contour for a plane; steps: of the training runs on one surface",
+        help="by default line for a line, contour for a plane; steps: of the training runs on one surface; "
+        "convexity: both ends of the Hessian's spectrum, measured with evaluate --curvature",
     )
     parser.add_argument(
         "--name",
@@ -49,27 +56,46 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "every loss and accuracy of a line",
     )
     group = parser.add_argument_group("scale, shared by all panels, in loss units")
-    group.add_argument("--scale", choices=SCALES, default="auto", help="of heights and colours")
-    group.add_argument(
-        "--cap", metavar="V", type=_cap, help="hatch what lies above it; 'auto' takes the 99.5 %% quantile where the "
-        "loss spans more than 12 e-folds"
-    )  # fmt: skip
-    group.add_argument("--eps", metavar="E", type=float, help="of log(L + eps); by default min(0.1, 0.05 median)")
-    group.add_argument("--colormap", default="viridis", metavar="MAP", help="one of matplotlib's")
-    group.add_argument("--levels", metavar="A,B,...", type=_levels, help="iso-lines; by default a 1-2-5 ladder")
-    group.add_argument("--independent", action="store_true", help="a scale for each panel; the picture says so")
+    cap = "hatch what lies above it; 'auto' takes the 99.5 %% quantile where the loss spans more than 12 e-folds"
+    add_scale_options(group, cap=cap)
+    levels = list_of(float, "levels are numbers")
+    group.add_argument("--levels", metavar="A,B,...", type=levels, help="iso-lines; by default a 1-2-5 ladder")
     group = parser.add_argument_group("picture")
     group.add_argument("--title", action="append", metavar="TEXT", help="of each panel, one for each FILE")
     group.add_argument("--headline", metavar="TEXT", help="above all panels")
     group.add_argument("--columns", type=int, metavar="N", help="panels a row")
     group.add_argument("--dpi", type=float, default=200.0, help="dots an inch")
+    group.add_argument("--no-subtitle", action="store_true", help="leave out the values at the checkpoint under titles")
     group.add_argument("--no-caption", action="store_true", help="keep the caption in the file's metadata only")
+    sized = group.add_mutually_exclusive_group()
+    sized.add_argument(
+        "--size",
+        metavar="WxH",
+        help="of the figure in inches, such as 5.5x3, or 5.5 for its width; of a film in pixels, 1280x720 by default",
+    )
+    sized.add_argument(
+        "--for",
+        dest="venue",
+        choices=VENUES,
+        help="as wide as such a paper's text (single, icml, cvpr: one column, 3.25 in; neurips, iclr: 5.5 in); the "
+        "caption is left to the paper, and printed here",
+    )
+    group.add_argument("--font", metavar="FAMILY", help="such as 'Times New Roman' or serif; by default DejaVu Sans")
     group.add_argument("--hillshade", action="store_true", help="light a contour picture from the north-west")
-    group.add_argument("--no-interpolation", action="store_true", help="draw the 3D still of a coarse grid unsmoothed")
+    group.add_argument(
+        "--camera",
+        metavar="AZ,EL",
+        help="where from a 3D still or a film is seen, in degrees: around, counted from the first axis towards the "
+        "second, and above the floor, 0 to 90; or paper (-52,34), top, side, along; by default paper, or near there, "
+        "where more of a training run is seen",
+    )
+    group.add_argument(
+        "--no-interpolation", action="store_true", help="draw contours and the 3D still of a coarse grid unsmoothed"
+    )
     group.add_argument(
         "--marks",
         metavar="STEP,...",
-        type=_steps,
+        type=list_of(int, "steps are whole numbers"),
         default=[],
         help="steps of training runs to mark on their paths and in --kind steps, beside those where the recorded "
         "learning rate fell",
@@ -79,50 +105,65 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Read, draw, write, and say what the picture shows."""
-    from landscape.plot.fields import recall
+    from landscape.commands.plot_similarity import plot_predictions, plot_similarity
+    from landscape.files.curvature_file import is_curvature
+    from landscape.files.predictions_file import is_predictions
+    from landscape.files.similarity_file import is_similarity
+    from landscape.files.store import read_surface
     from landscape.plot.saving import checked_target, save_figure
-    from landscape.store import read_surface
+    from landscape.plot.style.fields import recall
 
     if options.columns is not None and options.columns < 1:
         raise UsageError(f"--columns is at least 1, not {options.columns}")
-    if options.title is not None and len(options.title) != len(options.files):
-        raise UsageError(
-            f"{len(options.title)} times --title for {len(options.files)} files; give one for each, "
-            "or --headline for the whole picture"
-        )
+    require_titles(options)
     if options.film:
-        if options.marks:
-            raise UsageError("--marks is for pictures; a film shows how far its run has come")
-        return write_films(options)
+        return write_film_file(options)
     outputs = [checked_target(each) for each in options.output or [Path(options.files[0]).with_suffix(".png")]]
-    for output in outputs:
-        if any(output.exists() and Path(each).exists() and output.samefile(each) for each in options.files):
-            raise UsageError(f"{output} is a file that is drawn; write to another one")
+    if any(map(is_curvature, options.files)):
+        return _plot_curvature(options, outputs)
+    if any(map(is_similarity, options.files)):
+        return plot_similarity(options, outputs)
+    if any(map(is_predictions, options.files)):
+        return plot_predictions(options, outputs)
     surfaces = [read_surface(each) for each in options.files]
     figure = _draw(surfaces, options)
     for output in outputs:
         save_figure(figure, output, dpi=options.dpi)
-    print(f"wrote {', '.join(map(str, outputs))}")
-    _say(recall(figure).get("Description", ""))
-    if options.cap is None and options.kind not in ("line", "steps") and surfaces[0].shape[1:]:
-        _say(_hint(surfaces, options))
+    say(f"wrote {', '.join(map(str, outputs))}")
+    said = [recall(figure).get("Description", "")]
+    if options.cap is None and options.kind in (None, "contour", "heatmap", "surface") and surfaces[0].shape[1:]:
+        said.append(_hint(surfaces, options))
+    for text in filter(None, said):
+        say(text)
     return 0
 
 
-def _say(text: str) -> None:
-    """Print a text from files: without control characters, and in what the terminal can show."""
-    from landscape.files import printable
+def _plot_curvature(options: argparse.Namespace, outputs: list[Path]) -> int:
+    """Draw a file of `landscape curvature`: spectra, and traces by layer."""
+    from landscape.files.curvature_file import read_curvature
+    from landscape.plot.saving import save_figure
+    from landscape.plot.spectra.spectrum_figures import draw_curvature
+    from landscape.plot.style.fields import recall
 
-    if text:
-        encoding = sys.stdout.encoding or "utf-8"
-        print(printable(text).encode(encoding, "backslashreplace").decode(encoding))
+    if len(options.files) > 1:
+        raise UsageError("a picture of curvature is of one file at a time")
+    names = "kind name cap eps levels title headline columns hillshade no_interpolation marks"
+    given = [name for name in names.split() if getattr(options, name) not in (None, False, [])]
+    if given:
+        raise UsageError(f"--{given[0].replace('_', '-')} does not go with curvature, which has a picture of its own")
+    figure = draw_curvature(read_curvature(options.files[0]), caption=not options.no_caption)
+    for output in outputs:
+        save_figure(figure, output, dpi=options.dpi)
+    say(f"wrote {', '.join(map(str, outputs))}")
+    say(recall(figure).get("Description", ""))
+    return 0
 
 
 def _hint(surfaces: list[Surface], options: argparse.Namespace) -> str:
     """Return what to do where few points far above the others take most of the colours."""
     import numpy as np
 
-    from landscape.plot.scale import Scale, default_name
+    from landscape.plot.scale.scale import Scale, default_name
 
     name = (options.name or [default_name(surfaces[0])])[0]
     parts = [each.finished_part() for each in surfaces]
@@ -145,49 +186,19 @@ def _draw(surfaces: list[Surface], options: argparse.Namespace) -> Figure:
             raise UsageError(f"--hillshade is for contours, not for a {options.kind}")
         extra["hillshade"] = True
     if options.no_interpolation:
-        if options.kind != "surface":
-            raise UsageError("--no-interpolation is for --kind surface; nothing else is smoothed")
+        if options.kind not in (None, "contour", "surface"):
+            raise UsageError("--no-interpolation is for contours and --kind surface; nothing else is smoothed")
         extra["interpolate"] = False
+    if options.camera is not None:
+        if options.kind != "surface":
+            raise UsageError("--camera is for --kind surface and films; nothing else is seen from somewhere")
+        extra["camera"] = options.camera
     if options.marks:
         if options.kind == "line":
             raise UsageError("--marks is for planes and --kind steps; on a line each step is a dot")
         extra["marks"] = options.marks
-    return draw(
-        surfaces,
-        kind=options.kind,
-        name=options.name,
-        scale=options.scale,
-        cap=options.cap,
-        eps=options.eps,
-        colormap=options.colormap,
-        levels=options.levels,
-        independent=options.independent,
-        columns=options.columns,
-        titles=options.title,
-        headline=options.headline or "",
-        caption=not options.no_caption,
-        **extra,
-    )
-
-
-def _cap(text: str) -> float | Literal["auto"]:
-    if text == "auto":
-        return "auto"
-    try:
-        return float(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"a cap is a loss or 'auto', not {text!r}") from None
-
-
-def _steps(text: str) -> list[int]:
-    try:
-        return [int(part) for part in text.split(",")]
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"steps are whole numbers with commas between them, not {text!r}") from None
-
-
-def _levels(text: str) -> list[float]:
-    try:
-        return [float(part) for part in text.split(",")]
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"levels are numbers with commas between them, not {text!r}") from None
+    names = ("kind", "name", "scale", "cap", "eps", "colormap", "levels", "independent", "columns")
+    extra |= {name: getattr(options, name) for name in names}
+    extra |= {"size": options.venue or options.size, "font": options.font, "subtitle": not options.no_subtitle}
+    headline, caption = options.headline or "", not (options.no_caption or options.venue)
+    return draw(surfaces, titles=options.title, headline=headline, caption=caption, **extra)

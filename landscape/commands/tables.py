@@ -1,81 +1,42 @@
 """Tables on a terminal or in a pipe, of what `landscape.commands.facts` found.
 
-Text that comes from files goes through `printable` and never through rich's markup.
+Text that comes from files goes through `for_terminal` and never through rich's markup.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
 import re
 import shlex
-import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
-from rich.padding import Padding
-from rich.table import Table
-from rich.text import Text
 
-from landscape.files import printable
+from landscape.commands.curvature_tables import print_curvature
+from landscape.commands.predictions_tables import print_predictions
+from landscape.commands.printed import NOTHING, captured, plain, print_heading, print_pairs, print_table
+from landscape.commands.similarity_tables import print_similarity
+from landscape.commands.words import number_of_bytes
 
 # Enough of a SHA-256 to tell two files apart by eye; all of it is in --json.
 _DIGEST = 16
 _SHA256 = re.compile("[0-9a-f]{64}")
-# Settings that say nothing. (0 and False are not among them.)
-_NOTHING: tuple[Any, ...] = (None, "", [], {})
 
 
-@contextlib.contextmanager
-def _console() -> Iterator[Console]:
-    """Give a console whose output goes to standard output at the end, without blanks at the ends of lines."""
-    console = Console(file=sys.stdout, highlight=False, markup=False, emoji=False)
-    with console.capture() as captured:
-        yield console
-    sys.stdout.write("\n".join(line.rstrip() for line in captured.get().split("\n")))
-
-
-def _text(value: Any, style: str = "") -> Text:
-    # What the terminal's encoding lacks would end the program, so it is escaped as well.
-    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-    return Text(printable(str(value)).encode(encoding, "backslashreplace").decode(encoding), style, overflow="fold")
-
-
-def _heading(console: Console, text: str) -> None:
-    console.print(_text(text, "bold"), soft_wrap=True)
-
-
-def _pairs(console: Console, pairs: Iterable[tuple[str, Any]]) -> None:
-    table = Table.grid(padding=(0, 2), pad_edge=True)
-    table.add_column(no_wrap=True)
-    table.add_column(overflow="fold")
-    for name, value in pairs:
-        if value not in _NOTHING:
-            # A name as long as the line would leave no room for what it names.
-            table.add_row(_text(name if len(name) <= 36 else f"{name[:33]}...", "dim"), _text(value))
-    if table.row_count:
-        console.print(table)
-
-
-def _table(console: Console, columns: Sequence[str], rows: Iterable[Sequence[Any]], left: int = 1) -> None:
-    """Print a table whose first ``left`` columns are words and the others numbers."""
-    table = Table(box=None, padding=(0, 1), header_style="dim")
-    for number, column in enumerate(columns):
-        # The names may be broken into lines, the numbers never.
-        table.add_column(
-            Text(column), justify="left" if number < left else "right", overflow="fold", no_wrap=number > 0
-        )
-    for row in rows:
-        table.add_row(*(_text(cell) for cell in row))
-    console.print()
-    console.print(Padding(table, (0, 0, 0, 1)))
-
-
-def show_surface(facts: Mapping[str, Any]) -> None:
-    """Print what `landscape.commands.facts.surface_facts` found."""
-    with _console() as console:
-        _surface(console, facts)
+def show(facts: Mapping[str, Any], *, after_another: bool = False) -> None:
+    """Print what `landscape.commands.facts` found of a file, of any kind, with an empty line after another one."""
+    shows = {
+        "surface": _surface,
+        "checkpoint": _checkpoint,
+        "curvature": print_curvature,
+        "similarity": print_similarity,
+        "predictions": print_predictions,
+    }
+    with captured() as console:
+        if after_another:
+            console.print()
+        shows.get(facts["kind"], _directions)(console, facts)
 
 
 def _surface(console: Console, facts: Mapping[str, Any]) -> None:
@@ -88,10 +49,10 @@ def _surface(console: Console, facts: Mapping[str, Any]) -> None:
     state = "complete" if complete else f"{_percent(done, total)} done"
     if lacking:
         state += f", {lacking:,} points lack samples"
-    _heading(console, f"{facts['path'] or facts['title']}: surface of {size} points, {state}")
+    print_heading(console, f"{facts['path'] or facts['title']}: surface of {size} points, {state}")
     origin, problem, quality = (dict(facts[name]) for name in ("origin", "problem", "quality"))
     origin.pop("values", None)  # in the table of values
-    _pairs(
+    print_pairs(
         console,
         [
             ("title", facts["title"]),
@@ -100,7 +61,11 @@ def _surface(console: Console, facts: Mapping[str, Any]) -> None:
             ("file", f"SHA-256 {facts['sha256'][:_DIGEST]}"),
             ("points", _points(points)),
             ("without holes", _finished(facts)),
-            *((f"samples {name}", _samples(entry)) for name, entry in facts["samples"].items()),
+            *(
+                (f"{'batches' if entry.get('unit') == 'batch' else 'samples'} {name}", _samples(entry))
+                for name, entry in facts["samples"].items()
+            ),
+            *((f"anchors {name}", _anchors(entry)) for name, entry in facts.get("anchors", {}).items()),
         ],
     )
     _values_table(console, facts["values"])
@@ -111,9 +76,9 @@ def _surface(console: Console, facts: Mapping[str, Any]) -> None:
     _settings(console, "trajectories", {name: _run(entry) for name, entry in facts["trajectories"].items()})
     if facts["command"]:
         console.print()
-        console.print(_text("made with" if complete else "to continue", "dim"))
+        console.print(plain("made with" if complete else "to continue", "dim"))
         command = facts["command"] if complete else _continuing(facts["command"])
-        console.print(_text(command), soft_wrap=True)  # in one piece, to be copied
+        console.print(plain(command), soft_wrap=True)  # in one piece, to be copied
 
 
 def _continuing(command: str) -> str:
@@ -150,15 +115,33 @@ def _values_table(console: Console, values: Mapping[str, Any]) -> None:
             columns.pop(number)
             rows = [row[:number] + row[number + 1 :] for row in rows]
     if rows:
-        _table(console, columns, rows)
+        print_table(console, columns, rows)
     for name, entry in values.items():
         if top := entry.get("barrier"):
             text = f"{top['height']:.4g} above the line between both networks, at {top['x']:.4g}"
-            console.print(_text(f"  barrier of {name}: {text if top['height'] else 'none'}", "dim"))
+            console.print(plain(f"  barrier of {name}: {text if top['height'] else 'none'}", "dim"))
     if "std.\nerror" in columns:
         paired = any("paired_stderr" in entry for entry in values.values())
         of = ", of the difference to theta* where that is known" if paired else ""
-        console.print(_text(f"  error: median over points{of}", "dim"))
+        console.print(plain(f"  error: median over points{of}", "dim"))
+    for name, entry in values.items():
+        if stated := entry.get("stated_error"):
+            console.print(plain(f"  {name} is off by at most {stated['words']}", "dim"))
+        if words := _interval(name, entry.get("interval")):
+            console.print(plain(f"  {name}: {words}", "dim"))
+
+
+def _interval(name: str, interval: Mapping[str, Any] | None) -> str:
+    """Return how wide intervals are, and how many samples they go by, where that is few."""
+    if interval is None or interval["carried_by"] is None or interval["median_half_width"] is None:
+        return ""
+    middle, most = (_value(name, interval[key]) for key in ("median_half_width", "greatest_half_width"))
+    text = f"95 % interval ± {middle} in the median, at most ± {most}"
+    few, fewest = interval["carried_by"], interval["carried_by_at_least"]
+    text += f"; means are carried by {few:.3g} samples, at least {fewest:.2g}"
+    if number := interval["unreliable"]:
+        text += f"; at {number:,} points by so few that the interval is not to be relied on: take more --samples"
+    return text
 
 
 def _axes_table(console: Console, facts: Mapping[str, Any]) -> None:
@@ -172,23 +155,26 @@ def _axes_table(console: Console, facts: Mapping[str, Any]) -> None:
         ]
         for axis in facts["axes"]
     ]
-    _table(console, ["axis", "range", "points", "length", "SHA-256"], rows)
+    print_table(console, ["axis", "range", "points", "length", "SHA-256"], rows)
     pairs = [(f"  {axis['name']}", _direction(axis)) for axis in facts["axes"]]
+    rules = [axis["recipe"].get("filters") for axis in facts["axes"]]
+    for rule, names in next((each for each in rules if isinstance(each, Mapping)), {}).items():
+        pairs.append(("  a filter is", f"one of the {rule}: {', '.join(map(str, names))}"))
     cosines = facts["cosines"] or []
     for i, row in enumerate(cosines):
         for j in range(i):
             pairs.append((f"  cosine {facts['axes'][j]['name']}, {facts['axes'][i]['name']}", _value("", row[j])))
-    _pairs(console, pairs)
+    print_pairs(console, pairs)
 
 
 def _direction(axis: Mapping[str, Any]) -> str:
-    recipe = {key: value for key, value in axis["recipe"].items() if value not in _NOTHING and value is not False}
+    recipe = {key: value for key, value in axis["recipe"].items() if value not in NOTHING and value is not False}
     if axis["kind"] != "direction":
         return f"{axis['label'] or axis['kind']}: {_compact(recipe.get('seeds', ''))}"
     source = str(recipe.pop("source", axis["source"]))
     path = str(recipe.pop("path", ""))
     sha256 = str(recipe.pop("sha256", ""))
-    recipe.pop("axis", None)
+    recipe.pop("axis", None), recipe.pop("filters", None)
     words = [f"{source} {path}".strip(), *(f"{key} {_compact(value)}" for key, value in recipe.items())]
     return ", ".join(words + ([f"SHA-256 {sha256[:_DIGEST]}"] if sha256 else []))
 
@@ -198,25 +184,19 @@ def _settings(console: Console, heading: str, settings: Mapping[str, Any]) -> No
     for name, value in settings.items():
         if isinstance(value, Mapping) and value and all(isinstance(item, Mapping) for item in value.values()):
             pairs += [(f"  {name} {key}", _compact(item)) for key, item in value.items()]
-        elif value not in _NOTHING:
+        elif value not in NOTHING:
             pairs.append((f"  {name}", _compact(value)))
     if pairs:
         console.print()
-        console.print(_text(f"  {heading}", "dim"))
-        _pairs(console, pairs)
-
-
-def show_directions(facts: Mapping[str, Any]) -> None:
-    """Print a direction file of the 2018 tool."""
-    with _console() as console:
-        _directions(console, facts)
+        console.print(plain(f"  {heading}", "dim"))
+        print_pairs(console, pairs)
 
 
 def _directions(console: Console, facts: Mapping[str, Any]) -> None:
     number = len(facts["directions"])
-    _heading(console, f"{facts['path']}: {number} direction{'s' * (number > 1)} of the 2018 tool")
+    print_heading(console, f"{facts['path']}: {number} direction{'s' * (number > 1)} of the 2018 tool")
     ratio = facts["explained_variance_ratio"]
-    _pairs(
+    print_pairs(
         console,
         [
             ("file", f"SHA-256 {facts['sha256'][:_DIGEST]}"),
@@ -227,19 +207,13 @@ def _directions(console: Console, facts: Mapping[str, Any]) -> None:
         _tensor_table(console, f"{letter} tensor", tensors)
 
 
-def show_checkpoint(facts: Mapping[str, Any]) -> None:
-    """Print the tensors of a checkpoint."""
-    with _console() as console:
-        _checkpoint(console, facts)
-
-
 def _checkpoint(console: Console, facts: Mapping[str, Any]) -> None:
-    _heading(console, f"{facts['path']}: checkpoint, {facts['description']}")
+    print_heading(console, f"{facts['path']}: checkpoint, {facts['description']}")
     pairs = [("tensors", f"SHA-256 {facts['sha256'][:_DIGEST]}")]
     if len(facts["candidates"]) > 1:
         pairs.append(("networks", ", ".join(facts["candidates"])))
     pairs += [(name, _compact(value)) for name, value in facts["metadata"].items()]
-    _pairs(console, pairs)
+    print_pairs(console, pairs)
     _tensor_table(console, "tensor", facts["tensors"])
 
 
@@ -249,8 +223,10 @@ def _tensor_table(console: Console, heading: str, tensors: Sequence[Mapping[str,
         for entry in tensors
     ]
     total, size = (sum(entry[key] for entry in tensors) for key in ("count", "bytes"))
-    _table(console, [heading, "shape", "type", "numbers"], [*rows, [f"{len(tensors)} in all", "", "", f"{total:,}"]], 3)
-    console.print(_text(f"  {_size(size)}", "dim"))
+    print_table(
+        console, [heading, "shape", "type", "numbers"], [*rows, [f"{len(tensors)} in all", "", "", f"{total:,}"]], 3
+    )
+    console.print(plain(f"  {number_of_bytes(size, 1000)}", "dim"))
 
 
 def _points(points: Mapping[str, int]) -> str:
@@ -262,11 +238,25 @@ def _finished(facts: Mapping[str, Any]) -> str:
     return "" if facts["complete"] or part is None else f"a coarser grid of {' x '.join(map(str, reversed(part)))}"
 
 
-def _samples(entry: Mapping[str, int | None]) -> str:
+def _samples(entry: Mapping[str, Any]) -> str:
     least, most, size = entry["least"], entry["most"], entry["size"]
     if least is None or most is None:
         return ""
     return (f"{least:,}" if least == most else f"{least:,} to {most:,}") + (f" of {size:,}" if size else "")
+
+
+def _anchors(entry: Mapping[str, Any]) -> str:
+    """Return which estimator made the values of how many points."""
+    least, number = entry["fewest_anchors_of_an_estimate"], entry["number"]
+    of = f"{number}" if least in (None, number) else f"{least} to {number}"
+    texts = [
+        f"{entry['points_estimated']:,} points estimated for all samples from {of} anchors"
+        if entry["points_estimated"]
+        else "",
+        f"{entry['points_measured_in_full']:,} measured in full" if entry["points_measured_in_full"] else "",
+        f"{entry['points_of_plain_means']:,} still plain means" if entry["points_of_plain_means"] else "",
+    ]
+    return ", ".join(filter(None, texts))
 
 
 def _value(name: str, value: float | None) -> str:
@@ -284,7 +274,7 @@ def _compact(value: Any) -> str:
     if isinstance(value, str):
         return value[:_DIGEST] if _SHA256.fullmatch(value) else value
     if isinstance(value, Mapping):
-        return ", ".join(f"{key} {_compact(item)}" for key, item in value.items() if item not in _NOTHING)
+        return ", ".join(f"{key} {_compact(item)}" for key, item in value.items() if item not in NOTHING)
     if isinstance(value, list | tuple):
         if len(value) > 12:
             return f"{_compact(list(value[:3]))}, ... {_compact(value[-1])} ({len(value)} entries)"
@@ -298,12 +288,3 @@ def _compact(value: Any) -> str:
 def _percent(part: int, total: int) -> str:
     # Rounded down: 99.96 % is not 100.0 %.
     return f"{int(1000 * part / max(total, 1)) / 10:g} %"
-
-
-def _size(number: int) -> str:
-    size = float(number)
-    for unit in ("bytes", "kB", "MB"):
-        if size < 1000:
-            return f"{size:.3g} {unit}"
-        size /= 1000
-    return f"{size:.3g} GB"

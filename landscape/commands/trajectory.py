@@ -16,21 +16,25 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from landscape.commands.options import (
+    add_axes_option,
     add_measure_options,
     add_problem_options,
-    command_line,
-    describe_model_options,
+    add_subspace_options,
+    add_writing_options,
     load_problem,
+    measure_settings,
     pick_device,
 )
-from landscape.commands.run_planes import put_onto, require_fitting, write_plane_alone
+from landscape.commands.trajectory_steps import put_onto, require_fitting, write_plane_alone
+from landscape.commands.words import say
 from landscape.errors import UsageError
+from landscape.surface.grid import MAX_POINTS
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from landscape.directions import Plane
-    from landscape.runs import TrainingRun
+    from landscape.directions.construct import Plane
+    from landscape.trajectory.runs import TrainingRun
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -40,6 +44,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         metavar="RUN",
         help="checkpoints of a run: a folder, a pattern or files; several folders are several runs on one plane",
+    )
+    parser.add_argument(
+        "--unordered",
+        action="store_true",
+        help="the checkpoints are samples in no order, an ensemble say: drawn as points, through which no path leads",
     )
     add_problem_options(parser, needs_data=False)
     group = parser.add_argument_group("plane")
@@ -66,19 +75,19 @@ def configure(parser: argparse.ArgumentParser) -> None:
         choices=("biasbn", "none"),
         help="biasbn: principal components leave biases and batch-norm scales where they are (default: none)",
     )
-    group.add_argument(
-        "--move",
-        choices=("weights", "states"),
-        help="states: also running means and variances (default: weights; towards checkpoints: states)",
-    )
-    group.add_argument("--include", metavar="REGEX", help="move only tensors in whose name this is found")
-    group.add_argument("--exclude", metavar="REGEX", help="leave tensors in whose name this is found")
+    add_axes_option(group)
+    add_subspace_options(group)
     grid = parser.add_argument_group("grid (default: a square that holds the runs)")
     grid.add_argument("--x", metavar="MIN:MAX:NUM", help="points along the first direction")
     grid.add_argument("--y", metavar="MIN:MAX:NUM", help="and along the second")
     grid.add_argument("--points", type=int, metavar="N", help="along an axis (default: 41; 201 for a line)")
     grid.add_argument("--margin", type=float, default=0.15, metavar="SHARE", help="around the runs, of their extent")
     add_measure_options(parser)
+    parser.add_argument(
+        "--low-memory",
+        action="store_true",
+        help="copy no weights for a faster forward pass, and draw random directions of --plane FILE anew at each point",
+    )
     parser.set_defaults(batch_norm=None)
     output = parser.add_argument_group("output")
     output.add_argument("-o", "--output", metavar="FILE", help="the surface file, with the runs in it")
@@ -93,34 +102,31 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="put the runs onto a surface that is there, into its file or a copy at -o; measures nothing, needs no "
         "--data",
     )
-    output.add_argument("--overwrite", action="store_true", help="start again a file that holds something else")
-    output.add_argument(
-        "--write-every", type=float, default=30.0, metavar="SECONDS", help="between two writes of the file"
-    )
-    output.add_argument(
-        "--dry-run", action="store_true", help="say where the runs lie and what the surface would cost, and stop"
-    )
+    add_writing_options(output, dry_run="say where the runs lie and what the surface would cost, and stop")
 
 
 def run(options: argparse.Namespace) -> int:
     """Measure; say what was written."""
-    from landscape.comm import current_comm
-    from landscape.commands.progress import progress_bar
-    from landscape.commands.run_summary import describe_paths
-    from landscape.record_losses import put_record
-    from landscape.run_surface import evaluate_runs, plan_runs
-    from landscape.runs import find_runs
-    from landscape.shared_planes import plane_made_once
+    import torch
+
+    from landscape.commands.summary import describe_paths, describe_result
+    from landscape.parallel.comm import current_comm
+    from landscape.parallel.progress import progress_bar
+    from landscape.trajectory.record_losses import put_record
+    from landscape.trajectory.run_surface import evaluate_runs, plan_runs
+    from landscape.trajectory.runs import find_runs
+    from landscape.trajectory.shared_planes import plane_made_once
 
     sources = options.plane.split(",")
     require_fitting(options)
     _check(options, sources)
-    runs = find_runs(options.runs, key=options.checkpoint_key, trust=options.trust_checkpoint)
+    reading: dict[str, Any] = {"key": options.checkpoint_key, "trust": options.trust_checkpoint}
+    runs = find_runs(options.runs, unordered=options.unordered, **reading)
     end = runs[0].records[-1]
     through = sources[0] if len(sources) > 1 else None
-    options.checkpoint = str(options.origin or through or _about(options) or end.path)
+    options.checkpoint = str(options.origin or through or (options.onto and _about(options)) or end.path)
     model, _, data = load_problem(options)
-    if any(parameter.dtype == _half() for parameter in model.parameters()):
+    if any(parameter.dtype == torch.float16 for parameter in model.parameters()):
         # A run recorded in float16 to save space was trained, and is measured, in float32.
         model.float()
         if options.checkpoint == str(end.path):
@@ -133,58 +139,38 @@ def run(options: argparse.Namespace) -> int:
     if options.plane_only:
         write_plane_alone(options, model, runs, plane)
         return 0
-    batch_norm = options.batch_norm or _suitable_batch_norm(model, plane)
-    settings: dict[str, Any] = {
-        "x": options.x,
-        "y": options.y,
+    options.batch_norm = options.batch_norm or suitable_batch_norm(model, plane)
+    settings = {
+        **measure_settings(options, model),
         "points": options.points,
         "margin": options.margin,
+        "low_memory": options.low_memory,
         "path": options.output,
-        "loss": options.loss,
-        "metrics": options.metric,
-        "samples": options.samples,
-        "standard_error": options.standard_error,
-        "tolerance": options.tolerance,
-        "sample_seed": options.sample_seed,
-        "batch_size": options.batch_size,
-        "batch_norm": batch_norm,
-        "batch_norm_data": options.batch_norm_data,
-        "mode": options.mode,
-        "weight_decay": options.weight_decay,
-        "precision": options.precision,
-        "precision_tolerance": options.precision_tolerance,
-        "compile": options.compile,
-        "overwrite": options.overwrite,
-        "write_every": options.write_every,
-        "checkpoint": options.checkpoint,
-        "description": describe_model_options(options, model),
-        "command": command_line(),
     }
     if options.dry_run:
-        from landscape.commands.costs import describe_cost
+        from landscape.commands.dry_run import describe_cost
 
         surface, cost = plan_runs(model, data, runs, plane, **settings)
-        print(describe_paths(surface))
-        print(describe_cost(cost))
+        say(describe_paths(surface))
+        say(describe_cost(cost))
         return 0
-    from landscape.commands.summary import describe_result
-
     with progress_bar(f"evaluating the surface around {', '.join(each.name for each in runs)}") as progress:
         surface = evaluate_runs(model, data, runs, plane, progress=progress, **settings)
     if current_comm().rank == 0:
-        print(describe_paths(surface))
-        print(describe_result(surface))
+        say(describe_paths(surface))
+        say(describe_result(surface))
         sys.stdout.flush()
     return 0
 
 
 def _about(options: argparse.Namespace) -> str:
     """Return the checkpoint that the surface to put runs on is about."""
-    if not options.onto:
-        return ""
-    from landscape.store import read_surface
+    from landscape.files.store import read_surface
 
-    return str(read_surface(options.onto).origin.get("checkpoint", ""))
+    origin = read_surface(options.onto).origin
+    if not origin.get("checkpoint") and "directions" in origin:
+        raise UsageError(f"{options.onto} does not say which checkpoint it is about; name it by --origin")
+    return str(origin.get("checkpoint", ""))
 
 
 def _check(options: argparse.Namespace, sources: list[str]) -> None:
@@ -193,6 +179,10 @@ def _check(options: argparse.Namespace, sources: list[str]) -> None:
         raise UsageError(f"--plane {options.plane} names {len(sources)} checkpoints; a plane goes through three, A,B,C")
     if len(sources) == 3 and options.origin:
         raise UsageError("--origin does not go with --plane A,B,C, where the first of the three is the origin")
+    if options.axes == "orthonormal" and len(sources) != 3:
+        raise UsageError("--axes orthonormal is for the plane through three networks: --plane A.pt,B.pt,C.pt")
+    if options.line == "ends" and options.unordered:
+        raise UsageError("--line ends goes from the first checkpoint to the last, which --unordered ones do not have")
     if options.line and options.plane != "pca":
         raise UsageError(f"--line draws a line of its own; leave out --plane {options.plane}")
     components = options.plane == "pca" and options.line != "ends"
@@ -208,14 +198,18 @@ def _check(options: argparse.Namespace, sources: list[str]) -> None:
                 )
     if options.points is not None and options.points < 2:
         raise UsageError(f"--points is {options.points}, at least 2 along an axis are needed")
+    if options.points is not None and options.points > MAX_POINTS:
+        raise UsageError(f"--points is {options.points}, at most {MAX_POINTS} along an axis are possible")
     if not options.margin >= 0:
         raise UsageError(f"--margin is {options.margin}, it has to be 0 or more")
 
 
 def _plane(options: argparse.Namespace, model: nn.Module, runs: list[TrainingRun], sources: list[str]) -> Plane:
     """Return the directions that the options name."""
-    from landscape.directions import checkpoint_plane, read_plane
-    from landscape.trajectory import principal_plane
+    from landscape.directions.construct import checkpoint_plane
+    from landscape.directions.direction_files import read_plane
+    from landscape.directions.orthonormal import orthonormal_plane
+    from landscape.trajectory.principal_plane import principal_plane
 
     chosen: dict[str, Any] = {"include": options.include, "exclude": options.exclude}
     reading: dict[str, Any] = {"key": options.checkpoint_key, "trust": options.trust_checkpoint}
@@ -233,17 +227,12 @@ def _plane(options: argparse.Namespace, model: nn.Module, runs: list[TrainingRun
     if len(sources) == 1:
         plane = read_plane(model, options.plane, trust=options.trust_checkpoint)
         return plane.first(min(2, len(plane)))
-    return checkpoint_plane(model, sources[1:], move=options.move, **chosen, **reading)
+    through = orthonormal_plane if options.axes == "orthonormal" else checkpoint_plane
+    return through(model, sources[1:], move=options.move, **chosen, **reading)
 
 
-def _suitable_batch_norm(model: nn.Module, plane: Plane) -> str:
+def suitable_batch_norm(model: nn.Module, plane: Plane) -> str:
     """Return "recompute" where statistics would stay at theta*'s while weights move far from it."""
-    from landscape.params import floating_buffers
+    from landscape.problem.params import floating_buffers
 
     return "recompute" if plane.move == "weights" and floating_buffers(model) else "frozen"
-
-
-def _half() -> Any:
-    import torch
-
-    return torch.float16

@@ -10,14 +10,11 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from landscape.commands.pictures import add_scale_options, read_titled, require_titles
+from landscape.commands.words import say
 from landscape.errors import UsageError
-
-if TYPE_CHECKING:
-    from landscape.surface import Surface
-
-SCALES = ("auto", "log", "linear", "asinh")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -34,28 +31,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--colour", "--color", metavar="DATA/METRIC", help="values drawn as colour; by default those of height"
     )
-    group.add_argument("--scale", choices=SCALES, default="auto", help="of the heights")
-    group.add_argument("--cap", metavar="V", type=_cap, help="cut the surface there, in loss units, or 'auto'")
-    group.add_argument("--eps", metavar="E", type=float, help="of log(L + eps); by default min(0.1, 0.05 median)")
+    add_scale_options(group, cap="cut the surface there, in loss units, or 'auto'")
     group.add_argument("--exaggeration", metavar="F", type=float, default=1.0, help="factor on all heights, 0.1 to 4")
-    group.add_argument("--colormap", default="viridis", metavar="MAP", help="one of matplotlib's")
-    group.add_argument("--independent", action="store_true", help="a scale for each surface; the page says so")
     group.add_argument("--no-interpolation", action="store_true", help="draw coarse grids unsmoothed")
 
 
 def run(options: argparse.Namespace) -> int:
     """Read, write the page, and say where it is."""
-    settings: dict[str, Any] = {
-        "height": options.name,
-        "colour": options.colour,
-        "kind": options.scale,
-        "cap": options.cap,
-        "eps": options.eps,
-        "exaggeration": options.exaggeration,
-        "colormap": options.colormap,
-        "independent": options.independent,
-        "smooth": not options.no_interpolation,
-    }
+    names = ("colour", "cap", "eps", "exaggeration", "colormap", "independent")
+    settings: dict[str, Any] = {name: getattr(options, name) for name in names}
+    settings |= {"height": options.name, "kind": options.scale, "smooth": not options.no_interpolation}
     first = Path(options.files[0])
     if first.is_dir():
         return _gallery(first, options, settings)
@@ -63,20 +48,19 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _page(first: Path, options: argparse.Namespace, settings: dict[str, Any]) -> int:
-    from landscape.plot.html import write_page
+    from landscape.plot.page.html import write_page
 
     output = Path(options.output) if options.output else first.with_suffix(".html")
     if output.suffix.lower() not in (".html", ".htm"):
         raise UsageError(f"a page is an .html file, not {str(output)!r}; pictures are for 'landscape plot'")
-    if any(output.exists() and Path(each).exists() and output.samefile(each) for each in options.files):
-        raise UsageError(f"{output} is a file that is shown; write to another one")
-    write_page(_read(options), output, name=options.headline, epochs=options.epochs, **settings)
-    print(f"wrote {output} ({output.stat().st_size / 1e6:.1f} MB); open it in a browser")
+    require_titles(options)
+    write_page(read_titled(options), output, name=options.headline, epochs=options.epochs, **settings)
+    say(f"wrote {output} ({output.stat().st_size / 1e6:.1f} MB); open it in a browser")
     return 0
 
 
 def _gallery(folder: Path, options: argparse.Namespace, settings: dict[str, Any]) -> int:
-    from landscape.plot.gallery import write_gallery
+    from landscape.plot.page.gallery import write_gallery
 
     if len(options.files) > 1 or options.epochs or options.title:
         raise UsageError("a gallery is made of one folder, without --epochs and --title")
@@ -84,30 +68,6 @@ def _gallery(folder: Path, options: argparse.Namespace, settings: dict[str, Any]
         raise UsageError("name the folder of the gallery: -o site/")
     made = write_gallery(folder, options.output, name=options.headline, **settings)
     for path, reason in made.left_out:
-        print(f"left out {path}: {reason}")
-    print(f"wrote {made.index} and {len(made.pages)} page{'s' if len(made.pages) != 1 else ''}")
+        say(f"left out {path}: {reason}")
+    say(f"wrote {made.index} and {len(made.pages)} page{'s' if len(made.pages) != 1 else ''}")
     return 0
-
-
-def _read(options: argparse.Namespace) -> list[Surface]:
-    import dataclasses
-
-    from landscape.store import read_surface
-
-    titles = options.title or []
-    if titles and len(titles) != len(options.files):
-        raise UsageError(f"{len(titles)} times --title for {len(options.files)} files; give one for each")
-    surfaces = [read_surface(each) for each in options.files]
-    return [
-        dataclasses.replace(surface, title=titles[number]) if titles else surface
-        for number, surface in enumerate(surfaces)
-    ]
-
-
-def _cap(text: str) -> float | str:
-    if text == "auto":
-        return "auto"
-    try:
-        return float(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"a cap is a loss or 'auto', not {text!r}") from None

@@ -14,9 +14,9 @@ from contextlib import ExitStack
 import numpy as np
 import torch
 
-from landscape.run import Run
-from landscape.settings import Settings
-from tests.engine_networks import ResNet, as_trained
+from landscape.evaluation.runner import Run
+from landscape.evaluation.settings import Settings
+from tests.helpers.engine_networks import ResNet, as_trained
 
 POINTS = (10, 32, 100, 316, 1000)
 SAMPLES = (500, 1581, 5000, 15811, 50000)

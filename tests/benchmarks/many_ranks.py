@@ -3,9 +3,9 @@
     python tests/benchmarks/many_ranks.py               about two minutes; writes docs/images/many-ranks.png
     python tests/benchmarks/many_ranks.py --measure     measures points again, ResNet-20 on 500 images, first
 
-The pieces are handed out by `landscape.schedule.Scheduler`, as in a real job. Costs of points are drawn from measured
-ones, each rank's speed from a spread of 5 % with one in a hundred four times slower. A message takes 0.5 ms on its way,
-and rank 0's thread as long as messages.py found.
+The pieces are handed out by `landscape.parallel.scheduler.Scheduler`, as in a real job. Costs of points are drawn from
+measured ones, each rank's speed from a spread of 5 % with one in a hundred four times slower. A message takes 0.5 ms on
+its way, and rank 0's thread as long as messages.py found.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from simulation import Outcome, simulate
 
-from landscape.schedule import Task
+from landscape.parallel.scheduler import Task
 
 RANKS, POINTS, SAMPLES, BATCH = 1024, 63_001, 500, 50  # 251 x 251 points
 SERVICE = 1 / 6000  # seconds a message, the slowest that messages.py found
@@ -87,7 +87,7 @@ def draw(outcome: Outcome) -> None:
     figure, (upper, lower) = plt.subplots(2, 1, sharex=True, figsize=(6.0, 4.0), layout="constrained")
     finished = np.sort(outcome.finished)
     upper.step(
-        np.concatenate([[0.0], finished]), np.concatenate([[RANKS], RANKS - np.arange(1, RANKS + 1)]), where="post"
+        np.concatenate([[0.0], finished]), np.concatenate([[RANKS], RANKS - np.arange(1, RANKS + 1)]), where="messenger"
     )
     upper.set(ylabel="ranks at work", ylim=(0, 1.08 * RANKS), yticks=[0, 256, 512, 768, 1024])
     ideal = outcome.work / RANKS
@@ -113,8 +113,8 @@ def measure() -> list[float]:
     from scaling import SHARED
 
     import landscape
-    from landscape.problem import load_model
-    from landscape.sources import resolve_data
+    from landscape.problem.model import load_model
+    from landscape.problem.sources import resolve_data
 
     torch.set_num_threads(1)
     folder = SHARED / "checkpoints"

@@ -3,7 +3,7 @@
     mpiexec -n 3 python tests/benchmarks/messages.py
 
 The other ranks do nothing but ask: each of their pieces is a point that is measured in no time. What is printed bounds
-`landscape.schedule.RATE`, and is the service time of the simulation (many_ranks.py).
+`landscape.parallel.scheduler.RATE`, and is the service time of the simulation (many_ranks.py).
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from collections.abc import Iterator
 
 import torch
 
-from landscape import mpi
-from landscape.comm import current_comm
-from landscape.dispatch import Desk
-from landscape.moments import Moments
-from landscape.schedule import Piece, Scheduler, Task
+from landscape.parallel import mpi
+from landscape.parallel.comm import current_comm
+from landscape.parallel.dispatcher import Dispatcher
+from landscape.parallel.scheduler import Scheduler, Task, WorkItem
+from landscape.surface.statistics import Moments
 
 POINTS = 20_000
 
@@ -25,7 +25,7 @@ POINTS = 20_000
 class OneByOne(Scheduler):
     """Hands out single points, whatever they cost."""
 
-    def take(self, rank: int) -> Piece | None:
+    def take(self, rank: int) -> WorkItem | None:
         task = self._queue.popleft() if self._queue else None
         return None if task is None else self._hand_out(rank, (task.point,), task.spans, task.spans)
 
@@ -39,7 +39,7 @@ def main() -> None:
     images = torch.randn(100, 3, 32, 32)
     result = {("train", metric): Moments(500, 1.0, 0.1, 0.1, 1.0) for metric in ("loss", "accuracy")}
 
-    def work(piece: Piece) -> Iterator[dict[tuple[str, str], Moments]]:
+    def work(piece: WorkItem) -> Iterator[dict[tuple[str, str], Moments]]:
         if comm.rank == 0:
             with torch.no_grad():
                 network(images)
@@ -49,13 +49,13 @@ def main() -> None:
     tasks = [Task(point, (("train", 0, 500),)) for point in range(POINTS)]
     kept = 0
 
-    def keep(piece: Piece, results: object) -> None:
+    def keep(piece: WorkItem, results: object) -> None:
         nonlocal kept
         kept += len(piece.points)
 
     comm.broadcast(None)
     began = time.perf_counter()
-    comm.share_out(Desk(OneByOne(tasks, comm.size), keep) if comm.rank == 0 else None, work)
+    comm.share_out(Dispatcher(OneByOne(tasks, comm.size), keep) if comm.rank == 0 else None, work)
     seconds = time.perf_counter() - began
     if comm.rank == 0:
         assert kept == POINTS

@@ -16,11 +16,11 @@ import numpy as np
 import torch
 from torch import nn
 
-from landscape import demo_networks
-from landscape.run import Run
-from landscape.settings import Settings
-from landscape.sources import resolve_data
-from landscape.surface import Surface
+from landscape.demo import networks as demo_networks
+from landscape.evaluation.runner import Run
+from landscape.evaluation.settings import Settings
+from landscape.problem.sources import resolve_data
+from landscape.surface.surface import Surface
 
 
 def main() -> None:
@@ -31,7 +31,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    model = demo_networks.residual().eval()
+    model = demo_networks.residual(blocks=9).eval()
     data = resolve_data(["train=digits:train"])
     ratios, ours, bare = [], np.empty(0), np.empty(0)
     for pair in range(options.pairs):
@@ -56,11 +56,11 @@ def main() -> None:
 @torch.no_grad()
 def bare_loop(run: Run, coordinates: np.ndarray) -> np.ndarray:
     """The forward passes alone, by the engine the run uses, over the batches it has on the device."""
-    network = run.objective.network
-    chunks = run.objective.load(run.objective.groups(run.baseline.spans)[0])
+    network = run.losses.objective.network
+    chunks = run.losses.objective.load(run.losses.objective.groups(run.losses.baseline.spans)[0])
     means = []
     for coordinate in coordinates:
-        run.motion.move_to((float(coordinate),))
+        run.setup.displacement.move_to((float(coordinate),))
         network.refresh()
         losses = [
             nn.functional.cross_entropy(network(x), y, reduction="none") for chunk in chunks for x, y in chunk.batches

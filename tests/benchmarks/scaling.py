@@ -75,10 +75,10 @@ def measure(options: argparse.Namespace) -> None:
     import torch
 
     import landscape
-    from landscape.comm import current_comm
-    from landscape.losses import resolve_loss
-    from landscape.problem import load_model
-    from landscape.sources import resolve_data
+    from landscape.parallel.comm import current_comm
+    from landscape.problem.losses import resolve_loss
+    from landscape.problem.model import load_model
+    from landscape.problem.sources import resolve_data
 
     comm = current_comm()
     model, _ = load_model(options.model, {}, str(options.checkpoint))

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from landscape.schedule import Piece, Scheduler, Task, count_samples
+from landscape.parallel.scheduler import Scheduler, Task, WorkItem, count_samples
 
 NAP = 1e-3  # seconds between two looks at the mail
 AHEAD = 2  # pieces a rank holds
@@ -66,15 +66,15 @@ def simulate(
     plan = scheduler(tasks, ranks, **options)
     outcome = Outcome(0.0, 0.0, 0, [0.0] * ranks)
     outcome.work = sum(seconds(task.point) for task in tasks)
-    hands: list[deque[Piece]] = [deque() for _ in range(ranks)]
+    hands: list[deque[WorkItem]] = [deque() for _ in range(ranks)]
     working = [False] * ranks
     waiting: deque[int] = deque()
-    mail: deque[tuple[int, Piece | None, float]] = deque()
-    events: list[tuple[float, int, str, int, Piece | None, float]] = []
+    mail: deque[tuple[int, WorkItem | None, float]] = deque()
+    events: list[tuple[float, int, str, int, WorkItem | None, float]] = []
     count = 0
     serving = False
 
-    def at(time: float, what: str, rank: int, piece: Piece | None = None, took: float = 0.0) -> None:
+    def at(time: float, what: str, rank: int, piece: WorkItem | None = None, took: float = 0.0) -> None:
         nonlocal count
         count += 1
         heapq.heappush(events, (time, count, what, rank, piece, took))

@@ -34,18 +34,18 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from landscape.directions import Plane, random_plane
-from landscape.engine import Engine, prepare
-from landscape.forward import Forward, install
-from landscape.losses import resolve_loss
-from landscape.motion import Motion
-from landscape.named_data import named_data
-from landscape.objective import Objective
-from landscape.params import moved_tensors
-from landscape.precision import choose_batch_size
-from landscape.problem import load_model
+from landscape.directions.construct import Plane, random_plane
+from landscape.directions.displacement import Displacement
+from landscape.engine.prepare import Engine, prepare
+from landscape.evaluation.forward import Forward, install
+from landscape.evaluation.objective import Objective
+from landscape.evaluation.precision import choose_batch_size
+from landscape.problem.losses import resolve_loss
+from landscape.problem.model import load_model
+from landscape.problem.named_data import named_data
+from landscape.problem.params import moved_tensors
 from tests.benchmarks import textbook
-from tests.engine_networks import ResNet, as_trained
+from tests.helpers.engine_networks import ResNet, as_trained
 
 MEAN, STD = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)  # of CIFAR-10's training images
 BATCH_SIZES = (64, 125, 250, 500)
@@ -120,22 +120,22 @@ class Ours:
         self.objective = Objective(case.model, data, resolve_loss("cross_entropy"), batch_size=size)
         install(self.objective, Forward(precision))
         self.chunks = self.objective.load([("test", 0, len(x))])
-        self.motion = Motion(case.model, moved_tensors(case.model), case.directions)
+        self.displacement = Displacement(case.model, moved_tensors(case.model), case.directions)
 
     def losses(self, points: Points) -> Losses:
         """Return the mean loss at each point; the network is put back."""
         means = []
         for point in points:
-            self.motion.move_to(point)
+            self.displacement.move_to(point)
             means.append(float(self.objective.measure(self.chunks).values["test", "loss"].mean()))
-        self.motion.restore()
+        self.displacement.restore()
         return means
 
 
 def best_batch_size(engine: Engine, x: Tensor) -> int:
     """Return the batch size that the engine runs best with."""
     batches = {size: engine.batch(x[:size]) for size in BATCH_SIZES if size <= len(x)} or {len(x): engine.batch(x)}
-    return choose_batch_size(lambda size: engine(batches[size]), list(batches)).batch_size
+    return choose_batch_size(lambda size: engine(batches[size]), list(batches))
 
 
 def in_turns(

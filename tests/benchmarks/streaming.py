@@ -20,8 +20,8 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 import landscape
-from landscape.surface import Surface
-from tests.engine_networks import ResNet, as_trained
+from landscape.surface.surface import Surface
+from tests.helpers.engine_networks import ResNet, as_trained
 
 
 class Decoded(Dataset[tuple[Tensor, int]]):
@@ -69,7 +69,7 @@ def main() -> None:
     ratios = []
     for pair in range(options.pairs):
         whole, expected = run(resident)
-        with mock.patch("landscape.objective.resident_budget", return_value=int(room)):
+        with mock.patch("landscape.evaluation.objective.resident_budget", return_value=int(room)):
             parts, got = run(data)
         off = float(np.max(np.abs(got["train/loss"] - expected["train/loss"]) / expected["train/loss"]))
         ratios.append(parts / whole)

@@ -19,8 +19,8 @@ import numpy as np
 import torch
 
 import landscape
-from landscape.problem import load_model, parse_arguments
-from landscape.surface import COMPUTED, INTERPOLATED, Surface
+from landscape.problem.model import load_model, parse_arguments
+from landscape.surface.surface import COMPUTED, INTERPOLATED, Surface
 from tests.benchmarks import textbook
 from tests.benchmarks.speed import MEAN, STD
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from landscape.plot.html import write_page
+from landscape.plot.page.html import page_text
 
 FLAGS = [
     "--no-sandbox",
@@ -31,6 +31,20 @@ FLAGS = [
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 # Several times what a page takes here, since other tests run beside it.
 PATIENCE = 60_000
+# A browser draws in sixteen pages at most, and pages take memory.
+MOST_OPEN = 8
+# What shows where nothing runs: to draw the real one takes longer than most tests.
+POSTER = b"\x89PNG"
+RESET = """(hash) => window.landscape.then((app) => {
+  app.player.stop();
+  for (const view of app.allViews) delete view.marks;
+  for (const menu of document.querySelectorAll("details[open]")) menu.open = false;
+  document.activeElement?.blur();
+  scrollTo(0, 0);
+  [app.cursor, app.live.textContent] = [null, ""];
+  app.store.read(hash);
+  app.redraw("figures");
+})"""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -61,25 +75,35 @@ class Opened:
         self.page = page
         self.errors: list[str] = []
         self.requests: list[str] = []
+        self.address = "about:"
         page.set_default_timeout(PATIENCE)
         page.on("pageerror", lambda error: self.errors.append(str(error)))
         page.on("console", lambda said: self.errors.append(said.text) if said.type in ("error", "warning") else None)
         page.on("request", lambda request: self.requests.append(request.url))
 
     def go(self, path: Path, hash: str = "", query: str = "") -> Opened:
-        self.page.goto(path.resolve().as_uri() + query + (f"#{hash}" if hash else ""))
+        self.address = path.resolve().as_uri()
+        self.page.goto(self.address + query + (f"#{hash}" if hash else ""))
+        return self.settle()
+
+    def reset(self, hash: str, size: tuple[int, int]) -> Opened:
+        """Bring a page that another test has used back to where it began, and then to what an address says."""
+        self.page.mouse.move(1, 1)
+        self.page.set_viewport_size({"width": size[0], "height": size[1]})
+        self.page.evaluate(RESET, hash)
+        self.errors.clear()
+        self.requests.clear()
         return self.settle()
 
     def settle(self) -> Opened:
-        """Wait until nothing is left to draw, animations and the address included."""
+        """Wait until nothing is left to draw and what was drawn last has reached the screen."""
         self.page.evaluate(
             """window.landscape.then((app) => new Promise((done) => {
                  let calm = 0;
                  const wait = () => {
                    calm = app.frameAsked || app.moving ? 0 : calm + 1;
-                   // Two frames more: what was drawn last has then reached the screen.
-                   if (calm > 3) requestAnimationFrame(() => requestAnimationFrame(() => done(true)));
-                   else setTimeout(wait, 60);
+                   if (calm > 4) done(true);
+                   else requestAnimationFrame(wait);
                  };
                  wait();
                }))"""
@@ -133,8 +157,17 @@ def browser(playwright: Any) -> Iterator[Any]:
     browser.close()
 
 
+@pytest.fixture(scope="session")
+def used_pages() -> Iterator[dict[Any, Opened]]:
+    """Pages that are open, by what they show: most tests need no new one, and loading one takes seconds."""
+    pages: dict[Any, Opened] = {}
+    yield pages
+    for page in pages.values():
+        page.page.context.close()
+
+
 @pytest.fixture
-def open_page(browser: Any, tmp_path: Path) -> Iterator[Callable[..., Opened]]:
+def open_page(browser: Any, tmp_path: Path, used_pages: dict[Any, Opened]) -> Iterator[Callable[..., Opened]]:
     """Write a page of surfaces and open it; at the end no error was seen, and nothing was asked for but the file."""
     contexts = []
     opened: list[Opened] = []
@@ -149,24 +182,37 @@ def open_page(browser: Any, tmp_path: Path) -> Iterator[Callable[..., Opened]]:
         smooth: bool = False,
         dark: bool = False,
         reduced_motion: str = "reduce",
+        fresh: bool = False,  # for tests of how a page starts, of two at once, or that leave one as it was not
         **options: Any,
     ) -> Opened:
-        path = write_page(surfaces, tmp_path / f"{len(contexts)}.html", smooth=smooth, **options)
+        text = page_text(surfaces, smooth=smooth, poster=POSTER, **options)
+        key = (text, query, dark, reduced_motion)
+        if not fresh and key in used_pages:
+            page = used_pages[key] = used_pages.pop(key)
+            opened.append(page)
+            return page.reset(hash, size)
+        path = tmp_path / f"{len(opened)}.html"
+        path.write_text(text)
         context = browser.new_context(
             viewport={"width": size[0], "height": size[1]},
             color_scheme="dark" if dark else "light",
             reduced_motion=reduced_motion,
             accept_downloads=True,
         )
-        contexts.append(context)
         page = Opened(context.new_page())
         opened.append(page)
+        if fresh:
+            contexts.append(context)
+        else:
+            used_pages[key] = page
+            if len(used_pages) > MOST_OPEN:
+                used_pages.pop(next(iter(used_pages))).page.context.close()
         return page.go(path, hash, query)
 
     yield opener
-    for context in contexts:
-        context.close()
     for page in opened:
         assert not page.errors, page.errors
-        others = [url for url in page.requests[1:] if not url.startswith(("data:", "blob:"))]
+        others = [url for url in page.requests if not url.startswith(("data:", "blob:", page.address))]
         assert not others, "a page asks for nothing but itself"
+    for context in contexts:
+        context.close()

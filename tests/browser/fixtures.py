@@ -12,14 +12,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from landscape.plot.camera import Camera, fit_view
-from landscape.plot.flights import FLIGHTS, flight
-from landscape.plot.packing import Packer
-from landscape.plot.scale import Scale
-from landscape.plot.smoothing import smooth_surface
+from landscape.plot.films.flights import FLIGHTS, flight
+from landscape.plot.page.packing import Packer
+from landscape.plot.paths.trajectories import paths_of
+from landscape.plot.planes.marks import Sheet
+from landscape.plot.scale.scale import Scale
+from landscape.plot.scale.smoothing import smooth_surface
+from landscape.plot.surfaces.camera import VIEWS, Camera, fit_view
+from landscape.plot.surfaces.opening import draped, opening_camera, share_seen, thinned
+from landscape.plot.surfaces.scenes import make_scene, shared_box
 
-from landscape.grid import Axis
-from landscape.surface import Surface
+from landscape.surface.grid import Axis
+from landscape.surface.surface import Surface, Trajectory
 
 HERE = Path(__file__).parent
 
@@ -64,7 +68,12 @@ def scale_cases() -> list[dict[str, Any]]:
                     "title": title,
                     "values": sorted(values.tolist()),
                     "options": {"label": "training loss", **options},
-                    "scale": scale.to_dict(),
+                    "scale": {
+                        **vars(scale),
+                        "axis_label": scale.axis_label(),
+                        "level_texts": [scale.text(level) for level in scale.levels],
+                        "tick_texts": [scale.text(tick) for tick in scale.ticks],
+                    },
                     "probes": probes.tolist(),
                     "heights": scale.forward(probes).tolist(),
                     "normalized": scale.normalized(probes).tolist(),
@@ -102,7 +111,13 @@ def camera_cases() -> list[dict[str, Any]]:
     """Cameras, and where they put points; the picture's own place is left out, which the page chooses otherwise."""
     points = [[-1.0, -1.0, -0.45], [1.0, 0.6, 1.1], [0.2, -0.3, 0.4], [0.0, 0.0, 0.0]]
     cases = []
-    for azimuth, elevation, half in ((-52.0, 34.0, (1.0, 1.0)), (-90.0, 90.0, (1.0, 0.5)), (130.0, 8.0, (0.4, 1.0))):
+    for azimuth, elevation, half in (
+        (-52.0, 34.0, (1.0, 1.0)),
+        (-90.0, 80.0, (1.0, 0.5)),
+        (130.0, 8.0, (0.4, 1.0)),
+        (20.0, 3.0, (1.0, 1.0)),
+        (0.0, 88.0, (1.0, 0.7)),
+    ):
         camera = Camera(azimuth, elevation)
         view = fit_view(camera, points, np.zeros((4, 4)), (600.0, 400.0), half)
         tangents = (view.project(points)[:, :2] - view.centre) / view.scale
@@ -154,6 +169,44 @@ def flight_cases() -> list[dict[str, Any]]:
     ]
 
 
+def opening_cases() -> dict[str, Any]:
+    """Surfaces with runs, as they stand in the scene, and the view from which most of the runs is seen."""
+    x, y = np.linspace(-2, 5, 19), np.linspace(-1.5, 3, 13)
+    xx, yy = np.meshgrid(x, y)
+    ridge = 0.1 + 5 * np.exp(-3 * (xx - 0.4 * yy - 1) ** 2)
+    bowl = 0.2 + xx**2 + 2 * yy**2
+    bowl[3:5, 4:7] = np.nan
+    bent = [[4.5, -1.2], [3.0, 2.0], [0.5, 1.5], [-1.0, 2.5], [-1.5, -1.0]]
+    runs = {"behind": [[-1.5, -1.2], [-1.0, 2.8], [-1.6, 0.0]], "around": bent, "out": [[4.0, 2.5], [7.0, 2.0]]}
+    cases = []
+    for loss, names, cap in ((ridge, ["behind"], None), (ridge, ["around", "out"], 2.0), (bowl, list(runs), None)):
+        axes = tuple(Axis(values, "", "random", {}) for values in (x, y))
+        steps = {name: np.arange(len(runs[name])) for name in names}
+        known = {
+            name: Trajectory(np.array(runs[name]), np.zeros(len(each)), np.full(len(each), np.nan), each)
+            for name, each in steps.items()
+        }
+        surface = Surface(axes, {"train/loss": loss}, np.ones(loss.shape, np.uint8), trajectories=known)
+        sheet = Sheet.of(surface, "train/loss", Scale.of(surface, "train/loss", cap=cap))
+        scene = make_scene(sheet, shared_box([sheet]), interpolate=False)
+        laid = [(scene, thinned(draped(scene, path.points))) for path in paths_of(surface)]
+        chosen = opening_camera([scene])
+        angles = [(azimuth, rise) for azimuth in (-127.0, -52.0, 8.0, 130.0) for rise in (34.0, 50.0)]
+        cases.append(
+            {
+                "x": x.tolist(),
+                "y": y.tolist(),
+                "half": scene.box.half,
+                "heights": _numbers(scene.placed[..., 2]),
+                "ceiling": scene.lid,
+                "runs": [np.transpose(runs[name]).tolist() for name in names],
+                "opening": [chosen.azimuth, chosen.elevation],
+                "seen": [[*each, share_seen(laid, Camera(*each))] for each in angles],
+            }
+        )
+    return {"views": VIEWS, "cases": cases}
+
+
 def _numbers(array: Any) -> list[float | None]:
     return [None if np.isnan(each) else float(each) for each in array.ravel()]
 
@@ -164,6 +217,7 @@ FIXTURES = {
     "cameras.json": camera_cases,
     "smoothing.json": smoothing_cases,
     "flights.json": flight_cases,
+    "opening.json": opening_cases,
 }
 
 

@@ -1,13 +1,14 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import test from "node:test";
-import { isoLines, simplified } from "../../plot/page/contours.js";
-import { heightAt, hit, isVisible, valueAt } from "../../plot/page/field.js";
-import { flight } from "../../plot/page/flights.js";
-import { makeMesh } from "../../plot/page/mesh.js";
-import { momentsOf, passedOf } from "../../plot/page/paths.js";
-import { refineAxis, refineGrid, smoothFactor } from "../../plot/page/smoothing.js";
-import { View, directions } from "../../plot/page/view.js";
+import { isoLines, simplified } from "../../plot/page/web/contours.js";
+import { heightAt, hit, isVisible, valueAt } from "../../plot/page/web/field.js";
+import { flight } from "../../plot/page/web/flights.js";
+import { makeMesh } from "../../plot/page/web/mesh.js";
+import { openingEye, shareSeen, thinned } from "../../plot/page/web/opening.js";
+import { drapePaths, momentsOf, passedOf } from "../../plot/page/web/paths.js";
+import { refineAxis, refineGrid, smoothFactor } from "../../plot/page/web/smoothing.js";
+import { PRESETS, View, directions } from "../../plot/page/web/view.js";
 
 /** @param {string} name */
 const fixture = (name) => JSON.parse(readFileSync(new URL(name, import.meta.url), "utf8"));
@@ -73,6 +74,59 @@ for (const { name, t, azimuth, elevation, step, frame } of fixture("flights.json
   });
 }
 
+test("a run is first seen from where the stills see it, and as much of it", () => {
+  const { views, cases } = fixture("opening.json");
+  for (const [name, [azimuth, elevation]] of Object.entries(views)) {
+    assert.deepEqual([PRESETS[name].azimuth, PRESETS[name].elevation], [azimuth, elevation], name);
+  }
+  assert.equal(Object.keys(views).length, Object.keys(PRESETS).length);
+  const openings = new Set();
+  for (const { x, y, half, heights, ceiling, runs, opening, seen } of cases) {
+    const [nx, ny] = [x.length, y.length], values = new Float64Array(nx * ny);
+    const scene = [x, y].map((axis, k) =>
+      Float64Array.from(axis, (each) => ((2 * (each - axis[0])) / (axis[axis.length - 1] - axis[0]) - 1) * half[k]));
+    const figure = {
+      frame: { half, top: 1.1 },
+      field: { nx, ny, x: scene[0], y: scene[1], z: numbers(heights), ceiling: ceiling ?? Infinity, top: 1.1 },
+      surface: {
+        nx, ny, x: Float64Array.from(x), y: Float64Array.from(y), state: new Uint8Array(nx * ny).fill(1),
+        paths: runs.map(([px, py]) => ({ x: px, y: py, step: px.map((_, k) => k), own: {}, below: {}, unit: "step" })),
+      },
+      height: { name: "train/loss", values }, scales: { height: { forward: Math.log, bottom: 0, top: 1 } },
+    };
+    const paths = drapePaths(figure);
+    const eye = openingEye([{ figure, paths }]);
+    assert.deepEqual([eye.azimuth, eye.elevation], opening);
+    openings.add(String(opening));
+    const laid = paths.map(({ points }) => ({ figure, points: thinned(points) }));
+    for (const [azimuth, elevation, share] of seen) close(shareSeen(laid, { ...eye, azimuth, elevation }), share, 1e-9);
+  }
+  assert.ok(openings.size > 1, "not all from one side");
+});
+
+const viewOf = (/** @type {number} */ azimuth, /** @type {number} */ elevation) => new View(
+  { azimuth, elevation, zoom: 1, panX: 0, panY: 0 }, 600, 500, { half: [1, 1], top: 1.1, margin: { left: 0, right: 0, top: 0, bottom: 0 } });
+
+test("a place stands where its ticks say, whatever its height: straight from the top, and level from the sides", () => {
+  const top = viewOf(-90, 90), side = viewOf(-90, 0);
+  for (const z of [0, 0.4, 1.1]) {
+    top.project([0.3, -0.2, z]).slice(0, 2).forEach((value, k) => close(value, top.project([0.3, -0.2, -0.45])[k]));
+    side.project([0.3, z - 0.5, z]).slice(0, 2).forEach((value, k) => close(value, side.project([0.3, 0.9, z])[k]));
+  }
+  for (const view of [top, side]) {
+    const { from, along } = view.ray(123, 45), [x, y] = view.project(from.map((value, k) => value + 2.5 * along[k]));
+    close(x, 123);
+    close(y, 45);
+  }
+});
+
+test("the eye moves away smoothly towards a plan, and nothing jumps by more than the depth of the scene", () => {
+  for (const [flat, near] of [[90, 89.4], [0, 0.6]]) {
+    const [a, b] = [flat, near].map((elevation) => viewOf(-52, elevation).project([1, 1, 1.1]));
+    assert.ok(Math.hypot(a[0] - b[0], a[1] - b[1]) < 30, `${a} ${b}`);
+  }
+});
+
 /** A tilted, bent valley on a grid of uneven steps, as a field. */
 function valley(nx = 41, ny = 29) {
   const axis = (/** @type {number} */ n) => Float64Array.from({ length: n }, (_, k) => 2 * ((k / (n - 1)) ** 1.2) - 1);
@@ -135,10 +189,10 @@ test("a ray meets the surface where a search along it finds it", () => {
   let hits = 0;
   for (let px = 5; px < 600; px += 37) {
     for (let py = 5; py < 500; py += 37) {
-      const ray = view.ray(px, py), found = hit(field, view.eye, ray);
+      const { from, along: ray } = view.ray(px, py), found = hit(field, from, ray);
       let first = null, before = NaN;
       for (let t = 1; t < 12 && !first; t += 5e-4) {
-        const at = view.eye.map((value, k) => value + t * ray[k]), above = at[2] - heightAt(field, at[0], at[1]);
+        const at = from.map((value, k) => value + t * ray[k]), above = at[2] - heightAt(field, at[0], at[1]);
         // A ray may come in below the rim: it meets the surface where it changes sides, from above or from below.
         if (before * above <= 0) first = at;
         before = above;
@@ -160,8 +214,10 @@ test("a ridge hides what lies behind it, from one side only", () => {
   const field = valley();
   field.z = field.z.map((_, k) => Math.exp(-60 * field.x[k % 41] ** 2));
   const behind = /** @type {[number, number, number]} */ ([-0.5, 0, heightAt(field, -0.5, 0)]);
-  assert.equal(isVisible(field, [4, 0, 1.5], behind), false);
-  assert.equal(isVisible(field, [-4, 0, 1.5], behind), true);
+  for (const elevation of [0, 20]) {
+    const seen = [0, 180].map((azimuth) => isVisible(field, viewOf(azimuth, elevation), behind));
+    assert.deepEqual(seen, [false, true], `${elevation}`);
+  }
 });
 
 test("normals point away from the slope, also at the border", () => {

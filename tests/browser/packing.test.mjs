@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import test from "node:test";
-import { inflate, unpack } from "../../plot/page/packing.js";
+import { inflate, unpack } from "../../plot/page/web/packing.js";
 
 const { index, text, sha256 } = JSON.parse(readFileSync(new URL("packing.json", import.meta.url), "utf8"));
 

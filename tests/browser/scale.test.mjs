@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import test from "node:test";
-import { chooseScale } from "../../plot/page/scale.js";
-import { numberText } from "../../plot/page/ladders.js";
+import { chooseScale } from "../../plot/page/web/scale.js";
+import { numberText } from "../../plot/page/web/levels.js";
 
 const cases = JSON.parse(readFileSync(new URL("scales.json", import.meta.url), "utf8"));
 
@@ -30,9 +30,6 @@ for (const { title, values, options, scale: wanted, probes, heights, normalized 
     assert.equal(scale.axisLabel(), wanted.axis_label);
     close(probes.map((each) => scale.forward(each)), heights);
     close(probes.map((each) => scale.normalized(each)), normalized, 1e-11);
-    // Far below eps a height keeps few of the value's digits: what is kept is absolute, not relative.
-    const back = probes.map((each) => scale.inverse(scale.forward(each)));
-    back.forEach((value, k) => assert.ok(Math.abs(value - probes[k]) <= 1e-9 * (Math.abs(probes[k]) + scale.eps)));
   });
 }
 

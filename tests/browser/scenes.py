@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
-from plot_fixtures import valley, valley_loss
 
-from landscape.surface import INTERPOLATED, NOT_COMPUTED, Surface, Trajectory
+from landscape.surface.surface import INTERPOLATED, NOT_COMPUTED, Surface, Trajectory
+from tests.helpers.plot_fixtures import valley, valley_loss
 
 
 def plain() -> Surface:
@@ -67,6 +67,17 @@ def with_path(points: int = 12) -> Surface:
         np.stack([0.9 - t, -0.6 + 0.4 * t], axis=1), 0.1 * t, np.full(points, np.nan), steps.astype(np.int64)
     )
     return dataclasses.replace(surface, trajectories={"SGD": path, "Adam": other}, title="two runs")
+
+
+def with_networks() -> Surface:
+    """A plane through three networks: one at a point of the grid, one beside its points, one outside."""
+    surface = plain()
+    x, y = (axis.values for axis in surface.axes)
+    places = {"b": (x[24], y[5]), "<b>c": (x[6] + 0.01, y[17]), "far": (99.0, 0.0)}
+    networks = [{"path": f"runs/{name}.pt", "at": list(map(float, at))} for name, at in places.items()]
+    recipe = {"source": "networks", "networks": networks}
+    axes = tuple(dataclasses.replace(axis, source="networks", recipe=recipe) for axis in surface.axes)
+    return dataclasses.replace(surface, axes=axes, title="three networks")
 
 
 def bowl_of(number: int) -> Surface:

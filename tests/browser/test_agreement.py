@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from landscape.plot.camera import View
-from landscape.plot.marks import Sheet
-from landscape.plot.scale import Scale
-from landscape.plot.scenes import make_scene, shared_box
-from landscape.plot.shading import Light, render
+from landscape.plot.planes.marks import Sheet
+from landscape.plot.scale.scale import Scale
+from landscape.plot.surfaces.camera import View
+from landscape.plot.surfaces.scenes import make_scene, shared_box
+from landscape.plot.surfaces.shading import Light, render
 
 from browser.conftest import Opened
 from browser.scenes import broken, plain
@@ -40,8 +40,7 @@ def overlap(first: Any, second: Any) -> float:
     return float((a & b).sum() / (a | b).sum())
 
 
-@pytest.mark.parametrize("azimuth", [-52.0, 20.0, 140.0])
-@pytest.mark.parametrize("levels", [False, True])
+@pytest.mark.parametrize(("azimuth", "levels"), [(-52.0, False), (20.0, True), (140.0, False)])
 def test_the_page_draws_what_the_stills_draw(open_page: Open, azimuth: float, levels: bool) -> None:
     surface = plain()
     page = open_page(surface, f"eyes={azimuth},30,1,0,0&box=0&floor=0&lines={int(levels)}&paths=0", size=(1000, 620))
@@ -84,7 +83,7 @@ def test_iso_lines_run_where_those_of_the_stills_run(open_page: Open) -> None:
 
 def test_holes_of_the_page_are_holes_of_the_stills(open_page: Open) -> None:
     surface = broken()
-    page = open_page(surface, "box=0&floor=0&lines=0&eyes=-90,90,1,0,0", cap=60.0, size=(1000, 620))
+    page = open_page(surface, "box=0&floor=0&lines=0&eyes=-90,80,1,0,0", cap=60.0, size=(1000, 620))
     page.app("(app.views[0].marks = () => {}, app.redraw('scenes'))")
     shown = page.settle().canvas("app.views[0].scene")
     still = still_of(page, surface, Scale.of(surface, "train/loss", cap=60.0), False)

@@ -13,7 +13,7 @@ import pytest
 from browser import fixtures
 
 ROOT = Path(__file__).parents[2]
-PAGE = ROOT / "plot" / "page"
+PAGE = ROOT / "plot" / "page" / "web"
 
 
 def run(*command: str) -> subprocess.CompletedProcess[str]:
@@ -51,12 +51,12 @@ def test_the_script_agrees_with_python() -> None:
 
 
 def test_types_of_the_script_are_right() -> None:
-    result = run("npx", "--no-install", "tsc", "--project", "plot/page/tsconfig.json")
+    result = run("npx", "--no-install", "tsc", "--project", "plot/page/web/tsconfig.json")
     assert result.returncode == 0, result.stdout[-4000:]
 
 
 def test_the_committed_bundle_is_what_its_sources_give() -> None:
-    result = run("node", "plot/page/build.mjs", "--check")
+    result = run("node", "plot/page/web/build.mjs", "--check")
     assert result.returncode == 0, result.stderr
 
 

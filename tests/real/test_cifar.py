@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import landscape
-from landscape.problem import load_model
+from landscape.problem.model import load_model
 
 
 @pytest.mark.slow
@@ -19,8 +19,8 @@ def test_loss_and_accuracy_equal_a_float64_loop_at_every_point_of_a_plane(shared
     x, y = cifar_images
     plane = landscape.random_plane(model, seed=0)
     # 104 images in batches of 32: the last one has 8.
-    got = landscape.evaluate(model, (x, y), plane, x="-1:1:7", y="-1:1:7", batch_size=32)
-    exact, points = copy.deepcopy(model).double(), np.linspace(-1, 1, 7)
+    got = landscape.evaluate(model, (x, y), plane, x="-1:1:4", y="-1:1:4", batch_size=32)
+    exact, points = copy.deepcopy(model).double(), np.linspace(-1, 1, 4)
     start = {name: p.detach().clone() for name, p in exact.named_parameters()}
     dx, dy = (d.tensors for d in plane.directions)
     for j, b in enumerate(points):
@@ -37,7 +37,7 @@ def test_loss_and_accuracy_equal_a_float64_loop_at_every_point_of_a_plane(shared
 
 def test_the_checkpoints_own_scores_come_out(shared, cifar_resnet):
     """86.70 % and 0.388 on the 10,000 test images, as the run that made it reported; here on 1,000 of them."""
-    from landscape.sources import resolve_data
+    from landscape.problem.sources import resolve_data
 
     path = shared / "checkpoints" / "resnet20" / "epoch10.pt"
     model, _ = load_model(cifar_resnet.resnet20, {}, str(path))

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
-from landscape.batches import batch_size_of
-from landscape.losses import resolve_loss
-from landscape.problem import load_model
-from landscape.sources import resolve_data
+from landscape.problem.batches import batch_size_of
+from landscape.problem.losses import resolve_loss
+from landscape.problem.model import load_model
+from landscape.problem.sources import resolve_data
 
 
 def test_resnet20_has_the_loss_and_accuracy_its_training_recorded(shared, cifar_resnet):

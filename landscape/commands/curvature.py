@@ -1,0 +1,141 @@
+"""Measure the curvature of the loss at a checkpoint: eigenvalues, traces, density, each with its error.
+
+Of the Hessian over all parameters, and in the units of a picture, where a filter's length is 1 (see
+docs/curvature.md). The report is printed and stored; `landscape plot` draws its spectrum.
+
+landscape curvature net.pt --model nets.py:resnet20 --data train=digits --samples 1000 -o net.curvature.h5
+landscape plot net.curvature.h5 -o spectrum.pdf
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from landscape.commands.options import (
+    add_problem_options,
+    command_line,
+    default_output,
+    describe_model_options,
+    load_problem,
+    pick_device,
+)
+from landscape.commands.words import say
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from landscape.directions.construct import Plane
+    from landscape.surface.surface import Surface
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the options of this command."""
+    parser.add_argument("checkpoint", metavar="CHECKPOINT", help="the trained weights: .pt, .pth, .ckpt, .safetensors")
+    add_problem_options(parser)
+    group = parser.add_argument_group("measuring")
+    group.add_argument(
+        "--samples", type=int, metavar="N", help="of each data set, the first N of a seeded permutation (default: all)"
+    )
+    group.add_argument("--sample-seed", type=int, default=0, metavar="S", help="of that permutation")
+    group.add_argument(
+        "--batch-size", type=int, metavar="N", help="samples in one pass (default: 256, or fewer so that there are 8)"
+    )
+    group.add_argument("--device", metavar="DEVICE", help="cpu, cuda, cuda:1, mps (default: cuda where there is one)")
+    group.add_argument("--include", metavar="REGEX", help="only parameters whose names have this")
+    group.add_argument("--exclude", metavar="REGEX", help="no parameters whose names have this")
+    group.add_argument(
+        "--ignore", default="none", choices=("none", "biasbn"), help="biasbn: only what random directions move"
+    )
+    group = parser.add_argument_group("numbers")
+    group.add_argument("--eigenvalues", type=int, default=5, metavar="K", help="the K greatest and the K least")
+    group.add_argument(
+        "--eigenvalue-tolerance", type=float, default=0.01, metavar="E", help="residual of each, relative to its size"
+    )
+    group.add_argument(
+        "--products", type=int, default=100, metavar="P", help="products for the eigenvalues of one matrix, at most"
+    )
+    group.add_argument("--probes", type=int, default=8, metavar="N", help="random vectors for traces and density")
+    group.add_argument("--steps", type=int, default=10, metavar="M", help="products for each probe")
+    group.add_argument("--seed", type=int, default=0, metavar="S", help="of the random vectors")
+    group.add_argument(
+        "--surface",
+        metavar="FILE",
+        help="a line or plane through this checkpoint, to compare with all directions",
+    )
+    group.add_argument("--no-gauss-newton", action="store_true", help="leave out the Gauss-Newton matrix")
+    output = parser.add_argument_group("output")
+    output.add_argument(
+        "-o", "--output", metavar="FILE", help="the file (default: the checkpoint's name with .curvature.h5, here)"
+    )
+    output.add_argument("--overwrite", action="store_true", help="replace FILE, whatever it is")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Measure each data set; print and store what was found."""
+    from landscape.commands.curvature_tables import curvature_facts
+    from landscape.commands.tables import show
+    from landscape.curvature.analysis import Settings, measure_curvature
+    from landscape.evaluation.provenance import now, software
+    from landscape.files.curvature_file import check_curvature_writable, write_curvature
+    from landscape.parallel.progress import progress_bar
+    from landscape.problem.datasets import describe_data
+    from landscape.problem.losses import resolve_loss
+
+    path = options.output or str(default_output(options.checkpoint, ".curvature.h5"))
+    check_curvature_writable(path, overwrite=options.overwrite)
+    names = {"eigenvalues": "eigenvalues", "tolerance": "eigenvalue_tolerance", "most": "products"}
+    names |= {name: name for name in ("probes", "steps", "seed")}
+    settings = Settings(**{name: getattr(options, option) for name, option in names.items()})
+    model, checkpoint, data = load_problem(options)
+    model.to(pick_device(options.device))
+    loss = resolve_loss(options.loss, options.metric)
+    described = describe_model_options(options, model)
+    origin = {"checkpoint": str(checkpoint.path), "sha256": checkpoint.sha256}
+    plane, surface = _drawn(options, model)
+    reports = {}
+    for name, each in data.items():
+        with progress_bar(f"curvature of {name}", "products at most") as progress:
+            report = measure_curvature(
+                model,
+                {name: each},
+                loss=loss,
+                samples=options.samples,
+                sample_seed=options.sample_seed,
+                batch_size=options.batch_size,
+                include=options.include,
+                exclude=options.exclude,
+                ignore=options.ignore,
+                settings=settings,
+                gauss_newton=not options.no_gauss_newton,
+                plane=plane,
+                surface=surface,
+                progress=progress,
+            )
+        problem = {**report.problem, "model": described, "data": describe_data(each, report.samples)}
+        reports[name] = replace(report, problem=problem, origin=origin, path=path)
+    about = {"software": software(), "created": now(), "command": command_line()}
+    write_curvature(path, reports, about)
+    show(curvature_facts(path, reports))
+    say(f"wrote {path}")
+    return 0
+
+
+def _drawn(options: argparse.Namespace, model: nn.Module) -> tuple[Plane | None, Surface | None]:
+    """Return what was drawn through this checkpoint, where a file of it is given."""
+    from landscape.directions.direction_files import read_plane
+    from landscape.errors import UsageError
+    from landscape.files.store import read_surface
+    from landscape.problem.params import digest
+
+    if options.surface is None:
+        return None, None
+    surface = read_surface(options.surface)
+    said = surface.origin.get("sha256")
+    if said and said != digest(model.state_dict()):
+        raise UsageError(
+            f"{options.surface} was drawn around {surface.origin.get('checkpoint')} with other weights than "
+            f"{options.checkpoint}: its plane does not go through this checkpoint"
+        )
+    return read_plane(model, options.surface, trust=options.trust_checkpoint), surface

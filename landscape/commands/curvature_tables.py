@@ -1,0 +1,227 @@
+"""What `landscape curvature` and `landscape info` say of curvature: as plain values, and as tables."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console
+
+from landscape.commands.printed import print_heading, print_pairs, print_table
+from landscape.surface.curvature import Curvature, Spectrum
+
+# Layers that a terminal shows; all are in the file.
+_LAYERS = 12
+
+
+def curvature_facts(path: str, reports: Mapping[str, Curvature]) -> dict[str, Any]:
+    """Return what there is to say of a file of curvature, as JSON; numbers that do not exist are None."""
+    return {"path": path, "kind": "curvature", "curvature": {name: _facts(each) for name, each in reports.items()}}
+
+
+def _facts(report: Curvature) -> dict[str, Any]:
+    mean, spread = report.random_slice
+    return {
+        "samples": report.samples,
+        "verdict": report.verdict,
+        "loss": _number(report.loss),
+        "loss_stderr": _number(report.loss_stderr),
+        "gradient_norm": _number(report.gradient_norm),
+        "gradient_norm_stderr": _number(report.gradient_norm_stderr),
+        "gradient_noise": _number(report.gradient_noise),
+        **_matrix(report.raw),
+        "normalised": {
+            **_matrix(report.normalised),
+            "random_slice": _number(mean),
+            "random_slice_deviation": _number(spread),
+            "slice_bound": _number(report.slice_bound),
+        },
+        "gauss_newton": {
+            "greatest": _number(report.gauss_newton_greatest),
+            "residual": _number(report.gauss_newton_residual),
+            "trace": _number(report.gauss_newton_trace),
+            "trace_stderr": _number(report.gauss_newton_trace_stderr),
+        },
+        "slice": _slice_facts(report),
+        "layers": [{name: _number(value) for name, value in vars(layer).items()} for layer in report.layers],
+        "problem": dict(report.problem),
+        "origin": dict(report.origin),
+        "settings": dict(report.settings),
+    }
+
+
+def _slice_facts(report: Curvature) -> dict[str, Any] | None:
+    drawn = report.slice
+    if drawn is None:
+        return None
+    greatest = float(drawn.eigenvalues[0])
+    return {
+        "labels": list(drawn.labels),
+        "hessian": drawn.hessian.tolist(),
+        "samples_stderr": [[_number(each) for each in row] for row in drawn.samples_stderr.tolist()],
+        "fitted": [[_number(each) for each in row] for row in drawn.fitted.tolist()],
+        "fitted_error": [[_number(each) for each in row] for row in drawn.fitted_error.tolist()],
+        "rank": [_number(each) for each in drawn.rank],
+        "eigenvalues": drawn.eigenvalues.tolist(),
+        "bound_over_slice": _number(report.slice_bound / greatest) if greatest > 0 else None,
+        "hides_negative": bool(
+            drawn.eigenvalues[-1] >= 0 and report.raw.least_eigenvalue + report.raw.residuals[-1] < 0
+        ),
+    }
+
+
+def _matrix(spectrum: Spectrum) -> dict[str, Any]:
+    negative, negative_error = spectrum.negative_share()
+    return {
+        "size": spectrum.size,
+        "eigenvalues": [_number(each) for each in spectrum.eigenvalues],
+        "residuals": [_number(each) for each in spectrum.residuals],
+        "samples_stderr": [_number(each) for each in spectrum.samples_stderr],
+        "converged": [bool(each) for each in spectrum.converged],
+        "greatest": spectrum.greatest,
+        "trace": _number(spectrum.trace),
+        "trace_stderr": _number(spectrum.trace_stderr),
+        "trace_samples_stderr": _number(spectrum.trace_samples_stderr),
+        "frobenius": _number(spectrum.frobenius),
+        "frobenius_stderr": _number(spectrum.frobenius_stderr),
+        "negative_share": _number(negative),
+        "negative_share_stderr": _number(negative_error),
+        "probes": len(spectrum.traces),
+        "steps": spectrum.nodes.shape[1],
+        "products": spectrum.products,
+    }
+
+
+def _number(value: Any) -> Any:
+    return value if not isinstance(value, float) or math.isfinite(value) else None
+
+
+def print_curvature(console: Console, facts: Mapping[str, Any]) -> None:
+    """Print a file's reports."""
+    for name, report in facts["curvature"].items():
+        _print(console, name, report)
+
+
+def _print(out: Console, name: str, report: Mapping[str, Any]) -> None:
+    print_heading(out, f"Curvature of {name}, {report['samples']:,} samples")
+    print_pairs(
+        out,
+        [
+            ("verdict", report["verdict"]),
+            ("loss", _with_error(report["loss"], report["loss_stderr"])),
+            ("gradient", f"{_short(report['gradient_norm'])}, its sampling error {_short(report['gradient_noise'])}"),
+        ],
+    )
+    scaled = report["normalised"]
+    print_table(
+        out,
+        ["", "eigenvalue", "residual", "from samples", "normalised", "residual", "from samples"],
+        [
+            [_place(k, report), *_pair(report, k), *_pair(scaled, _same(k, report, scaled))]
+            for k in range(len(report["eigenvalues"]))
+        ],
+    )
+    rows = [
+        ["trace", *(_with_error(each["trace"], each["trace_stderr"]) for each in (report, scaled))],
+        ["Frobenius norm", *(_with_error(each["frobenius"], each["frobenius_stderr"]) for each in (report, scaled))],
+        ["negative share", *(_percent(each) for each in (report, scaled))],
+        ["products", *(str(each["products"]) for each in (report, scaled))],
+    ]
+    print_table(out, ["", "Hessian", "normalised"], rows)
+    newton = report["gauss_newton"]
+    print_pairs(
+        out,
+        [
+            (
+                "random slice",
+                f"curvature {_short(scaled['random_slice'])}, deviation {_short(scaled['random_slice_deviation'])}; at "
+                f"most {_short(scaled['slice_bound'])} in any direction of such length",
+            ),
+            (
+                "Gauss-Newton",
+                ""
+                if newton["greatest"] is None
+                else f"greatest {_short(newton['greatest'])}, residual {_short(newton['residual'])}; trace "
+                f"{_with_error(newton['trace'], newton['trace_stderr'])}",
+            ),
+        ],
+    )
+    if report["slice"] is not None:
+        _print_slice(out, report["slice"])
+    layers = sorted(report["layers"], key=lambda each: -abs(each["trace"] or 0.0))
+    print_table(
+        out,
+        ["layer", "weights", "trace", "normalised trace"],
+        [
+            [
+                each["name"],
+                f"{each['size']:,}",
+                _with_error(each["trace"], each["trace_stderr"]),
+                _with_error(each["normalised_trace"], each["normalised_trace_stderr"]),
+            ]
+            for each in layers[:_LAYERS]
+        ],
+    )
+    if len(layers) > _LAYERS:
+        print_pairs(out, [("", f"and {len(layers) - _LAYERS} more layers of smaller trace, in --json and in the file")])
+
+
+def _place(k: int, report: Mapping[str, Any]) -> str:
+    """Number eigenvalues from both ends: 0 is the greatest, -1 the least."""
+    number = k if k < report["greatest"] else k - len(report["eigenvalues"])
+    return f"{number}{'' if report['converged'][k] else ' (not converged)'}"
+
+
+def _same(k: int, report: Mapping[str, Any], other: Mapping[str, Any]) -> int:
+    """Return where another matrix has the eigenvalue of the same place, -1 where it has none."""
+    if k < report["greatest"]:
+        return k if k < other["greatest"] else -1
+    found = k - len(report["eigenvalues"]) + len(other["eigenvalues"])
+    return found if found >= other["greatest"] else -1
+
+
+def _pair(matrix: Mapping[str, Any], k: int) -> list[str]:
+    if k < 0:
+        return ["", "", ""]
+    mark = "" if matrix["converged"][k] else "?"
+    return [_short(matrix[name][k]) + (mark if name == "eigenvalues" else "") for name in _COLUMNS]
+
+
+_COLUMNS = ("eigenvalues", "residuals", "samples_stderr")
+
+
+def _percent(matrix: Mapping[str, Any]) -> str:
+    share, error = matrix["negative_share"], matrix["negative_share_stderr"]
+    if share == 0 and (matrix["eigenvalues"][-1] or 0.0) + (matrix["residuals"][-1] or 0.0) < 0:
+        return f"below what {matrix['steps']} steps tell"
+    return "unknown" if share is None else f"{100 * share:.2g} %" + ("" if error is None else f" ± {100 * error:.1g}")
+
+
+def _short(value: float | None) -> str:
+    return "unknown" if value is None else f"{value:.3g}"
+
+
+def _with_error(value: float | None, error: float | None) -> str:
+    return _short(value) + ("" if error is None else f" ± {error:.2g}")
+
+
+def _print_slice(out: Console, drawn: Mapping[str, Any]) -> None:
+    size = len(drawn["labels"])
+    rows = [
+        [
+            drawn["labels"][i] if i == j else f"{drawn['labels'][i]} × {drawn['labels'][j]}",
+            _with_error(drawn["hessian"][i][j], drawn["samples_stderr"][i][j]),
+            _with_error(drawn["fitted"][i][j], drawn["fitted_error"][i][j]),
+            "" if i != j else "no random one" if drawn["rank"][i] is None else f"{100 * drawn['rank'][i]:.0f} %",
+        ]
+        for i in range(size)
+        for j in range(i, size)
+    ]
+    print_table(out, ["drawn plane", "curvature", "of the surface's values", "random ones below"], rows)
+    said = []
+    if drawn["bound_over_slice"] is not None:
+        said.append(f"a direction as long may be up to {_short(drawn['bound_over_slice'])} times as sharp as its own")
+    if drawn["hides_negative"]:
+        said.append("there is negative curvature, and this plane does not show it")
+    print_pairs(out, [("the plane", "; ".join(said))])

@@ -1,0 +1,35 @@
+"""What a run will take, in words."""
+
+from __future__ import annotations
+
+from landscape.commands.words import number_of_bytes
+from landscape.evaluation.runner import Cost
+from landscape.parallel.progress import duration
+
+_KEPT = "network, theta* and directions"
+
+
+def describe_cost(cost: Cost) -> str:
+    """Return a few lines: points, samples, time, memory."""
+    samples = ", ".join(f"{name} {number:,}" for name, number in cost.samples.items())
+    processes = "one process" if cost.ranks == 1 else f"{cost.ranks} processes"
+    most = "at most " if cost.at_most else ""
+    weights = "network and theta* (directions are drawn at each point)" if cost.drawn else _KEPT
+    copies = f"{number_of_bytes(cost.copies_bytes)} for fused layers, " if cost.copies_bytes else ""
+    each = ", in each process" if cost.ranks > 1 else ""
+    where = "kept on the device" if cost.resident else "read in parts that fit"
+    full = (
+        f"anchors  at most {cost.anchors}, theta* the first: {cost.full_samples:,} further samples at each, so that "
+        "values are estimates for all data"
+    )
+    return "\n".join(
+        [
+            f"points   {most}{cost.points:,} to do of {cost.total_points:,}",
+            f"samples  {most}{samples} at each point",
+            *([full] if cost.anchors else []),
+            f"time     {most or 'about '}{duration(cost.seconds)} in {processes} "
+            f"({cost.seconds_per_point:.3g} s a point)",
+            f"memory   {number_of_bytes(cost.weight_bytes)} for {weights}, {copies}"
+            f"{number_of_bytes(cost.data_bytes)} of data ({where}), and one batch's activations{each}",
+        ]
+    )

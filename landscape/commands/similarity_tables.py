@@ -1,0 +1,180 @@
+"""What `landscape similarity` and `landscape info` say of similarity: as plain values, and as tables."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict
+from itertools import permutations
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+
+from landscape.commands.printed import print_heading, print_pairs, print_table
+from landscape.surface.grid import Floats
+from landscape.surface.similarity import Similarity, nearest_layers
+
+# Pairs of networks, and notes, that a terminal shows; all are in --json.
+_PAIRS, _NOTES = 12, 8
+
+
+def similarity_facts(found: Similarity) -> dict[str, Any]:
+    """Return what there is to say of a result, as JSON; numbers that do not exist are None."""
+    networks = range(len(found.networks))
+
+    def by_pair(matrix: Floats) -> list[list[Any]]:
+        return [[numbers(found.between(i, j, matrix)) for j in networks] for i in networks]
+
+    def by_network(values: Floats) -> list[Any]:
+        return [numbers(values[found.rows(i)]) for i in networks] if len(values) else []
+
+    return {
+        "path": found.path,
+        "kind": "similarity",
+        "complete": found.complete,
+        "similarity": {
+            "networks": [each.name for each in found.networks],
+            "groups": [each.group for each in found.networks],
+            "layers": [list(each.layers) for each in found.networks],
+            "calls": [list(each.calls) for each in found.networks],
+            "features": [list(each.features) for each in found.networks],
+            "cka": by_pair(found.cka),
+            "cka_stderr": by_pair(found.stderr),
+            "pc_share": by_network(found.pc_share),
+            "pc_share_stderr": by_network(found.pc_share_stderr),
+            "pc_residual": by_network(found.pc_residual),
+            "pc_cosine": by_pair(found.pc_cosine) if found.pc_cosine.size else [],
+            "dominant": [found.dominant[found.rows(i)].tolist() for i in networks] if found.dominant.size else [],
+            "block": [_block_facts(found, i) for i in networks],
+            "nearest": _nearest_facts(found),
+            **{name: by_pair(each) for name, each in found.others.items()},
+        },
+        "samples": found.samples,
+        "batches": found.batches,
+        "passes": found.passes,
+        "kernel": found.kernel,
+        "notes": list(found.notes),
+        "settings": dict(found.settings),
+        "problem": dict(found.problem),
+        "origin": {each.name: dict(each.about) for each in found.networks},
+        "software": found.software,
+        "created": found.created,
+        "command": found.command,
+    }
+
+
+def _block_facts(found: Similarity, number: int) -> dict[str, Any] | None:
+    block = found.blocks[number] if found.blocks else None
+    if block is None:
+        return None
+    labels = found.networks[number].labels
+    said = {name: numbers(value) for name, value in asdict(block).items() if name != "shared"}
+    shared = {name: numbers(value) for name, value in block.shared.items()}
+    ends = {"first_layer": labels[block.first], "last_layer": labels[block.last]}
+    return {**said, **ends, "extent": block.extent, "contrast": numbers(block.contrast), "shared": shared}
+
+
+def _nearest_facts(found: Similarity) -> list[dict[str, Any]]:
+    said = []
+    for first, second in permutations(range(len(found.networks)), 2):
+        share, layers = nearest_layers(found, first, second)
+        names = [found.networks[each].name for each in (first, second)]
+        said.append({"of": names[0], "in": names[1], "share": numbers(share), "layers": layers})
+    return said
+
+
+def numbers(value: Any) -> Any:
+    """Return numbers as JSON has them: arrays as lists, what is not finite as None."""
+    if isinstance(value, np.ndarray):
+        return [numbers(each) for each in value.tolist()]
+    if isinstance(value, list):
+        return [numbers(each) for each in value]
+    return value if not isinstance(value, float) or math.isfinite(value) else None
+
+
+def print_similarity(console: Console, facts: Mapping[str, Any]) -> None:
+    """Print what there is to say; the matrices themselves are in --json and in the file."""
+    said = facts["similarity"]
+    number = sum(len(each) for each in said["layers"])
+    state = "" if facts["complete"] else ", not finished"
+    print_heading(console, f"Similarity of {number} layers of {len(said['networks'])} networks{state}")
+    errors = [
+        value for row in said["cka_stderr"] for each in row for line in each for value in line if value is not None
+    ]
+    problem = facts["problem"]
+    print_pairs(
+        console,
+        [
+            ("made", " by ".join(part for part in (facts["created"], facts["software"]) if part)),
+            ("samples", f"{facts['samples']:,} of {problem.get('data', '')} ({problem.get('reference', '')})"),
+            (
+                "estimate",
+                f"unbiased minibatch CKA, {facts['kernel']} kernel, {facts['batches']} batches, "
+                f"{facts['passes']} passes",
+            ),
+            ("error", f"at most {max(errors):.2g}" if errors else "not known: there was one batch"),
+        ],
+    )
+    print_table(
+        console,
+        ["network", "layers", "PC 1: mean", "greatest", "block", "contrast"],
+        [_network_row(said, i) for i in range(len(said["networks"]))],
+    )
+    print_pairs(console, [(f"block of {name}", words) for name, words in _block_words(said)])
+    pairs = said["nearest"][:_PAIRS]
+    if pairs:
+        rows = [
+            [
+                f"{each['of']} in {each['in']}",
+                "no layer of the same name"
+                if each["share"] is None
+                else f"{100 * each['share']:.0f} % of {each['layers']}",
+                _mean_of_same(said, each["of"], each["in"]),
+            ]
+            for each in pairs
+        ]
+        print_table(console, ["nearest layer", "is the same one for", "mean CKA of same layers"], rows)
+    if len(said["nearest"]) > len(pairs):
+        print_pairs(console, [("", f"and {len(said['nearest']) - len(pairs)} more pairs, in --json")])
+    print_pairs(console, [("note", note) for note in facts["notes"][:_NOTES]])
+    if len(facts["notes"]) > _NOTES:
+        print_pairs(console, [("", f"and {len(facts['notes']) - _NOTES} more notes, in --json")])
+
+
+def _network_row(said: Mapping[str, Any], number: int) -> list[str]:
+    shares = [each for each in said["pc_share"][number] if each is not None] if said["pc_share"] else []
+    block = said["block"][number]
+    group = said["groups"][number]
+    return [
+        said["networks"][number] + (f" ({group})" if group else ""),
+        str(len(said["layers"][number])),
+        f"{100 * sum(shares) / len(shares):.0f} %" if shares else "",
+        f"{100 * max(shares):.0f} %" if shares else "",
+        "none" if block is None else f"{block['extent']} layers",
+        "" if block is None else f"{block['contrast']:.2f}",
+    ]
+
+
+def _block_words(said: Mapping[str, Any]) -> list[tuple[str, str]]:
+    found = []
+    for name, block in zip(said["networks"], said["block"], strict=True):
+        if block is not None:
+            words = f"{block['first_layer']} to {block['last_layer']}, CKA {block['inside']:.2f} inside"
+            if block["pc_share"] is not None:
+                words += f", PC 1 {100 * block['pc_share']:.0f} % there"
+                if block["pc_share_outside"] is not None:
+                    words += f" and {100 * block['pc_share_outside']:.0f} % elsewhere"
+            for other, value in list(block["shared"].items())[:3]:
+                words += f"; CKA {value:.2f} with {other}'s same layers"
+            found.append((name, words))
+    return found
+
+
+def _mean_of_same(said: Mapping[str, Any], first: str, second: str) -> str:
+    i, j = said["networks"].index(first), said["networks"].index(second)
+    keys = [list(zip(said["layers"][k], said["calls"][k], strict=True)) for k in (i, j)]
+    matrix = said["cka"][i][j]
+    same = [matrix[row][keys[1].index(key)] for row, key in enumerate(keys[0]) if key in keys[1]]
+    known = [each for each in same if each is not None]
+    return f"{sum(known) / len(known):.3f}" if known else ""

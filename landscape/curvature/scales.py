@@ -1,0 +1,42 @@
+r"""D: the length that filter normalisation gives each weight on average, \|theta_f\| / sqrt(n_f) for all of filter f.
+
+A random direction d of a picture is D u with u of independent, equally spread filters, so that E[d d'] = D D' and
+E[d' H d] = trace(D H D), exactly (Li et al. 2018, section 4, gives d; the trace follows).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from landscape.directions.filters import Filters
+
+
+def normalising_scale(
+    tensors: Mapping[str, Tensor], filters: Mapping[str, Filters], *, ignore: str = "biasbn"
+) -> dict[str, Tensor]:
+    """Return the diagonal of D, in tensors like the weights, float64.
+
+    Parameters
+    ----------
+    tensors : mapping of str to Tensor
+        The weights.
+    filters : mapping of str to Filters
+        How each falls into filters.
+    ignore : {"biasbn", "none"}
+        "biasbn": 0 for tensors of fewer than two dimensions, which random directions leave alone; "none": their
+        weights' absolute values, by which random directions move them.
+    """
+    found = {}
+    for name, tensor in tensors.items():
+        weights = tensor.detach().double()
+        if tensor.ndim < 2:
+            found[name] = torch.zeros_like(weights) if ignore == "biasbn" else weights.abs()
+            continue
+        rows = filters[name].rows(weights)
+        lengths = torch.linalg.vector_norm(rows, dim=1) / math.sqrt(rows.shape[1])
+        found[name] = filters[name].spread(lengths, weights.shape).expand(weights.shape).clone()
+    return found

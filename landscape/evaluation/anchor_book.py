@@ -1,0 +1,326 @@
+"""What rank 0 knows of anchors in a run under way, and the estimates that follow from it.
+
+Anchors are points at which all data are measured: theta* first, then points of the grid
+(`landscape.evaluation.anchor_choice`). Every other point has a subset; what it says of all data follows from how its
+samples' values go along with those at the anchors (`landscape.evaluation.regression`). Samples of points are kept in
+memory while there is room, so that points measured before an anchor gain from it as well.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from landscape.evaluation.anchor_choice import Wanted, choose_anchors, most_anchors
+from landscape.evaluation.looks import FIRST_LOOK
+from landscape.evaluation.losses_and_metrics import LossesAndMetrics
+from landscape.evaluation.quantities import PointResult, Step
+from landscape.evaluation.regression import SAMPLES_A_SLOPE, Estimator, estimator_for, log_scale, logarithms
+from landscape.evaluation.results import ResultTable
+from landscape.surface.anchors import AT_ORIGIN, Anchors
+from landscape.surface.grid import Floats
+from landscape.surface.heights import suitable_eps
+from landscape.surface.statistics import Moments, merge, moments_of, standard_error
+
+logger = logging.getLogger(__name__)
+
+# Bytes of samples kept of points that are done: of 51 x 51 points on 1,000 samples, loss and accuracy are 42 MB.
+ROOM = 1 << 30
+
+# Share of the points that are measured where others are interpolated: it is known only in the end.
+INTERPOLATING = 0.25
+
+Key = tuple[str, str]  # data set, metric
+
+
+class AnchorBook:
+    """Takes what is measured, puts estimates into the table.
+
+    Parameters
+    ----------
+    table : ResultTable
+    losses : LossesAndMetrics
+        Whose points are estimated.
+    asked : int or "auto"
+        How many anchors, theta* among them.
+    interpolating : bool
+        Whether points that are smooth are not measured at all.
+    """
+
+    def __init__(
+        self, table: ResultTable, losses: LossesAndMetrics, asked: int | str, *, interpolating: bool = False
+    ) -> None:
+        self._table, self._asked = table, asked
+        self._points_expected = INTERPOLATING if interpolating else 1.0
+        self.sizes = dict(losses.anchored)
+        self._numbers = {name: min(losses.objective.sizes[name], size) for name, size in self.sizes.items()}
+        self._at_start = losses.baseline.samples.values
+        self.name, self._full_steps = losses.name, losses.full_steps
+        self.origin = int(table.state.size)  # the number of theta* among points
+        per_sample = losses.baseline.samples.per_sample
+        self._keys = [key for key, known in per_sample.items() if known and key[0] in self.sizes]
+        self._samples: dict[int, dict[Key, Floats]] = {
+            self.origin: {key: self._at_start[key] for key in self._keys},
+        }
+        self._others: dict[int, dict[Key, Moments]] = {}  # of what has no samples, weight decay for one
+        self._kept = 0  # bytes
+        self._fitted: dict[tuple[Key, int], Estimator] = {}
+        table.begin_anchors(list(self.sizes))
+        noted = table.noted("anchors")
+        self.chosen: list[int] = [] if noted is None else [int(point) for point in noted["points"]]
+        self.settled = noted is not None  # whether it has been decided which points are anchors
+        if self._numbers == self.sizes and not self.knows_origin():
+            self._add_origin()
+
+    # -- what is known -----------------------------------------------------------------------------------------
+
+    def knows_origin(self) -> bool:
+        """Return whether all data were measured at theta*."""
+        return all(AT_ORIGIN in self._anchors(name).points for name in self.sizes)
+
+    def wants(self, point: int, data: str) -> int | None:
+        """Return how many samples an anchor has to have; None for other points, and data sets without anchors."""
+        return self.sizes.get(data) if point == self.origin or point in self.chosen else None
+
+    def counts(self, point: int) -> dict[str, int]:
+        """Return how many samples of each data set are known at a point of the grid, or at theta*."""
+        if point != self.origin:
+            counts = self._table.counts(point, self.name)
+            if point in self.chosen and self.holds(point):  # some of the rest may be there, which no estimate counts
+                counts |= {name: max(counts[name], self._held(point, name)) for name in self.sizes}
+            return counts
+        known = self.knows_origin()
+        return {name: size if known else self._held(point, name) for name, size in self.sizes.items()}
+
+    def holds(self, point: int) -> bool:
+        """Return whether a point's samples are here, so that further ones may follow them."""
+        return point in self._samples
+
+    def full_steps_of(self, point: int) -> Sequence[Step]:
+        """Return the steps in which an anchor gets all other data; none for other points."""
+        return self._full_steps if point == self.origin or point in self.chosen else ()
+
+    def stale(self, point: int) -> bool:
+        """Return whether a point has to be measured again, since its samples are gone and anchors have changed."""
+        if point == self.origin or self.holds(point):
+            return False
+        k = [self._table.anchored[name].flat[point] < len(self._anchors(name).points) for name in self.sizes]
+        return (not self.settled or any(k)) and not all(
+            count >= self.sizes.get(name, 0) for name, count in self.counts(point).items() if name in self.sizes
+        )
+
+    def current(self) -> NDArray[np.bool_]:
+        """Return which points are estimated from all anchors there are, shape (points,)."""
+        current = np.full(self._table.state.size, self.settled and self.knows_origin())
+        for name, size in self.sizes.items():
+            anchored = self._table.anchored[name].reshape(-1)
+            exact = np.array([count >= size for count in self._counts_of(name)])
+            current &= (anchored >= len(self._anchors(name).points)) | exact
+        return current
+
+    def _counts_of(self, name: str) -> NDArray[np.int64]:
+        return self._table.counts_of(self.name, name).reshape(-1)
+
+    def _anchors(self, name: str) -> Anchors:
+        there = self._table.anchors.get(name)
+        return there if there is not None else Anchors(np.zeros(0, dtype=np.int64), {}, {}, self.sizes[name])
+
+    # -- what comes in -----------------------------------------------------------------------------------------
+
+    def add(self, point: int, result: PointResult) -> None:
+        """Take what was measured at a point, behind what is known of it, and put what follows into the table."""
+        held = self._samples.setdefault(point, {})
+        others = self._others.setdefault(point, {})
+        for key, total in result.items():
+            if key in self._keys and total.samples is not None:
+                before = held.get(key)
+                held[key] = total.samples if before is None else np.concatenate([before, total.samples])
+                self._kept += total.samples.nbytes
+            else:
+                others[key] = merge(others[key], total) if key in others else total
+        whole = [name for name in self.sizes if self._held(point, name) == self.sizes[name]]
+        if point == self.origin:
+            if len(whole) == len(self.sizes):
+                self._add_origin()
+            return
+        self._put([point])
+        for name in whole:
+            if point in self.chosen and point not in self._anchors(name).points:
+                self._add_anchor(name, point, point)
+        if whole:
+            for key in held:
+                held[key] = held[key][: self._numbers[key[0]]]
+        elif self._kept > ROOM and self.settled and self._complete(point):
+            self._kept -= sum(values.nbytes for values in held.values())
+            del self._samples[point]
+
+    def _held(self, point: int, name: str) -> int:
+        return next((len(values) for key, values in self._samples[point].items() if key[0] == name), 0)
+
+    def _complete(self, point: int) -> bool:
+        return all(self._held(point, name) >= number for name, number in self._numbers.items())
+
+    def _add_origin(self) -> None:
+        values = dict(self._table.origin("values") or {})
+        self._table.note_origin("sample_values", dict(values))
+        for key, samples in self._samples[self.origin].items():
+            values["/".join(key)] = float(samples.mean())
+        self._table.note_origin("values", values)
+        for name in self.sizes:
+            self._add_anchor(name, self.origin, AT_ORIGIN)
+
+    def _add_anchor(self, name: str, point: int, number: int) -> None:
+        """Keep what all data are at an anchor; where a sample is not finite it says nothing of other points."""
+        there, number_of_samples = self._anchors(name), self._numbers[name]
+        found = {key[1]: values for key, values in self._samples[point].items() if key[0] == name}
+        finite = all(np.isfinite(values).all() for values in found.values())
+        if not finite and number != AT_ORIGIN:
+            return
+        empty = np.zeros((0, number_of_samples))
+        samples = {
+            metric: np.vstack([there.samples.get(metric, empty), values[:number_of_samples]])
+            for metric, values in found.items()
+        }
+        means = {
+            metric: np.append(there.means.get(metric, np.zeros(0)), values.mean()) for metric, values in found.items()
+        }
+        losses = found["loss"]
+        before = there.log_means.get("loss", np.zeros(0))
+        logs = np.append(before, logarithms(losses, log_scale(losses[:number_of_samples])).mean())
+        points = np.append(there.points, number)
+        self._table.anchors[name] = Anchors(points, samples, means, self.sizes[name], {"loss": logs})
+        self._fitted = {}
+
+    # -- what follows ------------------------------------------------------------------------------------------
+
+    def refresh(self) -> None:
+        """Estimate every point whose samples are here from all anchors there are now."""
+        self._put([point for point in self._samples if point != self.origin])
+
+    def _put(self, points: Iterable[int]) -> None:
+        found: dict[int, dict[Key, Moments]] = {point: dict(self._others.get(point, {})) for point in points}
+        alike: dict[tuple[Key, int], list[int]] = {}
+        for point in found:
+            exact = self._exact(point)
+            for key, values in self._samples[point].items():
+                # While an anchor has some of the rest it is estimated like others: samples at anchors end here.
+                number = len(values) if len(values) == self.sizes[key[0]] else min(len(values), self._numbers[key[0]])
+                if key[0] not in exact:
+                    alike.setdefault((key, number), []).append(point)
+        for (key, number), members in alike.items():
+            values = np.stack([self._samples[point][key][:number] for point in members])
+            for point, moments in zip(members, self._moments(key, number, values), strict=True):
+                found[point][key] = moments
+        for point, result in found.items():
+            used = {
+                name: len(self._anchors(name).points) if self._held(point, name) < size else 0
+                for name, size in self.sizes.items()
+                if name not in self._exact(point)
+            }
+            self._table.put(point, self.name, result, used)
+
+    def _exact(self, point: int) -> set[str]:
+        """Return the data sets of which a point has had all samples before: their means stay as they are."""
+        counts = self._table.counts(point, self.name)
+        return {name for name, size in self.sizes.items() if counts[name] >= size}
+
+    def _moments(self, key: Key, number: int, values: Floats) -> list[Moments]:
+        """Return what samples at points say of all data: their mean itself where they are all."""
+        at_start = self._at_start[key]
+        if number == self.sizes[key[0]]:
+            start = self._samples[self.origin][key]
+            return [moments_of(each, start if len(start) == number else None) for each in values]
+        estimates = self._regression(key, number).estimate(values)
+        paired = estimates.stderr
+        if not len(self._anchors(key[0]).points):  # theta* is not known for all data yet
+            paired = np.array([standard_error(each - at_start[:number]) for each in values])
+        columns = estimates.means, estimates.stderr, paired, estimates.thirds, estimates.fourths
+        return [
+            Moments(number, float(mean), float(error), float(of_difference), math.nan, float(third), float(fourth))
+            for mean, error, of_difference, third, fourth in zip(*columns, strict=True)
+        ]
+
+    def _regression(self, key: Key, number: int) -> Estimator:
+        if (key, number) not in self._fitted:
+            self._fitted[key, number] = estimator_for(self._anchors(key[0]), key[1], number)
+        return self._fitted[key, number]
+
+    # -- which points ------------------------------------------------------------------------------------------
+
+    def choose(
+        self, coarse: Iterable[int], *, target: float | None = None, eps: Mapping[str, float] | None = None
+    ) -> None:
+        """Decide which of some points, whose samples are here, become anchors beside theta*.
+
+        Parameters
+        ----------
+        coarse : iterable of int
+        target : float, optional
+            The standard error that is asked for, as a share of loss + ``eps`` of each data set.
+        """
+        points = [point for point in coarse if self.holds(point)]
+        residuals: list[Floats] = []
+        wanted: list[Wanted] = []
+        for name, size in self.sizes.items():
+            key = name, "loss"
+            number = min((self._held(point, name) for point in points), default=0)
+            values = np.stack([self._samples[point][key][:number] for point in points])
+            losses = values.mean(axis=1)
+            finite = np.isfinite(losses)
+            found = (
+                suitable_eps(losses[finite], "asinh" if (losses[finite] < 0).any() else "log") if finite.any() else 1
+            )
+            left = self._regression(key, number).residuals(values)
+            residuals.append(left / (np.abs(losses) + (eps or {}).get(name, found))[:, None])
+            if target is not None and self._asked == "auto":
+                wanted.append(partial(samples_for, target=target, size=size))
+        most = most_anchors(self._table.state.size, self._numbers, self.sizes, self._asked)
+        if isinstance(self._asked, int) and most < self._asked:
+            logger.warning(
+                "%d anchors instead of %d: each takes %d samples a point, and there are %d",
+                most,
+                self._asked,
+                SAMPLES_A_SLOPE,
+                min(self._numbers.values()),
+            )
+        images, passes = self._images()
+        worth = 0.0 if self._asked != "auto" else passes / (images + passes)
+        price = len(points) / (self._points_expected * self._table.state.size) * sum(self.sizes.values())
+        found_anchors = choose_anchors(residuals, most=most - 1, worth=worth, wanted=wanted, price=price)
+        self.chosen = [points[each] for each in found_anchors]
+        self.settled = True
+        self.note()
+
+    def note(self) -> None:
+        """Say in the file which points are anchors, measured in full or yet to be."""
+        self._table.note("anchors", {"asked": self._asked, "points": list(self.chosen)})
+
+    def _images(self) -> tuple[int, int]:
+        """Return how many samples all points take together, and how many more one anchor takes."""
+        numbers = sum(self._numbers.values())
+        return self._table.state.size * numbers, sum(self.sizes.values()) - numbers
+
+
+def samples_for(variances: Floats, *, target: float, size: int) -> Floats:
+    """Return how many of N samples a standard error takes, at least the first look's.
+
+    Parameters
+    ----------
+    variances : ndarray
+        Of a sample, relative to the square of what the error is relative to.
+    target : float
+    size : int
+        N.
+
+    Examples
+    --------
+    >>> samples_for(np.array([0.0, 1.0]), target=0.02, size=10_000)
+    array([ 256., 2000.])
+    """
+    without_end = variances / target**2
+    return np.maximum(without_end * size / (without_end + size), float(min(FIRST_LOOK, size)))

@@ -1,0 +1,220 @@
+"""The curvature file: reports of data sets at one checkpoint, in HDF5. This text is its specification, version 1.
+
+::
+
+    user block   512 bytes: "landscape curvature 1\\n", the SHA-256 of all that follows in hexadecimal, "\\n", zeros
+    /            attributes: format "landscape curvature"; version 1; software, created, command (text)
+    /curvature/NAME        a data set's report; attribute: json: all that is no array, with layers as a list
+    /curvature/NAME/raw, /curvature/NAME/normalised
+                           float64 datasets: eigenvalues, residuals, samples_stderr (pairs,); traces, squares, forms
+                           (probes,); nodes, weights (probes, steps); attribute: json: the rest of a spectrum
+
+The fields are those of `landscape.surface.curvature.Curvature` and `Spectrum`. As of a surface file
+(`landscape.files.store`), text is UTF-8, JSON that of `landscape.files.strict_json`, the hash is looked at before HDF5
+sees a byte, and what a reader does not know it ignores.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import io
+import math
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from landscape.errors import FormatError
+from landscape.files.atomic import check_place, looks_like, read_all, read_start, replace_file
+from landscape.files.hdf5_layout import USER_BLOCK, WRONG
+from landscape.files.hdf5_parts import child, children
+from landscape.files.strict_json import from_json, to_json
+from landscape.surface.curvature import Curvature, LayerCurvature, SliceCurvature, Spectrum
+
+VERSION = 1
+_HEAD = re.compile(rb"landscape curvature (\d{1,9})\n")
+_HASH = re.compile(rb"landscape curvature 1\n([0-9a-f]{64})\n")
+_MATRICES = ("raw", "normalised")
+_PAIRS, _PROBES, _STEPS = (
+    ("eigenvalues", "residuals", "samples_stderr"),
+    ("traces", "squares", "forms"),
+    ("nodes", "weights"),
+)
+_NAME = re.compile(r"(?!\.+\Z)[A-Za-z0-9_.-]+")
+
+
+def is_curvature(path: str | Path) -> bool:
+    """Return whether a file calls itself one of curvature; FormatError where it cannot be read."""
+    return _HEAD.match(read_start(path, USER_BLOCK)) is not None
+
+
+def check_curvature_writable(path: str | Path, *, overwrite: bool = False) -> None:
+    """Find out before anything is measured whether reports can be written.
+
+    Raises
+    ------
+    StoreError
+        The folder is missing or read-only, or the path is a folder or a device.
+    FormatError
+        Something is there that is no file of curvature, and ``overwrite`` is not set.
+    """
+    check_place(path)
+    if not overwrite and os.path.exists(path) and not is_curvature(path):
+        raise FormatError(
+            f"{path} exists and holds no curvature but is {looks_like(read_start(path))}; it is left as it is: name "
+            "another file, or ask for it to be overwritten"
+        )
+
+
+def write_curvature(path: str | Path, reports: Mapping[str, Curvature], about: Mapping[str, str]) -> None:
+    """Write reports; a reader sees either the file as it was or the whole new one.
+
+    Parameters
+    ----------
+    path : str or Path
+    reports : mapping of str to Curvature
+        By data set.
+    about : mapping of str to str
+        software, created, command.
+
+    Raises
+    ------
+    StoreError
+        It cannot be written.
+    ValueError
+        A data set's name is not of letters, digits, "_", "." and "-".
+    """
+    image = io.BytesIO()
+    with h5py.File(image, "w", userblock_size=USER_BLOCK, libver=("v108", "v108")) as file:
+        for name, text in {"format": "landscape curvature", **about}.items():
+            file.attrs[name] = text
+        file.attrs["version"] = VERSION
+        group = file.create_group("curvature", track_order=True)
+        for name, report in reports.items():
+            if not _NAME.fullmatch(name):
+                raise ValueError(f"a data set's name is of letters, digits, '_', '.' and '-'; got {name!r}")
+            _write(group.create_group(name), report)
+    body = image.getvalue()[USER_BLOCK:]
+    block = b"landscape curvature %d\n%s\n" % (VERSION, hashlib.sha256(body).hexdigest().encode())
+    replace_file(path, block.ljust(USER_BLOCK, b"\0") + body)
+
+
+def _write(group: h5py.Group, report: Curvature) -> None:
+    plain = {
+        field.name: getattr(report, field.name)
+        for field in dataclasses.fields(report)
+        if field.name not in (*_MATRICES, "layers", "slice", "path")
+    }
+    if report.slice is not None:
+        plain["slice"] = dataclasses.asdict(report.slice)
+    group.attrs["json"] = to_json({**plain, "layers": [dataclasses.asdict(layer) for layer in report.layers]})
+    for matrix in _MATRICES:
+        spectrum = getattr(report, matrix)
+        place = group.create_group(matrix)
+        rest = {}
+        for field in dataclasses.fields(spectrum):
+            value = getattr(spectrum, field.name)
+            if isinstance(value, np.ndarray):
+                place[field.name] = np.asarray(value, dtype=np.float64)
+            else:
+                rest[field.name] = value
+        place.attrs["json"] = to_json(rest)
+
+
+def read_curvature(path: str | Path) -> dict[str, Curvature]:
+    """Read the reports of a file, by data set.
+
+    Raises
+    ------
+    FormatError
+        There is no such file, it is none of curvature, is damaged, or is of a newer version.
+    """
+    image = read_all(path)
+    head = _HEAD.match(image)
+    if head is None:
+        raise FormatError(f"{path} holds no curvature: it is {looks_like(image[:1024])}")
+    if int(head[1]) != VERSION:
+        raise FormatError(f"{path} is of version {int(head[1])} of the format, this landscape reads version {VERSION}")
+    said = _HASH.match(image)
+    if said is None or hashlib.sha256(memoryview(image)[USER_BLOCK:]).hexdigest().encode() != said[1]:
+        raise FormatError(
+            f"{path} is damaged: its content is not what its checksum says; take it from where it was copied from, "
+            "or measure again"
+        )
+    try:
+        with h5py.File(io.BytesIO(image), "r") as file:
+            return {
+                name: _read(group, str(path))
+                for name, group in children(child(file, "curvature", h5py.Group), h5py.Group)
+            }
+    except FormatError:
+        raise
+    except WRONG as error:
+        words = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        raise FormatError(f"{path} does not hold curvature as its format wants it: {words}") from error
+
+
+def _read(group: h5py.Group, path: str) -> Curvature:
+    plain = from_json(group.attrs["json"])
+    known = {field.name for field in dataclasses.fields(Curvature)}
+    layers = tuple(LayerCurvature(**_only(LayerCurvature, each)) for each in plain.pop("layers"))
+    drawn = _slice(plain.pop("slice", None))
+    spectra: dict[str, Any] = {matrix: _spectrum(child(group, matrix, h5py.Group)) for matrix in _MATRICES}
+    kept = {name: value for name, value in plain.items() if name in known and name not in (*_MATRICES, "path")}
+    for name, kind in Curvature.__annotations__.items():
+        if kind == "float" and name in kept and not isinstance(kept[name], (int, float)):
+            raise FormatError(f"{name} is {kept[name]!r}, no number")
+        if kind == "str" and name in kept and not isinstance(kept[name], str):
+            raise FormatError(f"{name} is {kept[name]!r}, no text")
+    return Curvature(**kept, **spectra, layers=layers, slice=drawn, path=path)
+
+
+def _slice(found: Any) -> SliceCurvature | None:
+    if found is None:
+        return None
+    matrices = ("hessian", "samples_stderr", "fitted", "fitted_error")
+    labels, rank = tuple(found["labels"]), tuple(found["rank"])
+    arrays = {name: np.asarray(found[name], dtype=np.float64) for name in matrices}
+    if any(each.shape != (len(labels), len(labels)) for each in arrays.values()) or len(rank) != len(labels):
+        raise FormatError(f"the slice has {len(labels)} axes, and matrices of another size")
+    if not all(isinstance(each, str) for each in labels) or not all(isinstance(each, float) for each in rank):
+        raise FormatError("the slice has labels that are no text, or shares that are no numbers")
+    return SliceCurvature(labels, **arrays, rank=rank)
+
+
+def _spectrum(group: h5py.Group) -> Spectrum:
+    arrays: dict[str, Any] = {name: _numbers(group, name, 1) for name in (*_PAIRS, *_PROBES)}
+    arrays |= {name: _numbers(group, name, 2) for name in _STEPS}
+    for names in (_PAIRS, _PROBES, _STEPS):
+        if len({arrays[name].shape for name in names}) > 1:
+            raise FormatError(f"{', '.join(names)} in {group.name} are not of one shape")
+    if len(arrays["nodes"]) != len(arrays["traces"]):
+        raise FormatError(f"there are not as many quadratures as probes in {group.name}")
+    rest = _only(Spectrum, from_json(group.attrs["json"]))
+    for name in ("size", "greatest", "products"):
+        if not isinstance(rest[name], int) or isinstance(rest[name], bool) or rest[name] < 0:
+            raise FormatError(f"{name} in {group.name} is {rest[name]!r}, no count")
+    if rest["greatest"] > len(arrays["eigenvalues"]):
+        raise FormatError(f"greatest in {group.name} is {rest['greatest']}, there are fewer eigenvalues")
+    if not isinstance(rest["tolerance"], float) or not math.isfinite(rest["tolerance"]):
+        raise FormatError(f"tolerance in {group.name} is {rest['tolerance']!r}")
+    return Spectrum(**arrays, **rest)
+
+
+def _numbers(group: h5py.Group, name: str, dimensions: int) -> np.ndarray[Any, np.dtype[np.float64]]:
+    dataset = child(group, name, h5py.Dataset)
+    if dataset.ndim != dimensions or dataset.dtype != np.float64:
+        raise FormatError(f"{name} in {group.name} is no float64 array of {dimensions} dimensions")
+    if dataset.chunks is not None or dataset.external:
+        raise FormatError(f"{name} in {group.name} is stored in pieces, which the format does not have")
+    return np.asarray(dataset[()])
+
+
+def _only(kind: Any, found: Mapping[str, Any]) -> dict[str, Any]:
+    names = [field.name for field in dataclasses.fields(kind)]
+    return {name: value for name, value in found.items() if name in names}

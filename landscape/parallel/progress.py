@@ -1,0 +1,139 @@
+"""Progress on stderr: a bar with rate, points done and time left where somebody watches, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import TypeAlias
+
+from landscape.parallel.comm import connected
+from landscape.parallel.shutdown import at_shutdown
+
+# Between two plain lines, seconds: a log of an hour's run stays readable.
+LINE_EVERY = 10.0
+# Told how many are done, of how many.
+Progress: TypeAlias = Callable[[int, int], None]
+
+
+def duration(seconds: float) -> str:
+    """Return a time in the units a person would use."""
+    if seconds < 60:
+        return f"{seconds:.2g} s"
+    minutes = seconds / 60
+    if minutes < 60:
+        return f"{minutes:.1f} min"
+    hours = minutes / 60
+    if hours < 48:
+        return f"{hours:.1f} h"
+    days = hours / 24
+    return f"{days:.1f} days" if days < 730 else f"{days / 365.25:,.0f} years"
+
+
+def progress_of(
+    given: Progress | bool | None, what: str, unit: str = "points"
+) -> AbstractContextManager[Progress | None]:
+    """Return what a function of Python tells how far it is, from what its caller passed as ``progress``.
+
+    Parameters
+    ----------
+    given : callable, bool or None
+        A function is told; ``False`` is silence. By default a bar where somebody watches, a terminal or a notebook,
+        and silence elsewhere; ``True`` writes plain lines there.
+    what, unit : str
+        What is being done, in front of the bar, and what is counted.
+    """
+    if callable(given):
+        return nullcontext(given)
+    if given or (given is None and _watched()):
+        return progress_bar(what, unit)
+    return nullcontext()
+
+
+@contextmanager
+def progress_bar(what: str, unit: str = "points") -> Iterator[Progress]:
+    """Give a function (done, in all) that shows how far something is."""
+    with progress_bars() as show:
+        yield lambda done, total: show(what, unit, done, total)
+
+
+@contextmanager
+def progress_bars() -> Iterator[Callable[[str, str, int, int], None]]:
+    """Give a function (what, unit, done, in all) that shows how far several things are, a bar each."""
+    comm = connected()
+    if comm is not None and comm.rank:
+        yield lambda what, unit, done, total: None  # the first process speaks for all
+        return
+    if _watched():
+        with _rich_bars() as show:
+            yield show
+        return
+    lines: dict[str, _Lines] = {}
+
+    def say(what: str, unit: str, done: int, total: int) -> None:
+        lines.setdefault(what, _Lines(what, unit))(done, total)
+
+    yield say
+
+
+def _watched() -> bool:
+    """Whether stderr is a terminal, or this a notebook, which shows a bar although it is none."""
+    if sys.stderr is not None and sys.stderr.isatty():
+        return True
+    if "IPython" not in sys.modules:
+        return False  # Rich need not be loaded to know
+    from rich.console import Console
+
+    return Console().is_jupyter
+
+
+def _one_line(what: str) -> str:
+    """Return a text, which may hold the name of a file, as something that moves no cursor."""
+    return what if what.isprintable() else repr(what)
+
+
+@contextmanager
+def _rich_bars() -> Iterator[Callable[[str, str, int, int], None]]:
+    from rich import progress as rich_progress
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.text import Text
+
+    class Rate(rich_progress.ProgressColumn):
+        def render(self, task: rich_progress.Task) -> Text:
+            rate = task.finished_speed or task.speed
+            return Text("" if rate is None else f"{rate:,.3g} {task.fields['unit']}/s", style="progress.data.speed")
+
+    description, bar = rich_progress.TextColumn("{task.description}"), rich_progress.BarColumn()
+    columns = (description, bar, rich_progress.MofNCompleteColumn(), Rate(), rich_progress.TimeRemainingColumn())
+    tasks: dict[str, rich_progress.TaskID] = {}
+    # A bar hides the cursor: it has to be stopped even where the process ends in the middle.
+    with rich_progress.Progress(*columns, console=Console(stderr=True)) as bars, at_shutdown(bars.stop):
+
+        def show(what: str, unit: str, done: int, total: int) -> None:
+            if what not in tasks:
+                tasks[what] = bars.add_task(escape(_one_line(what)), total=total, unit=unit)
+            bars.update(tasks[what], completed=done, total=total)
+
+        yield show
+
+
+class _Lines:
+    """Says how far it is every few seconds, and at the end."""
+
+    def __init__(self, what: str, unit: str) -> None:
+        self._what, self._unit = _one_line(what), unit
+        self._first: int | None = None
+        self._began = self._said = time.monotonic()
+
+    def __call__(self, done: int, total: int) -> None:
+        now = time.monotonic()
+        if self._first is None:
+            self._first, self._began = done, now
+        elif now - self._said >= LINE_EVERY or done >= total:
+            self._said = now
+            rate = (done - self._first) / max(now - self._began, 1e-9)
+            left = f", {duration((total - done) / rate)} left" if rate and done < total else ""
+            line = f"{self._what}: {done} of {total} {self._unit}, {rate:.3g} a second{left}"
+            print(line, file=sys.stderr, flush=True)

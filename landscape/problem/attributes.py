@@ -1,0 +1,202 @@
+"""What a network's modules keep beside parameters and buffers: Python attributes, remembered and put back.
+
+A forward pass may write into its modules: a hidden state, a counter, a list of results, a generator that was drawn
+from. Recording it writes even what is no value at all. Attributes come back as the same objects with the contents they
+had, however deep: lists, dicts, sets, arrays, plain tensors, generators, and objects of classes of one's own.
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from types import FunctionType, MethodType, ModuleType, SimpleNamespace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
+
+# Bytes from which a second copy of a tensor that nobody writes into is worth avoiding.
+LARGE = 1 << 20
+
+Undo = Callable[[], bool]  # puts something back; whether it was another
+
+# Objects of these are the same for everybody, or have nothing that a forward pass writes into.
+_ATOMS = (type(None), bool, int, float, complex, str, bytes, type, ModuleType, FunctionType, MethodType, torch.dtype)
+
+
+@contextmanager
+def attributes_kept(model: nn.Module) -> Iterator[None]:
+    """Leave every Python attribute of a network's modules as it was, whatever happens inside.
+
+    Parameters and buffers stay the same objects; their values are not looked after (see
+    `landscape.directions.displacement.untouched`).
+    """
+    attributes = Attributes(model)
+    try:
+        yield
+    finally:
+        attributes.restore()
+
+
+class Attributes:
+    """Everything that can be reached from a network's attributes, as it is when this is made."""
+
+    def __init__(self, model: nn.Module) -> None:
+        self._undo: list[Undo] = []
+        self._seen: set[int] = {id(tensor) for tensor in (*model.parameters(), *model.buffers())}
+        self._alive: list[Any] = []  # else a number in `_seen` might become another object's
+        waiting: list[Any] = [model]
+        while waiting:
+            each = waiting.pop()
+            if isinstance(each, _ATOMS) or id(each) in self._seen:
+                continue
+            self._seen.add(id(each))
+            self._alive.append(each)
+            waiting += self._remember(each)
+
+    def restore(self) -> bool:
+        """Put everything back; return whether anything was another."""
+        with torch.no_grad():
+            changed = [undo() for undo in self._undo]  # all of them, not as far as the first
+        return any(changed)
+
+    def _remember(self, each: Any) -> list[Any]:
+        """Note how to put an object back; return what is in it."""
+        if isinstance(each, Tensor):
+            self._tensor(each)
+            return []
+        if isinstance(each, np.ndarray):
+            values = each.copy()
+
+            def undo() -> bool:
+                changed = each.tobytes() != values.tobytes()
+                if changed:
+                    np.copyto(each, values)
+                return changed
+
+            self._undo.append(undo)
+            return list(each.flat) if each.dtype == object else []
+        if state := _generator_state(each):
+            self._undo.append(state)
+            return []
+        inside: list[Any] = []
+        if isinstance(each, dict):
+            items = list(dict.items(each))
+            self._undo.append(lambda: _put_back(each, items, list(dict.items(each)), each.update))
+            inside = [part for pair in items for part in pair]
+        elif isinstance(each, (list, deque, set)):
+            inside = _contents(each)
+            add = each.update if isinstance(each, set) else each.extend
+            self._undo.append(lambda: _put_back(each, inside, _contents(each), add))
+        elif isinstance(each, (tuple, frozenset)):
+            inside = _contents(each)
+        return [*inside, *self._fields(each)]
+
+    def _fields(self, each: Any) -> list[Any]:
+        """Return what an object of somebody's own class, or a module, has for attributes."""
+        home = type(each).__module__.partition(".")[0]
+        foreign = home in sys.stdlib_module_names and not isinstance(each, (dict, list, set, deque, SimpleNamespace))
+        if isinstance(each, nn.Module) or not (foreign or home in ("torch", "numpy")):
+            found = [vars(each)] if hasattr(each, "__dict__") else []
+            return [*found, *self._slots(each)]
+        return []
+
+    def _slots(self, each: Any) -> list[Any]:
+        slots = [vars(kind).get("__slots__", ()) for kind in type(each).__mro__]
+        names = [name for own in slots for name in ((own,) if isinstance(own, str) else own)]
+        values = {name: getattr(each, name) for name in names if name != "__dict__" and hasattr(each, name)}
+
+        def undo() -> bool:
+            changed = {name: value for name, value in values.items() if getattr(each, name, None) is not value}
+            for name, value in changed.items():
+                object.__setattr__(each, name, value)
+            return bool(changed)
+
+        if values:
+            self._undo.append(undo)
+        return list(values.values())
+
+    def _tensor(self, tensor: Tensor) -> None:
+        if tensor.is_meta or tensor.is_inference() or is_lazy(tensor):
+            return
+        values, version = _kept(tensor.detach()), tensor._version
+
+        def undo() -> bool:
+            if tensor.shape != values.shape:
+                tensor.data = values
+            elif tensor._version != version:
+                tensor.detach().copy_(values)
+            else:
+                return False
+            return True
+
+        self._undo.append(undo)
+
+
+def _kept(tensor: Tensor) -> Tensor:
+    """Return a copy of a tensor; of a large one its memory is copied when somebody writes into it, and else never."""
+    if tensor.numel() * tensor.element_size() >= LARGE:
+        with suppress(AttributeError, RuntimeError):  # memory that torch did not allocate itself
+            return torch._lazy_clone(tensor)
+    return tensor.clone()
+
+
+def _contents(each: Any) -> list[Any]:
+    """Return what is in a container, by its base class: one of somebody's own may count and iterate otherwise."""
+    return list(next(kind for kind in (tuple, list, deque, set, frozenset) if isinstance(each, kind)).__iter__(each))
+
+
+def _put_back(container: Any, before: list[Any], now: list[Any], add: Callable[[list[Any]], Any]) -> bool:
+    """Give a container its contents back where they are others; order counts, and identity, not equality."""
+    changed = len(now) != len(before) or not all(_is(one, other) for one, other in zip(now, before, strict=True))
+    if changed:
+        container.clear()
+        add(before)
+    return changed
+
+
+def _is(one: Any, other: Any) -> bool:
+    if type(one) is tuple and type(other) is tuple and len(one) == len(other) == 2:  # an item of a dict
+        return one[0] is other[0] and one[1] is other[1]
+    return one is other
+
+
+def _generator_state(each: Any) -> Undo | None:
+    """Return what puts a generator of random numbers back to where it is, None for anything else."""
+    read: Callable[[], Any]
+    write: Callable[[Any], Any]
+    if isinstance(each, torch.Generator):
+        read, write = each.get_state, each.set_state
+    elif isinstance(each, np.random.Generator):
+        read, write = lambda: each.bit_generator.state, lambda state: setattr(each.bit_generator, "state", state)
+    elif isinstance(each, np.random.RandomState):
+        read, write = each.get_state, each.set_state
+    elif isinstance(each, random.Random):
+        read, write = each.getstate, each.setstate
+    else:
+        return None
+    state: Any = read()
+
+    def undo() -> bool:
+        changed = bool(_plain(read()) != _plain(state))
+        if changed:
+            write(state)
+        return changed
+
+    return undo
+
+
+def _plain(state: Any) -> Any:
+    """Return a generator's state as something that can be compared."""
+    if isinstance(state, Tensor):
+        return state.tolist()
+    if isinstance(state, np.ndarray):
+        return state.tobytes()
+    if isinstance(state, dict):
+        return {key: _plain(each) for key, each in state.items()}
+    return [_plain(each) for each in state] if isinstance(state, tuple) else state

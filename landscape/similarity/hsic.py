@@ -1,0 +1,97 @@
+r"""The unbiased estimate of the Hilbert-Schmidt independence criterion (HSIC), for all pairs of layers at once.
+
+A Gram matrix K (n x n) of a batch of n samples, its diagonal set to 0, is centred as Szekely and Rizzo [1]_ do
+(their "U-centred" matrix, Definition 2): off the diagonal
+
+.. math:: \tilde K_{ij} = K_{ij} - \frac{K_{i\cdot} + K_{\cdot j}}{n-2} + \frac{K_{\cdot\cdot}}{(n-1)(n-2)}
+
+Then the estimate of Song et al. [2]_ (equation 5), HSIC1, is
+:math:`\langle \tilde K, \tilde L \rangle / (n(n-3))`: an inner product, so that one product of a matrix with its own
+transpose gives all pairs. What is constant over samples, or a sum of a row's and a column's number, is projected out.
+
+References
+----------
+.. [1] Szekely, Rizzo, "Partial distance correlation with methods for dissimilarities", Annals of Statistics 42, 2014.
+.. [2] Song et al., "Feature selection via dependence maximization", JMLR 13, 2012.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from landscape.surface.grid import Floats
+
+# Fewer samples have no unbiased estimate: it divides by n - 3.
+LEAST_BATCH = 4
+
+
+def centred_gram(gram: Tensor) -> Tensor:
+    """Return a Gram matrix centred without bias, float64 of the same shape, zeros on the diagonal.
+
+    Parameters
+    ----------
+    gram : Tensor, shape (n, n)
+        Symmetric; n is 4 at least.
+    """
+    n = len(gram)
+    centred = gram.double().clone().fill_diagonal_(0.0)
+    rows = centred.sum(1)
+    centred -= (rows[:, None] + rows[None, :]) / (n - 2) - rows.sum() / ((n - 1) * (n - 2))
+    return centred.fill_diagonal_(0.0)
+
+
+def packed(centred: Tensor) -> Tensor:
+    """Return the upper triangle of a centred Gram matrix, scaled: inner products of two such vectors are HSIC1."""
+    n = len(centred)
+    return centred.reshape(-1)[_upper(n, centred.device)] * math.sqrt(2 / (n * (n - 3)))
+
+
+def all_pairs(vectors: Tensor) -> Floats:
+    """Return HSIC1 of all pairs of layers of one batch, shape (layers, layers), summed in float64.
+
+    Parameters
+    ----------
+    vectors : Tensor, shape (layers, n (n - 1) / 2)
+        Rows as `packed` gives them.
+    """
+    wide = vectors.double()
+    return (wide @ wide.T).cpu().numpy()
+
+
+def linear_gram(features: Tensor) -> Tensor:
+    """Return the inner products of samples, shape (n, n), float32 or as the features are.
+
+    Parameters
+    ----------
+    features : Tensor, shape (n, p)
+    """
+    return features @ features.T
+
+
+def rbf_gram(features: Tensor, width: float) -> Tensor:
+    """Return exp(-d^2 / (2 width^2)) of the distances d between samples, shape (n, n), float64."""
+    return torch.exp(-squared_distances(features) / (2 * width**2))
+
+
+def squared_distances(features: Tensor) -> Tensor:
+    """Return squared distances between samples, shape (n, n), float64."""
+    gram = linear_gram(features).double()
+    squares = gram.diagonal()
+    return (squares[:, None] + squares[None, :] - 2 * gram).clamp_(min=0.0)
+
+
+def median_distance(features: Tensor) -> float:
+    """Return the median distance between two different samples: what the width of an RBF kernel is a multiple of."""
+    distances = squared_distances(features).reshape(-1)[_upper(len(features), features.device)]
+    return math.sqrt(float(distances.median()))
+
+
+@lru_cache(maxsize=8)
+def _upper(n: int, device: torch.device) -> Tensor:
+    rows, columns = np.triu_indices(n, 1)
+    return torch.from_numpy(rows * n + columns).to(device)

@@ -1,0 +1,295 @@
+"""Which layers of a network are compared, and how each one's output is one row a sample.
+
+A network is called on two small batches of different size: what grows with the number of samples tells where the
+samples are in an output, whatever else its shape is. An output may be a tensor, or a tuple, mapping or dataclass that
+holds some: its first floating tensor with samples is taken.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import weakref
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from landscape.errors import EvaluationError, ProblemError, UsageError
+from landscape.problem.batches import batch_size_of, call_model, fit_precision, split_inputs_targets, tensors_in
+from landscape.problem.model import misfit
+
+TOKENS = ("flatten", "mean")
+BLOCKS = "blocks"
+# Samples of the larger of two calls that show where samples are.
+PROBE = 5
+# Near names that an error lists.
+_NEAR = 6
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One call of one module, and where in its output the samples are."""
+
+    name: str  # as named_modules() has it
+    call: int  # 1 for the first one in a forward pass
+    kind: str  # the class
+    tensor: int  # which of the output's floating tensors
+    axis: int  # of the samples
+    fold: int  # rows of that axis which belong to one sample, as windows do; samples come one after the other
+
+    @property
+    def label(self) -> str:
+        """A name that no other layer of the network has."""
+        return self.name if self.call == 1 else f"{self.name} ({self.call})"
+
+
+@dataclass(frozen=True)
+class _Seen:
+    name: str
+    call: int
+    module: nn.Module
+    shapes: tuple[tuple[int, ...], ...]
+    again: bool  # whether this is a tensor that another module has given, unchanged
+
+
+def inputs_of(batch: Any) -> Any:
+    """Return what a network is given of a batch: all but the target, where there is one."""
+    if isinstance(batch, Tensor):
+        return batch
+    try:
+        return split_inputs_targets(batch)[0]
+    except ProblemError:
+        return batch
+
+
+def call(model: nn.Module, inputs: Any) -> Any:
+    """Call a network without gradients, inputs in its own precision.
+
+    Not under inference_mode, whose tensors do not tell that they were changed in place.
+    """
+    with torch.no_grad():
+        return call_model(model, fit_precision(inputs, model))
+
+
+def find_layers(
+    model: nn.Module, batches: Sequence[Any], *, which: str | None = None, name: str = "network"
+) -> list[Layer]:
+    """Return the layers of a network in the order in which they finish in a forward pass.
+
+    Parameters
+    ----------
+    model : Module
+        In the mode it is measured in.
+    batches : sequence of two
+        Batches on its device, of m and m - 1 samples.
+    which : str, optional
+        A regular expression searched in modules' names, or "blocks": residual blocks, say, and what stands between
+        them (see `block_names`). By default every module without others in it, and every other one whose output is a
+        tensor that none before has given: a residual sum.
+    name : str
+        Of the network, for errors.
+
+    Raises
+    ------
+    UsageError
+        Nothing is called so.
+    ProblemError
+        The network does not take the samples.
+    EvaluationError
+        It gives another output each time.
+    """
+    seen = [_observe(model, each, name) for each in batches]
+    sizes = [batch_size_of(each) for each in batches]
+    names = {module: label for label, module in model.named_modules()}
+    chosen = _chosen(model, which, names)
+    second = {(each.name, each.call): each for each in seen[1]}
+    layers = []
+    for each in seen[0]:
+        other = second.get((each.name, each.call))
+        if other is None or (which is None and not _is_default(each, model)):
+            continue
+        if chosen is not None and each.name not in chosen:
+            continue
+        place = _samples_in(each.shapes, other.shapes, sizes)
+        if place is not None:
+            layers.append(Layer(each.name, each.call, type(each.module).__name__, *place))
+    if not layers:
+        raise UsageError(_nothing(which, sorted({each.name for each in seen[0]}), name))
+    return layers
+
+
+def _is_default(seen: _Seen, model: nn.Module) -> bool:
+    leaf = next(iter(seen.module.children()), None) is None
+    return leaf or (seen.module is not model and not seen.again)
+
+
+def _chosen(model: nn.Module, which: str | None, names: Mapping[nn.Module, str]) -> set[str] | None:
+    if which is None:
+        return None
+    if which == BLOCKS:
+        return block_names(model)
+    try:
+        pattern = re.compile(which)
+    except re.error as error:
+        raise UsageError(f"--layers {which!r} is no regular expression: {error}") from None
+    return {name for name in names.values() if pattern.search(name)}
+
+
+def block_names(model: nn.Module) -> set[str]:
+    """Return names of the parts that a network repeats, and of what stands beside them.
+
+    A module is looked into as long as a sequence in it holds two or more modules of one class that have modules
+    themselves, as stages hold residual blocks; what is not looked into is one part. A network without such a sequence
+    has each of its own children as a part.
+    """
+    found: set[str] = set()
+
+    def descend(module: nn.Module, prefix: str) -> None:
+        for label, child in module.named_children():
+            place = f"{prefix}{label}"
+            if _repeats(child):
+                descend(child, f"{place}.")
+            else:
+                found.add(place)
+
+    descend(model, "")
+    return found
+
+
+def _repeats(module: nn.Module) -> bool:
+    """Whether a sequence somewhere in a module repeats a class of modules that have modules."""
+    for each in module.modules():
+        if isinstance(each, (nn.Sequential, nn.ModuleList, nn.ModuleDict)):
+            kinds = Counter(type(child) for child in each.children() if next(iter(child.children()), None) is not None)
+            if kinds and max(kinds.values()) > 1:
+                return True
+    # A stage may have one block only: a sequence of one is still looked into, a block never is a sequence.
+    return type(module) in (nn.Sequential, nn.ModuleList) and any(
+        next(iter(child.children()), None) is not None for child in module.children()
+    )
+
+
+def _nothing(which: str | None, names: Sequence[str], network: str) -> str:
+    named = [name for name in names if name]
+    if which is None:
+        return f"no module of {network} gives one row a sample: there are no layers to compare"
+    near = difflib.get_close_matches(which, named, _NEAR, 0.3) or named[:_NEAR]
+    return (
+        f"--layers {which!r} matches no layer of {network} that is called and gives one row a sample; "
+        f"there are {', '.join(near)}{', ...' if len(named) > len(near) else ''} ({len(named)} in all)"
+    )
+
+
+def _samples_in(
+    first: Sequence[tuple[int, ...]], second: Sequence[tuple[int, ...]], sizes: Sequence[int]
+) -> tuple[int, int, int] | None:
+    """Return which tensor of an output has samples, on which axis and how often; None where none has."""
+    for number, (one, other) in enumerate(zip(first, second, strict=False)):
+        if len(one) != len(other):
+            continue
+        for axis in range(min(len(one), 2)):
+            fold = one[axis] // sizes[0]
+            grows = one[axis] == fold * sizes[0] and other[axis] == fold * sizes[1]
+            if grows and fold and (axis == 0 or fold == 1):
+                return number, axis, fold
+    return None
+
+
+def _observe(model: nn.Module, batch: Any, name: str) -> list[_Seen]:
+    """Call a network and note what its modules give."""
+    seen: list[_Seen] = []
+    given: list[tuple[weakref.ref[Tensor], tuple[int, int, int]]] = []
+    calls: Counter[str] = Counter()
+
+    def look(label: str, module: nn.Module, output: Any) -> None:
+        calls[label] += 1
+        tensors = floating_tensors(output)
+        keys = [(each.data_ptr(), each.numel(), each._version) for each in tensors]
+        alive = {key for reference, key in given if reference() is not None}
+        again = bool(keys) and keys[0] in alive
+        given.extend((weakref.ref(each), key) for each, key in zip(tensors, keys, strict=True))
+        seen.append(_Seen(label, calls[label], module, tuple(tuple(each.shape) for each in tensors), again))
+
+    inputs = inputs_of(batch)
+    with listening(model, dict(model.named_modules()), look):
+        try:
+            first = call(model, inputs)
+        except (RuntimeError, ValueError, TypeError, LookupError, AttributeError) as error:
+            said = misfit(model, inputs, name, error)
+            if not said:
+                raise
+            raise ProblemError(f"{name}: {said}") from error
+    second = call(model, inputs)
+    for one, other in zip(floating_tensors(first), floating_tensors(second), strict=True):
+        if not torch.allclose(one, other, rtol=1e-3, atol=1e-5, equal_nan=True):
+            raise EvaluationError(
+                f"{name} gives another output each time it is asked, in eval mode: it draws random numbers, and its "
+                "layers cannot be compared"
+            )
+    return seen
+
+
+@contextmanager
+def listening(
+    model: nn.Module, modules: Mapping[str, nn.Module], heard: Callable[[str, nn.Module, Any], None]
+) -> Iterator[None]:
+    """Call ``heard(name, module, output)`` whenever one of some modules was called; no hook stays, come what may."""
+
+    def hook_of(name: str) -> Callable[[nn.Module, Any, Any], None]:
+        def hook(module: nn.Module, inputs: Any, output: Any) -> None:
+            heard(name, module, output)
+
+        return hook
+
+    hooks = []
+    try:
+        for name, module in modules.items():
+            hooks.append(module.register_forward_hook(hook_of(name)))
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def floating_tensors(output: Any) -> list[Tensor]:
+    """Return the floating and complex tensors of an output, in their order."""
+    kinds = (each for each in tensors_in(output) if isinstance(each, Tensor))
+    return [each for each in kinds if each.is_floating_point() or each.is_complex()]
+
+
+def features_of(output: Any, layer: Layer, samples: int, tokens: str = "flatten") -> Tensor:
+    """Return a layer's output as one row a sample, shape (n, p), float32, or float64 where the network is.
+
+    Parameters
+    ----------
+    output
+        What the module returned.
+    layer : Layer
+    samples : int
+        n
+    tokens : {"flatten", "mean"}
+        Of an output of shape (n, tokens, p): all numbers, or their mean over tokens.
+
+    Raises
+    ------
+    EvaluationError
+        It has not as many rows as there are samples.
+    """
+    tensor = floating_tensors(output)[layer.tensor].detach()
+    if tensor.is_complex():
+        tensor = torch.view_as_real(tensor)
+    tensor = tensor if tensor.dtype == torch.float64 else tensor.float()
+    tensor = tensor.movedim(layer.axis, 0)
+    if tensor.shape[0] != layer.fold * samples:
+        raise EvaluationError(
+            f"layer {layer.label} gives {tensor.shape[0]} rows for {samples} samples, {layer.fold * samples} were "
+            "expected: it does not treat samples alike; leave it out with --layers"
+        )
+    if tokens == "mean" and tensor.ndim == 3:
+        return tensor.reshape(samples, -1, tensor.shape[2]).mean(1)
+    return tensor.reshape(samples, -1)

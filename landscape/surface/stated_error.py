@@ -1,0 +1,122 @@
+r"""How far off a surface's values may be in all: samples, interpolation and precision added up.
+
+Relative to loss + eps, as in pictures, each part bounds 95 % of points: half the width of the interval that samples
+leave; the largest error of interpolated points that were held out and measured; the largest error of a low precision
+at the probes. The first two are independent of each other, the last is not known to be:
+
+.. math:: e = e_\mathrm{precision} + \sqrt{e_\mathrm{samples}^2 + e_\mathrm{interpolation}^2}
+
+One number is asked for by ``--error``; `share_out` says what that leaves to each part.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from landscape.surface.heights import suitable_eps
+from landscape.surface.intervals import NORMAL, half_widths
+from landscape.surface.surface import COMPUTED, Surface
+
+# Share of points whose error each part bounds.
+BOUNDED = 0.95
+# What precision may take of an error that is asked for; the rest is for samples and interpolation alike, which add up
+# like independent errors do.
+OF_PRECISION = 0.1
+
+
+@dataclass(frozen=True)
+class StatedError:
+    """Relative to loss + eps; 0 where a part does not arise, NaN where it is not known."""
+
+    samples: float
+    interpolation: float
+    precision: float
+    asked: float | None = None
+
+    @property
+    def total(self) -> float:
+        """The whole."""
+        return self.precision + math.hypot(self.samples, self.interpolation)
+
+
+@dataclass(frozen=True)
+class Shares:
+    """What each part may be for a whole to hold."""
+
+    standard_error: float
+    tolerance: float
+    precision_tolerance: float
+
+
+def share_out(error: float) -> Shares:
+    """Return what an error leaves to each part.
+
+    Examples
+    --------
+    >>> shares = share_out(0.02)
+    >>> round(shares.precision_tolerance + math.hypot(NORMAL * shares.standard_error, shares.tolerance), 6)
+    0.02
+    """
+    each = (1 - OF_PRECISION) * error / math.sqrt(2)
+    return Shares(each / NORMAL, each, OF_PRECISION * error)
+
+
+def stated_error(surface: Surface, name: str) -> StatedError | None:
+    """Return how far off a loss may be at 95 % of a surface's points; None where nothing is known of its samples.
+
+    Parameters
+    ----------
+    surface : Surface
+    name : str
+        Such as ``"train/loss"``.
+    """
+    widths = half_widths(surface, name)
+    measured = (surface.state == COMPUTED) & np.isfinite(surface[name])
+    if widths is None or not measured.any():
+        return None
+    quality = surface.quality
+    eps = _mapping(_mapping(quality.get("standard_error")).get("eps")).get(name.partition("/")[0])
+    losses = surface[name][measured]
+    if not isinstance(eps, int | float):
+        eps = suitable_eps(losses, "log" if losses.min() >= 0 else "asinh")
+    relative = widths[measured] / (np.abs(losses) + eps)
+    known = relative[np.isfinite(relative)]
+    samples = float(np.quantile(known, BOUNDED)) if known.size else math.nan
+    made = _mapping(_mapping(quality.get("interpolation")).get("errors"))
+    interpolation = _mapping(made.get(name)).get("largest", 0.0) if made else 0.0
+    error = quality.get("precision_error", 0.0)
+    asked = quality.get("error")
+    return StatedError(
+        samples,
+        float(interpolation) if isinstance(interpolation, int | float) else math.nan,
+        float(error) if isinstance(error, int | float) else math.nan,
+        float(asked) if isinstance(asked, int | float) else None,
+    )
+
+
+def stated_words(found: StatedError) -> str:
+    """Return a stated error and its parts in words.
+
+    Examples
+    --------
+    >>> stated_words(StatedError(0.012, 0.01, 0.0))
+    '1.6 % of loss + eps at 95 % of points: samples 1.2 %, interpolation 1 %'
+    """
+    parts = {"samples": found.samples, "interpolation": found.interpolation, "precision": found.precision}
+    texts = [f"{part} {_percent(value)}" for part, value in parts.items() if value != 0]
+    whole = f"{_percent(found.total)} of loss + eps at 95 % of points"
+    asked = f" ({_percent(found.asked)} asked for)" if found.asked is not None else ""
+    return whole + asked + (": " + ", ".join(texts) if texts else "")
+
+
+def _percent(value: float) -> str:
+    return f"{100 * value:.2g} %" if math.isfinite(value) else "not known"
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}

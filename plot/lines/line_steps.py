@@ -1,0 +1,72 @@
+"""Recorded steps on a line: where each lies along it, at its own loss and not at the line's.
+
+On a line hardly any step lies; dots at their own losses say so better than a path on the curve would.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from landscape.surface.projected_runs import shares_off_plane
+from landscape.surface.surface import Surface
+
+from ..paths.path_words import losses_of
+from ..paths.trajectories import COLORS, ramp
+from ..scale.levels import number_text
+from ..style.style import VERMILLION
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+# Without the colour that stands for accuracy there.
+_COLORS = tuple(color for color in COLORS if color != VERMILLION)
+
+
+def draw_line_steps(ax: Axes, surface: Surface, name: str) -> None:
+    """Draw the runs of a line as dots, joined in their order, from circle to star; ``name`` is what the axis shows."""
+    for number, (run_name, run) in enumerate(surface.trajectories.items()):
+        found = losses_of(surface, run, name)
+        if found is None or not len(run.step):
+            continue
+        x, own = run.coordinates[:, 0], found[0]
+        color = _COLORS[number % len(_COLORS)]
+        shades = [color] * len(x) if run.unordered else ramp(color, len(x))
+        dots = ax.scatter(x, own, s=9.0, c=shades, edgecolors="white", linewidths=0.4, zorder=3.5)
+        dots.set_label(f"steps of {run_name}")
+        if run.unordered:
+            continue
+        ax.plot(x, own, color=color, lw=0.6, alpha=0.6, zorder=3.4)
+        ax.plot(x[0], own[0], "o", ms=4.6, mfc="white", mec=color, mew=1.3, zorder=3.6, label=f"start of {run_name}")
+        ax.plot(x[-1], own[-1], "*", ms=8.0, mfc=color, mec="white", mew=0.6, zorder=3.7, label=f"end of {run_name}")
+
+
+def line_step_lines(ax: Axes, surface: Surface, name: str) -> list[str]:
+    """Return what the corner has to say: how far the runs are off the line, and what lies outside the picture."""
+    lines, outside, total = [], 0, 0
+    (left, right), (low, high) = ax.get_xlim(), sorted(ax.get_ylim())
+    for run in surface.trajectories.values():
+        found = losses_of(surface, run, name)
+        if found is None or not len(run.step):
+            continue
+        x, own = run.coordinates[:, 0], found[0]
+        inside = (x >= left) & (x <= right) & (own >= low) & (own <= high)
+        outside, total = outside + int((~inside).sum()), total + len(x)
+    far = [shares_off_plane(surface, run).max() for run in surface.trajectories.values() if len(run.step)]
+    if far:
+        unordered = all(run.unordered for run in surface.trajectories.values())
+        lines.append(f"{'samples' if unordered else 'run'} up to {100 * max(far):.0f} % off the line")
+    return [*lines, f"{outside} of {total} steps outside the picture"] if outside else lines
+
+
+def line_step_notes(surface: Surface, name: str) -> list[str]:
+    """Return a sentence for the caption, where there are steps to be seen."""
+    runs = [run_name for run_name, run in surface.trajectories.items() if losses_of(surface, run, name) is not None]
+    if not runs:
+        return []
+    far = max(float(np.max(surface.trajectories[each].residual, initial=0.0)) for each in runs)
+    ordered = not all(surface.trajectories[each].unordered for each in runs)
+    what = f"recorded steps of {', '.join(runs)}, from circle to star" if ordered else f"samples of {', '.join(runs)}"
+    return [f"Dots: {what}, at their own loss, not the line's; they are up to {number_text(far, 3)} off the line"]

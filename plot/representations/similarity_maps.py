@@ -1,0 +1,358 @@
+"""Heat maps of CKA between layers: the input at the lower left, one scale for all maps, the block outlined."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
+from matplotlib.patches import Rectangle
+
+from landscape.errors import PlotError, UsageError
+from landscape.surface.grid import Floats
+from landscape.surface.similarity import OTHERS, Similarity, nearest_layers
+
+from ..style.fields import remember
+from ..style.paper import page_size
+from ..style.style import BLUE, HAIRLINE, INK, MISSING_GREY, Look, look, new_figure, our_style, text_width, wrapped
+from ..style.wording import one_line
+from .layer_axes import longest_name, name_layers
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.colors import Colormap
+    from matplotlib.figure import Figure
+
+# Inches, of a figure whose text has our sizes.
+_PANEL, _LEFT, _GAP, _TITLE, _BAR, _COLOURS = 1.75, 0.78, 0.22, 0.34, 0.26, 0.62
+# More networks than this are drawn as each layer against itself in the last one.
+MOST_MAPS = 4
+WIDTH = 5.5
+WORDS = {"cka": "CKA", "stderr": "standard error of CKA", "pc_cosine": "|cosine| of first components", **OTHERS}
+
+
+def similarity(
+    found: Similarity,
+    *,
+    values: str = "cka",
+    networks: Sequence[str] | None = None,
+    against: str | None = None,
+    colormap: str = "magma",
+    headline: str = "",
+    caption: bool = True,
+    size: str | float | Sequence[float] | None = None,
+    font: str | None = None,
+) -> Figure:
+    """Draw the similarity of all layers: each network's with itself, and of pairs of networks.
+
+    Parameters
+    ----------
+    found : Similarity
+    values : str
+        "cka", "stderr", "pc_cosine" or a name of ``found.others``.
+    networks : sequence of str, optional
+        Which ones; by default all.
+    against : str, optional
+        Draw instead how alike each layer of each network is to the same layer of this one: along a training run, say,
+        of its last record. It is the default, against the last one, for more than four networks.
+    colormap : str
+        One of matplotlib's.
+    headline : str
+        Above all maps.
+    caption : bool
+        Say below what was measured; it is in the file's metadata in any case.
+    size, font
+        As of `landscape.plot.draw`.
+
+    Returns
+    -------
+    Figure
+        `landscape.plot.save` writes it.
+
+    Raises
+    ------
+    UsageError
+        There is no such network, or no such values.
+    PlotError
+        There is nothing that is finite.
+    """
+    matrix = _values(found, values)
+    chosen = _chosen(found, networks)
+    page = page_size(size)
+    with our_style(Look.of_settings(font, page[0] if page else None)):
+        if against is not None or len(chosen) > MOST_MAPS:
+            sheet = _Settling(found, matrix, values, chosen, _chosen(found, [against])[0] if against else chosen[-1])
+        else:
+            sheet = _Maps(found, matrix, values, chosen)
+        return _draw(sheet, found, colormap, one_line(headline), caption, page)
+
+
+def _values(found: Similarity, name: str) -> Floats:
+    known = {"cka": found.cka, "stderr": found.stderr, "pc_cosine": found.pc_cosine, **found.others}
+    if name not in known or not known[name].size:
+        there = ", ".join(each for each, matrix in known.items() if matrix.size)
+        raise UsageError(f"there are no values {name!r} in {found.path or 'the result'}; there are {there}")
+    if not np.isfinite(known[name]).any():
+        raise PlotError(f"no value of {WORDS.get(name, name)} is finite: there is nothing to draw")
+    return known[name]
+
+
+def _chosen(found: Similarity, names: Sequence[str | None] | None) -> list[int]:
+    known = [each.name for each in found.networks]
+    if names is None:
+        return list(range(len(known)))
+    for name in names:
+        if name not in known:
+            raise UsageError(f"there is no network {name!r}; there are {', '.join(known)}")
+    return [known.index(str(name)) for name in names]
+
+
+class _Maps:
+    """A map of each network, and of each pair."""
+
+    def __init__(self, found: Similarity, matrix: Floats, values: str, chosen: Sequence[int]) -> None:
+        self._found, self._matrix, self.values = found, matrix, values
+        pairs = [(k, k) for k in chosen] + list(combinations(chosen, 2))
+        self.pairs = pairs
+        number = len(chosen)
+        self.columns = min(len(pairs), 3) if number < 3 else number
+        self.bars = bool(len(found.pc_share)) and values == "cka"
+        self.aspect = 1.0
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    def panel(self, number: int) -> Floats:
+        return self._found.between(*self.pairs[number], self._matrix)
+
+    def title(self, number: int) -> list[str]:
+        first, second = self.pairs[number]
+        if first == second:
+            block = self._found.blocks[first] if self._found.blocks and self.values == "cka" else None
+            said = "" if self.values != "cka" or not self._found.blocks else "no block"
+            if block is not None:
+                said = f"block of {block.extent} layers, contrast {block.contrast:.2f}"
+            return [one_line(self._found.networks[first].name), said]
+        said = ""
+        share, layers = nearest_layers(self._found, first, second)
+        if self.values == "cka" and layers:
+            said = f"nearest is the same layer: {100 * share:.0f} %"
+        return [" × ".join(one_line(self._found.networks[k].name) for k in (first, second)), said]
+
+    def finish(self, ax: Axes, number: int, width: float, height: float, first_column: bool) -> None:
+        first, second = self.pairs[number]
+        name_layers(ax, self._found.networks[second], axis="x", length=width)
+        alike = self._found.networks[first].layers == self._found.networks[self.pairs[number - 1][0]].layers
+        name_layers(ax, self._found.networks[first], axis="y", length=height, labelled=first_column or not alike)
+        for label in ax.get_xticklabels():
+            label.set_rotation(90)
+        if first == second and self.values == "cka" and self._found.blocks:
+            block = self._found.blocks[first]
+            if block is not None:
+                corner, side = block.first - 0.5, block.extent
+                frame = Rectangle((corner, corner), side, side, fill=False, ec="#00D0D0", lw=1.2, gid="block")
+                ax.add_patch(frame)
+        elif first != second and self.values == "cka":
+            matrix = self.panel(number)
+            rows = np.flatnonzero(np.isfinite(matrix).any(1))
+            nearest = [int(np.nanargmax(matrix[row])) for row in rows]
+            ax.plot(nearest, rows, "o", ms=1.6, mfc="white", mec=INK, mew=0.25, gid="nearest")
+
+    def names_below(self) -> float:
+        return max(longest_name(self._found.networks[second]) for _, second in self.pairs)
+
+    def bar_values(self, number: int) -> tuple[Floats, Floats]:
+        rows = self._found.rows(self.pairs[number][1])
+        return self._found.pc_share[rows], self._found.pc_share_stderr[rows]
+
+    @property
+    def words(self) -> str:
+        return "A dot marks the most similar layer of the other network. " if len(self.pairs) > 1 else ""
+
+
+class _Settling:
+    """How alike each layer of each network is to the same layer of one of them."""
+
+    columns, bars, aspect = 1, False, 1.0
+
+    def __init__(self, found: Similarity, matrix: Floats, values: str, chosen: Sequence[int], last: int) -> None:
+        self._found, self.values, self._chosen, self._last = found, values, chosen, last
+        reference = found.networks[last]
+        self._matrix = np.full((len(chosen), len(reference.layers)), np.nan)
+        for row, k in enumerate(chosen):
+            theirs = {label: place for place, label in enumerate(found.networks[k].labels)}
+            block = found.between(k, last, matrix)
+            for column, label in enumerate(reference.labels):
+                if label in theirs:
+                    self._matrix[row, column] = block[theirs[label], column]
+
+    def __len__(self) -> int:
+        return 1
+
+    def panel(self, number: int) -> Floats:
+        return self._matrix.T
+
+    def title(self, number: int) -> list[str]:
+        return [f"each layer against itself in {one_line(self._found.networks[self._last].name)}", ""]
+
+    def finish(self, ax: Axes, number: int, width: float, height: float, first_column: bool) -> None:
+        name_layers(ax, self._found.networks[self._last], axis="y", length=height)
+        names = [one_line(self._found.networks[k].name) for k in self._chosen]
+        size = look().tick * 1.3 / 72
+        step = max(1, -(-len(names) // max(int(width / size), 1)))
+        ax.set_xticks(range(0, len(names), step), names[::step], rotation=90)
+        ax.tick_params(axis="x", length=0)
+
+    def names_below(self) -> float:
+        return max(text_width(one_line(network.name), look().tick) for network in self._found.networks)
+
+    def bar_values(self, number: int) -> tuple[Floats, Floats]:
+        raise AssertionError("there are no bars")
+
+    @property
+    def words(self) -> str:
+        return f"Each column is a network, compared layer by layer with {self._found.networks[self._last].name}. "
+
+
+def _draw(
+    sheet: _Maps | _Settling,
+    found: Similarity,
+    colormap: str,
+    headline: str,
+    caption: bool,
+    page: tuple[float, float | None] | None,
+) -> Figure:
+    factor = look().factor
+    left = _LEFT * factor
+    bottom = sheet.names_below() + 0.16
+    gap, title, bar, colours = _GAP * factor, _TITLE * factor, _BAR * factor * sheet.bars, _COLOURS * factor
+    columns = sheet.columns
+    rows = -(-len(sheet) // columns)
+    same = all(each.layers == found.networks[0].layers for each in found.networks)
+    inner = gap if same else left
+    fixed = left + (columns - 1) * inner + colours + 0.1
+    width = page[0] if page else fixed + columns * (_PANEL if columns < 4 else 1.3) * (1.6 if columns == 1 else 1.0)
+    side = (width - fixed) / columns
+    if side < 0.4:
+        raise UsageError(f"{columns} maps side by side do not fit into {width:g} inches; choose fewer networks")
+    text = caption_of(found, sheet.values, sheet.words)
+    lines = wrapped(text, width - 0.2, look().caption) if caption else []
+    line = look().caption * 1.32 / 72
+    foot = len(lines) * line + (0.16 if lines else 0.02)
+    head = 0.3 * factor if headline else 0.06
+    tall = side
+    if page and page[1]:
+        tall = (page[1] - head - foot) / rows - title - bar - bottom
+        if tall < 0.4:
+            raise UsageError(f"{rows} rows of maps do not fit into {page[1]:g} inches of height")
+    cell = title + bar + tall + bottom
+    height = head + rows * cell + foot
+    figure = new_figure(width, height, shown=True)
+    low, high = _range(sheet)
+    cmap, norm = _colours(colormap), Normalize(low, high)
+    for number in range(len(sheet)):
+        row, column = divmod(number, columns)
+        x, y = left + column * (side + inner), height - head - row * cell - title - bar - tall
+        place = (x / width, y / height, side / width, tall / height)
+        ax = figure.add_axes(place, gid="map")
+        values = np.ma.masked_invalid(sheet.panel(number))
+        ax.set_facecolor(MISSING_GREY)
+        ax.imshow(values, cmap=cmap, norm=norm, origin="lower", aspect="auto", interpolation="nearest")
+        sheet.finish(ax, number, side, tall, column == 0)
+        _write_titles(figure, sheet.title(number), x / width, (y + tall + bar + 0.05) / height, height)
+        if sheet.bars:
+            above = figure.add_axes(
+                (x / width, (y + tall + 0.03) / height, side / width, (bar - 0.05) / height), gid="bars"
+            )
+            _draw_bars(above, *sheet.bar_values(number), first=column == 0)
+    x, y = width - colours, height - head - title - bar - tall
+    cax = figure.add_axes(((x + 0.02) / width, y / height, 0.11 * factor / width, tall / height), gid="colours")
+    colourbar = figure.colorbar(ScalarMappable(norm, cmap), cax=cax)
+    colourbar.set_label(WORDS.get(sheet.values, sheet.values), parse_math=False)
+    colourbar.outline.set_linewidth(0.6)
+    if headline:
+        figure.text(0.1 / width, 1 - 0.06 / height, headline, va="top", fontsize=look().title, fontweight="bold")
+    for number, words in enumerate(lines):
+        y = (0.08 + line * (len(lines) - 1 - number)) / height
+        figure.text(0.1 / width, y, words, fontsize=look().caption, va="bottom", parse_math=False)
+    remember(figure, {"Title": headline or "Similarity of layers", "Description": text, "Command": found.command})
+    return figure
+
+
+def _range(sheet: _Maps | _Settling) -> tuple[float, float]:
+    """Return the ends of the scale: 0 and 1, further where values are; of errors what they are."""
+    found = np.concatenate([sheet.panel(number).ravel() for number in range(len(sheet))])
+    finite = found[np.isfinite(found)]
+    if not finite.size:
+        raise PlotError("none of these values is finite: there is nothing to draw")
+    low, high = float(finite.min()), float(finite.max())
+    if "stderr" in sheet.values or sheet.values == "procrustes":
+        return 0.0, high or 1.0
+    return min(low, 0.0), max(high, 1.0)
+
+
+def _colours(name: str) -> Colormap:
+    import matplotlib
+
+    if name not in matplotlib.colormaps:
+        raise UsageError(f"there is no colour map {name!r}; viridis, magma, cividis are some of matplotlib's")
+    return matplotlib.colormaps[name].with_extremes(bad=MISSING_GREY)
+
+
+def _write_titles(figure: Figure, texts: Sequence[str], x: float, y: float, height: float) -> None:
+    small = look().small
+    figure.text(x, y + small * 1.3 / 72 / height, texts[0], fontsize=look().label, fontweight="bold", parse_math=False)
+    figure.text(x, y, texts[1], fontsize=small, parse_math=False)
+
+
+def _draw_bars(ax: Axes, shares: Floats, errors: Floats, *, first: bool) -> None:
+    """Draw the share of the first component of each layer above its column."""
+    places = np.arange(len(shares))
+    ax.bar(places, np.nan_to_num(shares), width=1.0, color=BLUE, alpha=0.8, lw=0)
+    low, high = np.clip(shares - errors, 0, 1), np.clip(shares + errors, 0, 1)
+    ax.vlines(places, np.nan_to_num(low), np.nan_to_num(high), color=INK, lw=0.3)
+    ax.set_xlim(-0.5, len(shares) - 0.5)
+    ax.set_ylim(0, 1)
+    ax.set_xticks([])
+    ax.set_yticks([0, 1], ["0", "1"] if first else ["", ""])
+    ax.tick_params(axis="y", labelsize=look().small * 0.85, length=1.5, pad=1)
+    for side in ("top", "right"):
+        ax.spines[side].set_visible(False)
+    ax.spines["left"].set_color(HAIRLINE)
+    if first:
+        ax.set_ylabel("PC 1", rotation=0, ha="right", va="center", fontsize=look().small, labelpad=6)
+
+
+def caption_of(found: Similarity, values: str = "cka", extra: str = "") -> str:
+    """Return what a picture has to say: what was compared, on what, how, with which error, and what is missing."""
+    problem = found.problem
+    rows = sum(len(each.layers) for each in found.networks)
+    holes = int((~np.isfinite(np.diagonal(found.cka))).sum())
+    error = found.stderr[np.isfinite(found.stderr)]
+    passes = f"{found.passes} pass{'es' if found.passes != 1 else ''}"
+    words = [
+        f"{WORDS.get(values, values)} of {rows} layers of {len(found.networks)} networks on {found.samples:,} samples "
+        f"of {one_line(str(problem.get('data', 'the data')))}, eval mode: unbiased minibatch estimate, {found.kernel} "
+        f"kernel, {found.batches} batches, {passes}, not clamped. "
+        if len(found.networks) > 1
+        else f"{WORDS.get(values, values)} of {rows} layers on {found.samples:,} samples of "
+        f"{one_line(str(problem.get('data', 'the data')))}, eval mode: unbiased minibatch estimate, {found.kernel} "
+        f"kernel, {found.batches} batches, {passes}, not clamped. ",
+    ]
+    if error.size:
+        words.append(f"Standard error from samples: at most {error.max():.2g}. ")
+    else:
+        words.append("One batch: its error is not known. ")
+    words.append(extra)
+    if len(found.pc_share) and values == "cka":
+        words.append("Bars: share of the first principal component of the layer below. ")
+    if values == "cka" and any(each is not None for each in found.blocks):
+        words.append("Outlined: the block. ")
+    if holes:
+        words.append(f"Grey: {holes} layers without variance, or not finite. ")
+    if not found.complete:
+        words.append("Not finished. ")
+    return "".join(words).strip()

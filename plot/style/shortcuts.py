@@ -1,0 +1,94 @@
+"""What was saved, in words that every picture shares: points that are interpolated, samples that are still to come."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeGuard
+
+import numpy as np
+
+from landscape.surface.stated_error import stated_error, stated_words
+from landscape.surface.surface import COMPUTED, Surface
+
+from ..scale.scale import values_label
+
+
+def interpolation_words(surface: Surface, names: Sequence[str] = ()) -> str:
+    """Return in brackets how right interpolated points are; nothing where it was not measured.
+
+    Of the values named; without names, of the losses.
+    """
+    made = _mapping(surface.quality.get("interpolation"))
+    errors = _mapping(made.get("errors"))
+    texts = []
+    losses = [name for name in names if name.endswith("/loss")]
+    if losses or not names:
+        named = [_mapping(errors.get(name)).get("largest") for name in losses]
+        known = [each for each in named if _is_number(each)]
+        # Files that do not say it of each loss say it of the worst.
+        error = max(known) if known and len(known) == len(named) else surface.quality.get("interpolation_error")
+        if _is_number(error):
+            texts.append(f"{100 * error:.2g} % of loss + eps")
+    for name in names:
+        error = _mapping(errors.get(name)).get("largest")
+        if name in losses or not _is_number(error):
+            continue
+        if name.endswith("accuracy"):
+            texts.append(f"{100 * error:.2g} percentage points of the {values_label(name)}")
+        else:
+            texts.append(f"{error:.2g} of the {values_label(name)}")
+    if not texts:
+        return ""
+    number = made.get("held_out")
+    by = f", by {number} held out" if isinstance(number, int) else ""
+    # The largest of the held-out errors bounds that of 95 % of the points, at 95 % confidence.
+    listed = " and ".join([", ".join(texts[:-1]), texts[-1]]) if len(texts) > 1 else texts[0]
+    of = "all points" if made.get("bounds") == "95 % of all points" else "them"
+    return f" (95 % of {of} to {listed}{by})"
+
+
+def anchor_words(surface: Surface, names: Sequence[str]) -> str:
+    """Return from how many anchors values are estimates for all data; empty where they are means of the samples used.
+
+    Of the data sets whose values are named.
+    """
+    sets = [data for data in dict.fromkeys(name.partition("/")[0] for name in names) if data in surface.anchored]
+    texts = []
+    for data in sets:
+        measured = surface.state == COMPUTED
+        size = surface.anchors[data].size if data in surface.anchors else math.inf
+        there = surface.anchored[data][measured & (surface.counts.get(data, np.zeros(surface.shape)) < size)]
+        if not there.size or not there.max():
+            continue
+        low, high = int(there.min()), int(there.max())
+        number = f"{high}" if low == high else f"{low} to {high}"
+        plural = "anchor" if high == 1 else "anchors"
+        texts.append(f"{number} {plural}" + (f" of {data}" if len(sets) > 1 else ""))
+    return f"estimated for all samples from {' and '.join(texts)}" if texts else ""
+
+
+def error_words(surface: Surface, names: Sequence[str]) -> str:
+    """Return how far off a loss is stated to be in all; empty unless values are estimates or one error was asked for.
+
+    Of the worst of the losses named.
+    """
+    if surface.quality.get("error") is None and not surface.anchors:
+        return ""
+    found = [stated_error(surface, name) for name in names if name.endswith("/loss") and name in surface.values]
+    known = [each for each in found if each is not None]
+    return f"off by at most {stated_words(max(known, key=lambda each: each.total))}" if known else ""
+
+
+def _is_number(value: Any) -> TypeGuard[float]:
+    return isinstance(value, int | float) and math.isfinite(value)
+
+
+def lacking_samples(surface: Surface) -> int:
+    """Return how many computed points of a run under way, or cut short, have fewer samples than they should."""
+    number = surface.quality.get("unfinished")
+    return number if isinstance(number, int) and number > 0 else 0
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}

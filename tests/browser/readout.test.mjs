@@ -1,0 +1,140 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import { makeFigure, makeScales } from "../../plot/page/web/figure.js";
+import { makeMesh } from "../../plot/page/web/mesh.js";
+import { networksAlong } from "../../plot/page/web/networks.js";
+import { drapePaths, lossesAt } from "../../plot/page/web/paths.js";
+import { quantityOf } from "../../plot/page/web/quantity.js";
+import { pinTexts, rowsAt, spoken } from "../../plot/page/web/readout.js";
+import { profiles, ticksAlong } from "../../plot/page/web/section.js";
+import { describe, notesOf } from "../../plot/page/web/summary.js";
+
+const LABELS = { "train/loss": "training loss", "test/loss": "test loss", "train/accuracy": "training accuracy" };
+const STATE = /** @type {any} */ ({
+  height: "train/loss", colour: "", kind: "linear", eps: null, cap: 30, colormap: "viridis", exaggeration: 1, smooth: false,
+});
+
+/** Four by three points: a low one is interpolated, a high one not computed, one NaN, one above the cap. */
+function surface() {
+  const loss = Float64Array.of(5, 4, 3, 1000, 2, 1, 0.5, 7, 0.1, NaN, 40, 8);
+  return /** @type {any} */ ({
+    title: "net", nx: 4, ny: 3, x: Float64Array.of(-1, 0, 1, 2), y: Float64Array.of(-1, 0, 2),
+    values: { "train/loss": loss, "test/loss": loss.map((value) => 2 * value), "train/accuracy": loss.map((value) => 1 / (1 + value)) },
+    stderr: { "train/loss": Float32Array.from(loss, () => 0.3), "test/loss": Float32Array.from(loss, () => 0.4) },
+    paired: { "train/loss": Float32Array.from(loss, () => 0.125) },
+    counts: { train: BigInt64Array.of(9n, 9n, 9n, 9n, 9n, 9n, 9n, 7n, 9n, 9n, 9n, 9n) },
+    state: Uint8Array.of(1, 1, 1, 0, 1, 1, 1, 1, 2, 1, 1, 1),
+    record: {
+      axes: [{ name: "PC 1", text: "PC 1 (90 %)" }, { name: "β", text: "β" }], origin: { "train/loss": 1 }, samples: { train: 9 },
+      interpolation: { "train/loss": "95 % to 1 %" }, centred: true, unfinished: "",
+      checkpoint: "a.pt", networks: [],
+    },
+    paths: [],
+  });
+}
+
+function figure(state = STATE, given = surface()) {
+  const scales = makeScales([given], state, { labels: LABELS, colormaps: { viridis: btoa("\0".repeat(768)), PuOr_r: btoa("\0".repeat(768)) } }, false);
+  const made = makeFigure(given, scales, state);
+  assert.ok(made);
+  return made;
+}
+
+test("a read-out has the value, its error, and how far it is above the lowest and above the checkpoint", () => {
+  const rows = rowsAt(figure(), 4, LABELS);
+  assert.deepEqual(rows.map(([name, value, error]) => [name, value, error]), [
+    ["training loss", "2", "± 0.3"], ["above the lowest", "1.5", ""], ["above the checkpoint", "1", "± 0.13"],
+    ["test loss", "4", "± 0.4"], ["training accuracy", "33.333 %", ""],
+  ]);
+  assert.deepEqual(rows.map((row) => row[3]), [true, false, false, false, false]);
+  // The paired error is of a difference on the checkpoint's own samples.
+  assert.ok(!rowsAt(figure(), 7, LABELS).some(([name]) => name === "above the checkpoint"));
+});
+
+test("what a point is not measured with is said", () => {
+  const said = (/** @type {number} */ i, /** @type {number} */ j) => spoken(figure(), { i, j }, LABELS);
+  assert.match(said(3, 0), /not computed$/);
+  assert.match(said(1, 2), /not finite$/);
+  assert.match(said(0, 2), /interpolated, not measured \(95 % to 1 %\)$/);
+  assert.match(said(2, 2), /above the cap of 30$/);
+  assert.match(said(3, 1), /on 7 samples$/);
+  assert.match(said(1, 1), /^PC 1 0, beta 0; training loss 1; /);
+  assert.equal(spoken(figure(), null, LABELS), "");
+});
+
+test("what a picture does not show is counted", () => {
+  const made = figure();
+  assert.deepEqual(made.counts, { points: 12, missing: 1, capped: 1, strange: 1, interpolated: 1 });
+  assert.equal(made.lowest?.k, 6, "among measured points");
+  assert.equal(figure({ ...STATE, cap: null }).scales.height.high, 40, "what was not computed has no say");
+  const notes = notesOf(made, true, false).join("; ");
+  for (const each of ["loss 1", "1 of 12 not computed", "1 of 12 not finite", "1 of 12 above 30", "1 of 12 interpolated", "scale of its own"]) {
+    assert.ok(notes.includes(each), each);
+  }
+  assert.match(describe(made, LABELS), /1 points are not finite and 1 were not computed/);
+  assert.match(describe(made, LABELS), /PC 1 from −1 to 2, beta from −1 to 2\. The lowest is 0\.5 at PC 1 1, beta 0\./);
+  assert.deepEqual(pinTexts(made, [[1, 0], [9, 9]], LABELS), ["(1) PC 1\u00a01   β\u00a00: training loss 0.5"]);
+});
+
+test("a gap is test minus train, and its error that of independent samples", () => {
+  const gap = quantityOf(surface(), "gap/loss");
+  assert.deepEqual(Array.from(gap?.values.slice(0, 3) ?? []), [5, 4, 3]);
+  assert.ok(Math.abs((gap?.stderr?.[0] ?? 0) - 0.5) < 1e-6);
+  const made = figure({ ...STATE, height: "gap/loss", kind: "auto", cap: null });
+  assert.equal(made.scales.colour.low, -made.scales.colour.high, "zero is the middle of its colours");
+});
+
+test("a section's ticks stand along the axis it runs furthest on, whichever way it runs", () => {
+  assert.deepEqual(ticksAlong([2, 0, -1, 0.5]).ticks.map(({ text, part }) => [text, part + 0]), [["−1", 1], ["−0.5", 5 / 6], ["0", 2 / 3], ["0.5", 0.5], ["1", 1 / 3], ["1.5", 1 / 6], ["2", 0]]);
+  assert.equal(ticksAlong([0, -1, 0.5, 2]).axis, 1);
+  const app = /** @type {any} */ ({ state: STATE, views: [{ figure: figure() }], content: { labels: LABELS } });
+  const [train, other] = profiles(app, [-1, -1, 1, -1]);
+  assert.deepEqual([train.values[0], train.values[200], train.values[300], train.values[400]], [5, 4, 3.5, 3]);
+  assert.deepEqual([other.dashed, other.values[400]], [true, 6]);
+});
+
+test("a run's loss is its own, the plane's is under it, and drop lines go from one to the other", () => {
+  const run = { name: "run", x: Float64Array.of(-1, 0.5), y: Float64Array.of(-1, -1),
+    step: [0, 1], unit: "step", own: { "train/loss": Float64Array.of(6, 5) }, below: {}, drops: [], note: "" };
+  const made = figure(STATE, { ...surface(), paths: [run] });
+  assert.deepEqual(lossesAt(run, made, 1), { own: 5, below: 3.5 });
+  assert.deepEqual(lossesAt({ ...run, below: { "train/loss": Float64Array.of(1, 2) } }, made, 1), { own: 5, below: 2 });
+  const [{ stops, truth, gap, outside }] = drapePaths(made);
+  assert.equal(gap, 1.25);
+  assert.equal(outside, 0);
+  const { low, high } = made.scales.height;
+  assert.ok(Math.abs((truth[1] ?? 0) - (1.1 * (5 - low)) / (high - low)) < 1e-12);
+  assert.ok(Math.abs((stops[1]?.[2] ?? 0) - (1.1 * (3.5 - low)) / (high - low)) < 1e-12);
+});
+
+test("a valley sees less of the sky than a ridge, borders have a rim, and holes no colour", () => {
+  const n = 41, axis = Float64Array.from({ length: n }, (_, k) => k / 20 - 1);
+  const z = Float64Array.from({ length: n * n }, (_, k) => 0.5 * Math.abs(axis[k % n]));
+  const colour = z.map((value) => value);
+  z[20 * n + 5] = colour[20 * n + 5] = NaN;
+  const mesh = makeMesh({ nx: n, ny: n, x: axis, y: axis, z, colour, ceiling: Infinity, top: 1.1, factor: 1 });
+  const sky = (/** @type {number} */ i, /** @type {number} */ j) => mesh.paint[3 * (j * n + i) + 1];
+  assert.ok(sky(20, 10) < 0.9 && sky(20, 10) < sky(30, 10) && sky(0, 10) === 1, "the bottom, a slope, the edge");
+  const rim = (/** @type {number} */ i, /** @type {number} */ j) => mesh.paint[3 * (j * n + i) + 2];
+  assert.deepEqual([rim(0, 7), rim(7, 0), rim(40, 7), rim(7, 40), rim(6, 20), rim(6, 21), rim(10, 10)], [0, 0, 0, 0, 0, 0, 1]);
+  assert.ok(mesh.paint[3 * (20 * n + 5)] < -50);
+  assert.equal(mesh.coarse, mesh.index, "small enough as it is");
+});
+
+test("networks on the plane are read out at their points, in sections through them, and to who does not see them", () => {
+  const given = surface();
+  given.record.networks = [{ name: "b.pt", short: "b", x: 1, y: 0 }, { name: "c.pt", short: "c", x: 1.2, y: 2 }, { name: "far.pt", short: "far", x: 9, y: 0 }];
+  const made = figure(STATE, given);
+  assert.match(spoken(made, { i: 1, j: 1 }, LABELS), /; a.pt, the checkpoint, lies here;/);
+  assert.match(spoken(made, { i: 2, j: 1 }, LABELS), /; b.pt lies here;/);
+  assert.match(spoken(made, { i: 2, j: 2 }, LABELS), /; c.pt lies nearest to this point;/);
+  assert.doesNotMatch(spoken(made, { i: 0, j: 0 }, LABELS), /lies/);
+  assert.match(describe(made, LABELS), /Other networks: b.pt at PC 1 1, beta 0; c.pt at PC 1 1.2, beta 2\./);
+  const along = (/** @type {[number, number, number, number]} */ line) => networksAlong(given, line).map(({ network, part }) => [network.short, part]);
+  assert.deepEqual(along([-1, 0, 2, 0]), [["a", 1 / 3], ["b", 2 / 3]]);
+  assert.deepEqual(along([2, 0, -1, 0]), [["a", 2 / 3], ["b", 1 / 3]]);
+  assert.deepEqual(along([1, 1, 1, 2]), []);
+  // Alone, the checkpoint has its star and needs no name.
+  given.record.networks = [];
+  assert.deepEqual(along([-1, 0, 2, 0]), []);
+});

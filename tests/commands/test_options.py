@@ -1,0 +1,97 @@
+"""Every option that changes a value reaches what measures, under the name it has there."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+import pytest
+from torch import nn
+
+from landscape.cli import build_parser, join_negative_values
+from landscape.commands.options import load_plane, measure_settings
+from landscape.commands.trajectory import suitable_batch_norm
+from tests.helpers.document_examples import fill, small_network
+
+# Option -> a value that is not its default, as typed and as handed on.
+MEASURED: dict[str, tuple[list[str], Any]] = {
+    "samples": (["--samples", "7"], 7),
+    "sample_seed": (["--sample-seed", "3"], 3),
+    "anchors": (["--anchors", "9"], 9),
+    "error": (["--error", "0.04"], 0.04),
+    "standard_error": (["--standard-error", "0.02"], 0.02),
+    "tolerance": (["--tolerance", "0.03"], 0.03),
+    "batch_size": (["--batch-size", "5"], 5),
+    "batch_norm": (["--batch-norm", "recompute"], "recompute"),
+    "batch_norm_data": (["--batch-norm-data", "train"], "train"),
+    "mode": (["--mode", "train"], "train"),
+    "noise": (["--noise", "fresh"], "fresh"),
+    "weight_decay": (["--weight-decay", "0.5"], 0.5),
+    "precision": (["--precision", "bfloat16"], "bfloat16"),
+    "precision_tolerance": (["--precision-tolerance", "0.2"], 0.2),
+    "compile": (["--compile"], True),
+    "loss": (["--loss", "mse"], "mse"),
+    "metrics": (["--metric", "a.py:b", "--metric", "a.py:c"], ["a.py:b", "a.py:c"]),
+    "write_every": (["--write-every", "4"], 4.0),
+    "overwrite": (["--overwrite"], True),
+    "x": (["--x=-2:2:5"], "-2:2:5"),
+    "y": (["--y=-3:3:7"], "-3:3:7"),
+}
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    fill(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def parsed(command: str, *more: str) -> argparse.Namespace:
+    words = [command, "net.pt", "--model", "nets.py:net", "--data", "train=data.py:training_set", *more]
+    options = build_parser().parse_args(join_negative_values(words))
+    options.checkpoint = "net.pt"
+    return options
+
+
+@pytest.mark.parametrize("command", ["evaluate", "trajectory"])
+def test_every_option_of_measuring_is_handed_on(command):
+    plain = measure_settings(parsed(command), small_network())
+    every = measure_settings(
+        parsed(command, *(word for words, _ in MEASURED.values() for word in words)), small_network()
+    )
+    assert {name: every[name] for name in MEASURED} == {name: value for name, (_, value) in MEASURED.items()}
+    assert all(plain[name] != every[name] for name in MEASURED)
+    # All that `evaluate` takes beside: what differs in each command, and where the surface comes from.
+    assert set(plain) - set(MEASURED) == {"checkpoint", "description", "command"}
+    assert every["description"]["reference"] == "nets.py:net"
+
+
+@pytest.mark.parametrize(
+    ("words", "recipe"),
+    [
+        (["--seed", "5"], {"seed": 5}),
+        (["--norm", "layer"], {"norm": "layer"}),
+        (["--ignore", "none"], {"ignore": "none"}),
+        (["--orthogonal"], {"orthogonal": True}),
+        (["--move", "states"], {"move": "states"}),
+        (["--include", "1.weight"], {"include": "1.weight"}),
+        (["--exclude", "bias"], {"exclude": "bias"}),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else "",
+)
+def test_every_option_of_directions_is_in_their_recipe(folder, words, recipe):
+    plain, other = (load_plane(parsed("evaluate", *more), small_network(), 2) for more in ([], words))
+    before, after = (
+        {**plane.directions[1].recipe, "move": plane.move, "include": plane.include, "exclude": plane.exclude}
+        for plane in (plain, other)
+    )
+    assert recipe.items() <= after.items()
+    assert not recipe.items() <= before.items()
+
+
+def test_statistics_are_estimated_again_where_weights_alone_move():
+    moved = {move: load_plane(parsed("evaluate", "--move", move), small_network(), 2) for move in ("weights", "states")}
+    found = [suitable_batch_norm(small_network(), moved[move]) for move in ("weights", "states")]
+    assert found == ["recompute", "frozen"]
+    without = nn.Sequential(nn.Linear(3, 2))
+    assert suitable_batch_norm(without, moved["weights"]) == "frozen"

@@ -1,0 +1,55 @@
+"""The command from groups of checkpoints to a file, what info says of it, and a picture."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from landscape.cli import main
+from landscape.files.predictions_file import read_predictions
+from tests.helpers import tiny_problem
+
+MODEL = ["--model", "tests/helpers/tiny_problem.py:net", "--data", "test=tests/helpers/tiny_problem.py:data"]
+
+
+@pytest.fixture
+def groups(tmp_path):
+    for seed in range(8):
+        torch.manual_seed(seed)
+        torch.save(tiny_problem.net().state_dict(), tmp_path / f"{'ab'[seed // 4]}{seed % 4}.pt")
+    return [f"--group={name.upper()}={tmp_path}/{name}*.pt" for name in "ab"]
+
+
+def test_a_run_that_was_made_is_not_made_again_and_can_be_put_together(groups, tmp_path, capsys):
+    path, one, two, both = (str(tmp_path / f"{name}.h5") for name in ("p", "one", "two", "both"))
+    assert main(["predictions", *groups, *MODEL, "-o", path]) == 0
+    said = capsys.readouterr().out
+    assert "binomial noise" in said
+    assert "differ after correction" in said
+    found = read_predictions(path)
+    assert main(["predictions", *groups, *MODEL, "-o", path]) == 0
+    assert "8 of 8" not in capsys.readouterr().err
+    for group, file in zip(groups, (one, two), strict=True):
+        assert main(["predictions", group, *MODEL, "-o", file]) == 0
+    assert main(["predictions", "--group", f"A={one}", "--group", f"B={two}", "-o", both]) == 0
+    again = read_predictions(both)
+    np.testing.assert_array_equal(again.probabilities, found.probabilities)
+    capsys.readouterr()
+    assert main(["info", "--json", path, both]) == 0
+    facts = [json.loads(line)["predictions"] for line in capsys.readouterr().out.splitlines()]
+    assert facts[0]["comparisons"][0]["excess"] == facts[1]["comparisons"][0]["excess"]
+    assert main(["plot", path, "-o", str(tmp_path / "p.png")]) == 0
+    assert "Share of networks that are right" in capsys.readouterr().out
+
+
+def test_other_settings_and_other_weights_do_not_continue_a_file(groups, tmp_path, capsys):
+    path = str(tmp_path / "p.h5")
+    assert main(["predictions", groups[0], *MODEL, "-o", path]) == 0
+    assert main(["predictions", groups[0], *MODEL, "-o", path, "--samples", "30"]) == 1
+    assert "samples is None" in capsys.readouterr().err
+    torch.save(tiny_problem.net().state_dict(), tmp_path / "a1.pt")
+    assert main(["predictions", groups[0], *MODEL, "-o", path]) == 1
+    assert "a1 has other weights" in capsys.readouterr().err

@@ -1,0 +1,92 @@
+"""Both ends of the spectrum at points of a grid, by the command's own way, against the whole Hessian."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+import landscape
+from landscape.directions.construct import random_plane
+from landscape.errors import UsageError
+
+NAMES = ("eigenvalue_max", "eigenvalue_min", "eigenvalue_max_residual", "eigenvalue_min_residual")
+
+
+def evaluated(model: nn.Module, data: tuple[Tensor, Tensor], x: str = "-1:1:5", **options: float) -> landscape.Surface:
+    return landscape.evaluate(model, data, x=x, quantities={"curvature": {"tolerance": 1e-4, **options}})
+
+
+def ends_by_hand(model: nn.Module, data: tuple[Tensor, Tensor], at: float) -> tuple[float, float, float]:
+    """Of the weights of two dimensions and more, all batches at once."""
+    direction = random_plane(model, dimensions=1).directions[0].tensors
+    start = {name: each.detach() + at * direction[name] for name, each in model.named_parameters()}
+    chosen = [name for name, each in start.items() if each.ndim >= 2]
+    sizes = [start[name].numel() for name in chosen]
+
+    def loss(flat: Tensor) -> Tensor:
+        parts = zip(chosen, flat.split(sizes), strict=True)
+        moved = {**start, **{name: part.view(start[name].shape) for name, part in parts}}
+        return nn.functional.cross_entropy(torch.func.functional_call(model, moved, data[0]), data[1])
+
+    flat = torch.cat([start[name].reshape(-1) for name in chosen])
+    values = torch.linalg.eigvalsh(torch.autograd.functional.hessian(loss, flat))
+    return float(values[-1]), float(values[0]), float(torch.func.grad(loss)(flat).norm())
+
+
+@pytest.fixture(scope="module")
+def small() -> nn.Module:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Flatten(), nn.Linear(25, 3), nn.Tanh(), nn.Linear(3, 3)).double().eval()
+
+
+def test_both_ends_are_those_of_the_whole_hessian_at_each_point(small, images):
+    surface = evaluated(small, images)
+    for number, at in enumerate(surface.axes[0].values):
+        greatest, least, slope = ends_by_hand(small, images, at)
+        found = [surface[f"train/{name}"][number] for name in NAMES]
+        assert found[0] == pytest.approx(greatest, rel=1e-3)
+        assert found[1] == pytest.approx(least, rel=1e-3)
+        assert abs(found[0] - greatest) <= found[2] + 1e-9
+        assert abs(found[1] - least) <= found[3] + 1e-9
+        assert surface["train/gradient_norm"][number] == pytest.approx(slope, rel=1e-9)
+
+
+def test_starting_from_a_neighbour_takes_fewer_products(small, images, monkeypatch):
+    from landscape.curvature.convexity_map import ConvexityMap
+
+    warm = evaluated(small, images, x="0:0.02:5", tolerance=0.02)["train/products"]
+    monkeypatch.setattr(ConvexityMap, "_keep", lambda *_: None)
+    cold = evaluated(small, images, x="0:0.02:5", tolerance=0.02)["train/products"]
+    assert warm.sum() < cold.sum()
+
+
+def test_products_that_are_used_up_leave_residuals_that_say_so(small, images):
+    surface = evaluated(small, images, x="0:1:2", products=3)
+    np.testing.assert_array_equal(surface["train/products"], 3)
+    greatest, least, _ = ends_by_hand(small, images, 0.0)
+    assert surface["train/eigenvalue_min_residual"][0] > 0.01 * abs(least)
+    assert surface["train/eigenvalue_max"][0] <= greatest + 1e-9
+    # The greatest end stands apart and comes out first: its residual is the smaller one.
+    few = evaluated(small, images, x="0:1:2", products=8)
+    assert (few["train/eigenvalue_max_residual"] < few["train/eigenvalue_min_residual"]).all()
+
+
+def test_a_point_whose_loss_is_not_finite_is_a_hole_and_the_others_are_measured(small, images):
+    def exploding(model: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
+        values = nn.functional.cross_entropy(model(batch[0]), batch[1], reduction="none")
+        far = (model[1].weight - before).norm() > 0.1
+        return values * torch.where(far, torch.inf, 1.0)
+
+    before = small[1].weight.detach().clone()
+    surface = landscape.evaluate(small, images, x="-1:1:3", loss=exploding, quantities={"curvature": {}})
+    assert np.isnan(surface["train/eigenvalue_max"][[0, 2]]).all()
+    assert surface["train/eigenvalue_max"][1] == pytest.approx(ends_by_hand(small, images, 0.0)[0], rel=0.02)
+    assert np.isinf(surface["train/loss"][[0, 2]]).all()
+
+
+@pytest.mark.parametrize(("options", "said"), [({"products": 1}, "1 products a point"), ({"tolerance": 0}, "is 0")])
+def test_settings_that_make_no_sense_are_refused(small, images, options, said):
+    with pytest.raises(UsageError, match=said):
+        evaluated(small, images, **options)

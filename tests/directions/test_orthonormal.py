@@ -1,0 +1,100 @@
+"""The plane through three networks on orthonormal axes: coordinates are distances, each network is where it says."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from landscape.plot.planes.contours import contour
+from torch import nn
+
+import landscape
+from landscape.cli import main
+from landscape.directions.direction_files import read_plane
+from landscape.directions.orthonormal import network_coordinates, orthonormal_plane
+from landscape.errors import DirectionError
+from landscape.surface.other_networks import networks_on
+from tests.helpers import jobs, tiny_problem
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A folder with three networks, a, b and c, at no right angles."""
+    monkeypatch.chdir(tmp_path)
+    for number, name in enumerate("abc"):
+        torch.manual_seed(number)
+        torch.save(tiny_problem.net().state_dict(), f"{name}.pt")
+    return tmp_path
+
+
+def network(name="a"):
+    model = tiny_problem.net()
+    model.load_state_dict(torch.load(f"{name}.pt"))
+    return model.eval()
+
+
+def flat(name):
+    return torch.cat([each.flatten() for each in network(name).parameters()]).detach().numpy()
+
+
+def loss_of(name):
+    x, y = tiny_problem.data()
+    return float(nn.functional.cross_entropy(network(name)(x), y).detach())
+
+
+def test_coordinates_are_those_of_a_qr_decomposition(folder):
+    plane = orthonormal_plane(network(), ["b.pt", "c.pt"])
+    basis, triangle = np.linalg.qr(np.stack([flat("b") - flat("a"), flat("c") - flat("a")], axis=1))
+    signs = np.sign(np.diag(triangle))
+    np.testing.assert_allclose(network_coordinates(plane), (signs[:, None] * triangle).T, rtol=1e-12, atol=1e-12)
+    for number, direction in enumerate(plane.directions):
+        own = np.concatenate([tensor.flatten().numpy() for tensor in direction.tensors.values()])
+        np.testing.assert_allclose(own, signs[number] * basis[:, number], atol=1e-12)
+    np.testing.assert_allclose(plane.cosines, np.eye(2), atol=1e-12)
+
+
+def test_the_command_measures_each_network_where_it_marks_it_and_its_file_is_followed_again(folder, capsys):
+    problem = ["--model", f"{jobs.PROBLEM}:net", "--data", f"train={jobs.PROBLEM}:data"]
+    words = ["evaluate", "a.pt", *problem, "--directions", "b.pt,c.pt", "--axes", "orthonormal"]
+    (right, _), (across, up) = network_coordinates(orthonormal_plane(network(), ["b.pt", "c.pt"])).tolist()
+    grid = [f"--x=0:{right!r}:2", f"--y=0:{up!r}:2"]
+    assert main([*words, *grid, "-o", "abc.h5"]) == 0
+    assert f"b.pt at ({right:.4g}, 0), c.pt at ({across:.4g}, {up:.4g})" in capsys.readouterr().out
+    surface = landscape.read_surface("abc.h5")
+    assert surface["train/loss"][0].tolist() == pytest.approx([loss_of("a"), loss_of("b")], rel=1e-9)
+    assert networks_on(surface) == [("b.pt", (right, 0.0)), ("c.pt", (across, up))]
+    at_c = landscape.evaluate(network(), tiny_problem.data(), read_plane(network(), "abc.h5"), x=[across], y=[up])
+    assert at_c["train/loss"].item() == pytest.approx(loss_of("c"), rel=1e-9)
+    # Without ranges they hold all three.
+    assert main([*words, "--dry-run"]) == 0
+    assert "2601 to do of 2601" in capsys.readouterr().out.replace(",", "")
+    path = ["trajectory", "a.pt", "b.pt", "c.pt", *problem, "--points", "3", "-o", "path.h5"]
+    assert main([*path, "--plane", "a.pt,b.pt,c.pt", "--axes", "orthonormal"]) == 0
+    found = landscape.read_surface("path.h5").trajectories.popitem()[1].coordinates
+    np.testing.assert_allclose(found, [[0, 0], [right, 0], [across, up]], atol=1e-9)
+
+
+def test_three_networks_on_a_line_have_no_plane(folder):
+    half = {name: tensor.lerp(torch.load("b.pt")[name], 0.5) for name, tensor in torch.load("a.pt").items()}
+    torch.save(half, "half.pt")
+    with pytest.raises(DirectionError, match="one line"):
+        orthonormal_plane(network(), ["b.pt", "half.pt"])
+
+
+@pytest.mark.parametrize("make", [landscape.checkpoint_plane, orthonormal_plane])
+def test_a_picture_marks_and_names_the_networks_that_are_there(folder, make):
+    plane = make(network(), ["b.pt", "c.pt"])
+    half = [axis_end / 2 for axis_end in (1, 1)] if make is landscape.checkpoint_plane else [1.0, 1.0]
+    places = np.eye(2) if make is landscape.checkpoint_plane else network_coordinates(plane)
+    reach = 1.1 * places.max(axis=0)
+    surface = landscape.evaluate(
+        network(), tiny_problem.data(), plane, x=[-half[0], 0, reach[0]], y=[-half[1], 0, reach[1]], checkpoint="a.pt"
+    )
+    ax = contour(surface)
+    drawn = [line.get_xydata()[0] for line in ax.lines if line.get_label() == "another network"]
+    np.testing.assert_allclose(drawn, places)
+    assert {"a", "b", "c"} <= {text.get_text() for text in ax.texts}
+    # Where a part stays behind, another network is there, and nothing may be called b or c.
+    partial = make(network(), ["b.pt", "c.pt"], include="weight")
+    there = landscape.evaluate(network(), tiny_problem.data(), partial, x=[0.0, 1.0], y=[0.0, 1.0])
+    assert networks_on(there) == []

@@ -1,0 +1,260 @@
+"""Surfaces whose values are estimated for all data from a subset and anchors."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import landscape
+from landscape.errors import SurfaceMismatch, UsageError
+from landscape.evaluation import objective
+from landscape.evaluation.evaluate import estimate_cost
+from landscape.surface.stated_error import stated_error, stated_words
+from landscape.surface.surface import INTERPOLATED, sampling_factor
+
+SIZE = 600
+LINE = {"x": "-1:1:9", "loss": "mse"}
+
+
+@pytest.fixture
+def linear() -> nn.Module:
+    return nn.Linear(5, 1, bias=False).double()
+
+
+@pytest.fixture
+def data() -> tuple[torch.Tensor, torch.Tensor]:
+    """Few samples carry the loss."""
+    chance = torch.Generator().manual_seed(1)
+    x = torch.randn(SIZE, 5, generator=chance, dtype=torch.float64) ** 3
+    return x, x.sum(dim=1, keepdim=True) + torch.randn(SIZE, 1, generator=chance, dtype=torch.float64)
+
+
+def test_losses_that_are_quadratic_in_the_weights_are_known_exactly_from_three_anchors_of_a_line(linear, data):
+    # Each sample's loss is a + b t + c t^2 along the line: those at three points say it everywhere.
+    truth = landscape.evaluate(linear, data, **LINE)
+    plain = landscape.evaluate(linear, data, samples=50, anchors="none", **LINE)
+    found = landscape.evaluate(linear, data, samples=50, anchors=3, **LINE)
+    name = "train/loss"
+    assert (np.abs(plain[name] / truth[name] - 1) > 1e-3).all()
+    np.testing.assert_allclose(found[name], truth[name], rtol=1e-9)
+    assert (found.stderr[name] * sampling_factor(found, name) < 1e-9 * found[name]).all()
+    assert sorted(found.counts["train"]) == [50] * 7 + [SIZE] * 2  # theta* itself is the third
+    np.testing.assert_array_equal(found.anchored["train"], np.where(found.counts["train"] == SIZE, 0, 3))
+    anchors = found.anchors["train"]
+    assert anchors.points[0] == -1
+    assert found.origin["values"][name] == pytest.approx(anchors.means["loss"][0])
+    for number, mean in zip(anchors.points[1:], anchors.means["loss"][1:], strict=True):
+        assert mean == pytest.approx(truth[name][number], rel=1e-12)
+        assert anchors.samples["loss"].shape == (3, 50)
+
+
+def test_a_plane_with_two_data_sets_and_repetitions_is_estimated_set_by_set(classifier, images):
+    chance = torch.Generator().manual_seed(2)
+    many = torch.randn(900, *images[0].shape[1:], generator=chance, dtype=torch.float64)
+    sets = {"train": (many, torch.randint(0, 3, (900,), generator=chance)), "test": images}
+    grid = {"x": "-0.5:0.5:5", "y": "-0.5:0.5:5", "repeats": 2}
+    truth = landscape.evaluate(classifier, sets, **grid)
+    found = landscape.evaluate(classifier, sets, samples=200, anchors=9, weight_decay=0.1, **grid)
+    plain = landscape.evaluate(classifier, sets, samples=200, anchors="none", **grid)
+    np.testing.assert_allclose(found["test/loss"], truth["test/loss"], rtol=1e-12)  # all of 23 are measured
+    assert set(found.anchored) == {"train"}
+    for name in ("train/loss", "train/accuracy"):
+        errors = [np.sqrt(((each[name] - truth[name]) ** 2).mean()) for each in (found, plain)]
+        assert errors[0] < 0.6 * errors[1]
+    assert ((found["train/accuracy"] >= 0) & (found["train/accuracy"] <= 1)).all()
+    assert (found.repeat(1).anchored["train"] >= 0).all()
+
+
+def test_a_run_cut_short_anywhere_ends_as_one_that_was_not(linear, data, tmp_path):
+    settings = {**LINE, "y": "-1:1:5", "samples": 64, "anchors": 4, "batch_size": 32}
+    whole = landscape.evaluate(linear, data, **settings)
+    for stop in (3, 30, 44):
+        path = tmp_path / f"{stop}.h5"
+        calls = []
+
+        def interrupt(done, total, stop=stop, calls=calls):
+            calls.append(done)
+            if len(calls) == stop:
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            landscape.evaluate(linear, data, path=path, progress=interrupt, **settings)
+        cut = landscape.read_surface(path)
+        assert not cut.complete or cut.quality["unfinished"]
+        resumed = landscape.evaluate(linear, data, path=path, **settings)
+        stored = landscape.read_surface(path)
+        assert "unfinished" not in stored.quality
+        for surface in (resumed, stored):
+            np.testing.assert_allclose(surface["train/loss"], whole["train/loss"], rtol=1e-10)
+            np.testing.assert_array_equal(surface.counts["train"], whole.counts["train"])
+            np.testing.assert_array_equal(surface.anchored["train"], whole.anchored["train"])
+            np.testing.assert_allclose(surface.anchors["train"].means["loss"], whole.anchors["train"].means["loss"])
+
+
+def test_estimators_are_not_mixed_in_one_file(linear, data, tmp_path):
+    path = tmp_path / "s.h5"
+    landscape.evaluate(linear, data, samples=64, anchors=3, path=path, **LINE)
+    for other in ("none", 4):
+        with pytest.raises(SurfaceMismatch, match=r"anchors is 3"):
+            landscape.evaluate(linear, data, samples=64, anchors=other, path=path, **LINE)
+    before = path.read_bytes()
+    again = landscape.evaluate(linear, data, samples=64, path=path, **LINE)  # auto: as the file was begun
+    assert (again.anchored["train"] > 0).any()
+    more = landscape.evaluate(linear, data, samples=100, anchors=3, path=path, **LINE)
+    assert path.read_bytes() != before
+    at_once = landscape.evaluate(linear, data, samples=100, anchors=3, **LINE)
+    np.testing.assert_allclose(more["train/loss"], at_once["train/loss"], rtol=1e-12)
+    whole = landscape.evaluate(linear, data, path=path, **LINE)  # all of them at every point: nothing to estimate
+    assert not whole.anchored
+    np.testing.assert_allclose(whole["train/loss"], landscape.evaluate(linear, data, **LINE)["train/loss"], rtol=1e-12)
+    landscape.evaluate(linear, data, samples=64, anchors=3, path=path, overwrite=True, **LINE)
+    with pytest.raises(SurfaceMismatch, match="weight decay"):  # not measured again for another reason
+        landscape.evaluate(linear, data, samples=100, anchors=3, weight_decay=0.5, path=path, **LINE)
+    plain = tmp_path / "p.h5"
+    landscape.evaluate(linear, data, samples=64, path=plain, anchors="none", **LINE)
+    with pytest.raises(SurfaceMismatch, match="anchors is none, 3 was asked for"):
+        landscape.evaluate(linear, data, samples=64, anchors=3, path=plain, **LINE)
+
+
+def test_of_itself_it_only_takes_anchors_where_they_pay(linear, data):
+    small = landscape.evaluate(linear, data, samples=50, **LINE)
+    assert not small.anchored
+    assert (small.counts["train"] == 50).all()
+    large = landscape.evaluate(linear, data, samples=100, x="-1:1:21", y="-1:1:21", loss="mse")
+    assert (large.anchored["train"] > 0).any()
+    assert len(large.anchors["train"].points) <= 100 // 8
+    none = landscape.evaluate(linear, data, x="-1:1:21", y="-1:1:21", loss="mse")
+    assert not none.anchored
+
+
+def test_where_there_can_be_no_anchors_it_says_why(linear, data):
+    with pytest.raises(UsageError, match="stream"):
+        landscape.evaluate(linear, iter([data]), samples=50, anchors=3, **LINE)
+    mean = {**LINE, "loss": lambda model, batch: ((model(batch[0]) - batch[1]) ** 2).mean()}
+    with pytest.raises(UsageError, match="one value a sample"):
+        landscape.evaluate(linear, data, samples=50, anchors=3, **mean)
+    with pytest.raises(UsageError, match="auto, none or a number"):
+        landscape.evaluate(linear, data, samples=50, anchors="some", **LINE)
+
+
+def test_an_anchor_where_the_loss_is_not_finite_is_used_nowhere(data):
+    class Bounded(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.w = nn.Parameter(torch.ones(1, 5, dtype=torch.float64))
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return torch.sqrt(self.w.min() + 0.6) * (x @ self.w.T)  # no number beyond some distance
+
+    truth = landscape.evaluate(Bounded(), data, x="-3:3:9", loss="mse")
+    found = landscape.evaluate(Bounded(), data, x="-3:3:9", loss="mse", samples=64, anchors=4)
+    np.testing.assert_array_equal(np.isnan(found["train/loss"]), np.isnan(truth["train/loss"]))
+    assert np.isnan(truth["train/loss"]).any()
+    finite = np.isfinite(truth["train/loss"])
+    assert np.isfinite(found.stderr["train/loss"][finite]).all()
+
+
+def test_with_a_standard_error_asked_for_anchors_save_samples_and_the_error_holds(linear):
+    chance = torch.Generator().manual_seed(3)
+    x = torch.randn(4000, 5, generator=chance, dtype=torch.float64) ** 3
+    data = x, x.sum(dim=1, keepdim=True) + torch.randn(4000, 1, generator=chance, dtype=torch.float64)
+    grid = {"x": "-1:1:17", "y": "-1:1:17", "loss": "mse", "standard_error": 0.05}
+    plain = landscape.evaluate(linear, data, anchors="none", **grid)
+    found = landscape.evaluate(linear, data, samples=2000, anchors="auto", **grid)
+    truth = landscape.evaluate(linear, data, x="-1:1:17", y="-1:1:17", loss="mse")
+    name = "train/loss"
+    assert found.counts["train"].sum() + 4000 < 0.5 * plain.counts["train"].sum()
+    eps = found.quality["standard_error"]["eps"]["train"]
+    stated = found.stderr[name] * sampling_factor(found, name) / (found[name] + eps)
+    assert (stated[found.counts["train"] < 2000] <= 0.05).all()
+    assert np.abs(found[name] / truth[name] - 1).max() < 0.2
+    assert found.counts["train"].min() == 256
+
+
+def test_a_dry_run_says_how_many_full_passes_there_may_be(linear, data):
+    cost = estimate_cost(linear, data, samples=70, anchors=4, **LINE)
+    assert (cost.anchors, cost.full_samples) == (4, SIZE - 70)
+    plain = estimate_cost(linear, data, samples=50, anchors="none", **LINE)
+    assert (plain.anchors, plain.full_samples) == (0, 0)
+
+
+def test_one_error_sets_all_parts_and_what_is_stated_holds(linear, tmp_path):
+    chance = torch.Generator().manual_seed(4)
+    x = torch.randn(6000, 5, generator=chance, dtype=torch.float64) ** 3
+    data = x, x.sum(dim=1, keepdim=True) + torch.randn(6000, 1, generator=chance, dtype=torch.float64)
+    grid = {"x": "-1:1:33", "y": "-1:1:33", "loss": "mse"}
+    found = landscape.evaluate(linear, data, error=0.05, path=tmp_path / "e.h5", **grid)
+    truth = landscape.evaluate(linear, data, **grid)
+    name = "train/loss"
+    stated = stated_error(landscape.read_surface(tmp_path / "e.h5"), name)
+    assert stated.asked == 0.05
+    assert 0 < stated.total <= 0.05
+    assert stated.interpolation > 0
+    assert stated.total == pytest.approx(stated.precision + np.hypot(stated.samples, stated.interpolation))
+    eps = found.quality["standard_error"]["eps"]["train"]
+    off = np.abs(found[name] - truth[name]) / (truth[name] + eps)
+    assert (off <= 0.05).mean() >= 0.95
+    points = found.counts["train"][found.state == 1].sum()
+    assert points < 0.1 * truth.counts["train"].sum()
+    with pytest.raises(UsageError, match="error sets tolerance itself"):
+        landscape.evaluate(linear, data, error=0.05, tolerance=0.1, **grid)
+
+
+def test_a_stated_error_of_samples_is_that_of_the_intervals_and_grows_with_the_other_parts(linear, data):
+    surface = landscape.evaluate(linear, data, samples=100, anchors="none", **LINE)
+    alone = stated_error(surface, "train/loss")
+    assert alone.total == alone.samples > 0
+    errors = {"train/loss": {"largest": 0.3}}
+    more = dataclasses.replace(surface, quality={"precision_error": 0.01, "interpolation": {"errors": errors}})
+    assert stated_error(more, "train/loss").total == pytest.approx(0.01 + np.hypot(alone.samples, 0.3))
+    assert "interpolation 30 %, precision 1 %" in stated_words(stated_error(more, "train/loss"))
+    whole = stated_error(landscape.evaluate(linear, data, **LINE), "train/loss")
+    assert whole.total == 0
+
+
+def test_data_that_do_not_fit_into_memory_and_volumes_give_the_same(linear, data, monkeypatch):
+    grid = {"x": "-1:1:5", "y": "-1:1:3", "z": "-1:1:3", "loss": "mse", "batch_size": 32}
+    whole = landscape.evaluate(linear, data, samples=160, anchors=5, **grid)
+    monkeypatch.setattr(objective, "resident_budget", lambda *_: 5000)  # about a hundred samples
+    parts = landscape.evaluate(linear, data, samples=160, anchors=5, **grid)
+    assert len(parts.anchors["train"].points) == 5
+    np.testing.assert_allclose(parts["train/loss"], whole["train/loss"], rtol=1e-10)
+    np.testing.assert_array_equal(parts.counts["train"], whole.counts["train"])
+
+
+@pytest.mark.parametrize("stop", [10, 60])
+def test_a_run_with_a_standard_error_and_a_tolerance_that_is_cut_short_ends_as_one_that_was_not(linear, tmp_path, stop):
+    chance = torch.Generator().manual_seed(1)
+    x = torch.randn(3000, 5, generator=chance, dtype=torch.float64) ** 3
+    data = x, x.sum(dim=1, keepdim=True) + torch.randn(3000, 1, generator=chance, dtype=torch.float64)
+    grid = {"x": "-1:1:21", "y": "-1:1:21", "loss": "mse"}
+    settings = {**grid, "standard_error": 0.02, "tolerance": 0.03, "samples": 1500}
+    whole = landscape.evaluate(linear, data, **settings)
+    assert len(whole.anchors["train"].points) > 1
+    assert (whole.state == INTERPOLATED).any()
+    calls = []
+
+    def interrupt(done, total):
+        calls.append(done)
+        if len(calls) == stop:
+            raise KeyboardInterrupt
+
+    path = tmp_path / "cut.h5"
+    with pytest.raises(KeyboardInterrupt):
+        landscape.evaluate(linear, data, path=path, progress=interrupt, **settings)
+    resumed = landscape.evaluate(linear, data, path=path, **settings)
+    np.testing.assert_array_equal(resumed.state, whole.state)
+    np.testing.assert_array_equal(resumed.counts["train"], whole.counts["train"])
+    np.testing.assert_allclose(resumed["train/loss"], whole["train/loss"], rtol=1e-9)
+
+
+def test_a_file_whose_precision_was_chosen_to_be_the_networks_own_is_gone_on_with(linear, data, tmp_path):
+    settings = {**LINE, "path": tmp_path / "s.h5", "precision": "auto", "precision_tolerance": 1e-9}
+    first = landscape.evaluate(linear, data, **settings)
+    assert first.quality["precision"] == "float64"
+    again = landscape.evaluate(linear, data, **{**settings, "precision_tolerance": 0.5})  # another would do now
+    np.testing.assert_array_equal(again["train/loss"], first["train/loss"])

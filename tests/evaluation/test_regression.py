@@ -1,0 +1,154 @@
+"""Means over all data from a subset and anchors: against least squares written out, and at the edges."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from landscape.evaluation.anchor_choice import choose_anchors
+from landscape.evaluation.regression import Estimator, Regression, log_scale, logarithms
+from landscape.surface.intervals import interval_factor
+
+SIZE, NUMBER = 4000, 200
+
+
+@pytest.fixture
+def population():
+    """Losses of all samples at three anchors, and at points that follow them more or less."""
+    chance = np.random.default_rng(0)
+    anchors = chance.lognormal(sigma=1.0, size=(3, SIZE))
+    noise = chance.lognormal(sigma=0.5, size=(2, SIZE))
+    points = np.stack([0.5 * anchors[0] + 2 * anchors[2] + 0.2 * noise[0], anchors[1] ** 0.5 + 0.3 * noise[1]])
+    return anchors, points
+
+
+def fitted(anchors, chosen, size=SIZE):
+    return Regression(anchors[:, chosen], anchors.mean(axis=1), size)
+
+
+def test_the_mean_is_that_of_least_squares_at_all_samples_of_the_anchors(population):
+    anchors, points = population
+    chosen = np.arange(NUMBER)
+    found = fitted(anchors, chosen).estimate(points[:, chosen])
+    design = np.vstack([np.ones(NUMBER), anchors[:, chosen]]).T
+    for mean, values in zip(found.means, points[:, chosen], strict=True):
+        slopes = np.linalg.lstsq(design, values, rcond=None)[0]
+        assert mean == pytest.approx(slopes @ [1, *anchors.mean(axis=1)], rel=1e-10)
+
+
+def test_the_error_is_what_estimates_scatter_by_and_not_what_losses_scatter_by(population):
+    anchors, points = population
+    chance = np.random.default_rng(1)
+    means, errors, plain = [], [], []
+    for _ in range(400):
+        chosen = chance.permutation(SIZE)[:NUMBER]
+        found = fitted(anchors, chosen).estimate(points[:, chosen])
+        means.append(found.means)
+        errors.append(found.stderr * np.sqrt(1 - NUMBER / SIZE))
+        plain.append(points[:, chosen].mean(axis=1))
+    off = np.array(means) - points.mean(axis=1)
+    assert (np.sqrt((off**2).mean(axis=0)) < 0.6 * np.std(plain, axis=0)).all()
+    # The jackknife's errors are a little large where few samples have most of the leverage.
+    ratio = np.sqrt((np.array(errors) ** 2).mean(axis=0)) / off.std(axis=0)
+    assert ((ratio > 0.93) & (ratio < 1.2)).all(), ratio
+    covered = (np.abs(off) <= 1.96 * np.array(errors)).mean(axis=0)
+    assert ((covered > 0.92) & (covered < 0.985)).all(), covered
+
+
+def test_an_anchor_is_known_exactly_and_one_that_is_there_twice_changes_nothing(population):
+    anchors, points = population
+    chosen = np.arange(NUMBER)
+    once = fitted(anchors, chosen)
+    found = once.estimate(anchors[:, chosen])
+    np.testing.assert_allclose(found.means, anchors.mean(axis=1), rtol=1e-12)
+    assert (found.stderr < 1e-12).all()
+    twice = fitted(np.vstack([anchors, anchors, 3 * anchors[:1] - anchors[1:2] + 1]), chosen)
+    assert twice.used == 3
+    np.testing.assert_allclose(
+        twice.estimate(points[:, chosen]).means, once.estimate(points[:, chosen]).means, rtol=1e-10
+    )
+
+
+def test_with_fewer_samples_than_anchors_those_that_come_first_are_used_and_without_any_it_is_the_mean(population):
+    anchors, points = population
+    chosen = np.arange(10)
+    found = fitted(anchors, chosen)
+    assert found.used == 1
+    plain = fitted(anchors, np.arange(5)).estimate(points[:, :5])
+    np.testing.assert_allclose(plain.means, points[:, :5].mean(axis=1))
+    np.testing.assert_allclose(plain.stderr, points[:, :5].std(axis=1, ddof=1) / np.sqrt(5), rtol=1e-12)
+    one = fitted(anchors, np.arange(1)).estimate(points[:, :1])
+    assert np.isnan(one.stderr).all()
+
+
+def test_what_is_not_finite_at_an_anchor_leaves_it_out_and_at_a_point_stays(population):
+    anchors, points = population
+    chosen = np.arange(NUMBER)
+    broken = np.vstack([anchors[:1], np.where(np.arange(SIZE) == 7, np.nan, anchors[1:2]), anchors[2:]])
+    beyond = np.where(np.arange(SIZE) == NUMBER + 1, np.inf, anchors[1:2])  # none of the subset's samples
+    for strange in (broken, np.vstack([anchors[:1], beyond, anchors[2:]])):
+        found = fitted(strange, chosen).estimate(points[:, chosen])
+        np.testing.assert_allclose(found.means, fitted(anchors[[0, 2]], chosen).estimate(points[:, chosen]).means)
+    values = np.stack([points[0, chosen], points[0, chosen]])
+    values[0, 3], values[1, 3] = np.inf, np.nan
+    found = fitted(anchors, chosen).estimate(values)
+    assert found.means[0] == np.inf
+    assert np.isnan(found.means[1])
+    assert np.isnan(found.stderr).all()
+
+
+def test_no_accuracy_is_below_0_or_above_1(population):
+    anchors, _ = population
+    chosen = np.arange(NUMBER)
+    right = np.zeros((2, NUMBER))
+    right[0, 0] = 1
+    right[1, 1:] = 1
+    tilted = Regression(anchors[:, chosen], 40 * anchors.mean(axis=1), SIZE, most=1.0).estimate(right)
+    other = Regression(anchors[:, chosen], -40 * anchors.mean(axis=1), SIZE, most=1.0).estimate(right)
+    for found in (tilted, other):
+        assert (found.means >= right.mean(axis=1) * NUMBER / SIZE - 1e-12).all()
+        assert (found.means <= 1 - (1 - right.mean(axis=1)) * NUMBER / SIZE + 1e-12).all()
+
+
+def test_the_anchors_chosen_leave_less_than_any_others_of_as_many():
+    chance = np.random.default_rng(2)
+    ways = chance.normal(size=(3, 60))
+    points = chance.normal(size=(12, 3)) @ ways
+    (first, *_) = choose_anchors([points], most=1)
+    centred = points - points.mean(axis=1, keepdims=True)
+    left = []
+    for each in centred:
+        unit = each / np.linalg.norm(each)
+        left.append(((centred - np.outer(centred @ unit, unit)) ** 2).sum())
+    assert first == int(np.argmin(left))
+    assert len(choose_anchors([points], most=12)) == 3  # of rank three: a fourth would say nothing
+    assert choose_anchors([points], most=12, worth=1.0) == []
+
+
+def test_one_sample_of_a_million_at_an_anchor_does_not_spoil_the_others_nor_do_logarithms_cost_much():
+    chance = np.random.default_rng(3)
+    kinds = chance.normal(size=SIZE)
+    calm = np.exp(1.5 * kinds + 0.3 * chance.normal(size=(3, SIZE)))
+    spiked = calm.copy()
+    spiked[:2, 5] = 1e6
+    errors = {}
+    for name, losses in (("calm", calm), ("spiked", spiked)):
+        off: dict[str, list[float]] = {"losses": [], "both": [], "stated": [], "held": []}
+        for _ in range(100):
+            chosen = chance.permutation(SIZE)[:NUMBER]
+            anchors, means = losses[:2], losses[:2].mean(axis=1)
+            scales = np.array([log_scale(each[chosen]) for each in anchors])
+            logs = np.array([logarithms(each, scale).mean() for each, scale in zip(anchors, scales, strict=True)])
+            alone = Estimator(anchors[:, chosen], means, SIZE).estimate(losses[2:, chosen])
+            both = Estimator(anchors[:, chosen], means, SIZE, log_means=logs, scales=scales)
+            found = both.estimate(losses[2:, chosen])
+            off["losses"].append(alone.means[0] - losses[2].mean())
+            off["both"].append(found.means[0] - losses[2].mean())
+            off["stated"].append(found.stderr[0])
+            effective = (NUMBER * (NUMBER - 1) * found.stderr[0] ** 2) ** 2 / found.fourths[0]
+            off["held"].append(abs(off["both"][-1]) < interval_factor(effective) * off["stated"][-1])
+        errors[name] = {kind: np.sqrt(np.mean(np.square(each))) for kind, each in off.items()}
+        assert np.mean(off["held"]) > 0.9, name
+    assert errors["calm"]["both"] < 1.15 * errors["calm"]["losses"]  # degrees of freedom
+    assert errors["spiked"]["losses"] > 10 * errors["spiked"]["both"]
+    assert errors["spiked"]["both"] < 0.2 * calm[2].mean()

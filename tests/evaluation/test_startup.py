@@ -1,0 +1,83 @@
+"""What comes before the first point: made ahead on other ranks, and measured once."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+
+import pytest
+import torch
+
+import landscape
+from landscape.evaluation import startup
+from landscape.evaluation.forward import Forward
+from landscape.evaluation.settings import Settings
+from landscape.evaluation.setup import set_up
+
+
+class Other:
+    """A communicator as rank 1 has it, to which rank 0 says what it chose."""
+
+    def __init__(self, comm, said):
+        self._comm, self._said = comm, said
+
+    def __getattr__(self, name):
+        return getattr(self._comm, name)
+
+    rank = 1
+
+    def broadcast(self, value):
+        said, self._said = self._said, None
+        return value if said is None else said  # what comes later is the same on all ranks
+
+
+@pytest.fixture
+def problem():
+    torch.manual_seed(0)
+    return torch.nn.Linear(3, 2), (torch.randn(40, 3), torch.arange(40) % 2)
+
+
+@pytest.mark.parametrize(
+    ("asked", "chosen", "made"),
+    [
+        ("float32", Forward(), 1),
+        ("float32", Forward(batch_size=16), 2),  # rank 0 timed batch sizes
+        ("bfloat16", Forward("bfloat16", measured={"words": "asked for"}), 1),
+        ("auto", Forward("bfloat16"), 1),  # nothing can be made ahead
+    ],
+)
+def test_other_ranks_run_what_rank_0_chose_and_make_it_once_where_they_can(problem, monkeypatch, asked, chosen, made):
+    installed = []
+    original = startup.install
+    monkeypatch.setattr(
+        startup,
+        "install",
+        lambda objective, forward, kept: installed.append(forward) or original(objective, forward, kept),
+    )
+    with ExitStack() as stack:
+        setup = set_up(stack, *problem, None, Settings(x="-1:1:3", precision=asked))
+        first = startup._objective(setup, chosen.batch_size)
+        original(first, chosen, setup.displacement.start)
+        said = (chosen, startup.measure_baseline(first), [axis.sha256 for axis in setup.axes])
+        object.__setattr__(setup, "comm", Other(setup.comm, said))
+        losses = startup.measure_start(setup)
+    assert len(installed) == made
+    assert losses.objective.batch_size == chosen.batch_size
+    assert losses.objective.engine["engine"] == first.engine["engine"]
+    assert losses.objective.engine.get("precision") == first.engine.get("precision")
+
+
+@pytest.mark.parametrize(("long", "size"), [(0.0, 64), (1e9, 256)])
+def test_batch_sizes_are_tried_where_theta_says_that_the_run_is_long(problem, monkeypatch, long, size):
+    monkeypatch.setattr(startup, "WORTH_TIMING", long)
+    monkeypatch.setattr(startup, "time_batch_sizes", lambda objective: 64)
+    assert landscape.evaluate(*problem, x="-1:1:3").quality["batch_size"] == size
+    # One that is said is not tried.
+    assert landscape.evaluate(*problem, x="-1:1:3", batch_size=16).quality["batch_size"] == 16
+
+
+def test_a_resume_measures_no_precision_again(problem, monkeypatch, tmp_path):
+    path = tmp_path / "s.h5"
+    landscape.evaluate(*problem, x="-1:1:3", samples=10, precision="bfloat16", path=path)
+    # As on a machine of another kind, where auto would choose otherwise.
+    monkeypatch.setattr(startup, "choose", lambda *_, **__: pytest.fail("the file has its precision"))
+    assert landscape.evaluate(*problem, x="-1:1:3", precision="auto", path=path).quality["precision"] == "bfloat16"

@@ -1,0 +1,91 @@
+"""Files that nobody vouches for are read in a child process; whatever becomes of it, an error of ours comes out."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from landscape.errors import FormatError
+from landscape.files import sandbox
+from landscape.files.li2018 import load_original
+from landscape.files.store import read_surface
+from tests.helpers.li2018_files import write_like_the_tool
+
+
+def child_that(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str) -> Path:
+    """Let the child be another program, and return a file to be read by it."""
+    (tmp_path / "child.py").write_text(f"import json, os, sys, time\n{code}\n")
+    monkeypatch.setattr(sandbox, "_CHILD", tmp_path / "child.py")
+    write_like_the_tool(tmp_path / "s.h5", [0.0, 1.0])
+    return tmp_path / "s.h5"
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("os.kill(os.getpid(), 11)", "signal 11"),
+        ("sys.exit(3)", "exit code 3"),
+        ("pass", "gave nothing"),
+        ("print('{}')", "nonsense"),
+        ("print('[' * 100000)", "nonsense"),
+        ("print(json.dumps({'arrays': [['x', '<f8', [10**12]]], 'members': []}))", "longer than the data"),
+        ("print(json.dumps({'arrays': [['x', '<f8', [-1]]], 'members': []}))", "longer than the data"),
+        ("print(json.dumps({'arrays': [['x', '|O8', [1]]], 'members': []})); print('x' * 99)", "nonsense"),
+        ("print(json.dumps({'error': 'is \\x1b[2J'}))", r"is \\x1b\[2J"),
+    ],
+)
+def test_whatever_the_child_does_ends_in_an_error_of_ours(tmp_path, monkeypatch, code, words):
+    with pytest.raises(FormatError, match=words):
+        load_original(child_that(tmp_path, monkeypatch, code))
+
+
+def test_a_child_that_hangs_or_talks_without_end_is_ended(tmp_path, monkeypatch):
+    monkeypatch.setattr(sandbox, "CLOCK", 1.0)
+    with pytest.raises(FormatError, match="signal 9"):
+        load_original(child_that(tmp_path, monkeypatch, "time.sleep(60)"))
+    monkeypatch.setattr(sandbox, "CLOCK", 20.0)
+    with pytest.raises(FormatError, match="damaged"):
+        load_original(child_that(tmp_path, monkeypatch, "while True: os.write(1, bytes(10**6))"))
+
+
+def test_the_child_has_limits(tmp_path, monkeypatch):
+    code = f"""
+import importlib.util
+spec = importlib.util.spec_from_file_location("child", {str(sandbox._CHILD)!r})
+child = importlib.util.module_from_spec(spec); spec.loader.exec_module(child)
+child.limit(50 << 20, 1)
+said = []
+for name, attempt in (("memory", lambda: bytearray(10**9)), ("files", lambda: open("/etc/hosts"))):
+    try:
+        attempt()
+    except (MemoryError, OSError):
+        said.append(name)
+os.write(1, json.dumps({{"error": " ".join(said)}}).encode() + b"\\n")
+"""
+    with pytest.raises(FormatError, match="memory files"):
+        load_original(child_that(tmp_path, monkeypatch, code))
+    with pytest.raises(FormatError, match="signal"):  # one second of computing is all it gets
+        load_original(child_that(tmp_path, monkeypatch, code.split("said")[0] + "while True: pass"))
+
+
+def test_the_child_starts_without_torch_and_without_what_python_was_told_by_others(tmp_path, monkeypatch):
+    (tmp_path / "h5py.py").write_text("raise SystemExit('the wrong h5py')")
+    write_like_the_tool(tmp_path / "s.h5", [0.0, 1.0])
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    assert read_surface("s.h5").complete
+    source = sandbox._CHILD.read_text()
+    assert "torch" not in source
+    assert "from landscape" not in source
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/fd"), reason="needs /proc")
+def test_reading_leaves_no_open_files_behind(tmp_path):
+    write_like_the_tool(tmp_path / "s.h5", [0.0, 1.0])
+    read_surface(tmp_path / "s.h5")
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(3):
+        read_surface(tmp_path / "s.h5")
+    assert len(os.listdir("/proc/self/fd")) <= before

@@ -1,0 +1,51 @@
+"""What a reader of a picture trips over: texts that lie on each other, on marks, or outside."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from tests.helpers.plot_fixtures import corners_of, overlap
+
+
+def tick_labels(axis: Any) -> list[Any]:
+    """Return the labels of the ticks that are drawn: matplotlib keeps some beyond the axis."""
+    low, high = sorted(axis.get_view_interval())
+    ticks = [tick for tick in axis.get_major_ticks() if low - 1e-9 <= tick.get_loc() <= high + 1e-9]
+    return [label for tick in ticks for label in (tick.label1, tick.label2)]
+
+
+def assert_readable(figure: Figure) -> None:
+    """No text leaves the figure, none lies on another, on a star, a ring or a path."""
+    texts = [text for ax in figure.axes for text in (*ax.texts, ax.xaxis.label, ax.yaxis.label)]
+    axes = [ax for ax in figure.axes if ax.axison]
+    texts += [text for ax in axes for axis in (ax.xaxis, ax.yaxis) for text in tick_labels(axis)] + figure.texts
+    texts += [text for ax in figure.axes if ax.get_legend() for text in ax.get_legend().get_texts()]
+    texts = [text for text in texts if text.get_text() and text.get_visible()]
+    boxes = corners_of(figure.axes[0], texts)
+    width, height = figure.get_size_inches() * figure.dpi
+    for k, (box, text) in enumerate(zip(boxes, texts, strict=True)):
+        outside = min(box.min(), width - box[:, 0].max(), height - box[:, 1].max())
+        assert outside > -1, f"{text.get_text()!r} sticks out by {-outside:.0f} pixels"
+        for other, besides in zip(boxes[:k], texts[:k], strict=True):
+            # Ticks at the very ends of neighbouring panels may touch.
+            assert overlap(box, other) < 2, f"{text.get_text()!r} lies on {besides.get_text()!r}"
+    for ax in figure.axes:
+        written = [(box, text) for box, text in zip(boxes, texts, strict=True) if text.axes is ax]
+        for line in ax.lines:
+            if line.get_marker() in ("*", "o") and line.get_markersize() > 2:
+                reach = line.get_markersize() / 144 * figure.dpi
+                spots = line.get_transform().transform(line.get_xydata())
+                for box, text in written:
+                    depth = reach - distances(spots, box)
+                    assert depth.max() < 1.5, f"{text.get_text()!r} lies on the mark {line.get_label()!r}"
+
+
+def distances(spots: Any, box: Any) -> Any:
+    """Return how far points are from a rectangle, in pixels; 0 within it."""
+    middle, sides = box.mean(axis=0), np.array([box[1] - box[0], box[3] - box[0]])
+    lengths = np.hypot(*sides.T)
+    along = np.abs((spots - middle) @ (sides / lengths[:, None]).T) - lengths / 2
+    return np.hypot(*np.maximum(along, 0.0).T)

@@ -1,0 +1,50 @@
+"""Progress is shown where somebody watches, and nowhere else unless it is asked for."""
+
+from __future__ import annotations
+
+import io
+import sys
+
+import pytest
+from rich.progress import Progress
+
+import landscape
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture
+def measure(classifier, images):
+    def call(**settings):
+        return landscape.evaluate(classifier, images, x="-1:1:3", **settings)
+
+    return call
+
+
+def test_python_is_silent_where_nobody_watches_unless_asked(measure, capsys):
+    measure()
+    assert capsys.readouterr().err == ""
+    measure(progress=True)
+    assert "evaluating: 3 of 3 points" in capsys.readouterr().err
+
+
+def test_a_terminal_sees_a_bar_even_within_ones_own_and_false_is_silence(measure, monkeypatch):
+    monkeypatch.setattr(sys, "stderr", seen := Terminal())
+    measure(progress=False)
+    assert seen.getvalue() == ""
+    measure()
+    assert "evaluating" in seen.getvalue()
+    assert "3/3" in seen.getvalue()
+    with Progress() as bars:  # one display inside another was an error of Rich once
+        bars.add_task("mine")
+        measure()
+
+
+def test_a_name_moves_no_cursor(monkeypatch, capsys):
+    with landscape.parallel.progress.progress_bar("net\x1b[2J.pt") as tell:
+        tell(0, 2)
+        tell(2, 2)
+    assert "\x1b" not in capsys.readouterr().err

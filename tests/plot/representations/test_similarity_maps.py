@@ -1,0 +1,73 @@
+"""What a map of layers shows where, read from its artists."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+import landscape
+from landscape.errors import PlotError, UsageError
+from tests.helpers.similarities import similarity
+
+
+def axes_of(figure, gid):
+    return [ax for ax in figure.axes if ax.get_gid() == gid]
+
+
+def test_each_network_and_each_pair_has_a_map_with_the_input_at_the_lower_left():
+    found = similarity(networks=2)
+    figure = landscape.plot.similarity(found)
+    maps = axes_of(figure, "map")
+    for ax, pair in zip(maps, [(0, 0), (1, 1), (0, 1)], strict=True):
+        image = ax.images[0]
+        np.testing.assert_array_equal(image.get_array(), found.between(*pair))
+        assert image.origin == "lower"
+        assert image.get_clim() == maps[0].images[0].get_clim()
+
+
+def test_the_scale_goes_on_below_0_and_above_1_where_values_do():
+    found = similarity()
+    cka = found.cka.copy()
+    cka[0, 1], cka[1, 0] = -0.25, 1.125
+    figure = landscape.plot.similarity(dataclasses.replace(found, cka=cka))
+    assert axes_of(figure, "map")[0].images[0].get_clim() == (-0.25, 1.125)
+
+
+def test_the_block_is_outlined_where_it_is_and_named():
+    found = similarity(networks=1)
+    figure = landscape.plot.similarity(found)
+    (frame,) = [patch for patch in axes_of(figure, "map")[0].patches if patch.get_gid() == "block"]
+    block = found.blocks[0]
+    assert frame.get_xy() == (block.first - 0.5, block.first - 0.5)
+    assert frame.get_width() == block.extent
+    assert any(f"block of {block.extent} layers" in text.get_text() for text in figure.texts)
+
+
+def test_ticks_are_stages_not_layers():
+    ax = axes_of(landscape.plot.similarity(similarity(networks=1)), "map")[0]
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["stem", "stage1", "stage2"]
+    assert len(axes_of(landscape.plot.similarity(similarity(networks=1)), "bars")) == 1
+
+
+def test_many_networks_are_each_layer_against_itself_in_one_of_them():
+    found = similarity(networks=5)
+    image = axes_of(landscape.plot.similarity(found), "map")[0].images[0]
+    wanted = np.stack([np.diagonal(found.between(k, 4)) for k in range(5)])
+    np.testing.assert_array_equal(image.get_array(), wanted.T)
+
+
+def test_what_is_not_there_is_refused():
+    found = similarity()
+    with pytest.raises(UsageError, match="there are a, b"):
+        landscape.plot.similarity(found, networks=["c"])
+    with pytest.raises(UsageError, match="no values 'procrustes'"):
+        landscape.plot.similarity(found, values="procrustes")
+    with pytest.raises(PlotError, match="nothing to draw"):
+        landscape.plot.similarity(dataclasses.replace(found, cka=np.full_like(found.cka, np.nan)))
+
+
+def test_a_picture_is_as_wide_as_the_papers_text():
+    figure = landscape.plot.similarity(similarity(), size="neurips")
+    assert figure.get_size_inches()[0] == pytest.approx(5.5)

@@ -1,0 +1,88 @@
+"""Spectra and bars by layer show the report's numbers."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+from landscape.plot.spectra.spectrum import bin_edges, layer_bars, spectrum
+from landscape.plot.spectra.spectrum_figures import caption_of, draw_curvature
+from landscape.plot.style.style import HAIRLINE, VERMILLION
+from matplotlib.colors import to_rgba
+from matplotlib.figure import Figure
+
+import landscape
+from landscape.errors import PlotError, UsageError
+from tests.helpers.curvatures import curvature
+
+
+def test_the_steps_are_the_densitys_counts_and_both_sides_of_zero_are_seen():
+    report = curvature()
+    ax = spectrum(report)
+    stairs = next(patch for patch in ax.patches if patch.get_fill())
+    values, edges, _ = stairs.get_data()
+    counts, _ = report.density(edges)
+    np.testing.assert_allclose(values, np.maximum(counts, 0.3))
+    assert counts.sum() == pytest.approx(report.raw.size)
+    low, high = ax.get_xlim()
+    known = np.concatenate([report.raw.eigenvalues, report.raw.nodes[~np.isnan(report.raw.nodes)]])
+    assert low < known.min()
+    assert high > known.max()
+
+
+def test_each_eigenvalue_has_a_tick_that_is_grey_where_it_has_not_converged():
+    ax = spectrum(curvature())
+    ticks = {line.get_xdata()[0]: to_rgba(line.get_color()) for line in ax.lines if line.get_xdata()[0]}
+    assert ticks == {value: to_rgba(HAIRLINE if value == -0.8 else VERMILLION) for value in curvature().raw.eigenvalues}
+
+
+def test_bins_are_alike_on_both_sides_and_one_lies_about_zero():
+    edges = bin_edges(10.0)
+    np.testing.assert_allclose(edges, -edges[::-1])
+    assert (np.diff(edges) > 0).all()
+    assert np.flatnonzero((edges[:-1] < 0) & (edges[1:] > 0)).size == 1
+    assert edges[-1] > 10
+
+
+@pytest.mark.parametrize(("matrix", "names"), [("raw", 3), ("normalised", 2)])
+def test_bars_are_the_layers_traces_in_the_networks_order(matrix, names):
+    ax = layer_bars(curvature(), matrix=matrix)
+    widths = [bar.get_width() for bar in ax.patches]
+    assert widths == ([5.0, 6.0, 7.0] if matrix == "raw" else [0.4, 0.8])  # the first has no part in slices
+    assert [label.get_text() for label in ax.get_yticklabels()][-1] == "layer2.weight"
+    low, high = ax.get_ylim()
+    assert low > high  # the first layer on top
+    assert len(ax.patches) == names
+
+
+def test_plots_draw_on_ones_own_axes_and_are_public():
+    axes = Figure().subplots(1, 2)
+    assert landscape.plot.spectrum(curvature(), axes[0], matrix="normalised") is axes[0]
+    assert landscape.plot.layer_bars(curvature(), axes[1]) is axes[1]
+
+
+def test_a_page_says_of_every_data_set_what_was_measured():
+    reports = {"train": curvature(), "test": curvature(2, "test")}
+    figure = draw_curvature(reports)
+    written = " ".join(text.get_text() for text in figure.texts)
+    assert " ".join(caption_of(reports["test"]).split()) in " ".join(written.split())
+    assert "5 eigenvalues, 4 with a residual within 1 % of their size, the others grey" in written
+    assert not draw_curvature(reports, caption=False).texts
+    assert [ax.get_title(loc="left") for ax in figure.axes][::2] == [
+        "train: the Hessian",
+        "train: in filter lengths",
+        "test: the Hessian",
+        "test: in filter lengths",
+    ]
+
+
+def test_what_cannot_be_drawn_says_why():
+    with pytest.raises(UsageError, match="raw, normalised"):
+        spectrum(curvature(), matrix="hessian")
+    report = curvature()
+    flat = dataclasses.replace(report.raw, eigenvalues=np.zeros(5), nodes=np.zeros((4, 6)))
+    with pytest.raises(PlotError, match="0 everywhere"):
+        spectrum(dataclasses.replace(report, raw=flat))
+    with pytest.raises(PlotError, match="by layers"):
+        layer_bars(dataclasses.replace(report, layers=()))

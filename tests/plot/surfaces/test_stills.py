@@ -1,0 +1,277 @@
+"""The 3D still as a picture: what hides what, and what is in its PNG, PDF and SVG."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+from landscape.plot.figures import draw
+from landscape.plot.planes.contours import contour
+from landscape.plot.scale.scale import Scale
+from landscape.plot.style.fields import recall
+from landscape.plot.style.style import our_style
+from landscape.plot.surfaces.camera import Camera
+from landscape.plot.surfaces.panel3d import Panel
+from landscape.plot.surfaces.scenes import SurfaceImage
+from landscape.plot.surfaces.shading import Light
+from landscape.plot.surfaces.surfaces3d import surface
+from matplotlib.figure import Figure
+
+from landscape.cli import main
+from landscape.errors import PlotError, UsageError
+from landscape.files.store import write_surface
+from landscape.surface.grid import Axis
+from tests.helpers.panels3d import fine_valley, floor_point, panel_of, pixels
+from tests.helpers.plot_fixtures import (
+    damaged_valley,
+    network,
+    random_axis,
+    surface_of,
+    uneven,
+    valley,
+    valley_loss,
+)
+
+
+def test_the_checkpoint_is_starred_on_the_surface_where_it_can_be_seen_and_always_on_the_floor():
+    x, y = uneven(-1, 1, 41), uneven(-1, 1, 31)
+    xx, yy = np.meshgrid(x, y)
+    hill = np.exp(3 - 8 * ((xx - 0.35) ** 2 + (yy + 0.45) ** 2)) + 0.5
+    for azimuth, shown in ((-52, False), (128, True)):
+        given = surface_of({"train/loss": hill}, random_axis(x, 0), random_axis(y, 1))
+        panel = panel_of(given, camera=Camera(azimuth, 15))
+        stars = {line.get_label(): line for line in panel.axes.lines if line.get_marker() == "*"}
+        assert ("checkpoint" in stars) == shown
+        np.testing.assert_allclose(
+            floor_point(panel, stars["checkpoint, on the floor"].get_xydata()), [[0, 0]], atol=1e-9
+        )
+
+
+def test_a_path_leaving_the_surface_is_cut_there():
+    panel = panel_of(damaged_valley())
+    x, y, loss = panel.drape([0.5, 3.0], [0.0, 0.0])
+    assert np.isfinite(loss[x <= 1.2]).all()
+    assert np.isnan(loss[x > 1.2 + 1e-9]).all()
+    assert len(panel.visible_parts(x, y, loss)) == 1
+
+
+def test_the_surface_hides_the_floor_and_not_the_other_way_round():
+    given = fine_valley()
+    panel = panel_of(given)
+    picture = pixels(panel.axes.figure)
+    height = picture.shape[0]
+    scene = panel.scene
+    spots = scene.placed[5:-5:9, 5:-5:9].reshape(-1, 3)
+    spots = spots[panel.raster.visible(spots)]
+    for point in spots:
+        if np.hypot(*(panel.flat(point) - panel.project(0.0, 0.0, valley_loss(0.0, 0.0)))) < 6:
+            continue  # the star
+        x, y = panel.flat(point) * 100 / 72
+        color = picture[int(height - y), int(x), :3]
+        # The floor is white and grey, the surface is never.
+        assert np.ptp(color) > 0.08
+
+
+def test_the_picture_is_as_sharp_as_the_file_it_goes_into():
+    panel = panel_of(fine_valley())
+    (image,) = (each for each in panel.axes.artists if isinstance(each, SurfaceImage))
+    coarse, left, low = image.picture(1.0, 0.0, 0.0)
+    fine, finer_left, finer_low = image.picture(4.0, 0.0, 0.0)
+    np.testing.assert_allclose(np.array(fine.shape[:2]) / 4, coarse.shape[:2], atol=3)
+    np.testing.assert_allclose([finer_left / 4, finer_low / 4], [left, low], atol=2)
+
+
+@pytest.mark.parametrize("dpi", [72, 300])
+def test_a_pdf_holds_text_vectors_and_one_picture_of_300_dots_an_inch(dpi):
+    panel = panel_of(fine_valley(), title="resnet20", colorbar=True)
+    buffer = io.BytesIO()
+    with our_style():
+        panel.axes.figure.savefig(buffer, format="pdf", dpi=dpi, metadata={"CreationDate": None})
+    data = buffer.getvalue()
+    pictures = re.findall(rb"/Width (\d+) /Height (\d+)", data) or [
+        (w, h) for h, w in re.findall(rb"/Height (\d+)[^>]*?/Width (\d+)", data)
+    ]
+    assert b"/FontFile2" in data  # TrueType, as journals ask
+    assert b"/Type3" not in data
+    widths = sorted({int(width) for width, _ in pictures})
+    columns = np.ptp(panel.flat(panel.scene.content)[:, 0]) * 300 / 72
+    assert widths[-1] == pytest.approx(columns, rel=0.02)
+    assert len(data) < 1_000_000
+
+
+def test_an_svg_holds_text_vectors_and_one_picture():
+    figure = draw(valley(), kind="surface")
+    buffer = io.BytesIO()
+    with our_style():
+        figure.savefig(buffer, format="svg", dpi=300, metadata={"Date": None})
+    text = buffer.getvalue().decode()
+    assert "random direction 1" in text
+    assert "<text" in text
+    # The surface, and the colour bar's gradient.
+    assert 1 <= text.count("<image") <= 2
+
+
+def test_a_figure_of_its_own_has_colour_bar_title_and_caption():
+    ax = surface(valley())
+    figure = ax.figure
+    assert isinstance(figure, Figure)
+    assert any(each.get_label() == "colorbar" for each in figure.axes)
+    assert any("cross entropy" in each.get_text() for each in figure.texts)
+    assert any(isinstance(each, SurfaceImage) for each in ax.artists)
+
+
+def composed(where: str) -> tuple[Figure, Any]:
+    """Return a figure of one's own with a still among other panels, and the still's axes."""
+    figure = Figure(figsize=(9, 3), layout={"grid": "constrained"}.get(where))
+    if where == "subfigure":
+        left, right = figure.subfigures(1, 2, width_ratios=[2, 1])
+        right.subplots().plot([1, 2])
+        return figure, surface(valley(15, 12), ax=left, interpolate=False)
+    axes = figure.subplots(1, 3, width_ratios=[1, 2, 1])
+    contour(valley(15, 12), ax=axes[0], colorbar=False)
+    ax = axes[1].inset_axes((0.1, 0.2, 0.8, 0.7)) if where == "inset" else axes[1]
+    assert surface(valley(15, 12), ax=ax, interpolate=False, colorbar=where == "grid") is ax
+    if where == "tight":
+        ax.set_title("own")
+        figure.tight_layout()
+    return figure, ax
+
+
+@pytest.mark.parametrize("where", ["grid", "tight", "inset", "subfigure"])
+def test_a_still_fills_the_place_it_is_given_whatever_becomes_of_its_size(where):
+    figure, ax = composed(where)
+    sizes = {}
+    for dpi, inches in ((100, (9, 3)), (37, (9, 3)), (100, (8, 4))):
+        figure.set_size_inches(inches)
+        pixels(figure, dpi)
+        width, height = np.array(ax.get_window_extent().size) * 72 / figure.dpi
+        sizes[dpi, inches] = width, height
+        spots = [(ax.transData.transform(each) - ax.bbox.p0) * 72 / figure.dpi for each in (image_spots(ax), (0, 0))]
+        np.testing.assert_allclose(spots[1], 0, atol=1e-6)
+        boxes = [text.get_window_extent().transformed(ax.transData.inverted()) for text in ax.texts]
+        low = np.min([spots[0].min(axis=0), *(each.min for each in boxes)], axis=0)
+        high = np.max([spots[0].max(axis=0), *(each.max for each in boxes)], axis=0)
+        assert (low > -1.5).all()
+        assert (high < np.array([width, height]) + 1.5).all()
+        # One direction is filled, but for the pixel of an edge.
+        notes = [text for text in ax.texts if text.get_gid() == "notes"]
+        assert not notes
+        assert (high - low > np.array([width, height]) - 10).any()
+    assert sizes[100, (9, 3)] == pytest.approx(sizes[37, (9, 3)], abs=3)  # ticks of other panels round
+    assert sizes[100, (8, 4)][1] > 1.2 * sizes[100, (9, 3)][1]
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="pdf", bbox_inches="tight")
+
+
+def image_spots(ax: Any) -> Any:
+    """Return the corners of the box around the drawn surface, in the axes' data."""
+    (image,) = (each for each in ax.artists if isinstance(each, SurfaceImage))
+    return image.view.project(image.scene.content)[:, :2]
+
+
+@pytest.mark.parametrize(
+    ("made", "message"),
+    [
+        (lambda figure: figure.add_subplot(projection="3d"), "plain axes.* these are 3d"),
+        (lambda figure: figure.subplots(1, 2, sharey=True)[0], "share limits"),
+    ],
+)
+def test_axes_that_cannot_hold_a_still_are_refused(made, message):
+    with pytest.raises(PlotError, match=message):
+        surface(valley(9, 8), ax=made(Figure()))
+
+
+@pytest.mark.parametrize("camera", ["20,30", (20, 30), "side", "along", "top", "paper"])
+def test_a_camera_is_given_by_its_angles_or_by_name(camera):
+    wanted = {"side": (-90, 0), "along": (0, 0), "top": (-90, 90), "paper": (-52, 34)}.get(str(camera), (20, 30))
+    assert Camera.of(camera) == Camera(*map(float, wanted))
+
+
+@pytest.mark.parametrize("camera", ["20", "20,30,40", "a,b", "front", "nan,30", "20,91", "20,-5", (1,), 7])
+def test_what_is_no_camera_is_refused_in_one_line(camera, tmp_path, capsys):
+    with pytest.raises(UsageError, match="camera"):
+        surface(valley(9, 8), camera=camera)
+    if isinstance(camera, str):
+        write_surface(tmp_path / "net.h5", valley(9, 8))
+        assert main(["plot", str(tmp_path / "net.h5"), "--kind", "surface", "--camera", camera]) == 2
+        assert "camera" in capsys.readouterr().err
+
+
+def test_an_unknown_light_is_refused():
+    with pytest.raises(ValueError, match="light"):
+        panel_of(light="sun")
+
+
+def test_light_can_be_fixed_to_the_camera():
+    plain = Light()
+    for azimuth in (-52, 20, 38, 128, 250):
+        camera = Camera(azimuth, 34)
+        for light in ("scene", "camera"):
+            panel = panel_of(camera=camera, light=light)
+            (image,) = (each for each in panel.axes.artists if isinstance(each, SurfaceImage))
+            for direction, plainly in ((image.light.key, plain.key), (image.light.fill, plain.fill)):
+                # As seen by the camera, or in the scene's own coordinates.
+                turn, own = (camera.directions, Camera().directions) if light == "camera" else (np.eye(3), np.eye(3))
+                np.testing.assert_allclose(turn @ direction, own @ plainly, atol=1e-12)
+
+
+def without_text(panel: Panel) -> Figure:
+    """Return the figure without letters, whose shapes depend on the version of FreeType."""
+    for text in panel.axes.texts:
+        text.set_visible(False)
+    return panel.axes.figure
+
+
+@pytest.mark.mpl_image_compare(
+    filename="surface3d_valley.png", style="default", tolerance=2, savefig_kwargs={"dpi": 72}
+)
+def test_picture_of_a_damaged_valley_with_a_cap():
+    given = damaged_valley()
+    return without_text(panel_of(given, scale=Scale.of(given, "train/loss", cap=300.0)))
+
+
+@pytest.mark.mpl_image_compare(
+    filename="surface3d_turned.png", style="default", tolerance=2, savefig_kwargs={"dpi": 72}
+)
+def test_picture_of_a_rough_network_from_another_side():
+    return without_text(panel_of(network(2.5, 12.0, 5), camera=Camera(30, 30)))
+
+
+@pytest.mark.parametrize("cap", [None, 5.0])
+def test_the_star_is_on_the_surface_only_where_the_surface_is_drawn(cap):
+    given = dataclasses.replace(valley(), values={"train/loss": valley()["train/loss"] + 9.5})
+    assert given["train/loss"].min() > 9
+    values = {"train/loss": given["train/loss"] - 9.4 * (np.indices(given.shape)[1] > 20)}
+    given = dataclasses.replace(given, values=values)
+    panel = panel_of(given, scale=None if cap is None else Scale.of(given, "train/loss", cap=cap), camera=Camera(0, 60))
+    labels = {line.get_label() for line in panel.axes.lines if line.get_marker() == "*"}
+    # The checkpoint's loss is above 9: over a surface cut at 5 a star would float in the air.
+    assert ("checkpoint" in labels) == (cap is None)
+    assert "checkpoint, on the floor" in labels
+
+
+@pytest.mark.parametrize("kind", ["contour", "heatmap", "surface"])
+def test_a_second_network_in_the_plane_is_marked_and_named(kind):
+    values = np.linspace(-0.5, 1.5, 9)
+    towards = Axis(values, "towards b.pt", "checkpoint", {"source": "checkpoint", "path": "runs/b.pt", "differs": []})
+    zz = valley_loss(*np.meshgrid(values, values))
+    given = surface_of({"train/loss": zz}, random_axis(values, 0), towards)
+    figure = draw(given, kind=kind, interpolate=False) if kind != "heatmap" else draw(given, kind=kind)
+    (mark,) = (line for line in figure.axes[0].lines if line.get_label() == "another network")
+    place = mark.get_xydata()[0]
+    if kind == "surface":
+        panel = figure.axes[0].get_axes_locator().panel
+        place = place - panel.project(0, 1, float(zz[6, 2])) + (0, 1)
+        assert "another network, on the floor" in {line.get_label() for line in panel.axes.lines}
+    np.testing.assert_allclose(place, (0, 1), atol=1e-6)
+    said = recall(figure)["Description"]
+    assert "tar: the checkpoint; diamond: b.pt" in said
+    assert "along a random direction, filter-normalised and the way to b.pt (1)" in said
+    # Only some of its weights reached: no network stands there.
+    partly = dataclasses.replace(towards, recipe={**towards.recipe, "differs": ["fc.bias"]})
+    figure = draw(dataclasses.replace(given, axes=(given.axes[0], partly)), kind=kind)
+    assert "diamond" not in recall(figure)["Description"]

@@ -1,0 +1,112 @@
+"""Every kind of picture at several sizes: no text lies on another, on a mark or on a curve, or outside."""
+
+from __future__ import annotations
+
+import dataclasses
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from landscape.plot.figures import draw
+from landscape.plot.style.placement import Box, Room, to_points
+from matplotlib.figure import Figure
+
+from landscape.surface.surface import Trajectory
+from tests.helpers.pictures import assert_readable, distances
+from tests.helpers.plot_fixtures import (
+    corners_of,
+    damaged_valley,
+    interpolation,
+    line_surface,
+    network,
+    repeated,
+    valley,
+)
+
+SIZES = [None, "neurips", "single", (3.25, 3.6), (7.0, 3.2), (12.0, 9.0)]
+
+
+def zoomed():
+    """Return a plane so near to the checkpoint that its ticks are long, with the checkpoint beside an iso-line."""
+    surface = valley(15, 11)
+    axes = [dataclasses.replace(axis, values=axis.values * 1e-4) for axis in surface.axes]
+    return dataclasses.replace(surface, axes=tuple(axes))
+
+
+def with_run():
+    """Return a plane with a run whose path winds through the middle and ends in the corner where notes stand."""
+    turns = np.linspace(0, 2.5 * np.pi, 40)
+    path = np.stack([0.7 * np.cos(turns) * turns / 8, 0.6 * np.sin(turns) * turns / 8], axis=1)
+    path = np.concatenate([path, [[1.1, -0.75]]])
+    run = Trajectory(path, np.zeros(len(path)), np.ones(len(path)), np.arange(len(path)), {"lr_drops": [20, 40]})
+    return dataclasses.replace(valley(15, 11), trajectories={"sgd": run})
+
+
+KINDS = {
+    "line": lambda: draw_of(line_surface(17)),
+    "between": lambda: draw_of(interpolation()),
+    "two lines": lambda: draw_of([line_surface(17), interpolation()]),
+    "contour": lambda: draw_of(valley(15, 11)),
+    "contour, holes": lambda: draw_of(damaged_valley(), cap=100.0),
+    "contour, zoomed": lambda: draw_of(zoomed()),
+    "contour, run": lambda: draw_of(with_run()),
+    "contours": lambda: draw_of([network(0.3, 3, 1, 15, "skip"), network(0.9, 5, 2, 15, "plain")], headline="Two"),
+    "accuracy": lambda: draw_of(valley(15, 11), name="train/accuracy"),
+    "heatmap": lambda: draw_of(damaged_valley(), kind="heatmap", cap=100.0),
+    "seeds": lambda: draw_of(repeated(valley(9, 7), 3), kind="heatmap"),
+    "independent": lambda: draw_of([valley(9, 7), zoomed()], independent=True),
+}
+
+
+def draw_of(surfaces, **options):
+    return lambda size: draw(surfaces, size=size, caption=size is None, **options)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_text_lies_on_another_or_on_a_mark_at_any_size(kind):
+    drawn = KINDS[kind]()
+    for size in SIZES:
+        figure = drawn(size)
+        assert_readable(figure)
+        if isinstance(size, tuple):
+            assert tuple(figure.get_size_inches()) == pytest.approx(size)
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("shift", [0.35, 0.6, 0.8])
+def test_the_barriers_figure_lies_on_no_curve(size, shift):
+    surface = interpolation()
+    x = surface.axes[0].values
+    bump = 1.5 * np.exp(-(((x - shift) / 0.15) ** 2))
+    values = {name: array + bump if name.endswith("loss") else array for name, array in surface.values.items()}
+    figure = draw(dataclasses.replace(surface, values=values), size=size, caption=False)
+    left, right = figure.axes
+    (text,) = [each for each in left.texts if each.get_gid() == "barrier"]
+    (box,) = corners_of(left, [text])
+    for ax in (left, right):
+        for line in ax.lines:
+            if line.get_label() != "checkpoint":
+                ends = line.get_transform().transform(line.get_xydata())
+                dense = np.concatenate([a + (b - a) * np.linspace(0, 1, 50)[:, None] for a, b in pairwise(ends)])
+                assert distances(dense, box).min() > 0, line.get_label()
+
+
+def test_a_text_takes_the_first_place_that_is_free():
+    ax = Figure(figsize=(4, 4)).add_axes((0, 0, 1, 1))
+    ax.set(xlim=(0, 4), ylim=(0, 4))
+    ax.plot([0, 4], [2, 2], lw=2)
+    ax.plot(3, 3, "*", ms=20)
+    room = Room.of(ax)
+    spots = to_points(ax).transform([(2, 2.05), (3.15, 3), (3.95, 1), (2, 1)])
+    boxes = [Box.of_text("word", 10, spot) for spot in spots]
+    assert [room.depth(box) > 0 for box in boxes] == [True, True, True, False]
+    assert room.choose(boxes) == 3
+    # It is taken from then on; where nothing is free it is what lies least deep.
+    assert room.depth(boxes[3]) > 0
+    assert room.choose([boxes[3], Box.of_text("word", 10, to_points(ax).transform((2, 1.2)))]) == 1
+    # Turned, it passes between what it would lie on lying flat.
+    room = Room()
+    room.take_spots([[10, 0], [-10, 0]], 1.0)
+    assert room.depths([0, 0], (20, 4), 0.0) > 0 > room.depths([0, 0], (20, 4), np.pi / 2)
+    room.take(Box(np.array([0.0, 30.0]), (4, 12), 0.0))
+    assert room.depths([0, 0], (20, 4), np.pi / 2) == pytest.approx(2)

@@ -1,0 +1,14 @@
+"""Of the cases in strangers.py those whose package is there for the tests anyway; the script runs all."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.real.strangers import CASES, error_of
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # the packages' own
+@pytest.mark.parametrize("name", ["decoder", "t5", "clip", "lightning_module"])
+def test_a_line_between_two_networks_of_others_is_what_an_own_loop_gives(name):
+    assert error_of(CASES[name][2]())[0] < 1e-6

@@ -1,0 +1,107 @@
+"""The estimate against its definition, written as naively as it stands in the papers, and against what is known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from landscape.similarity.hsic import all_pairs, centred_gram, linear_gram, packed, rbf_gram
+from landscape.similarity.moments import Moments, PassMoments
+
+
+def hsic1(k: np.ndarray, m: np.ndarray) -> float:
+    """HSIC1 of two Gram matrices: Song et al. (2012), equation 5."""
+    n = len(k)
+    k, m = k.copy(), m.copy()
+    np.fill_diagonal(k, 0)
+    np.fill_diagonal(m, 0)
+    one = np.ones(n)
+    trace = np.trace(k @ m)
+    middle = (one @ k @ one) * (one @ m @ one) / ((n - 1) * (n - 2))
+    return float((trace + middle - 2 / (n - 2) * (one @ k @ m @ one)) / (n * (n - 3)))
+
+
+def naive(batches: list[list[np.ndarray]]) -> np.ndarray:
+    """Minibatch CKA of layers: Nguyen et al. (2021), equations 2 and 3; ``batches[b][layer]`` is (n, p)."""
+    layers = range(len(batches[0]))
+    total = sum(len(each[0]) for each in batches)
+    mean = np.zeros((len(layers), len(layers)))
+    for each in batches:
+        for i in layers:
+            for j in layers:
+                mean[i, j] += len(each[0]) / total * hsic1(each[i] @ each[i].T, each[j] @ each[j].T)
+    return mean / np.sqrt(np.outer(np.diagonal(mean), np.diagonal(mean)))
+
+
+def batches(rng: np.random.Generator, sizes: tuple[int, ...]) -> list[list[np.ndarray]]:
+    """Three layers: two that share a part, and one that is independent of them."""
+    found = []
+    for n in sizes:
+        common = rng.standard_normal((n, 3))
+        first = np.concatenate([common + 0.5, rng.standard_normal((n, 4))], 1)
+        second = common @ rng.standard_normal((3, 6)) + 0.1 * rng.standard_normal((n, 6))
+        found.append([first, second, rng.standard_normal((n, 50))])
+    return found
+
+
+def vectors(layers: list[np.ndarray]) -> torch.Tensor:
+    return torch.stack([packed(centred_gram(linear_gram(torch.from_numpy(each)))) for each in layers])
+
+
+@pytest.mark.parametrize("sizes", [(6,), (5, 5, 4), (30, 29, 7)])
+def test_both_forms_of_the_estimate_agree_to_1e_12(sizes):
+    given = batches(np.random.default_rng(0), sizes)
+    moments, running = Moments(3), PassMoments(3, np.array(sizes) / sum(sizes))
+    for number, each in enumerate(given):
+        running.add(number, all_pairs(vectors(each)))
+    moments.add(running)
+    np.testing.assert_allclose(moments.cka()[0], naive(given), rtol=1e-12, atol=1e-12)
+
+
+def test_the_stated_error_is_that_of_the_jackknife_over_batches():
+    given = batches(np.random.default_rng(1), (40, 40, 40, 40, 40, 40, 40, 40, 40, 40))
+    running = PassMoments(3, np.full(10, 0.1))
+    for number, each in enumerate(given):
+        running.add(number, all_pairs(vectors(each)))
+    left_out = np.stack([naive(given[:k] + given[k + 1 :]) for k in range(10)])
+    jackknife = np.sqrt(0.9 * ((left_out - left_out.mean(0)) ** 2).sum(0))
+    error = np.sqrt(running.variance())
+    np.testing.assert_allclose(error[0, 1], jackknife[0, 1], rtol=0.1)
+    np.testing.assert_allclose(error[0, 2], jackknife[0, 2], rtol=0.1)
+
+
+def test_features_that_are_independent_have_none_on_average_where_the_biased_estimate_has_much():
+    rng = np.random.default_rng(2)
+    running = PassMoments(3, np.full(50, 0.02))
+    biased = []
+    for number in range(50):
+        each = [rng.standard_normal((64, 2000)) for _ in range(3)]
+        running.add(number, all_pairs(vectors(each)))
+        k, m = (x - x.mean(0) for x in each[:2])
+        biased.append(np.linalg.norm(k.T @ m) ** 2 / np.linalg.norm(k.T @ k) / np.linalg.norm(m.T @ m))
+    moments = Moments(3)
+    moments.add(running)
+    value, error = moments.cka()
+    assert np.mean(biased) > 0.9
+    assert abs(value[0, 1]) < 3 * error[0, 1] < 0.2
+
+
+def test_a_layer_without_variance_is_a_hole_and_leaves_the_others_alone():
+    given = batches(np.random.default_rng(3), (20, 20))
+    running, whole = PassMoments(3, np.full(2, 0.5)), PassMoments(2, np.full(2, 0.5))
+    for number, (first, second, _) in enumerate(given):
+        running.add(number, all_pairs(vectors([first, np.full((20, 4), 0.0), second])))
+        whole.add(number, all_pairs(vectors([first, second])))
+    found, wanted = Moments(3), Moments(2)
+    found.add(running)
+    wanted.add(whole)
+    value, error = found.cka()
+    assert np.isnan([value[1], value[:, 1], error[1]]).all()
+    np.testing.assert_array_equal(value[np.ix_([0, 2], [0, 2])], wanted.cka()[0])
+
+
+def test_the_rbf_kernel_is_its_definition():
+    x = np.random.default_rng(4).standard_normal((9, 3))
+    distances = ((x[:, None] - x[None]) ** 2).sum(2)
+    np.testing.assert_allclose(rbf_gram(torch.from_numpy(x), 1.5).numpy(), np.exp(-distances / 4.5), rtol=1e-12)

@@ -1,0 +1,164 @@
+"""From networks to matrices: against the definition by hand, closed cases, and bad input."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+import landscape
+from landscape.errors import EvaluationError, ProblemError, UsageError
+from tests.similarity.test_hsic import naive
+
+SMALL: dict[str, Any] = {"batch_size": 20, "passes": 1, "components": False}
+
+
+class Twice(nn.Module):
+    """One ReLU is called twice, a sum belongs to no leaf, and another module gives a tuple with samples second."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.relu, self.second = nn.Linear(6, 5), nn.ReLU(inplace=True), nn.Linear(5, 5)
+        self.block = Sum()
+        self.recurrent = nn.GRU(5, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.relu(self.second(self.relu(self.first(x))))
+        x = self.block(x)
+        return self.recurrent(torch.stack([x, 2 * x]))[0][-1]
+
+
+class Sum(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = nn.Linear(5, 5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out = self.inner(x)
+        out += x
+        return out
+
+
+@pytest.fixture
+def networks() -> dict[str, nn.Module]:
+    torch.manual_seed(0)
+    return {name: Twice().double() for name in "ab"}
+
+
+@pytest.fixture(scope="module")
+def data() -> Tensor:
+    return torch.randn(60, 6, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+
+
+def test_layers_are_those_that_are_called_in_their_order_with_sums_and_second_calls(networks, data):
+    found = landscape.similarity(networks, data, **SMALL)
+    layers = ("first", "relu", "second", "relu", "block.inner", "block", "recurrent")
+    assert [each.layers for each in found.networks] == [layers, layers]
+    assert found.networks[0].calls == (1, 1, 1, 2, 1, 1, 1)
+    assert found.networks[0].features == (5, 5, 5, 5, 5, 5, 6)
+
+
+def test_a_matrix_is_the_definition_of_what_each_module_gave(networks, data):
+    found = landscape.similarity(networks, data, batch_size=60, passes=1, components=False)
+    given = []
+    with torch.no_grad():
+        for model in networks.values():
+            first = model.first(data)
+            second = model.second(first.relu())
+            inner = model.block.inner(second.relu())
+            block = inner + second.relu()
+            last = model.recurrent(torch.stack([block, 2 * block]))[0].movedim(1, 0).reshape(60, -1)
+            given += [first, first.relu(), second, second.relu(), inner, block, last]
+    np.testing.assert_allclose(found.cka, naive([[each.numpy() for each in given]]), rtol=1e-10, atol=1e-12)
+
+
+def test_rotating_and_scaling_features_changes_nothing_and_a_network_is_itself_exactly(data):
+    first = nn.Linear(6, 6, bias=False).double()
+    turned = nn.Linear(6, 6, bias=False).double()
+    with torch.no_grad():
+        rotation = torch.linalg.qr(torch.randn(6, 6, dtype=torch.float64))[0]
+        turned.weight.copy_(1e-9 * rotation @ first.weight)
+    found = landscape.similarity([first, turned], data, **SMALL)
+    np.testing.assert_allclose(found.cka, 1.0, rtol=1e-10)
+    assert (np.diagonal(found.cka) == 1).all()
+
+
+def test_a_constant_layer_is_a_hole_and_one_that_is_not_finite_is_named_with_its_sample(data):
+    class Bad(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.constant, self.nan, self.good = nn.Linear(6, 3), nn.Identity(), nn.Linear(6, 4)
+            nn.init.zeros_(self.constant.weight)
+
+        def forward(self, x: Tensor) -> Tensor:
+            self.constant(x)
+            self.nan(torch.where(x[:, :1] > data[7, 0] - 1e-9, torch.nan, x) if len(x) > 10 else x)
+            return self.good(x)
+
+    keep = torch.sort(data[:, 0], descending=True).indices[0]
+    shown = torch.cat([data[keep][None], data[data[:, 0] < data[keep, 0]]])
+    found = landscape.similarity(Bad().double(), shown, **SMALL)
+    assert np.isfinite(found.cka[2, 2])
+    assert np.isnan(found.cka[:2]).all()
+    assert any("nan is not finite at sample" in note for note in found.notes)
+
+
+def test_batches_are_reshuffled_each_pass_and_the_seed_repeats_them(networks, data):
+    settings = {**SMALL, "passes": 2}
+    one, again = (landscape.similarity(networks, data, **settings) for _ in range(2))
+    np.testing.assert_array_equal(one.cka, again.cka)
+    assert not np.array_equal(one.cka, landscape.similarity(networks, data, **SMALL).cka)
+    assert not np.array_equal(one.cka, landscape.similarity(networks, data, **settings, sample_seed=1).cka)
+
+
+def test_hooks_and_modes_are_as_before_also_after_an_error(networks, data):
+    model = networks["a"].train()
+    before = [len(module._forward_hooks) for module in model.modules()]
+    landscape.similarity(networks, data, **SMALL)
+    with pytest.raises(ProblemError, match="does not take the samples"):
+        landscape.similarity(networks, data[:, :4], **SMALL)
+    assert [len(module._forward_hooks) for module in model.modules()] == before
+    assert model.training
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"layers": "secnd"}, "second"),
+        ({"layers": "("}, "no regular expression"),
+        ({"samples": 3}, "needs 4 at least"),
+        ({"batch_size": 3}, "needs 4 samples"),
+        ({"kernel": "cubic"}, "linear, rbf"),
+    ],
+)
+def test_what_cannot_be_measured_is_refused(networks, data, options, words):
+    with pytest.raises(UsageError, match=words):
+        landscape.similarity(networks, data, **{**SMALL, **options})
+
+
+def test_other_samples_for_one_of_the_networks_are_refused(networks, data):
+    landscape.similarity(networks, {"a": data, "b": data.clone()}, **SMALL)
+    with pytest.raises(ProblemError, match="different samples"):
+        landscape.similarity(networks, {"a": data, "b": data.flip(0)}, **SMALL)
+
+
+def test_a_network_that_draws_random_numbers_is_refused(data):
+    class Noisy(nn.Linear):
+        def forward(self, x: Tensor) -> Tensor:
+            return super().forward(x) + torch.randn(len(x), 1, dtype=x.dtype)
+
+    with pytest.raises(EvaluationError, match="draws random numbers"):
+        landscape.similarity(Noisy(6, 3).double(), data, **SMALL)
+
+
+def test_shares_of_first_components_are_those_of_the_whole_covariance(networks, data):
+    found = landscape.similarity(networks["a"], data, batch_size=20, passes=1)
+    with torch.no_grad():
+        features = networks["a"].first(data).numpy()
+    values = np.linalg.eigvalsh(np.cov(features.T))
+    assert found.pc_share[0] == pytest.approx(values[-1] / values.sum(), rel=1e-4)
+    scores = (features - features.mean(0)) @ np.linalg.eigh(np.cov(features.T))[1][:, -1]
+    assert set(found.dominant[0]) == set(np.argsort(-np.abs(scores))[:10])

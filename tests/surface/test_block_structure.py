@@ -1,0 +1,37 @@
+"""The rule for a block, on matrices that have one and on those that do not."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from landscape.surface.block_structure import find_block
+from tests.helpers.similarities import block_matrix
+
+
+def test_a_block_is_found_where_it_is_also_between_layers_that_are_left_out():
+    matrix = block_matrix(np.random.default_rng(0), 20, 6, 15)
+    share = np.where((np.arange(20) >= 6) & (np.arange(20) <= 15), 0.9, 0.2)
+    block = find_block(matrix, share)
+    assert block is not None
+    assert (block.first, block.last, block.extent) == (6, 15, 10)
+    np.testing.assert_allclose([block.inside, block.outside], [0.95, 0.3], atol=0.01)
+    np.testing.assert_allclose([block.pc_share, block.pc_share_outside], [0.9, 0.2])
+    holes = np.insert(np.insert(matrix, 8, np.nan, 0), 8, np.nan, 1)
+    again = find_block(holes)
+    assert again is not None
+    assert (again.first, again.last) == (6, 16)
+
+
+def test_layers_that_become_less_alike_with_distance_are_no_block():
+    places = np.arange(30)
+    assert find_block(0.9 ** np.abs(places[:, None] - places[None, :])) is None
+
+
+def test_a_network_whose_layers_are_all_alike_or_all_different_has_none():
+    assert find_block(np.full((12, 12), 0.97)) is None
+    assert find_block(np.eye(12)) is None
+    assert find_block(np.full((5, 5), np.nan)) is None
+
+
+def test_a_block_of_less_than_a_quarter_of_the_layers_is_a_stage():
+    assert find_block(block_matrix(np.random.default_rng(1), 40, 10, 16)) is None

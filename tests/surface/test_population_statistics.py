@@ -1,0 +1,142 @@
+"""Statistics of populations against closed forms, other libraries and simulation."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from landscape.errors import ProblemError, UsageError
+from landscape.surface import population_statistics as statistics
+from landscape.surface.population_statistics import (
+    calibration_error,
+    class_differences,
+    compare,
+    excess,
+    hellinger,
+    holm,
+    joined,
+    mean_and_half_width,
+    null,
+    summary,
+)
+from tests.helpers.population_results import populations
+
+
+def test_what_is_left_over_is_the_variance_without_binomial_noise():
+    rng = np.random.default_rng(0)
+    a, b = (rng.random((m, 300)) < 0.7 for m in (5, 8))
+    found = excess(a, b)
+    pa, pb = a.mean(0), b.mean(0)
+    noise = (pa * (1 - pa) / 4 + pb * (1 - pb) / 7).mean()
+    assert found.observed == pytest.approx((pa - pb).var())
+    # But for the mean's own noise, of which there is a three-hundredth.
+    assert found.value == pytest.approx((pa - pb).var() - noise, abs=noise / 100)
+
+
+def draws(rng: np.random.Generator, spread: float, networks: int = 6, examples: int = 150) -> tuple[np.ndarray, ...]:
+    base = rng.beta(2, 1, examples)
+    change = rng.choice([-spread, spread], examples) / 2
+    return tuple(rng.random((networks, examples)) < np.clip(base + s * change, 0, 1) for s in (-1, 1))
+
+
+def covered(spread: float, method, cases: int = 100) -> float:
+    base, rng = np.random.default_rng(1).beta(2, 1, 400_000), np.random.default_rng(2)
+    truth = (np.clip(base + spread / 2, 0, 1) - np.clip(base - spread / 2, 0, 1)) ** 2
+    hits = []
+    for case in range(cases):
+        found = method(*draws(rng, spread), seed=case, resamples=100)
+        hits.append(found.low <= truth.mean() <= found.high)
+    return float(np.mean(hits))
+
+
+@pytest.mark.parametrize("spread", [0.0, 0.4])
+def test_intervals_of_what_is_left_over_hold_it_as_often_as_they_say(spread):
+    assert 0.88 <= covered(spread, excess) <= 1.0
+
+
+def test_ten_seeds_look_like_a_finding_to_who_leaves_the_noise_in():
+    def careless(a, b, **options):
+        found = excess(a, b, **options)
+        return dataclasses.replace(found, low=found.low + found.noise, high=found.high + found.noise)
+
+    assert covered(0.0, careless, cases=20) < 0.1
+
+
+def test_halves_of_one_group_have_nothing_left_over_and_few_networks_no_null():
+    correct = np.random.default_rng(3).random((10, 500)) < np.linspace(0.2, 1, 500)
+    found = null(correct)
+    assert found is not None
+    assert found.low < 0 < found.high
+    assert found.observed > 5 * abs(found.value)
+    assert null(correct[:3]) is None
+    assert math.isnan(excess(correct[:1], correct[1:2]).value)
+
+
+def test_classes_are_compared_as_scipy_does_and_corrected():
+    rng = np.random.default_rng(4)
+    labels = np.repeat(np.arange(3), 40)
+    a, b = rng.random((6, 120)) < 0.8, rng.random((5, 120)) < np.where(labels == 1, 0.4, 0.8)
+    found = class_differences(a, b, labels, 4)
+    assert [each.label for each in found] == sorted(range(3), key=lambda k: found_difference(a, b, labels == k))
+    raw = [stats.ttest_ind(b[:, labels == k].mean(1), a[:, labels == k].mean(1), equal_var=False) for k in range(3)]
+    corrected = holm(np.array([each.pvalue for each in raw]))
+    for each in found:
+        assert each.p_value == pytest.approx(corrected[each.label])
+        interval = raw[each.label].confidence_interval()
+        assert (each.low, each.high) == pytest.approx(tuple(interval))
+    assert found[0].label == 1
+    assert found[0].p_value < 0.05 < found[1].p_value
+
+
+def found_difference(a: np.ndarray, b: np.ndarray, chosen: np.ndarray) -> float:
+    return float(b[:, chosen].mean() - a[:, chosen].mean())
+
+
+def test_intervals_over_networks_hold_the_mean_as_often_as_they_say():
+    rng = np.random.default_rng(5)
+    hits = []
+    for _ in range(400):
+        mean, width = mean_and_half_width(rng.standard_normal(5))
+        hits.append(abs(mean) <= width)
+    assert 0.92 <= np.mean(hits) <= 0.985
+
+
+def test_hellinger_and_calibration_are_their_definitions():
+    p, q = np.array([[1.0, 0.0], [0.5, 0.5]]), np.array([[0.0, 1.0], [0.5, 0.5]])
+    np.testing.assert_allclose(hellinger(p, q), [1.0, 0.0])
+    sure = np.tile([0.8, 0.2], (100, 1)).astype(np.float32)
+    labels = np.where(np.arange(100) < 60, 0, 1)
+    assert calibration_error(sure, labels) == pytest.approx(0.2)
+
+
+def test_a_comparison_says_where_groups_differ_most_and_how_alike_networks_are():
+    found = populations(shift=0.5)
+    said = compare(found, "A", "B")
+    difference = np.abs(found.shares("A") - found.shares("B"))
+    assert difference[said.examples[0]] == difference.max()
+    assert said.excess.is_found
+    own = summary(found, "A")
+    pairs = [(found.answers[i] == found.answers[j]).mean() for i in range(6) for j in range(i)]
+    assert own.agreement == pytest.approx(np.mean(pairs))
+    assert not compare(populations(), "A", "B").excess.is_found
+    with pytest.raises(UsageError, match="there are A, B"):
+        compare(found, "A", "C")
+
+
+def test_results_of_other_samples_are_not_put_together():
+    found = populations()
+    again = joined([("one", found), ("two", found)])
+    assert again.group_names == ("one", "two")
+    assert len(set(again.names)) == 24
+    for other in ({"numbers": found.numbers[::-1]}, {"problem": {"fingerprint": "1"}}):
+        with pytest.raises(ProblemError, match="different samples"):
+            joined([("one", found), ("two", dataclasses.replace(found, **other))])
+
+
+def test_resamples_never_consist_of_one_network_alone():
+    drawn = statistics._resampled(np.random.default_rng(0), 2, 200)
+    assert (drawn == 0.5).all()
