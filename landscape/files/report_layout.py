@@ -27,7 +27,8 @@ from numpy.typing import NDArray
 
 from landscape.errors import FormatError
 from landscape.files.atomic import check_place, looks_like, read_all, read_start, replace_file
-from landscape.files.hdf5_layout import USER_BLOCK, WRONG, child, children
+from landscape.files.hdf5_layout import USER_BLOCK, WRONG
+from landscape.files.hdf5_parts import child, children, stored_array
 from landscape.files.strict_json import from_json, to_json
 
 Array = NDArray[Any]
@@ -111,9 +112,9 @@ class Layout:
             )
         try:
             with h5py.File(io.BytesIO(image), "r") as file:
-                plain = from_json(bytes(_whole(child(file, _JSON, h5py.Dataset))).decode())
+                plain = from_json(bytes(_array(child(file, _JSON, h5py.Dataset))).decode())
                 group = child(file, "arrays", h5py.Group)
-                arrays = {name: _whole(dataset) for name, dataset in children(group, h5py.Dataset)}
+                arrays = {name: _array(dataset) for name, dataset in children(group, h5py.Dataset)}
         except FormatError:
             raise
         except WRONG as error:
@@ -127,12 +128,9 @@ class Layout:
         return re.compile(re.escape(self.kind.encode()) + rb" (\d{1,9})\n")
 
 
-def _whole(dataset: h5py.Dataset) -> Array:
-    if dataset.dtype.kind not in "fiub" or dataset.chunks is not None or dataset.external or dataset.is_virtual:
-        raise FormatError(f"{dataset.name} holds no numbers in one piece")
-    if min(dataset.id.get_storage_size(), dataset.file.id.get_filesize()) < dataset.nbytes:
-        raise FormatError(f"{dataset.name} claims {dataset.nbytes} bytes that are not in the file")
-    return np.asarray(dataset[()])
+def _array(dataset: h5py.Dataset) -> Array:
+    found: Array = stored_array(dataset, "fiub", None, dataset.shape)
+    return found
 
 
 def required(arrays: Mapping[str, Array], name: str, dtype: Any, shape: tuple[int, ...]) -> Array:
