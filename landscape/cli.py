@@ -28,8 +28,8 @@ from landscape.parallel.serial import Comm
 from landscape.parallel.shutdown import no_early_exit
 from landscape.parallel.signals import shutdown_on_signals
 
-COMMANDS = ("demo", "evaluate", "trajectory", "curvature", "similarity", "predictions", "plot", "view", "info")
-COMMANDS += ("export",)
+COMMANDS: tuple[str, ...] = ("demo", "evaluate", "trajectory", "curvature", "similarity", "predictions")
+COMMANDS += ("plot", "view", "info", "export")
 # Those that use all processes a launcher starts; of the others, one process is enough.
 PARALLEL = ("evaluate", "trajectory", "similarity", "predictions")
 

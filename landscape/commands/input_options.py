@@ -64,7 +64,7 @@ def require_weight_space(options: argparse.Namespace) -> None:
 
 def load_input_problem(
     options: argparse.Namespace, model: nn.Module, data: Mapping[str, Data], dimensions: int
-) -> tuple[nn.Module, Mapping[str, Data], Plane, dict[str, Any]]:
+) -> tuple[nn.Module, dict[str, Data], Plane, dict[str, Any]]:
     """Return network, data, directions and settings that stand for the loss over the input."""
     from landscape.inputs.input_space import input_problem, parse_clip
 
@@ -90,4 +90,4 @@ def load_input_problem(
         seed=options.seed or 0,
     )
     # The samples are chosen already.
-    return problem.model, problem.data, problem.plane, {**problem.how, "samples": None}
+    return problem.model, dict(problem.data), problem.plane, {**problem.how, "samples": None}

@@ -295,11 +295,12 @@ def load_plane(options: argparse.Namespace, model: nn.Module, dimensions: int, d
         return _random_plane(options, model, dimensions, includes[0])
     measured = [each for each in sources if is_measured(each)]
     if measured:
-        names = ("orthogonal", "keep_zeros", "x_include", "y_include")
-        _refuse(options, "curvature", (*names, *(("move",) if options.move == "states" else ())))
+        moved = ("move",) if options.move == "states" else ()
+        _refuse(options, "curvature", ("orthogonal", "keep_zeros", "x_include", "y_include", *moved))
     if "random" not in sources:
-        names = ("norm", "seed", "orthogonal", "keep_zeros")
-        _refuse(options, "curvature" if measured else "checkpoints", names if measured else (*names, "ignore"))
+        ignored = () if measured else ("ignore",)
+        names = ("norm", "seed", "orthogonal", "keep_zeros", *ignored)
+        _refuse(options, "curvature" if measured else "checkpoints", names)
     elif options.orthogonal:
         raise UsageError("--orthogonal is for random directions over the same tensors")
     require_one_each(sources, dimensions)

@@ -117,7 +117,7 @@ def measure_curvature(
         The loss or a product is not finite, depends on random numbers, or has no second derivative.
     """
     settings = settings or Settings(**numbers)
-    chosen = {"include": include, "exclude": exclude, "ignore": ignore}
+    chosen: dict[str, Any] = {"include": include, "exclude": exclude, "ignore": ignore}
     how: dict[str, Any] = {"loss": loss, "samples": samples, "sample_seed": sample_seed, "batch_size": batch_size}
     with (
         progress_of(progress, "curvature", "products") as told,

@@ -125,7 +125,7 @@ class ConvexityMap:
                 values = [math.nan] * len(VALUES)
             samples = span[2] - span[1]
             for name, value in zip(VALUES, values, strict=True):
-                found[span[0], name] = Moments(samples, value, *[math.nan] * 3)
+                found[span[0], name] = Moments(samples, value, math.nan, math.nan, math.nan)
         return found
 
     def _measured(self, span: Span, number: int, at: Floats) -> list[float]:

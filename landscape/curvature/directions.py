@@ -175,15 +175,16 @@ def named_plane(
     require_one_each(sources, dimensions)
     measured = [each for each in sources if is_measured(each)]
     made = iter(curvature_directions(model, data, measured, how, path=path) if measured else ())
-    chosen = {"include": how.include, "exclude": how.exclude}
+    include, exclude = how.include, how.exclude
     found = []
     for axis, source in enumerate(sources):
-        if source == "random":
-            found.append(random_plane(model, dimensions=axis + 1, **chosen).directions[axis])
+        if is_measured(source):
+            found.append(next(made))
+        elif source == "random":
+            plane = random_plane(model, dimensions=axis + 1, include=include, exclude=exclude)
+            found.append(plane.directions[axis])
         else:
-            found.append(
-                next(made) if is_measured(source) else checkpoint_plane(model, [source], **chosen).directions[0]
-            )
+            found.append(checkpoint_plane(model, [source], include=include, exclude=exclude).directions[0])
     return Plane.of(found)
 
 

@@ -100,8 +100,15 @@ def at_weights(
         model.eval()
         scale = normalising_scale(tensors, filters, ignore="biasbn")
         with differentiable(model, tensors) as leaves:
-            kept = {"samples": samples, "sample_seed": sample_seed, "batch_size": batch_size}
-            sampled = SampledLoss(model, chosen, loss, budget=budget // 8, **kept)
+            sampled = SampledLoss(
+                model,
+                chosen,
+                loss,
+                samples=samples,
+                sample_seed=sample_seed,
+                batch_size=batch_size,
+                budget=budget // 8,
+            )
             values = np.concatenate([sampled.values(k).cpu().numpy() for k in range(len(sampled))])
             sampled.require_same(values[: sampled.number(0)])
             yield Point(name, sampled, values, leaves, tensors, filters, scale, budget)

@@ -141,8 +141,8 @@ class Planner:
         state = self._table.state.reshape(-1)
         done = self._table.done(self._wanted)
         if self._rule is not None and self._rule.eps:
-            for point in np.flatnonzero(~done & (state == COMPUTED)):
-                done[point] = self._next_task(int(point)) is None
+            for looked_at in np.flatnonzero(~done & (state == COMPUTED)):
+                done[looked_at] = self._next_task(int(looked_at)) is None
         if self._book is not None:
             done &= self._book.current() | (state == INTERPOLATED)
             for point in self._book.chosen:

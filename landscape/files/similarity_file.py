@@ -54,7 +54,7 @@ def write_similarity(
     }
     plain["networks"] = [dataclasses.asdict(each) for each in found.networks]
     plain["blocks"] = [None if each is None else dataclasses.asdict(each) for each in found.blocks]
-    arrays = {name: np.asarray(getattr(found, name), np.float64) for name in (*_SQUARE, *_ROWS)}
+    arrays: dict[str, Any] = {name: np.asarray(getattr(found, name), np.float64) for name in (*_SQUARE, *_ROWS)}
     arrays = {name: array for name, array in arrays.items() if array.size}
     arrays |= {f"other.{name}": np.asarray(each, np.float64) for name, each in found.others.items()}
     if found.dominant.size:

@@ -300,12 +300,12 @@ def _class_metrics(examples: Examples) -> list[Callable[..., Tensor]]:
     return [predicted_class, margin] if len(output) == 1 else [margin]
 
 
-def predicted_class(output: Any, batch: Any) -> Tensor:
+def predicted_class(output: Tensor, batch: Any) -> Tensor:
     """Return the class with the greatest output, shape (n,)."""
     return output.argmax(1).to(torch.float32)
 
 
-def margin(output: Any, batch: Any) -> Tensor:
+def margin(output: Tensor, batch: Any) -> Tensor:
     """Return the right class's output minus the greatest other one, shape (n,): below 0 where the answer is wrong."""
     target = split_inputs_targets(batch)[1]
     right = output.gather(1, target[:, None])[:, 0]

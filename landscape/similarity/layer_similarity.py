@@ -344,10 +344,9 @@ def blocks_of(found: Similarity) -> tuple[Block | None, ...]:
             rows = np.arange(block.first, block.last + 1)
             shared = {}
             for other, theirs in enumerate(found.networks):
-                columns = [
-                    theirs.labels.index(network.labels[row]) for row in rows if network.labels[row] in theirs.labels
-                ]
-                if other != number and columns:
+                names = [network.labels[row] for row in rows]
+                columns = np.array([theirs.labels.index(each) for each in names if each in theirs.labels], np.int64)
+                if other != number and columns.size:
                     shared[theirs.name] = float(np.nanmean(found.between(number, other)[np.ix_(rows, columns)]))
             block = replace(block, shared=shared)
         blocks.append(block)

@@ -14,8 +14,10 @@ Of several runs the longest is the block, and of equally long ones the one that 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from landscape.surface.grid import Floats
 from landscape.surface.similarity import Block
@@ -75,7 +77,7 @@ def _ranges(number: int, least: int) -> Iterator[tuple[int, int]]:
             yield first, first + extent - 1
 
 
-def _corners(values: Floats) -> Floats:
+def _corners(values: NDArray[Any]) -> Floats:
     """Return sums of all rectangles from the corner, so that any square's sum is four look-ups."""
     return np.pad(np.cumsum(np.cumsum(values.astype(np.float64), 0), 1), ((1, 0), (1, 0)))
 

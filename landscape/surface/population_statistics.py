@@ -187,15 +187,15 @@ def excess(a: NDArray[np.bool_], b: NDArray[np.bool_], *, seed: int = 0, resampl
         return Excess(observed, math.nan, math.nan, math.nan, math.nan)
     wide_a, wide_b = a.astype(np.float64), b.astype(np.float64)
     sizes = (m_a, m_b, number)
-    value = float(_left_over(wide_a, wide_b, tuple(np.full((1, size), 1 / size) for size in sizes))[0])
+    even = (np.full((1, m_a), 1 / m_a), np.full((1, m_b), 1 / m_b), np.full((1, number), 1 / number))
+    value = float(_left_over(wide_a, wide_b, even)[0])
     rng = np.random.Generator(np.random.PCG64(seed))
-    even = tuple(np.full((1, size), 1 / size) for size in sizes)
 
     def variance(a: Floats, b: Floats, networks: bool) -> float:
         drawn = []
         for start in range(0, resamples, _CHUNK):
             draws = min(_CHUNK, resamples - start)
-            given = [np.repeat(each, draws, 0) for each in even]
+            given: list[Floats] = [np.repeat(each, draws, 0) for each in even]
             for place in (0, 1) if networks else (2,):
                 given[place] = _resampled(rng, sizes[place], draws)
             drawn.append(_left_over(a, b, (given[0], given[1], given[2])))

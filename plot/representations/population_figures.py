@@ -20,6 +20,7 @@ from ..style.wording import one_line
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.collections import QuadMesh
     from matplotlib.figure import Figure
 
 _WIDTH = 7.0
@@ -164,7 +165,7 @@ def _counts(a: Floats, b: Floats, found: Populations, said: Comparison) -> Float
     return counts
 
 
-def _density(ax: Axes, counts: Floats, norm: LogNorm) -> object:
+def _density(ax: Axes, counts: Floats, norm: LogNorm) -> QuadMesh:
     edges = [_edges(size) for size in counts.shape]
     values = np.ma.masked_equal(counts, 0)
     ax.set_facecolor(MISSING_GREY)

@@ -84,7 +84,9 @@ def similarity(
     page = page_size(size)
     with our_style(Look.of_settings(font, page[0] if page else None)):
         if against is not None or len(chosen) > MOST_MAPS:
-            sheet = _Settling(found, matrix, values, chosen, _chosen(found, [against])[0] if against else chosen[-1])
+            sheet: _Maps | _Settling = _Settling(
+                found, matrix, values, chosen, _chosen(found, [against])[0] if against else chosen[-1]
+            )
         else:
             sheet = _Maps(found, matrix, values, chosen)
         return _draw(sheet, found, colormap, one_line(headline), caption, page)
