@@ -17,6 +17,7 @@ setup(
     package_data={
         "landscape": ["py.typed"],
         "landscape.data": ["*.npz", "*.md"],
+        "landscape.studies": ["shipped/*.toml"],
         "landscape.plot.page": ["web/template.html", "web/style.css", "web/bundle.js", "web/three.LICENSE"],
     },
 )

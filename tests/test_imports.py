@@ -28,6 +28,7 @@ FLOORS = [
     ["trajectory", "demo"],
     ["__init__"],
     ["plot"],
+    ["studies"],
     ["cli", "commands", "__main__"],
 ]
 # The same within `plot/`: rooms and the files beside them.
