@@ -32,6 +32,7 @@ _WHERE = {
     "read_plane": "directions.direction_files",
     "digits": "problem.sources",
     "evaluate": "evaluation.evaluate",
+    "hessian": "curvature.operators",
     "evaluate_runs": "trajectory.run_surface",
     "Recorder": "trajectory.recorder",
     "find_run": "trajectory.runs",
@@ -45,6 +46,7 @@ _WHERE = {
 if TYPE_CHECKING:
     from landscape import plot as plot
     from landscape.curvature.analysis import measure_curvature as curvature  # noqa: F401
+    from landscape.curvature.operators import hessian as hessian
     from landscape.directions.construct import Plane as Plane
     from landscape.directions.construct import checkpoint_plane as checkpoint_plane
     from landscape.directions.construct import random_plane as random_plane

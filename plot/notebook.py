@@ -1,4 +1,4 @@
-"""What a surface shows of itself in a notebook: a small table and a picture."""
+"""What a surface, or a report of curvature, shows of itself in a notebook: a small table and a picture."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import html
 import numpy as np
 
 from landscape.errors import LandscapeError
+from landscape.surface.curvature import Curvature, Spectrum
 from landscape.surface.surface import NOT_COMPUTED, Surface
 
 from .scale.levels import number_text
@@ -27,6 +28,55 @@ def surface_html(surface: Surface) -> str:
         '<div class="landscape-surface" style="display:flex;flex-wrap:wrap;gap:1.5em;align-items:flex-start">'
         f'<table style="font-size:90%">{rows}</table>{_picture(surface)}</div>'
     )
+
+
+def curvature_html(report: Curvature) -> str:
+    """Return HTML that shows a report of curvature: its verdict, its numbers with their errors, and both spectra.
+
+    Nothing in it comes from anywhere else, and whatever the report says is escaped.
+    """
+    from .saving import rendered
+    from .spectra.spectrum_figures import draw_curvature
+
+    rows = "".join(
+        f"<tr><th>{_escaped(name)}</th>{''.join(f'<td>{_escaped(each)}</td>' for each in cells)}</tr>"
+        for name, cells in (
+            ("", ("Hessian", "in filter lengths")),
+            ("greatest", tuple(map(_greatest, (report.raw, report.normalised)))),
+            ("least", tuple(map(_least, (report.raw, report.normalised)))),
+            ("trace", tuple(_give(each.trace, each.trace_stderr) for each in (report.raw, report.normalised))),
+            ("weights", tuple(f"{each.size:,}" for each in (report.raw, report.normalised))),
+        )
+    )
+    gradient = f"gradient {report.gradient_norm:.3g}, its sampling error {report.gradient_noise:.2g}"
+    said = f"{report.verdict} Loss {_give(report.loss, report.loss_stderr)} on {report.samples:,} samples of "
+    try:
+        picture = _image(
+            rendered(draw_curvature({report.data: report}, caption=False), "png", {}, dpi=DPI), "curvature"
+        )
+    except LandscapeError as error:
+        picture = f"<p>No picture: {_escaped(error)}</p>"
+    return (
+        f'<div class="landscape-curvature"><p>{_escaped(f"{said}{report.data}; {gradient}.")}</p>'
+        f'<table style="font-size:90%">{rows}</table>{picture}</div>'
+    )
+
+
+def _greatest(spectrum: Spectrum) -> str:
+    return _pair(spectrum, 0) if spectrum.greatest else "unknown"
+
+
+def _least(spectrum: Spectrum) -> str:
+    return _pair(spectrum, -1) if len(spectrum.eigenvalues) > spectrum.greatest else "unknown"
+
+
+def _pair(spectrum: Spectrum, k: int) -> str:
+    sure = "" if spectrum.converged[k] else ", not converged"
+    return f"{spectrum.eigenvalues[k]:.4g} (residual {spectrum.residuals[k]:.2g}{sure})"
+
+
+def _give(value: float, error: float) -> str:
+    return f"{value:.4g}" + (f" ± {error:.2g}" if np.isfinite(error) else "")
 
 
 def _rows(surface: Surface) -> list[tuple[str, str]]:
@@ -63,8 +113,12 @@ def _picture(surface: Surface) -> str:
         image = rendered(draw(surface), "png", {}, dpi=DPI)
     except LandscapeError as error:
         return f"<p>No picture: {_escaped(error)}</p>"
+    return _image(image, panel_title(surface) or "the surface")
+
+
+def _image(image: bytes, what: str) -> str:
     data = base64.b64encode(image).decode("ascii")
-    text = _escaped(f"Picture of {panel_title(surface) or 'the surface'}")
+    text = _escaped(f"Picture of {what}")
     return f'<img alt="{text}" style="max-width:100%;width:560px" src="data:image/png;base64,{data}">'
 
 

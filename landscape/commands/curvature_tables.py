@@ -13,6 +13,8 @@ from landscape.surface.curvature import Curvature, Spectrum
 
 # Layers that a terminal shows; all are in the file.
 _LAYERS = 12
+# Of the largest eigenvalue: what the effective dimension takes for small.
+_ALPHA = 0.01
 
 
 def curvature_facts(path: str, reports: Mapping[str, Curvature]) -> dict[str, Any]:
@@ -73,6 +75,10 @@ def _slice_facts(report: Curvature) -> dict[str, Any] | None:
 
 def _matrix(spectrum: Spectrum) -> dict[str, Any]:
     negative, negative_error = spectrum.negative_share()
+    participation, participation_error = spectrum.participation
+    alpha = _ALPHA * spectrum.largest_size
+    dimension, dimension_error = spectrum.effective_dimension(alpha) if alpha > 0 else (math.nan, math.nan)
+    density = spectrum.density()
     return {
         "size": spectrum.size,
         "eigenvalues": [_number(each) for each in spectrum.eigenvalues],
@@ -83,10 +89,17 @@ def _matrix(spectrum: Spectrum) -> dict[str, Any]:
         "trace": _number(spectrum.trace),
         "trace_stderr": _number(spectrum.trace_stderr),
         "trace_samples_stderr": _number(spectrum.trace_samples_stderr),
+        "trace_interval": [_number(each) for each in spectrum.trace_interval],
         "frobenius": _number(spectrum.frobenius),
         "frobenius_stderr": _number(spectrum.frobenius_stderr),
         "negative_share": _number(negative),
         "negative_share_stderr": _number(negative_error),
+        "greatest_over_last": _number(spectrum.ratio),
+        "least_condition": _number(spectrum.least_condition),
+        "participation": _number(participation),
+        "participation_stderr": _number(participation_error),
+        "effective_dimension": {"alpha": alpha, "value": _number(dimension), "stderr": _number(dimension_error)},
+        "density": {name: [_number(each) for each in values.tolist()] for name, values in density._asdict().items()},
         "probes": len(spectrum.traces),
         "steps": spectrum.nodes.shape[1],
         "products": spectrum.products,
@@ -122,11 +135,24 @@ def _print(out: Console, name: str, report: Mapping[str, Any]) -> None:
             for k in range(len(report["eigenvalues"]))
         ],
     )
+    both = (report, scaled)
+    dimensions = [each["effective_dimension"] for each in both]
     rows = [
-        ["trace", *(_with_error(each["trace"], each["trace_stderr"]) for each in (report, scaled))],
-        ["Frobenius norm", *(_with_error(each["frobenius"], each["frobenius_stderr"]) for each in (report, scaled))],
-        ["negative share", *(_percent(each) for each in (report, scaled))],
-        ["products", *(str(each["products"]) for each in (report, scaled))],
+        ["trace", *(_with_error(each["trace"], each["trace_stderr"]) for each in both)],
+        ["  from samples", *(_plus_minus(each["trace_samples_stderr"]) for each in both)],
+        ["Frobenius norm", *(_with_error(each["frobenius"], each["frobenius_stderr"]) for each in both)],
+        ["negative share", *(_percent(each) for each in both)],
+        ["greatest over last of them", *(_short(each["greatest_over_last"]) for each in both)],
+        ["condition number, at least", *(_short(each["least_condition"]) for each in both)],
+        [
+            "trace² over Frobenius norm²",
+            *(_with_error(each["participation"], each["participation_stderr"]) for each in both),
+        ],
+        [
+            f"effective dimension at {_ALPHA:.0%} of the largest",
+            *(_with_error(each["value"], each["stderr"]) for each in dimensions),
+        ],
+        ["products", *(str(each["products"]) for each in both)],
     ]
     print_table(out, ["", "Hessian", "normalised"], rows)
     newton = report["gauss_newton"]
@@ -204,6 +230,10 @@ def _short(value: float | None) -> str:
 
 def _with_error(value: float | None, error: float | None) -> str:
     return _short(value) + ("" if error is None else f" ± {error:.2g}")
+
+
+def _plus_minus(error: float | None) -> str:
+    return "unknown" if error is None else f"± {error:.2g}"
 
 
 def _print_slice(out: Console, drawn: Mapping[str, Any]) -> None:

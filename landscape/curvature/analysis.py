@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +21,7 @@ from landscape.directions.filters import Filters
 from landscape.errors import UsageError
 from landscape.parallel.progress import Progress, progress_of
 from landscape.problem.losses import Loss
-from landscape.surface.curvature import Curvature, LayerCurvature, Spectrum
+from landscape.surface.curvature import Curvature, FilterCurvature, LayerCurvature, Spectrum
 from landscape.surface.grid import Floats
 from landscape.surface.statistics import standard_error
 from landscape.surface.surface import Surface
@@ -146,7 +146,7 @@ def measure_curvature(
                 surface,
                 point.data,
             )
-        newton: tuple[float, float, float, float] = (math.nan,) * 4
+        newton: dict[str, Any] = {}
         hessian.forget()
         if gauss_newton and sampled.splits:
             newton = _gauss_newton(point.products("gauss_newton"), settings, basis)
@@ -159,7 +159,8 @@ def measure_curvature(
         raw.spectrum,
         scaled.spectrum,
         _layers(raw, scaled, point.tensors),
-        *newton,
+        filters=_filters(raw, scaled, point.tensors),
+        **newton,
         slice=drawn,
         settings={**vars(settings), **chosen, "mode": "eval"},
         problem={"loss": sampled.loss.name, "sample_seed": sample_seed, "batch_size": sampled.batch_size},
@@ -363,8 +364,8 @@ def _padded(values: Floats, steps: int) -> Floats:
     return np.concatenate([values, np.full(steps - len(values), np.nan)])
 
 
-def _gauss_newton(matrix: Products, settings: Settings, basis: int) -> tuple[float, float, float, float]:
-    """Return the greatest eigenvalue, its residual, the trace and its standard error."""
+def _gauss_newton(matrix: Products, settings: Settings, basis: int) -> dict[str, Any]:
+    """Return the greatest eigenvalue, its residual, the trace and its standard error, by the report's names."""
     draw = np.random.Generator(np.random.PCG64([settings.seed, 0])).standard_normal(matrix.size)
     dtype = torch.float64 if basis >= 3 else matrix.dtype
     pairs = extreme_eigenpairs(
@@ -387,7 +388,12 @@ def _gauss_newton(matrix: Products, settings: Settings, basis: int) -> tuple[flo
         traces.append(value + float(probe @ left))
     matrix.forget()
     spread = np.array(traces)
-    return value, float((image - value * vector).norm()), float(spread.mean()), standard_error(spread)
+    return {
+        "gauss_newton_greatest": value,
+        "gauss_newton_residual": float((image - value * vector).norm()),
+        "gauss_newton_trace": float(spread.mean()),
+        "gauss_newton_trace_stderr": standard_error(spread),
+    }
 
 
 def _layers(raw: _Measured, scaled: _Measured, tensors: Mapping[str, Tensor]) -> tuple[LayerCurvature, ...]:
@@ -397,3 +403,11 @@ def _layers(raw: _Measured, scaled: _Measured, tensors: Mapping[str, Tensor]) ->
         numbers = [number for each in sums for number in (float(each.mean()), standard_error(each))]
         found.append(LayerCurvature(name, tensor.numel(), raw.layers[name].shape[1], *numbers))
     return tuple(found)
+
+
+def _filters(raw: _Measured, scaled: _Measured, names: Iterable[str]) -> FilterCurvature:
+    parts = []
+    for each in (raw, scaled):
+        values = np.concatenate([each.layers[name] for name in names], axis=1)
+        parts += [values.mean(0), values.std(0, ddof=1) / math.sqrt(len(values))]
+    return FilterCurvature(*parts)

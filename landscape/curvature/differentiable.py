@@ -15,7 +15,9 @@ from landscape.problem.params import can_move, work_dtype
 
 
 @contextmanager
-def differentiable(model: nn.Module, tensors: Mapping[str, Tensor]) -> Iterator[dict[str, Tensor]]:
+def differentiable(
+    model: nn.Module, tensors: Mapping[str, Tensor], *, leaves: Mapping[str, Tensor] | None = None
+) -> Iterator[dict[str, Tensor]]:
     """Let a network compute with leaves in the place of some of its tensors; everything is put back at the end.
 
     Half-precision weights and buffers take part as float32. The network's own parameters, their flags and gradients
@@ -27,6 +29,8 @@ def differentiable(model: nn.Module, tensors: Mapping[str, Tensor]) -> Iterator[
     model : Module
     tensors : mapping of str to Tensor
         Live parameters (`landscape.problem.params.moved_tensors`); a tied one appears once.
+    leaves : mapping of str to Tensor, optional
+        Those that an earlier call yielded, to go on with.
 
     Yields
     ------
@@ -41,7 +45,8 @@ def differentiable(model: nn.Module, tensors: Mapping[str, Tensor]) -> Iterator[
     unreal = next((name for name, tensor in tensors.items() if tensor.is_complex()), None)
     if unreal is not None:
         raise UsageError(f"{unreal} is complex; curvature is computed for real weights only, leave it out with exclude")
-    leaves = {name: tensor.detach().to(work_dtype(tensor)).requires_grad_() for name, tensor in tensors.items()}
+    if leaves is None:
+        leaves = {name: tensor.detach().to(work_dtype(tensor)).requires_grad_() for name, tensor in tensors.items()}
     by_memory = {tensor.data_ptr(): leaves[name] for name, tensor in tensors.items() if tensor.data_ptr()}
     by_object = {id(tensor): leaves[name] for name, tensor in tensors.items()}
 
@@ -62,4 +67,4 @@ def differentiable(model: nn.Module, tensors: Mapping[str, Tensor]) -> Iterator[
         stack.enter_context(sdpa_kernel(SDPBackend.MATH))
         stack.enter_context(torch.backends.cudnn.flags(enabled=False))
         stack.enter_context(torch.enable_grad())
-        yield leaves
+        yield dict(leaves)

@@ -8,6 +8,9 @@
     /curvature/NAME/raw, /curvature/NAME/normalised
                            float64 datasets: eigenvalues, residuals, samples_stderr (pairs,); traces, squares, forms
                            (probes,); nodes, weights (probes, steps); attribute: json: the rest of a spectrum
+    /curvature/NAME/filters
+                           float64 datasets (filters of all layers,): trace, trace_stderr, normalised_trace,
+                           normalised_trace_stderr; a layer says how many are its own. May be absent
 
 The fields are those of `landscape.surface.curvature.Curvature` and `Spectrum`. As of a surface file
 (`landscape.files.store`), text is UTF-8, JSON that of `landscape.files.strict_json`, the hash is looked at before HDF5
@@ -34,7 +37,7 @@ from landscape.files.atomic import check_place, looks_like, read_all, read_start
 from landscape.files.hdf5_layout import USER_BLOCK, WRONG
 from landscape.files.hdf5_parts import child, children
 from landscape.files.strict_json import from_json, to_json
-from landscape.surface.curvature import Curvature, LayerCurvature, SliceCurvature, Spectrum
+from landscape.surface.curvature import Curvature, FilterCurvature, LayerCurvature, SliceCurvature, Spectrum
 
 VERSION = 1
 _HEAD = re.compile(rb"landscape curvature (\d{1,9})\n")
@@ -108,7 +111,7 @@ def _write(group: h5py.Group, report: Curvature) -> None:
     plain = {
         field.name: getattr(report, field.name)
         for field in dataclasses.fields(report)
-        if field.name not in (*_MATRICES, "layers", "slice", "path")
+        if field.name not in (*_MATRICES, "layers", "filters", "slice", "path")
     }
     if report.slice is not None:
         plain["slice"] = dataclasses.asdict(report.slice)
@@ -124,6 +127,10 @@ def _write(group: h5py.Group, report: Curvature) -> None:
             else:
                 rest[field.name] = value
         place.attrs["json"] = to_json(rest)
+    if report.filters is not None:
+        place = group.create_group("filters")
+        for name, values in vars(report.filters).items():
+            place[name] = np.asarray(values, dtype=np.float64)
 
 
 def read_curvature(path: str | Path) -> dict[str, Curvature]:
@@ -165,13 +172,22 @@ def _read(group: h5py.Group, path: str) -> Curvature:
     layers = tuple(LayerCurvature(**_only(LayerCurvature, each)) for each in plain.pop("layers"))
     drawn = _slice(plain.pop("slice", None))
     spectra: dict[str, Any] = {matrix: _spectrum(child(group, matrix, h5py.Group)) for matrix in _MATRICES}
+    filters = _filters(group, sum(layer.filters for layer in layers)) if "filters" in group else None
     kept = {name: value for name, value in plain.items() if name in known and name not in (*_MATRICES, "path")}
     for name, kind in Curvature.__annotations__.items():
         if kind == "float" and name in kept and not isinstance(kept[name], (int, float)):
             raise FormatError(f"{name} is {kept[name]!r}, no number")
         if kind == "str" and name in kept and not isinstance(kept[name], str):
             raise FormatError(f"{name} is {kept[name]!r}, no text")
-    return Curvature(**kept, **spectra, layers=layers, slice=drawn, path=path)
+    return Curvature(**kept, **spectra, layers=layers, filters=filters, slice=drawn, path=path)
+
+
+def _filters(group: h5py.Group, number: int) -> FilterCurvature:
+    place = child(group, "filters", h5py.Group)
+    arrays = [_numbers(place, field.name, 1) for field in dataclasses.fields(FilterCurvature)]
+    if any(len(each) != number for each in arrays):
+        raise FormatError(f"{place.name} is not of the {number} filters that its layers have")
+    return FilterCurvature(*arrays)
 
 
 def _slice(found: Any) -> SliceCurvature | None:

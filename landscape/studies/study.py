@@ -203,4 +203,3 @@ class Verdict:
     resolvable: float = float("nan")  # the least difference that so many seeds show in 8 of 10 studies
     seeds_needed: int = 0  # for the effect stated, or the one estimated; 0: not known
     text: str = ""
-

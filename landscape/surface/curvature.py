@@ -11,12 +11,25 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from landscape.surface.grid import Floats
+from landscape.surface.intervals import interval_factor
+
+# Sizes below this share of the largest are one bin about 0: the quadrature tells nothing of them.
+RESOLVED = 1e-3
+_BINS_A_DECADE = 2.5
+
+
+class Density(NamedTuple):
+    """How many eigenvalues lie where."""
+
+    edges: Floats  # (bins + 1,): increasing
+    counts: Floats  # (bins,): no whole numbers, means over probes
+    errors: Floats  # (bins,): standard errors over probes; NaN for one probe
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,6 +76,11 @@ class Spectrum:
         return _error(self.traces)
 
     @property
+    def trace_interval(self) -> tuple[float, float]:
+        """A 95 % interval of the trace: Student's, over probes. Which samples were taken is not in it."""
+        return _interval(self.trace, self.trace_stderr, len(self.traces))
+
+    @property
     def frobenius(self) -> float:
         """The Frobenius norm."""
         return math.sqrt(max(_mean(self.squares), 0.0)) if len(self.squares) else math.nan
@@ -79,6 +97,32 @@ class Spectrum:
             return math.nan
         last = float(self.eigenvalues[self.greatest - 1])
         return float(self.eigenvalues[0]) / last if last > 0 else math.inf
+
+    @property
+    def participation(self) -> tuple[float, float]:
+        """The trace squared over the squared Frobenius norm, and its standard error (jackknife over probes).
+
+        For a matrix without negative eigenvalues: how many eigenvalues of one size would have that trace and that norm.
+        """
+        number = len(self.traces)
+        if not number:
+            return math.nan, math.nan
+        value = _quotient(self.traces, self.squares)
+        if number < 2:
+            return value, math.nan
+        without = [_quotient(np.delete(self.traces, k), np.delete(self.squares, k)) for k in range(number)]
+        return value, math.sqrt((number - 1) * float(np.var(without)))
+
+    @property
+    def least_condition(self) -> float:
+        """What the condition number is at least: largest over smallest size of the eigenvalues that have converged.
+
+        Those between both ends were not computed, so the smallest of all is smaller. NaN where fewer than two have.
+        """
+        sizes = np.abs(self.eigenvalues[self.converged])
+        if len(sizes) < 2:
+            return math.nan
+        return float(sizes.max() / sizes.min()) if sizes.min() > 0 else math.inf
 
     def negative_share(self) -> tuple[float, float]:
         """Return what share of the sum of absolute eigenvalues is negative, and its standard error over probes."""
@@ -98,19 +142,20 @@ class Spectrum:
         each = self.size * (np.nan_to_num(self.weights) * positive / (positive + alpha)).sum(1)
         return _mean(each), _error(each)
 
-    def density(self, edges: Floats) -> tuple[Floats, Floats]:
+    def density(self, edges: Floats | None = None) -> Density:
         """Return how many eigenvalues lie between edges, and the standard error over probes.
 
         Parameters
         ----------
-        edges : ndarray, shape (bins + 1,)
-            Increasing.
+        edges : ndarray, shape (bins + 1,), optional
+            Increasing; `log_bins` by default.
 
         Returns
         -------
-        tuple of ndarray, shape (bins,) each
-            n times the quadrature's weight in each bin.
+        Density
+            edges, counts and errors: n times the quadrature's weight in each bin.
         """
+        edges = self.log_bins() if edges is None else np.asarray(edges, dtype=np.float64)
         counts = np.stack(
             [
                 np.histogram(nodes[~np.isnan(nodes)], edges, weights=weights[~np.isnan(nodes)])[0]
@@ -118,7 +163,19 @@ class Spectrum:
             ]
         )
         error = counts.std(0, ddof=1) / math.sqrt(len(counts)) if len(counts) > 1 else np.full(counts.shape[1], np.nan)
-        return self.size * counts.mean(0), self.size * error
+        return Density(edges, self.size * counts.mean(0), self.size * error)
+
+    @property
+    def largest_size(self) -> float:
+        """The largest size of what is known of the spectrum, eigenvalues and quadrature nodes."""
+        return float(np.nanmax(np.abs(np.concatenate([self.eigenvalues, self.nodes.ravel()])), initial=0.0))
+
+    def log_bins(self) -> Floats:
+        """Return edges of bins as wide in the logarithm on both sides of 0, and one bin about 0, shape (bins + 1,)."""
+        decades = -math.log10(RESOLVED)
+        largest = self.largest_size or 1.0
+        positive = largest * np.logspace(-decades, 0.15, int(_BINS_A_DECADE * (decades + 0.15)) + 1)
+        return np.concatenate([-positive[::-1], positive])
 
 
 @dataclass(frozen=True)
@@ -132,6 +189,20 @@ class LayerCurvature:
     trace_stderr: float  # over probes
     normalised_trace: float
     normalised_trace_stderr: float
+
+
+@dataclass(frozen=True, eq=False)
+class FilterCurvature:
+    """Each filter's diagonal block: the filters of all layers behind each other, in the layers' order."""
+
+    trace: Floats  # (filters,)
+    trace_stderr: Floats  # (filters,): over probes
+    normalised_trace: Floats  # (filters,)
+    normalised_trace_stderr: Floats  # (filters,)
+
+    def part(self, start: int, stop: int) -> FilterCurvature:
+        """Return some of them."""
+        return FilterCurvature(*(each[start:stop] for each in vars(self).values()))
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,6 +237,7 @@ class Curvature:
     raw: Spectrum
     normalised: Spectrum
     layers: tuple[LayerCurvature, ...] = ()
+    filters: FilterCurvature | None = None  # None: a file that does not say
     gauss_newton_greatest: float = math.nan
     gauss_newton_residual: float = math.nan
     gauss_newton_trace: float = math.nan
@@ -187,9 +259,24 @@ class Curvature:
         """The trace of the Hessian."""
         return self.raw.trace
 
-    def density(self, edges: Floats) -> tuple[Floats, Floats]:
+    def density(self, edges: Floats | None = None) -> Density:
         """Return how many eigenvalues of the Hessian lie between edges; see `Spectrum.density`."""
         return self.raw.density(edges)
+
+    def filters_of(self, layer: str) -> FilterCurvature:
+        """Return the traces of a layer's filters.
+
+        Raises
+        ------
+        KeyError
+            There is no such layer, or nothing is known of filters.
+        """
+        start = 0
+        for each in self.layers:
+            if each.name == layer and self.filters is not None:
+                return self.filters.part(start, start + each.filters)
+            start += each.filters
+        raise KeyError(f"no filters of {layer!r} are known; there are {', '.join(each.name for each in self.layers)}")
 
     @property
     def products(self) -> int:
@@ -207,6 +294,13 @@ class Curvature:
         """What d' H d of a direction with such lengths cannot exceed: n times the greatest eigenvalue of D H D."""
         return self.normalised.size * self.normalised.greatest_eigenvalue
 
+    def _repr_html_(self) -> str:
+        """Show the numbers with their errors, and the picture, in a notebook."""
+        from landscape.plot.notebook import curvature_html  # drawing is needed only when somebody looks
+
+        html: str = curvature_html(self)
+        return html
+
 
 def _mean(values: Floats) -> float:
     return float(values.mean()) if len(values) else math.nan
@@ -214,3 +308,13 @@ def _mean(values: Floats) -> float:
 
 def _error(values: Floats) -> float:
     return float(values.std(ddof=1) / math.sqrt(len(values))) if len(values) > 1 else math.nan
+
+
+def _interval(mean: float, stderr: float, draws: int) -> tuple[float, float]:
+    half = float(interval_factor(draws)) * stderr if draws > 1 else math.nan
+    return mean - half, mean + half
+
+
+def _quotient(traces: Floats, squares: Floats) -> float:
+    below = float(squares.mean())
+    return float(traces.mean()) ** 2 / below if below > 0 else math.nan

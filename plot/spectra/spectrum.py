@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from landscape.errors import PlotError, UsageError
-from landscape.surface.curvature import Curvature, Spectrum
+from landscape.surface.curvature import RESOLVED, Curvature, Spectrum
 from landscape.surface.grid import Floats
 
 from ..style.style import BLUE, HAIRLINE, INK, VERMILLION, new_figure, our_style
@@ -15,9 +15,6 @@ from ..style.style import BLUE, HAIRLINE, INK, VERMILLION, new_figure, our_style
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# Sizes below this share of the largest are drawn in one bin about 0: the quadrature tells nothing of them.
-_RESOLVED = 1e-3
-_BINS_A_DECADE = 2.5
 _UNITS = {"raw": "eigenvalue of the Hessian", "normalised": "eigenvalue in filter lengths"}
 
 
@@ -52,13 +49,12 @@ def spectrum(report: Curvature, ax: Axes | None = None, *, matrix: str = "raw") 
         with our_style():
             figure = new_figure(3.4, 2.6, shown=True)
             return spectrum(report, figure.add_axes((0.16, 0.17, 0.8, 0.76)), matrix=matrix)
-    largest = float(np.nanmax(np.abs(np.concatenate([found.eigenvalues, found.nodes.ravel()])), initial=0.0))
+    largest = found.largest_size
     if largest == 0:
         raise PlotError(f"the curvature of {report.data} is 0 everywhere")
-    edges = bin_edges(largest)
-    counts, errors = found.density(edges)
+    edges, counts, errors = found.density()
     errors = np.nan_to_num(errors)
-    ax.set_xscale("symlog", linthresh=_RESOLVED * largest, linscale=0.5, subs=[])
+    ax.set_xscale("symlog", linthresh=RESOLVED * largest, linscale=0.5, subs=[])
     ax.set_yscale("log")
     floor = 0.3
     ax.stairs(np.maximum(counts, floor), edges, baseline=floor, fill=True, color=BLUE, alpha=0.35, lw=0)
@@ -69,7 +65,7 @@ def spectrum(report: Curvature, ax: Axes | None = None, *, matrix: str = "raw") 
     top = float(max(high.max(), 10.0)) * 4
     ax.set_ylim(floor, top)
     known = np.concatenate([found.eigenvalues, found.nodes[~np.isnan(found.nodes)]])
-    ax.set_xlim(*(side * max(side * end * 1.5, 3 * _RESOLVED * largest) for side, end in _ends(known)))
+    ax.set_xlim(*(side * max(side * end * 1.5, 3 * RESOLVED * largest) for side, end in _ends(known)))
     for value, sure in zip(found.eigenvalues, found.converged, strict=True):
         ax.axvline(value, 0.93, 0.99, color=VERMILLION if sure else HAIRLINE, lw=0.9, solid_capstyle="butt")
     ax.axvline(0.0, color=INK, lw=0.5, ls=(0, (1, 2)))
@@ -79,20 +75,13 @@ def spectrum(report: Curvature, ax: Axes | None = None, *, matrix: str = "raw") 
     return ax
 
 
-def bin_edges(largest: float) -> Floats:
-    """Return bins of equal width in the logarithm on both sides of 0, and one about it."""
-    decades = -np.log10(_RESOLVED)
-    positive = largest * np.logspace(-decades, 0.15, int(_BINS_A_DECADE * (decades + 0.15)) + 1)
-    return np.concatenate([-positive[::-1], positive])
-
-
 def _ends(values: Floats) -> list[tuple[int, float]]:
     return [(-1, float(values.min())), (1, float(values.max()))]
 
 
 def _sparse_ticks(ax: Axes, largest: float) -> None:
     """Put ticks at powers of ten that are drawn, and at 0."""
-    first, last = np.ceil(np.log10(_RESOLVED * largest)), np.floor(np.log10(1.5 * largest))
+    first, last = np.ceil(np.log10(RESOLVED * largest)), np.floor(np.log10(1.5 * largest))
     powers = 10.0 ** np.arange(first, last + 1)
     low, high = ax.get_xlim()
     ticks = [tick for tick in (*-powers[::-1], 0.0, *powers) if low <= tick <= high]

@@ -94,9 +94,41 @@ def test_traces_norms_and_layers_are_right_within_their_errors(report, whole, sc
         assert abs(layer.normalised_trace - wanted) < 4 * layer.normalised_trace_stderr + 1e-9, layer.name
 
 
+def test_each_filters_trace_is_right_within_its_error_and_they_add_up_to_the_layers(report, whole, scale, network):
+    diagonals = whole.diagonal(), scale.square() * whole.diagonal()
+    layouts, place, seen = filters_of(network), 0, 0
+    for name, tensor in network.named_parameters():
+        found = report.filters_of(name)
+        layer = next(each for each in report.layers if each.name == name)
+        assert len(found.trace) == layer.filters
+        for values, errors, diagonal, total in (
+            (found.trace, found.trace_stderr, diagonals[0], layer.trace),
+            (found.normalised_trace, found.normalised_trace_stderr, diagonals[1], layer.normalised_trace),
+        ):
+            wanted = layouts[name].rows(diagonal[place : place + tensor.numel()].view(tensor.shape)).sum(1)
+            assert (np.abs(values - wanted.numpy()) < 5 * errors + 1e-9).all(), name
+            assert values.sum() == pytest.approx(total, abs=1e-12)
+            seen += int((np.abs(values) > 3 * errors + 1e-9).sum())
+        place += tensor.numel()
+    assert seen > 10, "errors so large that nothing was shown"
+    with pytest.raises(KeyError, match="no filters of 'head'"):
+        report.filters_of("head")
+
+
+def test_numbers_made_of_others_are_what_they_say(report, whole):
+    values = torch.linalg.eigvalsh(whole)
+    found, error = report.raw.participation
+    assert abs(found - float(values.sum() ** 2 / values.square().sum())) < 4 * error
+    sizes = np.abs(report.raw.eigenvalues)
+    assert report.raw.least_condition == pytest.approx(sizes.max() / sizes.min())
+    low, high = report.raw.trace_interval
+    half = stats.t.ppf(0.975, len(report.raw.traces) - 1) * report.raw.trace_stderr
+    assert (low, high) == pytest.approx((report.trace - half, report.trace + half))
+
+
 def test_the_density_counts_all_eigenvalues_and_its_negative_share_is_right(report, whole):
     values = torch.linalg.eigvalsh(whole).numpy()
-    counts, errors = report.density(np.array([-10.0, -0.1, 0.1, 10.0]))
+    _, counts, errors = report.density(np.array([-10.0, -0.1, 0.1, 10.0]))
     assert counts.sum() == pytest.approx(len(values))
     wanted = np.histogram(values, [-10.0, -0.1, 0.1, 10.0])[0]
     assert (np.abs(counts - wanted) < 4 * errors + 1).all()

@@ -30,9 +30,9 @@ def test_what_is_written_is_read_again(path):
     assert list(found) == ["train", "test"]
     wanted = curvature(3)
     for field in dataclasses.fields(Curvature):
-        if field.name not in ("raw", "normalised", "slice", "path"):
+        if field.name not in ("raw", "normalised", "filters", "slice", "path"):
             assert getattr(found["test"], field.name) == getattr(wanted, field.name), field.name
-    for name in ("raw", "normalised", "slice"):
+    for name in ("raw", "normalised", "filters", "slice"):
         for field in dataclasses.fields(getattr(wanted, name)):
             mine, other = (getattr(getattr(each, name), field.name) for each in (found["test"], wanted))
             np.testing.assert_array_equal(mine, other)

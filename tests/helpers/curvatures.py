@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from landscape.surface.curvature import Curvature, LayerCurvature, SliceCurvature, Spectrum
+from landscape.surface.curvature import Curvature, FilterCurvature, LayerCurvature, SliceCurvature, Spectrum
 
 
 def spectrum(seed: int = 0, size: int = 100, scale: float = 1.0) -> Spectrum:
@@ -37,6 +37,7 @@ def curvature(seed: int = 0, data: str = "train") -> Curvature:
         spectrum(seed),
         spectrum(seed + 1, scale=0.1),
         layers,
+        FilterCurvature(*(np.arange(15.0) * factor for factor in (0.1, 0.01, 0.02, 0.002))),
         8.5,
         0.01,
         21.0,

@@ -11,6 +11,7 @@ from html.parser import HTMLParser
 import numpy as np
 from PIL import Image
 
+from tests.helpers.curvatures import curvature
 from tests.helpers.plot_fixtures import damaged_valley, half_finished_valley, line_surface, repeated, valley
 
 
@@ -67,3 +68,16 @@ def test_what_cannot_be_drawn_is_a_table_and_a_reason():
     assert "img" not in Tags(html).tags
     assert any("nothing to draw" in text for text in Tags(html).texts)
     assert "none finite, 713 not finite" in Tags(html).texts
+
+
+def test_a_report_of_curvature_shows_its_verdict_its_numbers_and_a_picture():
+    report = dataclasses.replace(curvature(), data="<b>train", verdict="Saddle: <script>.")
+    html = report._repr_html_()
+    tags = Tags(html)
+    assert "script" not in tags.tags
+    assert "b" not in tags.tags
+    text = "".join(tags.texts)
+    for expected in ("Saddle: <script>.", "on 500 samples of <b>train", "9 (residual 0.001)"):
+        assert expected in text
+    assert "-0.8 (residual 0.2, not converged)" in text
+    assert image_of(html).size[0] > 500
