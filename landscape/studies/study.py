@@ -22,7 +22,7 @@ VERDICTS = (REPRODUCED, NOT_REPRODUCED, NOT_RESOLVED)
 # What numbers that belong to no single variant are kept under, and what numbers of training are called.
 ALL = "all"
 TRAINING = "training"
-# Of what a measurement is a task each: of a network, of all variants of a seed, of all seeds of a variant, of everything.
+# Of what a measurement is a task each: a network, all variants of a seed, all seeds of a variant, everything.
 SCOPES = ("network", "seed", "variant", "study")
 
 
