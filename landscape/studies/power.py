@@ -1,0 +1,167 @@
+r"""How many seeds a question takes: what so many resolve, and how many a smaller difference would need.
+
+A difference of d between two variants, whose paired differences scatter over seeds with standard deviation s, is found
+by Student's two-sided test over n seeds with the probability of a noncentral t [1]_ beyond its quantile,
+
+.. math:: P\big( |T_{n-1}(\delta)| > t_{n-1,\,1-\alpha/2} \big), \qquad \delta = \frac{d}{s} \sqrt n .
+
+For m questions in one study the level is alpha / m, which is what Holm's correction asks of the first of them.
+
+References
+----------
+.. [1] Cohen, "Statistical Power Analysis for the Behavioral Sciences", 2nd edition, 1988, Section 2.3.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from scipy import optimize, stats
+
+from landscape.errors import UsageError
+from landscape.surface.grid import Floats
+
+ALPHA = 0.05
+POWER = 0.8
+# More seeds than this are not worth counting.
+MOST_SEEDS = 100_000
+
+
+@dataclass(frozen=True)
+class Power:
+    """What a study of so many seeds can see."""
+
+    seeds: int
+    deviation: float  # of paired differences over seeds
+    resolved: float  # the difference that is found with the probability `power`
+    power: float
+    alpha: float  # the level of one test, after division by the number of questions
+    wanted: float = math.nan  # the difference that was observed or is expected
+    needed: int | None = None  # seeds for it; None where more than MOST_SEEDS are needed or nothing is wanted
+
+    def words(self, unit: str = "") -> str:
+        """Return one sentence for the report.
+
+        Examples
+        --------
+        >>> power_of(6, 0.55, wanted=0.16).words("points")
+        '6 seeds resolve 0.79 points; 95 would be needed for 0.16 points.'
+        """
+        name = f" {unit}" if unit else ""
+        if not math.isfinite(self.resolved):
+            return f"{_seeds(self.seeds)} cannot say what they resolve: their differences have no known spread."
+        said = f"{_seeds(self.seeds)} resolve{'s' if self.seeds == 1 else ''} {self.resolved:.2g}{name}"
+        if not math.isfinite(self.wanted) or self.wanted == 0:
+            return f"{said}."
+        if self.needed is None:
+            return f"{said}; more than {MOST_SEEDS:,} would be needed for {abs(self.wanted):.2g}{name}."
+        if self.needed <= self.seeds:
+            return f"{said}; {self.needed} would do for {abs(self.wanted):.2g}{name}."
+        return f"{said}; {self.needed:,} would be needed for {abs(self.wanted):.2g}{name}."
+
+
+def detection(seeds: int, deviation: float, difference: float, *, alpha: float = ALPHA) -> float:
+    """Return the probability that a two-sided test over seeds finds a difference.
+
+    Parameters
+    ----------
+    seeds : int
+        Two at least.
+    deviation : float
+        Standard deviation of the paired differences; above 0.
+    difference : float
+        The true mean difference, in the same unit.
+    alpha : float
+        How often a difference is found where there is none.
+
+    Examples
+    --------
+    >>> round(detection(6, 0.55, 0.8), 3), round(detection(6, 0.55, 0.0), 3)
+    (0.81, 0.05)
+    """
+    if seeds < 2 or not deviation > 0:
+        raise UsageError(f"power takes two seeds and a spread above 0, got {seeds} and {deviation:g}")
+    freedom = seeds - 1
+    quantile = float(stats.t.ppf(1 - alpha / 2, freedom))
+    shift = abs(difference) / deviation * math.sqrt(seeds)
+    # The mean over all standard deviations that may come out: SciPy's noncentral t is NaN in places, for two seeds.
+    nodes, weights = _nodes()
+    spread = np.sqrt(stats.chi2.ppf((1 + nodes) / 2, freedom) / freedom)
+    chances = stats.norm.sf(quantile * spread - shift) + stats.norm.cdf(-quantile * spread - shift)
+    return float(weights @ chances / 2)
+
+
+def resolved_difference(seeds: int, deviation: float, *, alpha: float = ALPHA, power: float = POWER) -> float:
+    """Return the difference that so many seeds find with a probability; NaN for one seed or no spread."""
+    if seeds < 2 or not deviation > 0 or not math.isfinite(deviation):
+        return math.nan
+    return _resolved_deviations(seeds, alpha, power) * deviation
+
+
+def seeds_needed(deviation: float, difference: float, *, alpha: float = ALPHA, power: float = POWER) -> int | None:
+    """Return the least number of seeds that find a difference with a probability; None for over 100,000.
+
+    Examples
+    --------
+    >>> seeds_needed(0.55, 0.8), seeds_needed(0.55, 0.0)
+    (6, None)
+    """
+    if not (deviation > 0 and math.isfinite(deviation) and math.isfinite(difference)):
+        return None
+    # With a spread that is known, a normal test, fewer seeds would do: where to begin to count.
+    reach = float(stats.norm.ppf(1 - alpha / 2) + stats.norm.ppf(power)) * deviation
+    if reach > abs(difference) * math.sqrt(MOST_SEEDS):
+        return None
+    seeds = max(2, math.floor((reach / difference) ** 2) - 1)
+    while detection(seeds, deviation, difference, alpha=alpha) < power:
+        seeds += 1
+    return seeds
+
+
+def power_of(
+    seeds: int, deviation: float, *, wanted: float = math.nan, questions: int = 1, power: float = POWER
+) -> Power:
+    """Return what a study of so many seeds can see.
+
+    Parameters
+    ----------
+    seeds : int
+        That were measured.
+    deviation : float
+        Standard deviation of paired differences over seeds, as estimated from them.
+    wanted : float
+        The difference to count the seeds for: what was expected, or what was found.
+    questions : int
+        Hypotheses tested in the same study.
+    power : float
+        With what probability a difference is to be found.
+    """
+    if questions < 1:
+        raise UsageError(f"a study of {questions} questions has no power to speak of; give 1 or more")
+    alpha = ALPHA / questions
+    resolved = resolved_difference(seeds, deviation, alpha=alpha, power=power)
+    needed = seeds_needed(deviation, wanted, alpha=alpha, power=power) if math.isfinite(wanted) else None
+    return Power(seeds, deviation, resolved, power, alpha, wanted, needed)
+
+
+def _seeds(number: int) -> str:
+    return f"{number:,} seed{'' if number == 1 else 's'}"
+
+
+@cache
+def _nodes() -> tuple[Floats, Floats]:
+    """Return Gauss-Legendre nodes and weights: with 120 the probability is right to 1e-6."""
+    return np.polynomial.legendre.leggauss(120)
+
+
+@cache
+def _resolved_deviations(seeds: int, alpha: float, power: float) -> float:
+    """Return the difference that is found with a probability, in standard deviations."""
+    reach = 1.0
+    while detection(seeds, 1.0, reach, alpha=alpha) < power:
+        reach *= 2
+    found = optimize.brentq(lambda each: detection(seeds, 1.0, each, alpha=alpha) - power, 0.0, reach, xtol=1e-9)
+    return float(found)

@@ -1,0 +1,348 @@
+r"""From numbers of variants and seeds to a verdict: reproduced, not reproduced, or not resolved.
+
+A hypothesis is a linear contrast of variants against a bound, :math:`\sum_v w_v \mu_v > b`. Where the variants share
+seeds, the contrast is taken seed by seed and tested by Student's one-sample test, which for two variants is the paired
+test; else by Welch's test with Satterthwaite's degrees of freedom. Beside it stands the exact test that flips signs of
+the contrasts [1]_, which knows no normal distribution but cannot give less than :math:`2^{1-n}` for n seeds.
+
+* ``>`` and ``<``: *reproduced* where the contrast lies on the expected side of bound and margin, *not reproduced* where
+  it lies on the other, both beyond chance.
+* ``=``: *reproduced* where the contrast is within the margin by two one-sided tests [2]_, *not reproduced* where it is
+  outside. That a difference was not found is no evidence that there is none.
+* everything else is *not resolved*.
+
+A p-value is twice the smaller of the two one-sided ones, so at 5 % a verdict agrees with the interval of 95 %. Over the
+hypotheses of a study p-values are corrected by Holm's procedure [3]_: where all variants are equal, the chance that a
+study of any number of hypotheses claims anything is at most 5 %.
+
+References
+----------
+.. [1] Fisher, "The Design of Experiments", 1935, Section 21.
+.. [2] Schuirmann, "A comparison of the two one-sided tests procedure and the power approach", J. Pharmacokinetics and
+       Biopharmaceutics 15, 1987.
+.. [3] Holm, "A simple sequentially rejective multiple test procedure", Scandinavian J. Statistics 6, 1979.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy import stats
+
+from landscape.errors import UsageError
+from landscape.studies.power import ALPHA, power_of, resolved_difference
+from landscape.studies.seed_intervals import correlation, seed_interval
+from landscape.studies.study import ALL, NOT_REPRODUCED, NOT_RESOLVED, REPRODUCED, Hypothesis, Relation, Verdict
+from landscape.surface.grid import Floats
+from landscape.surface.population_statistics import holm
+
+Values = Mapping[str, Mapping[int, float]]  # variant -> seed -> number
+Pairs = Mapping[str, Mapping[int, tuple[float, float]]]
+
+# Seeds up to which all 2^n signs are tried.
+_MOST_FLIPPED = 14
+# Contrasts that scatter less than this, relative to their values, scatter by rounding alone.
+_ROUNDING = 1e-12
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """A linear combination of variants, over seeds."""
+
+    estimate: float
+    error: float  # its standard error; 0 or NaN where no spread is known
+    freedom: float  # degrees of freedom
+    seeds: int  # paired ones, or the fewest of a variant
+    paired: Floats | None = None  # (seeds,): seed by seed, where seeds pair
+
+    @property
+    def known(self) -> bool:
+        """Whether anything can be said: two seeds at least, and a spread."""
+        return self.error > _ROUNDING * (1 + abs(self.estimate)) and self.freedom >= 1
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """The interval of 95 %; NaN where nothing is known of the spread."""
+        if not self.known:
+            return math.nan, math.nan
+        reach = float(stats.t.ppf(0.975, self.freedom)) * self.error
+        return self.estimate - reach, self.estimate + reach
+
+    @property
+    def deviation(self) -> float:
+        """The spread of one seed's contrast."""
+        return self.error * math.sqrt(self.seeds) if self.known else math.nan
+
+    def above(self, bound: float) -> float:
+        """Return the one-sided p-value for "the contrast is greater than this bound"."""
+        return float(stats.t.sf((self.estimate - bound) / self.error, self.freedom)) if self.known else math.nan
+
+    def below(self, bound: float) -> float:
+        """Return the one-sided p-value for "the contrast is less than this bound"."""
+        return float(stats.t.cdf((self.estimate - bound) / self.error, self.freedom)) if self.known else math.nan
+
+
+def interval(numbers: Sequence[float]) -> tuple[float, float, float]:
+    """Return mean and interval of 95 % over seeds; the interval is NaN for one.
+
+    Examples
+    --------
+    >>> [round(each, 2) for each in interval([1.0, 2.0, 3.0])]
+    [2.0, -0.48, 4.48]
+    """
+    found = seed_interval(numbers)
+    return found.estimate, found.low, found.high
+
+
+def contrast(weights: Mapping[str, float], values: Values) -> Contrast:
+    """Return a linear combination of variants over seeds; numbers that are not finite count as not measured.
+
+    Parameters
+    ----------
+    weights : mapping of str to float
+        Variant -> factor. "all" is the mean of all variants of a seed, where there are no numbers of that name.
+    values : mapping
+        Variant -> seed -> number.
+
+    Raises
+    ------
+    UsageError
+        A variant has no numbers.
+
+    Examples
+    --------
+    >>> found = contrast({"a": 1, "b": -1}, {"a": {0: 3.0, 1: 5.0}, "b": {0: 1.0, 1: 2.0}})
+    >>> found.estimate, found.seeds, found.paired.tolist()
+    (2.5, 2, [2.0, 3.0])
+    """
+    given = {name: _finite(_of(name, values)) for name in weights}
+    if not weights or any(not each for each in given.values()):
+        missing = [name for name, each in given.items() if not each]
+        raise UsageError(f"there are no numbers of {', '.join(missing) or 'any variant'}")
+    common = sorted(set.intersection(*(set(each) for each in given.values())))
+    if len(common) >= 2 or len(given) == 1:
+        paired = np.array([sum(w * given[name][seed] for name, w in weights.items()) for seed in common])
+        error = float(paired.std(ddof=1)) / math.sqrt(len(paired)) if len(paired) > 1 else math.nan
+        return Contrast(float(paired.mean()), error, len(paired) - 1, len(paired), paired)
+    return _welch(weights, {name: np.array(list(each.values())) for name, each in given.items()})
+
+
+def judge(hypothesis: Hypothesis, values: Values) -> Verdict:
+    """Return what the seeds say of one hypothesis by itself; `correct` then counts how many were tested.
+
+    Parameters
+    ----------
+    hypothesis : Hypothesis
+        With relations, all of which have to hold; the weakest is reported.
+    values : mapping
+        Variant -> seed -> number, without what is to be left out.
+
+    Examples
+    --------
+    >>> wider = Hypothesis("wider", "a is wider", relations=(Relation({"a": 1, "b": -1}, ">"),))
+    >>> judge(wider, {"a": {0: 3.0, 1: 3.2, 2: 3.1}, "b": {0: 1.0, 1: 1.3, 2: 0.9}}).verdict
+    'reproduced'
+    """
+    if not hypothesis.relations:
+        raise UsageError(f"hypothesis {hypothesis.name!r} says nothing about variants: give it an expectation")
+    try:
+        found = [(relation, contrast(relation.weights, values)) for relation in hypothesis.relations]
+    except UsageError as error:
+        return Verdict(hypothesis.name, NOT_RESOLVED, math.nan, (math.nan, math.nan), 0, text=f"Not resolved: {error}.")
+    tested = [(*_p_values(relation, each, hypothesis.margin), relation, each) for relation, each in found]
+    unknown = [each for each in tested if math.isnan(each[0])]
+    # Of several that all have to hold: the one that is furthest from being shown, or the one that is refuted.
+    p_for, _, relation, shown = unknown[0] if unknown else max(tested, key=lambda each: each[0])
+    p_against = math.nan
+    if not unknown:
+        refuted = min(tested, key=lambda each: each[1])
+        p_against = min(1.0, refuted[1] * len(tested))
+        if p_against < p_for:
+            _, _, relation, shown = refuted
+    p = min(1.0, 2 * min(p_for, p_against)) if not math.isnan(p_for) else math.nan
+    verdict = NOT_RESOLVED
+    if p < ALPHA:
+        verdict = REPRODUCED if p_for < p_against else NOT_REPRODUCED
+    low, high = shown.interval
+    power = power_of(shown.seeds, shown.deviation, wanted=hypothesis.effect or shown.estimate - relation.bound)
+    return Verdict(
+        hypothesis.name,
+        verdict,
+        shown.estimate,
+        (low, high),
+        shown.seeds,
+        p,
+        p,
+        power.resolved,
+        power.needed or 0,
+        _words(verdict, relation, shown, p, power.words(), hypothesis.margin, len(tested)),
+    )
+
+
+def judge_correlation(hypothesis: Hypothesis, pairs: Pairs) -> Verdict:
+    """Return whether two numbers of the networks go together as expected, within variants and over all of them.
+
+    The verdict is that of the ranks within variants where a variant has three networks and more, since a difference
+    between two recipes in both numbers is one observation and not as many as there are networks; else over all.
+
+    Parameters
+    ----------
+    hypothesis : Hypothesis
+        With `correlate` and `sign`.
+    pairs : mapping
+        Variant -> seed -> both numbers.
+    """
+    rows = [(name, *both) for name, seeds in pairs.items() for both in seeds.values()]
+    groups = [name for name, *_ in rows]
+    x, y = np.array([row[1] for row in rows]), np.array([row[2] for row in rows])
+    inside = len(rows) > 0 and min(groups.count(name) for name in set(groups)) >= 3
+    found = correlation(x, y, groups if inside else None)
+    over_all = correlation(x, y)
+    networks = found.networks
+    if math.isnan(found.p_value):
+        text = f"Not resolved: {networks} network(s) with both numbers show no correlation that could be tested."
+        return Verdict(hypothesis.name, NOT_RESOLVED, found.estimate, (found.low, found.high), networks, text=text)
+    verdict = NOT_RESOLVED
+    if found.p_value < ALPHA:
+        verdict = REPRODUCED if (found.estimate > 0) == (hypothesis.sign == ">") else NOT_REPRODUCED
+    where = f"within {found.groups} variants" if inside else "over all networks"
+    text = (
+        f"{verdict.capitalize()}: correlation {where} {found.estimate:.2f} [{found.low:.2f}, {found.high:.2f}], "
+        f"{networks} networks, p = {found.p_value:.2g}, of ranks {found.rank:.2f}"
+    )
+    text += f"; over all networks {over_all.estimate:.2f}." if inside else "."
+    return Verdict(
+        hypothesis.name, verdict, found.estimate, (found.low, found.high), networks, found.p_value, found.p_value,
+        text=text,
+    )  # fmt: skip
+
+
+def correct(verdicts: Sequence[Verdict]) -> tuple[Verdict, ...]:
+    """Return the verdicts of a study with p-values for all of them together; what no longer stands is not resolved.
+
+    What a study of so many seeds resolves is stated at the level of its first question, 5 % over their number.
+
+    Examples
+    --------
+    >>> one = Verdict("a", REPRODUCED, 1.0, (0.1, 1.9), 5, p=0.04, p_corrected=0.04)
+    >>> [each.verdict for each in correct([one, replace(one, p=0.001)])]
+    ['reproduced', 'reproduced']
+    >>> [each.verdict for each in correct([one, replace(one, p=0.5)])]
+    ['not resolved', 'not resolved']
+    """
+    corrected = holm(np.array([each.p for each in verdicts], dtype=np.float64))
+    number = int(np.isfinite(corrected).sum())
+    found = []
+    for each, p in zip(verdicts, corrected.tolist(), strict=True):
+        # A p-value that is not known claims nothing.
+        verdict = each.verdict if p < ALPHA else NOT_RESOLVED
+        text = each.text
+        if verdict != each.verdict:
+            text = (
+                f"Not resolved after correction for {number} questions (by itself p = {each.p:.2g}, together {p:.2g}). "
+                f"By itself: {text[:1].lower()}{text[1:]}"
+            )
+        found.append(replace(each, verdict=verdict, p_corrected=p, text=text, resolvable=_resolvable(each, number)))
+    return tuple(found)
+
+
+def _resolvable(verdict: Verdict, number: int) -> float:
+    """Return what is resolved at a stricter level: the same spread, so a known ratio."""
+    if number < 2 or not math.isfinite(verdict.resolvable):
+        return verdict.resolvable
+    alone, together = (resolved_difference(verdict.seeds, 1.0, alpha=ALPHA / each) for each in (1, number))
+    return verdict.resolvable * together / alone
+
+
+def _p_values(relation: Relation, found: Contrast, margin: float) -> tuple[float, float]:
+    """Return the one-sided p-values for a relation and against it."""
+    if relation.relation == ">":
+        return found.above(relation.bound + margin), found.below(relation.bound + margin)
+    if relation.relation == "<":
+        return found.below(relation.bound - margin), found.above(relation.bound - margin)
+    if relation.relation != "=":
+        raise UsageError(f"a relation is <, > or =, got {relation.relation!r}")
+    if not margin > 0:
+        raise UsageError('"=" needs a margin above 0: differences up to it count as none')
+    low, high = relation.bound - margin, relation.bound + margin
+    inside = float(np.max([found.above(low), found.below(high)]))  # NaN where one is
+    return inside, float(np.min([found.below(low), found.above(high)]))
+
+
+def _words(
+    verdict: str, relation: Relation, found: Contrast, p: float, power: str, margin: float, relations: int
+) -> str:
+    asked = relation.text or f"{' '.join(f'{w:+g} {n}' for n, w in relation.weights.items())} {relation.relation}"
+    if relations > 1:
+        asked = f"{asked} (the decisive one of {relations})"
+    if not found.known:
+        why = "one seed tells no spread" if found.seeds < 2 else "all seeds give the same, which tells no spread"
+        return f"Not resolved: {asked}: {found.estimate:.4g}; {why}."
+    low, high = found.interval
+    tests = f"p = {p:.2g} ({'paired' if found.paired is not None else 'Welch'})"
+    flipped = _flipped(found, relation, margin)
+    if flipped is not None:
+        tests += f", by flipping signs {flipped:.2g}"
+        if p < ALPHA <= flipped:
+            tests += f" (no less than {2.0 ** (1 - found.seeds):.2g} is possible)"
+    within = f", margin {margin:.3g}" if margin else ""
+    return (
+        f"{verdict.capitalize()}: {asked}: {found.estimate:.4g} [{low:.4g}, {high:.4g}] over {found.seeds} seeds"
+        f"{within}, {tests}. {power}"
+    )
+
+
+def _flipped(found: Contrast, relation: Relation, margin: float) -> float | None:
+    """Return the two-sided p-value of the sign-flipping test; None for equivalence and for many seeds."""
+    if found.paired is None or relation.relation == "=" or not 2 <= len(found.paired) <= _MOST_FLIPPED:
+        return None
+    return sign_flip_test(found.paired - relation.bound - (margin if relation.relation == ">" else -margin))
+
+
+def sign_flip_test(differences: ArrayLike) -> float:
+    """Return the exact two-sided p-value of "differences are as often above 0 as below", by all signs of their mean.
+
+    Parameters
+    ----------
+    differences : array of float, shape (n,)
+        Paired ones; n at most 14.
+
+    Examples
+    --------
+    >>> sign_flip_test([1.0, 2.0, 3.0])
+    0.25
+    """
+    given = np.asarray(differences, dtype=np.float64)
+    if not 1 <= len(given) <= _MOST_FLIPPED:
+        raise UsageError(f"all signs of {len(given)} differences cannot be tried, 1 to {_MOST_FLIPPED} can")
+    bits = (np.arange(2 ** len(given))[:, None] >> np.arange(len(given))) & 1
+    sums = np.abs((1.0 - 2.0 * bits) @ given)
+    # Sums that are equal but for rounding are equal.
+    return float(np.mean(sums >= abs(given.sum()) * (1 - 1e-9) - 1e-300))
+
+
+def _of(name: str, values: Values) -> Mapping[int, float]:
+    if name in values or name != ALL:
+        return values.get(name, {})
+    common = set.intersection(*(set(_finite(each)) for each in values.values())) if values else set()
+    return {seed: float(np.mean([each[seed] for each in values.values()])) for seed in sorted(common)}
+
+
+def _finite(numbers: Mapping[int, float]) -> dict[int, float]:
+    return {seed: float(number) for seed, number in numbers.items() if math.isfinite(number)}
+
+
+def _welch(weights: Mapping[str, float], values: Mapping[str, Floats]) -> Contrast:
+    """Return the contrast of means of groups that share no seeds."""
+    fewest = min(len(each) for each in values.values())
+    estimate = sum(w * float(values[name].mean()) for name, w in weights.items())
+    if fewest < 2:
+        return Contrast(estimate, math.nan, 0, fewest)
+    parts = {name: w**2 * float(values[name].var(ddof=1)) / len(values[name]) for name, w in weights.items()}
+    total = sum(parts.values())
+    spread = sum(part**2 / (len(values[name]) - 1) for name, part in parts.items())
+    return Contrast(estimate, math.sqrt(total), total**2 / spread if spread > 0 else 0.0, fewest)

@@ -1,0 +1,216 @@
+"""Verdicts of studies: against SciPy's own tests, against closed forms, and by simulation of studies."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from landscape.errors import UsageError
+from landscape.studies.power import detection, power_of, resolved_difference, seeds_needed
+from landscape.studies.seed_intervals import correlation, nested_interval, seed_interval
+from landscape.studies.seed_statistics import (
+    contrast,
+    correct,
+    interval,
+    judge,
+    judge_correlation,
+    sign_flip_test,
+)
+from landscape.studies.study import NOT_REPRODUCED, NOT_RESOLVED, REPRODUCED, Hypothesis, Relation, Verdict
+
+A = [3.1, 2.9, 3.6, 3.3, 2.7, 3.4]
+B = [2.8, 2.95, 3.1, 3.0, 2.6, 2.9]
+
+
+def by_seed(values, start=0):
+    return dict(enumerate(values, start))
+
+
+def ask(relation=">", *, bound=0.0, margin=0.0, effect=0.0):
+    return Hypothesis(
+        "h", "a against b", relations=(Relation({"a": 1, "b": -1}, relation, bound),), margin=margin, effect=effect
+    )
+
+
+def test_an_interval_over_seeds_is_student_s():
+    low, high = stats.t.interval(0.95, 5, np.mean(A), stats.sem(A))
+    assert interval(A) == pytest.approx((np.mean(A), low, high))
+
+
+def test_what_is_not_finite_is_left_out_and_counted():
+    found = seed_interval([1.0, math.nan, 3.0, math.inf])
+    assert (found.estimate, found.seeds, found.left_out) == (2.0, 2, 2)
+    assert math.isnan(seed_interval([1.0]).low)
+
+
+def test_seeds_that_pair_are_tested_in_pairs_as_scipy_does():
+    found = judge(ask(), {"a": by_seed(A), "b": by_seed(B)})
+    theirs = stats.ttest_rel(A, B)
+    assert found.p == pytest.approx(theirs.pvalue)
+    assert found.interval == pytest.approx(tuple(theirs.confidence_interval()))
+    assert found.verdict == REPRODUCED
+    assert judge(ask("<"), {"a": by_seed(A), "b": by_seed(B)}).verdict == NOT_REPRODUCED
+
+
+def test_seeds_that_do_not_pair_are_tested_as_welch_does():
+    found = judge(ask(), {"a": by_seed(A), "b": by_seed(B, 100)})
+    theirs = stats.ttest_ind(A, B, equal_var=False)
+    assert found.p == pytest.approx(theirs.pvalue)
+    assert found.interval == pytest.approx(tuple(theirs.confidence_interval()))
+    assert "Welch" in found.text
+
+
+def test_only_seeds_of_both_variants_pair():
+    found = contrast({"a": 1, "b": -1}, {"a": by_seed(A), "b": {2: 1.0, 3: 1.5, 4: math.nan}})
+    np.testing.assert_allclose(found.paired, [A[2] - 1.0, A[3] - 1.5])
+
+
+def test_a_margin_is_what_a_difference_has_to_exceed():
+    values = {"a": by_seed(A), "b": by_seed(B)}
+    for margin in (0.05, 0.3):
+        theirs = stats.ttest_1samp(np.subtract(A, B), margin)
+        assert judge(ask(margin=margin), values).p == pytest.approx(theirs.pvalue)
+    assert judge(ask(margin=1.0), values).verdict == NOT_REPRODUCED
+
+
+def test_equal_needs_evidence_of_equality():
+    close = {"a": by_seed([1.0, 1.02, 0.99, 1.01]), "b": by_seed([1.01, 1.0, 1.0, 1.0])}
+    wide = {"a": by_seed([0.0, 2.0, 1.0, 5.0]), "b": by_seed([1.0, 1.0, 3.0, 1.0])}
+    assert judge(ask("=", margin=0.1), close).verdict == REPRODUCED
+    assert judge(ask("=", margin=0.1), wide).verdict == NOT_RESOLVED
+    assert judge(ask("=", bound=1.0, margin=0.1), close).verdict == NOT_REPRODUCED
+    with pytest.raises(UsageError, match="margin above 0"):
+        judge(ask("="), close)
+
+
+def test_a_chain_holds_only_where_every_link_does():
+    chain = Hypothesis("h", "", relations=(Relation({"a": 1, "b": -1}, "<"), Relation({"b": 1, "c": -1}, "<")))
+    values = {"a": by_seed([1.0, 1.1, 0.9]), "b": by_seed([2.0, 2.2, 2.1]), "c": by_seed([3.0, 3.4, 3.3])}
+    assert judge(chain, values).verdict == REPRODUCED
+    flat = values | {"c": by_seed([2.0, 2.3, 2.0])}
+    assert judge(chain, flat).verdict == NOT_RESOLVED
+    # The link that is refuted is the one that is reported.
+    found = judge(chain, values | {"c": by_seed([1.0, 1.05, 1.1])})
+    assert found.verdict == NOT_REPRODUCED
+    assert found.estimate == pytest.approx(np.mean([1.0, 1.15, 1.0]))
+
+
+def test_all_is_the_mean_of_the_variants_of_a_seed():
+    values = {"a": by_seed([1.0, 2.0]), "b": {0: 3.0, 1: 6.0, 2: 9.0}}
+    assert contrast({"all": 1.0}, values).paired.tolist() == [2.0, 4.0]
+
+
+@pytest.mark.parametrize("same", [[1.0, 1.0, 1.0], [0.1 + 0.2, 0.3, 0.3]])
+def test_nothing_is_claimed_without_a_spread(same):
+    found = judge(ask(), {"a": by_seed(same), "b": by_seed([0.0] * 3)})
+    assert found.verdict == NOT_RESOLVED
+    assert "no spread" in found.text
+    assert judge(ask(), {"a": {0: 1.0}, "b": {0: 0.0}}).verdict == NOT_RESOLVED
+    assert judge(ask(), {"a": {0: 1.0}}).text == "Not resolved: there are no numbers of b."
+
+
+def test_flipping_signs_gives_what_scipy_gives_by_permutation():
+    differences = np.subtract(A, B)
+    theirs = stats.permutation_test((differences,), np.mean, permutation_type="samples", n_resamples=np.inf)
+    assert sign_flip_test(differences) == pytest.approx(theirs.pvalue)
+
+
+def test_holm_turns_what_was_found_by_chance_into_not_resolved():
+    ps = [0.01, 0.02, 0.04, math.nan]
+    given = [Verdict(str(p), REPRODUCED, 1.0, (0.5, 1.5), 4, p, p, 1.0) for p in ps]
+    found = correct(given)
+    assert [each.p_corrected for each in found[:3]] == pytest.approx([0.03, 0.04, 0.04])
+    assert [each.verdict for each in found] == [REPRODUCED] * 3 + [NOT_RESOLVED]
+    # What four seeds resolve at 5 / 3 % is more than at 5 %.
+    ratio = resolved_difference(4, 1, alpha=0.05 / 3) / resolved_difference(4, 1)
+    assert found[0].resolvable == pytest.approx(ratio)
+    assert [each.verdict for each in correct([given[2], given[2]])] == [NOT_RESOLVED] * 2
+
+
+def test_directions_add_no_seeds():
+    rng = np.random.default_rng(0)
+    held = 0
+    for _ in range(400):
+        seeds = rng.standard_normal(4)
+        found = nested_interval([seed + 0.1 * rng.standard_normal(50) for seed in seeds])
+        held += found.low <= 0.0 <= found.high
+    assert 0.92 <= held / 400 <= 0.98  # 200 values taken for independent ones: about 20 %
+
+
+def test_the_variance_between_directions_is_told_from_that_between_seeds():
+    rng = np.random.default_rng(1)
+    found = nested_interval([2 * rng.standard_normal() + 3 * rng.standard_normal(4) for _ in range(2000)])
+    assert found.between == pytest.approx(2, abs=0.15)
+    assert found.within == pytest.approx(3, abs=0.1)
+    assert found.share_of_directions == pytest.approx(9 / 4 / (9 / 4 + 4), abs=0.03)
+    unequal = nested_interval([[1.0], [2.0, 4.0], [math.nan]])
+    assert (unequal.estimate, unequal.seeds, unequal.left_out) == (2.0, 2, 1)
+
+
+def test_a_correlation_has_fisher_s_interval():
+    rng = np.random.default_rng(2)
+    x = rng.standard_normal(12)
+    y = x + rng.standard_normal(12)
+    theirs = stats.pearsonr(x, y)
+    found = correlation(x, y)
+    assert (found.estimate, found.p_value) == pytest.approx((theirs.statistic, theirs.pvalue))
+    assert (found.low, found.high) == pytest.approx(tuple(theirs.confidence_interval()))
+    assert found.rank == pytest.approx(stats.spearmanr(x, y).statistic)
+
+
+def test_a_difference_between_recipes_is_no_correlation_between_networks():
+    rng = np.random.default_rng(3)
+    groups = ["a"] * 8 + ["b"] * 8
+    shift = np.repeat([0.0, 10.0], 8)
+    x, y = shift + rng.standard_normal(16), shift + rng.standard_normal(16)
+    assert correlation(x, y).estimate > 0.9
+    inside = correlation(x, y, groups)
+    assert inside.low < 0 < inside.high
+    pairs = {g: {s: (x[i], y[i]) for s, i in enumerate(np.flatnonzero(np.array(groups) == g))} for g in "ab"}
+    found = judge_correlation(Hypothesis("h", "", correlate=("x", "y")), pairs)
+    assert found.verdict == NOT_RESOLVED
+    assert found.estimate == pytest.approx(inside.estimate)
+
+
+def test_power_is_that_of_the_noncentral_t():
+    for seeds, difference, alpha in [(3, 1.0, 0.05), (6, 1.3, 0.05), (20, 0.4, 0.01)]:
+        quantile, shift = stats.t.ppf(1 - alpha / 2, seeds - 1), difference / 0.7 * math.sqrt(seeds)
+        theirs = stats.nct.sf(quantile, seeds - 1, shift) + stats.nct.cdf(-quantile, seeds - 1, shift)
+        assert detection(seeds, 0.7, difference, alpha=alpha) == pytest.approx(theirs, abs=2e-6)
+
+
+def test_the_seeds_that_are_needed_are_the_fewest_that_do():
+    for difference in (0.1, 0.5, 3.0):
+        needed = seeds_needed(1.0, difference)
+        assert detection(needed, 1.0, difference) >= 0.8
+        assert needed == 2 or detection(needed - 1, 1.0, difference) < 0.8
+    assert power_of(6, 0.55, wanted=0.16).words("points").endswith("95 would be needed for 0.16 points.")
+    assert resolved_difference(6, 2.0) == pytest.approx(2 * resolved_difference(6, 1.0))
+
+
+def simulated(rng, differences, deviation=1.0, seeds=5):
+    """Return the verdicts of a study of several questions, each about two variants of its own."""
+    found = []
+    for difference in differences:
+        common = rng.standard_normal(seeds)  # what a seed does to both variants
+        a = common + difference + deviation * rng.standard_normal(seeds) / math.sqrt(2)
+        b = common + deviation * rng.standard_normal(seeds) / math.sqrt(2)
+        found.append(judge(ask(), {"a": by_seed(a), "b": by_seed(b)}))
+    return correct(found)
+
+
+def test_a_study_of_equal_variants_claims_something_in_at_most_one_of_twenty():
+    rng = np.random.default_rng(4)
+    studies = 300
+    claims = sum(any(each.verdict != NOT_RESOLVED for each in simulated(rng, [0.0] * 2)) for _ in range(studies))
+    assert 0.02 < claims / studies <= 0.05 + 2 * math.sqrt(0.05 * 0.95 / studies)
+
+
+def test_a_difference_is_found_as_often_as_the_power_says():
+    rng = np.random.default_rng(5)
+    difference = resolved_difference(5, 1.0)
+    found = sum(simulated(rng, [difference])[0].verdict == REPRODUCED for _ in range(400))
+    assert found / 400 == pytest.approx(0.8, abs=0.05)
