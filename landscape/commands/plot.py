@@ -90,6 +90,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "where more of a training run is seen",
     )
     group.add_argument(
+        "--color",
+        choices=("convexity",),
+        help="colour a 3D still by the ratio of the Hessian's least to its greatest eigenvalue, measured with evaluate "
+        "--curvature, and not by its height",
+    )
+    group.add_argument(
         "--no-interpolation", action="store_true", help="draw contours and the 3D still of a coarse grid unsmoothed"
     )
     group.add_argument(
@@ -147,7 +153,7 @@ def _plot_curvature(options: argparse.Namespace, outputs: list[Path]) -> int:
 
     if len(options.files) > 1:
         raise UsageError("a picture of curvature is of one file at a time")
-    names = "kind name cap eps levels title headline columns hillshade no_interpolation marks"
+    names = "kind name cap eps levels title headline columns hillshade no_interpolation marks color"
     given = [name for name in names.split() if getattr(options, name) not in (None, False, [])]
     if given:
         raise UsageError(f"--{given[0].replace('_', '-')} does not go with curvature, which has a picture of its own")
@@ -193,6 +199,10 @@ def _draw(surfaces: list[Surface], options: argparse.Namespace) -> Figure:
         if options.kind != "surface":
             raise UsageError("--camera is for --kind surface and films; nothing else is seen from somewhere")
         extra["camera"] = options.camera
+    if options.color is not None:
+        if options.kind != "surface":
+            raise UsageError("--color is for --kind surface; the flat map of it is --kind convexity")
+        extra["color"] = options.color
     if options.marks:
         if options.kind == "line":
             raise UsageError("--marks is for planes and --kind steps; on a line each step is a dot")
