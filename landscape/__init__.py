@@ -40,6 +40,7 @@ _WHERE = {
     "project": "trajectory.principal_plane",
     "measure_run": "trajectory.record_losses",
     "predictions": "similarity.class_probabilities",
+    "robustness": "inputs.robustness",
     "LandscapeError": "errors",
 }
 
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
     from landscape.evaluation.evaluate import evaluate as evaluate
     from landscape.files.store import read_surface as read_surface
     from landscape.files.store import write_surface as write_surface
+    from landscape.inputs.robustness import robustness as robustness
     from landscape.problem.checkpoint import load_checkpoint as load_checkpoint
     from landscape.problem.sources import digits as digits
     from landscape.similarity.class_probabilities import predictions as predictions

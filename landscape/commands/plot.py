@@ -111,9 +111,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Read, draw, write, and say what the picture shows."""
-    from landscape.commands.plot_similarity import plot_predictions, plot_similarity
+    from landscape.commands.plot_others import plot_predictions, plot_robustness, plot_similarity
     from landscape.files.curvature_file import is_curvature
     from landscape.files.predictions_file import is_predictions
+    from landscape.files.robustness_file import is_robustness
     from landscape.files.similarity_file import is_similarity
     from landscape.files.store import read_surface
     from landscape.plot.saving import checked_target, save_figure
@@ -131,6 +132,8 @@ def run(options: argparse.Namespace) -> int:
         return plot_similarity(options, outputs)
     if any(map(is_predictions, options.files)):
         return plot_predictions(options, outputs)
+    if any(map(is_robustness, options.files)):
+        return plot_robustness(options, outputs)
     surfaces = [read_surface(each) for each in options.files]
     figure = _draw(surfaces, options)
     for output in outputs:

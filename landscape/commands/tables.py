@@ -16,6 +16,7 @@ from rich.console import Console
 from landscape.commands.curvature_tables import print_curvature
 from landscape.commands.predictions_tables import print_predictions
 from landscape.commands.printed import NOTHING, captured, plain, print_heading, print_pairs, print_table
+from landscape.commands.robustness_tables import print_robustness
 from landscape.commands.similarity_tables import print_similarity
 from landscape.commands.words import number_of_bytes
 
@@ -32,6 +33,7 @@ def show(facts: Mapping[str, Any], *, after_another: bool = False) -> None:
         "curvature": print_curvature,
         "similarity": print_similarity,
         "predictions": print_predictions,
+        "robustness": print_robustness,
     }
     with captured() as console:
         if after_another:
