@@ -199,8 +199,14 @@ def adversarial_examples(
     with _attackable(model) as device:
         for place, part in enumerate(_parts(len(numbers), batch_size)):
             examples = _examples(model, source, source.fetch(numbers[part]), device, resolved, clip)
-            how = {"steps": steps, "restarts": restarts, "generator": _generator_of(settings, place, "pgd", 0)}
-            change = pgd(examples, norm, settings.epsilons[0], **how).change
+            change = pgd(
+                examples,
+                norm,
+                settings.epsilons[0],
+                steps=steps,
+                restarts=restarts,
+                generator=_generator_of(settings, place, "pgd", 0),
+            ).change
             inputs.append((examples.start + change).cpu())
             classes.append(examples.target.cpu())
     return torch.cat(inputs), torch.cat(classes)

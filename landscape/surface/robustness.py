@@ -75,7 +75,8 @@ class Robustness:
 
     def accuracy(self, attack: str | None = None) -> Floats:
         """Return accuracy under one attack, or all that follow gradients together, shape (k,)."""
-        return self.survived(attack).mean(1)
+        found: Floats = self.survived(attack).mean(1)
+        return found
 
     def interval(self, attack: str | None = None) -> Floats:
         """Return 95 % intervals of `accuracy` for the draw of the samples (Wilson), shape (k, 2)."""
