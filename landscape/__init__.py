@@ -39,6 +39,7 @@ _WHERE = {
     "principal_plane": "trajectory.principal_plane",
     "project": "trajectory.principal_plane",
     "measure_run": "trajectory.record_losses",
+    "measure_run_curvature": "trajectory.curvature_steps",
     "predictions": "similarity.class_probabilities",
     "robustness": "inputs.robustness",
     "LandscapeError": "errors",
@@ -65,6 +66,7 @@ if TYPE_CHECKING:
     from landscape.surface.grid import Axis as Axis
     from landscape.surface.surface import Surface as Surface
     from landscape.surface.surface import Trajectory as Trajectory
+    from landscape.trajectory.curvature_steps import measure_run_curvature as measure_run_curvature
     from landscape.trajectory.principal_plane import principal_plane as principal_plane
     from landscape.trajectory.principal_plane import project as project
     from landscape.trajectory.record_losses import measure_run as measure_run

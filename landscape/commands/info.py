@@ -14,13 +14,22 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from landscape.files.li2018 import OriginalDirections
     from landscape.problem.checkpoint import Checkpoint
-    from landscape.surface.curvature import Curvature
+    from landscape.surface.curvature import Curvature, CurvatureRun
     from landscape.surface.populations import Populations
     from landscape.surface.robustness import Robustness
     from landscape.surface.similarity import Similarity
     from landscape.surface.surface import Surface
 
-    Found = Surface | Similarity | Populations | Robustness | dict[str, Curvature] | OriginalDirections | Checkpoint
+    Found = (
+        Surface
+        | Similarity
+        | Populations
+        | Robustness
+        | dict[str, Curvature]
+        | dict[str, CurvatureRun]
+        | OriginalDirections
+        | Checkpoint
+    )
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -66,6 +75,7 @@ def run(options: argparse.Namespace) -> int:
 def _load(path: str, options: argparse.Namespace) -> Found:
     from landscape.files.atomic import HDF5_SIGNATURE, read_start
     from landscape.files.curvature_file import is_curvature, read_curvature
+    from landscape.files.curvature_run_file import is_curvature_run, read_curvature_run
     from landscape.files.predictions_file import is_predictions, read_predictions
     from landscape.files.robustness_file import is_robustness, read_robustness
     from landscape.files.similarity_file import is_similarity, read_similarity
@@ -81,6 +91,8 @@ def _load(path: str, options: argparse.Namespace) -> Found:
         return read_robustness(path)
     if is_curvature(path):
         return read_curvature(path)
+    if is_curvature_run(path):
+        return read_curvature_run(path)
     if read_start(path, len(HDF5_SIGNATURE)) == HDF5_SIGNATURE:
         from landscape.files.li2018 import load_original
 
@@ -91,7 +103,7 @@ def _load(path: str, options: argparse.Namespace) -> Found:
 
 
 def _facts(path: str, found: Found) -> dict[str, Any]:
-    from landscape.commands.curvature_tables import curvature_facts
+    from landscape.commands.curvature_tables import curvature_file_facts
     from landscape.commands.facts import surface_facts, tensors_facts
     from landscape.commands.predictions_tables import predictions_facts
     from landscape.commands.robustness_tables import robustness_facts
@@ -111,7 +123,7 @@ def _facts(path: str, found: Found) -> dict[str, Any]:
     if isinstance(found, Surface):
         return surface_facts(found)
     if isinstance(found, dict):
-        return curvature_facts(path, found)
+        return curvature_file_facts(path, found)
     if isinstance(found, OriginalDirections):
         ratio = found.explained_variance_ratio
         return {

@@ -113,6 +113,7 @@ def run(options: argparse.Namespace) -> int:
     """Read, draw, write, and say what the picture shows."""
     from landscape.commands.plot_others import plot_predictions, plot_robustness, plot_similarity
     from landscape.files.curvature_file import is_curvature
+    from landscape.files.curvature_run_file import is_curvature_run
     from landscape.files.predictions_file import is_predictions
     from landscape.files.robustness_file import is_robustness
     from landscape.files.similarity_file import is_similarity
@@ -126,7 +127,7 @@ def run(options: argparse.Namespace) -> int:
     if options.film:
         return write_film_file(options)
     outputs = [checked_target(each) for each in options.output or [Path(options.files[0]).with_suffix(".png")]]
-    if any(map(is_curvature, options.files)):
+    if any(is_curvature(each) or is_curvature_run(each) for each in options.files):
         return _plot_curvature(options, outputs)
     if any(map(is_similarity, options.files)):
         return plot_similarity(options, outputs)
@@ -148,9 +149,11 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _plot_curvature(options: argparse.Namespace, outputs: list[Path]) -> int:
-    """Draw a file of `landscape curvature`: spectra, and traces by layer."""
+    """Draw a file of `landscape curvature`: spectra, and traces by layer; of a run, numbers over steps."""
     from landscape.files.curvature_file import read_curvature
+    from landscape.files.curvature_run_file import is_curvature_run, read_curvature_run
     from landscape.plot.saving import save_figure
+    from landscape.plot.spectra.run_figures import draw_curvature_run
     from landscape.plot.spectra.spectrum_figures import draw_curvature
     from landscape.plot.style.fields import recall
 
@@ -160,7 +163,11 @@ def _plot_curvature(options: argparse.Namespace, outputs: list[Path]) -> int:
     given = [name for name in names.split() if getattr(options, name) not in (None, False, [])]
     if given:
         raise UsageError(f"--{given[0].replace('_', '-')} does not go with curvature, which has a picture of its own")
-    figure = draw_curvature(read_curvature(options.files[0]), caption=not options.no_caption)
+    path, caption = options.files[0], not options.no_caption
+    if is_curvature_run(path):
+        figure = draw_curvature_run(read_curvature_run(path), caption=caption)
+    else:
+        figure = draw_curvature(read_curvature(path), caption=caption)
     for output in outputs:
         save_figure(figure, output, dpi=options.dpi)
     say(f"wrote {', '.join(map(str, outputs))}")
