@@ -29,9 +29,11 @@ from landscape.parallel.shutdown import no_early_exit
 from landscape.parallel.signals import shutdown_on_signals
 
 COMMANDS: tuple[str, ...] = ("demo", "evaluate", "trajectory", "curvature", "similarity", "predictions")
-COMMANDS += ("robustness", "plot", "view", "info", "export")
+COMMANDS += ("plot", "view", "info", "export", "study")
 # Those that use all processes a launcher starts; of the others, one process is enough.
 PARALLEL = ("evaluate", "trajectory", "similarity", "predictions")
+# Those that hand out work to the processes in their own way.
+SHARED_OUT = ("study",)
 
 FIRST_SPEAKS = 2.0  # seconds
 
@@ -114,7 +116,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options = build_parser().parse_args(join_negative_values(words))
         if options.command in PARALLEL or getattr(options, "film", None):
             return _run_on_all(options)
-        return _run(options) if first else DONE
+        return _run(options) if first or options.command in SHARED_OUT else DONE
     except UsageError as error:
         return _failed(error, MISUSED, debug)
     except LandscapeError as error:

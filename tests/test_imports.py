@@ -33,7 +33,7 @@ FLOORS = [
 ]
 # The same within `plot/`: rooms and the files beside them.
 PLOT_FLOORS = ["scale", "style", "figures", "paths", "planes", "lines", "surfaces", "spectra"]
-PLOT_FLOORS += ["representations", "page", "films", "saving", "notebook"]
+PLOT_FLOORS += ["representations", "comparisons", "page", "films", "saving", "notebook"]
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 # Drawing what was measured in a notebook: imported when called.
 EXCEPTIONS = {(f"landscape.surface.{name}", "landscape.plot.notebook") for name in ("surface", "curvature")}

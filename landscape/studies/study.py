@@ -25,6 +25,11 @@ TRAINING = "training"
 # Of what a measurement is a task each: a network, all variants of a seed, all seeds of a variant, everything.
 SCOPES = ("network", "seed", "variant", "study")
 
+# What the built-in training knows.
+OPTIMIZERS = ("sgd", "adam", "adamw", "sam")
+SCHEDULES = ("constant", "cosine", "step", "onecycle")
+AUGMENTATIONS = ("none", "shift", "shift_flip")
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -103,6 +108,7 @@ class Hypothesis:
     margin: float = 0.0  # differences up to this one count as none
     effect: float = 0.0  # a difference one would care about, for the power; 0: not stated
     untrained: bool = False  # networks that did not train count as well
+    about: str = ""  # hypotheses about one thing, "flatness" say: the report says where their verdicts differ
 
     @property
     def values(self) -> tuple[str, ...]:

@@ -1,0 +1,65 @@
+"""What the tasks that are left will take, from those that are done and from a few steps of training."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+
+from landscape.errors import LandscapeError
+from landscape.parallel.progress import duration
+from landscape.studies.executors import cores
+from landscape.studies.study import Study
+from landscape.studies.task_folders import Outcome
+from landscape.studies.tasks import Task
+
+
+def estimate_costs(study: Study, tasks: Sequence[Task], outcomes: Mapping[str, Outcome], jobs: int = 0) -> list[str]:
+    """Return lines that say how many tasks are left, and what time and memory they take.
+
+    A measurement takes what the same one took of other networks, of the same variant where there is one; training what
+    it took of other seeds, or what a few of its steps take now.
+    """
+    left = [task for task in tasks if outcomes[task.folder].state != "done"]
+    lines = [f"{len(tasks)} tasks, {len(tasks) - len(left)} of them done"]
+    if not left:
+        return lines
+    seconds, unknown, memory = 0.0, 0, 0.0
+    steps: dict[str, dict[str, float]] = {}
+    for task in left:
+        known = _like(task, tasks, outcomes)
+        if known is None and task.measurement is None and not task.networks[0].recipe.training:
+            if task.variant not in steps:
+                steps[task.variant] = _estimated(task)
+            known = steps[task.variant].get("seconds")
+            memory = max(memory, steps[task.variant].get("bytes", 0.0))
+        if known is None:
+            unknown += 1
+        else:
+            seconds += known
+    workers = jobs or cores()
+    lines.append(f"about {duration(seconds)} of work, {duration(seconds / workers)} with {workers} tasks at a time")
+    if memory:
+        lines.append(f"about {memory * workers / 2**30:.1f} GiB of memory")
+    if unknown:
+        lines.append(f"{unknown} of them not known before the first of their kind is done; --smoke shows their kind")
+    if study.minutes and unknown:
+        lines.append(f"all of it took {study.minutes:g} minutes on two cores when the study was made")
+    return lines
+
+
+def _like(task: Task, tasks: Sequence[Task], outcomes: Mapping[str, Outcome]) -> float | None:
+    """Return the mean time of tasks of the same kind that are done, of the same variant first."""
+    kind = task.name.partition("/")[0]
+    done = [each for each in tasks if each.name.partition("/")[0] == kind and outcomes[each.folder].state == "done"]
+    chosen = [each for each in done if each.variant == task.variant] or done
+    return sum(outcomes[each.folder].seconds for each in chosen) / len(chosen) if chosen else None
+
+
+def _estimated(task: Task) -> dict[str, float]:
+    try:
+        found: dict[str, float] = import_module("landscape.studies.trainer").estimate(
+            task.networks[0].recipe, task.data.open()
+        )
+    except (LandscapeError, ModuleNotFoundError):
+        return {}
+    return found

@@ -1,0 +1,136 @@
+"""What a study found: the numbers by variant and seed, which networks did not train, and the verdicts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from landscape.studies.seed_statistics import correct, judge, judge_correlation
+from landscape.studies.study import ALL, TRAINING, Hypothesis, Study, Verdict
+from landscape.studies.task_folders import Outcome
+from landscape.studies.tasks import Task, split_number
+
+TRAIN_ACCURACY = f"{TRAINING}/train_accuracy"
+
+Numbers = Mapping[str, Mapping[int, float]]  # variant -> seed -> number; seed -1: of several seeds
+
+
+@dataclass(frozen=True)
+class StudyResult:
+    """A study and what came of it so far."""
+
+    study: Study
+    folder: Path
+    tasks: tuple[Task, ...]
+    outcomes: Mapping[str, Outcome]  # folder of a task -> what became of it
+    values: Mapping[str, Numbers]  # "MEASUREMENT/NUMBER" -> variant -> seed -> number
+    untrained: frozenset[tuple[str, int]]  # (variant, seed) of networks that did not train
+    verdicts: tuple[Verdict, ...]
+    command: str = ""
+    smoke: bool = False
+    notes: tuple[str, ...] = field(default=())  # what a reader has to know before the verdicts
+
+    @property
+    def page(self) -> Path:
+        """The report."""
+        return self.folder / "index.html"
+
+    @property
+    def failed(self) -> tuple[Task, ...]:
+        """The tasks that failed."""
+        return tuple(task for task in self.tasks if self.outcomes[task.folder].state == "failed")
+
+    @property
+    def missing(self) -> tuple[Task, ...]:
+        """The tasks that were not done, or could not be."""
+        return tuple(task for task in self.tasks if self.outcomes[task.folder].state == "open")
+
+    def numbers(self, value: str, *, untrained: bool = False) -> dict[str, dict[int, float]]:
+        """Return a number by variant and seed, as a rule without networks that did not train.
+
+        Parameters
+        ----------
+        value : str
+            ``"MEASUREMENT/NUMBER"``.
+        untrained : bool
+            With those as well.
+        """
+        found: dict[str, dict[int, float]] = {}
+        for variant, seeds in self.values.get(value, {}).items():
+            kept = {
+                seed: number for seed, number in seeds.items() if untrained or (variant, seed) not in self.untrained
+            }
+            if kept:
+                found[variant] = kept
+        return found
+
+
+def collect(
+    study: Study,
+    folder: Path,
+    tasks: Sequence[Task],
+    outcomes: Mapping[str, Outcome],
+    *,
+    command: str = "",
+    smoke: bool = False,
+) -> StudyResult:
+    """Put together what the tasks found, and judge each hypothesis.
+
+    Parameters
+    ----------
+    study : Study
+    folder : Path
+    tasks : sequence of Task
+        All of the study.
+    outcomes : mapping
+        Folder of a task -> what became of it; for each task.
+    command, smoke
+        For the report.
+    """
+    values: dict[str, dict[str, dict[int, float]]] = {}
+    names = [each.name for each in study.variants]
+    for task in tasks:
+        measured = task.measurement.name if task.measurement else TRAINING
+        for text, number in outcomes[task.folder].values.items():
+            name, variant, seed = split_number(text, names, task)
+            values.setdefault(f"{measured}/{name}", {}).setdefault(variant, {})[seed] = number
+    untrained = frozenset(
+        (variant, seed)
+        for variant, seeds in values.get(TRAIN_ACCURACY, {}).items()
+        for seed, accuracy in seeds.items()
+        if not accuracy >= study.least_accuracy  # NaN: it diverged
+    )
+    result = StudyResult(
+        study, folder, tuple(tasks), dict(outcomes), values, untrained, (), command, smoke, _notes(study, untrained)
+    )
+    verdicts = correct([_judged(result, each) for each in study.hypotheses]) if study.hypotheses else ()
+    return StudyResult(**{**vars(result), "verdicts": tuple(verdicts)})
+
+
+def _judged(result: StudyResult, hypothesis: Hypothesis) -> Verdict:
+    if not hypothesis.correlate:
+        return judge(hypothesis, result.numbers(hypothesis.value, untrained=hypothesis.untrained))
+    first, second = (result.numbers(value, untrained=hypothesis.untrained) for value in hypothesis.correlate)
+    pairs = {
+        variant: {seed: (number, second[variant][seed]) for seed, number in seeds.items() if seed in second[variant]}
+        for variant, seeds in first.items()
+        if variant in second and variant != ALL
+    }
+    finite = {
+        variant: {seed: both for seed, both in seeds.items() if all(map(math.isfinite, both))}
+        for variant, seeds in pairs.items()
+    }
+    return judge_correlation(hypothesis, {variant: seeds for variant, seeds in finite.items() if seeds})
+
+
+def _notes(study: Study, untrained: frozenset[tuple[str, int]]) -> tuple[str, ...]:
+    notes = []
+    if untrained:
+        shown = ", ".join(f"{study.variant(variant).shown} (seed {seed})" for variant, seed in sorted(untrained))
+        notes.append(
+            f"Did not train, to less than {100 * study.least_accuracy:g} % of the training set: {shown}. They are "
+            "shown, and left out of claims about flatness."
+        )
+    return tuple(notes)

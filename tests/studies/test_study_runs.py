@@ -1,0 +1,180 @@
+"""Tasks of a study: done once, found again, redone where something they depend on has changed."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+import landscape
+from landscape.cli import main
+from landscape.errors import SurfaceMismatch, UsageError
+from landscape.studies.study_files import read_study
+from tests.helpers import tiny_study
+
+
+@pytest.fixture(autouse=True)
+def _no_pictures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pictures take most of the time, and are the same in all of these tests: the first draws them."""
+    if "pictures" not in request.node.name:
+        monkeypatch.setattr("landscape.studies.report.draw_pictures", lambda result: [])
+
+
+@pytest.fixture
+def trace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    path = tmp_path / "trace"
+    path.touch()
+    monkeypatch.setenv(tiny_study.TRACE, str(path))
+    return path
+
+
+def lines_of(trace: Path) -> list[str]:
+    """Return what was done since the last call."""
+    lines = trace.read_text().splitlines()
+    trace.write_text("")
+    return sorted(lines)
+
+
+def run(path: Path, folder: Path, **options: object) -> landscape.studies.study_results.StudyResult:  # type: ignore[name-defined]
+    return landscape.study(path, folder, executor="here", **options)  # type: ignore[arg-type]
+
+
+def test_a_study_ends_in_numbers_verdicts_pictures_and_a_report(tmp_path):
+    result = run(tiny_study.write(tmp_path), tmp_path / "out")
+    assert not result.failed
+    assert not result.missing
+    # 3 x 2 + 2 + 2 x 2 + 2 weights, and so on.
+    assert result.values["line/weights"] == {
+        "narrow": dict.fromkeys((0, 1, 2), 14.0),
+        "wide": dict.fromkeys((0, 1, 2), 32.0),
+    }
+    one, two = (result.values["training/train_loss"][name] for name in ("narrow", "wide"))
+    assert result.values["both/difference"]["all"] == {seed: one[seed] - two[seed] for seed in (0, 1, 2)}
+    assert result.values["both/loss"]["wide"] == two
+    told = json.loads((tmp_path / "out" / "results.json").read_text())
+    assert [each["name"] for each in told["hypotheses"]] == ["sizes", "together"]
+    for each in told["hypotheses"]:
+        assert set(each) >= {"name", "verdict", "estimate", "interval", "seeds"}
+    assert told["hypotheses"][0]["estimate"] == 18.0
+    assert told["complete"]
+    rows = (tmp_path / "out" / "results.csv").read_text().splitlines()
+    assert "line/weights,wide,2,32.0,yes" in rows
+    page = result.page.read_text()
+    assert "no picture" not in page
+    assert {"line-train-loss.pdf", "line-weights.pdf", "training-train-loss.pdf", "line-rise-y.pdf"} <= {
+        each.name for each in (tmp_path / "out" / "pictures").iterdir()
+    }
+    assert "Tiny &lt;b&gt;study&lt;/b&gt;" in page
+    assert not {"<b>", "<i>", "<u>"} & set(re.findall(r"<[^/!][^> ]*>", page))
+
+
+def test_what_is_done_is_found_again_and_a_change_redoes_what_depends_on_it(tmp_path, trace):
+    out = tmp_path / "out"
+    run(tiny_study.write(tmp_path), out)
+    assert len(lines_of(trace)) == 15
+    run(tiny_study.write(tmp_path, title=("2 <i>units</i>", "two units"), said=("A wide", "Any wide")), out)
+    assert lines_of(trace) == []
+    wider = ("width = 5 }", "width = 6 }")
+    run(tiny_study.write(tmp_path, wider=wider), out)
+    both, lines = [f"both {s}" for s in range(3)], [f"line wide {s}" for s in range(3)]
+    assert lines_of(trace) == [*both, *lines, *(f"train 6 {s}" for s in range(3))]
+    argument = ('line"\n', 'line"\narguments = { points = 3 }\n')
+    run(tiny_study.write(tmp_path, wider=wider, argument=argument), out)
+    assert lines_of(trace) == sorted(f"line {v} {s}" for v in ("narrow", "wide") for s in range(3))
+    run(tiny_study.write(tmp_path, wider=wider, argument=argument, seeds=("[0, 1, 2]", "[0, 1, 2, 3]")), out)
+    assert lines_of(trace) == ["both 3", "line narrow 3", "line wide 3", "train 2 3", "train 6 3"]
+
+
+def test_what_is_damaged_or_made_of_other_weights_is_done_again(tmp_path, trace):
+    out, path = tmp_path / "out", tiny_study.write(tmp_path)
+    result = run(path, out)
+    before = result.values
+    lines_of(trace)
+    folder = {task.name: out / task.folder for task in result.tasks}
+    (folder["line/wide/1"] / "line.h5").unlink()
+    (folder["both/seed/2"] / "done.json").write_text("{")
+    with open(folder["train/narrow/0"] / "final.pt", "ab") as file:
+        file.write(b"\0")
+    assert run(path, out).values == before
+    assert lines_of(trace) == ["both 2", "line wide 1", "train 2 0"]
+    # The same weights again: what was measured of them stands. Of others it does not.
+    done = folder["train/narrow/0"] / "done.json"
+    told = json.loads(done.read_text())
+    told["files"]["final.pt"]["sha256"] = "0" * 64
+    done.write_text(json.dumps(told))
+    run(path, out)
+    assert lines_of(trace) == ["both 0", "line narrow 0"]
+
+
+def test_a_task_that_fails_is_reported_and_the_others_go_on(tmp_path, trace):
+    failing = tiny_study.write(tmp_path, options=("width = 2 }", "width = 2 }\nrecipe = { options = { fails = 1 } }"))
+    result = run(failing, tmp_path / "out")
+    assert [task.name for task in result.failed] == ["train/narrow/1"]
+    assert [task.name for task in result.missing] == ["line/narrow/1", "both/seed/1"]
+    assert result.values["line/weights"] == {"narrow": {0: 14.0, 2: 14.0}, "wide": dict.fromkeys((0, 1, 2), 32.0)}
+    page = result.page.read_text()
+    assert "no &lt;such&gt; luck" in page
+    assert "<such>" not in page
+    assert "train/narrow/1" in page
+    assert not json.loads((tmp_path / "out" / "results.json").read_text())["complete"]
+    lines_of(trace)
+    run(failing, tmp_path / "out")  # a failure is tried again, and nothing else
+    assert lines_of(trace) == ["train 2 1"]
+
+
+def test_only_does_a_task_and_what_it_needs(tmp_path, trace):
+    path = tiny_study.write(tmp_path)
+    result = run(path, tmp_path / "out", only=["line/wide/1"])
+    assert lines_of(trace) == ["line wide 1", "train 5 1"]
+    assert len(result.missing) == 13
+    run(path, tmp_path / "out", only=["line/*/1"])
+    assert lines_of(trace) == ["line narrow 1", "train 2 1"]
+    run(path, tmp_path / "out", only=["line/wide/1"], again=True)
+    assert lines_of(trace) == ["line wide 1"]
+    with pytest.raises(UsageError, match="did you mean line/wide"):
+        run(path, tmp_path / "out", only=["line/wid"])
+
+
+def test_a_folder_of_another_study_is_refused(tmp_path):
+    path = tiny_study.write(tmp_path)
+    run(path, tmp_path / "out", only=["train/wide/0"])
+    other = path.rename(tmp_path / "other.toml")
+    with pytest.raises(SurfaceMismatch, match=r"holds the study 'tiny'.*not 'other'"):
+        run(other, tmp_path / "out")
+
+
+def test_a_miniature_has_a_folder_of_its_own_and_says_what_it_is(tmp_path):
+    path = tiny_study.write(tmp_path)
+    result = run(path, tmp_path / "out", smoke=True)
+    assert result.folder == tmp_path / "out" / "smoke"
+    assert {seed for seeds in result.values["line/weights"].values() for seed in seeds} == {7, 8}
+    assert "its numbers and verdicts mean nothing" in result.page.read_text()
+    assert read_study(path).variants[0].recipe.epochs == 3
+
+
+def test_a_network_that_did_not_train_is_shown_and_left_out(tmp_path):
+    path = tiny_study.write(tmp_path, least=("least_accuracy = 0.2", "least_accuracy = 1.1"))
+    result = run(path, tmp_path / "out", only=["line"])
+    assert len(result.untrained) == 6
+    assert result.numbers("line/weights") == {}
+    assert [each.verdict for each in result.verdicts] == ["not resolved", "not resolved"]
+    assert "Did not train" in result.page.read_text()
+
+
+def test_the_command_plans_runs_and_says_what_it_found(tmp_path, capsys, monkeypatch):
+    path = tiny_study.write(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    assert main(["study", str(path), "-o", "out", "--dry-run"]) == 0
+    out = capsys.readouterr().out
+    assert "open    line/narrow/0" in out
+    assert "15 tasks, 0 of them done" in out
+    assert main(["study", str(path), "-o", "out", "--executor", "here"]) == 0
+    out = capsys.readouterr().out
+    assert "open out/index.html" in out
+    assert "A wide network has more weights" in out
+    assert main(["study", str(path), "-o", "out", "--commands", "--only", "line"]) == 0
+    assert capsys.readouterr().out == ""
+    assert main(["study", str(path), "-o", "out", "--dry-run"]) == 0
+    assert "15 tasks, 15 of them done" in capsys.readouterr().out
