@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from landscape.commands.input_options import add_input_options, load_input_problem, require_weight_space
 from landscape.commands.options import (
@@ -85,16 +85,17 @@ def run(options: argparse.Namespace) -> int:
     ranges = [parse_range(text) for text in (options.x, options.y, options.z) if text is not None]
     model, checkpoint, data = load_problem(options)
     model.to(pick_device(options.device))
-    measured = measure_settings(options, model)
-    # Not measured only to say what it costs: a random direction costs the same at every point.
+    changed: dict[str, Any] = {}
     if options.space == "input":
-        model, data, plane, changed = load_input_problem(options, model, data, len(ranges))
-        measured |= changed
+        network, data, plane, changed = load_input_problem(options, model, data, len(ranges))
     else:
         require_weight_space(options)
-        plane = load_plane(options, model, len(ranges), None if options.dry_run else data)
+        # Not measured only to say what it costs: a random direction costs the same at every point.
+        network, plane = model, load_plane(options, model, len(ranges), None if options.dry_run else data)
     if options.axes == "orthonormal":
         _fit_ranges(options, plane)
+    measured = measure_settings(options, model) | changed
+    model = network
     name = checkpoint.path
     del checkpoint  # its tensors are in the network, and would stay in memory beside it
     path = options.output or default_output(options.checkpoint, ".h5")
