@@ -88,6 +88,10 @@ def _watched() -> bool:
     return Console().is_jupyter
 
 
+def _rate(rate: float) -> str:
+    return f"{rate:,.0f}" if rate >= 100 else f"{rate:.3g}"
+
+
 def _one_line(what: str) -> str:
     """Return a text, which may hold the name of a file, as something that moves no cursor."""
     return what if what.isprintable() else repr(what)
@@ -103,7 +107,7 @@ def _rich_bars() -> Iterator[Callable[[str, str, int, int], None]]:
     class Rate(rich_progress.ProgressColumn):
         def render(self, task: rich_progress.Task) -> Text:
             rate = task.finished_speed or task.speed
-            return Text("" if rate is None else f"{rate:,.3g} {task.fields['unit']}/s", style="progress.data.speed")
+            return Text("" if rate is None else f"{_rate(rate)} {task.fields['unit']}/s", style="progress.data.speed")
 
     description, bar = rich_progress.TextColumn("{task.description}"), rich_progress.BarColumn()
     columns = (description, bar, rich_progress.MofNCompleteColumn(), Rate(), rich_progress.TimeRemainingColumn())
@@ -135,5 +139,5 @@ class _Lines:
             self._said = now
             rate = (done - self._first) / max(now - self._began, 1e-9)
             left = f", {duration((total - done) / rate)} left" if rate and done < total else ""
-            line = f"{self._what}: {done} of {total} {self._unit}, {rate:.3g} a second{left}"
+            line = f"{self._what}: {done} of {total} {self._unit}, {_rate(rate)} a second{left}"
             print(line, file=sys.stderr, flush=True)

@@ -155,7 +155,7 @@ def command_lines(draw: st.DrawFn) -> list[str]:
 
 
 # A message of ours, or what a progress bar says where there is no terminal.
-_FROM_US = re.compile(r"landscape: |.*: \d+ of \d+ [a-z ]+, [\d.]+ a second|.* with(out)? shortcuts: ")
+_FROM_US = re.compile(r"landscape: |.*: \d+ of \d+ [a-z ]+, [\d.,e-]+ a second|.* with(out)? shortcuts: ")
 
 
 class TooLong(BaseException):
