@@ -35,9 +35,10 @@ import numpy as np
 from landscape.errors import FormatError
 from landscape.files.atomic import check_place, looks_like, read_all, read_start, replace_file
 from landscape.files.hdf5_layout import USER_BLOCK, WRONG
-from landscape.files.hdf5_parts import child, children
+from landscape.files.hdf5_parts import child, children, stored_array
 from landscape.files.strict_json import from_json, to_json
 from landscape.surface.curvature import Curvature, FilterCurvature, LayerCurvature, SliceCurvature, Spectrum
+from landscape.surface.grid import LARGEST
 
 VERSION = 1
 _HEAD = re.compile(rb"landscape curvature (\d{1,9})\n")
@@ -174,11 +175,7 @@ def _read(group: h5py.Group, path: str) -> Curvature:
     spectra: dict[str, Any] = {matrix: _spectrum(child(group, matrix, h5py.Group)) for matrix in _MATRICES}
     filters = _filters(group, sum(layer.filters for layer in layers)) if "filters" in group else None
     kept = {name: value for name, value in plain.items() if name in known and name not in (*_MATRICES, "path")}
-    for name, kind in Curvature.__annotations__.items():
-        if kind == "float" and name in kept and not isinstance(kept[name], (int, float)):
-            raise FormatError(f"{name} is {kept[name]!r}, no number")
-        if kind == "str" and name in kept and not isinstance(kept[name], str):
-            raise FormatError(f"{name} is {kept[name]!r}, no text")
+    _require_kinds(Curvature, kept)
     return Curvature(**kept, **spectra, layers=layers, filters=filters, slice=drawn, path=path)
 
 
@@ -211,26 +208,48 @@ def _spectrum(group: h5py.Group) -> Spectrum:
             raise FormatError(f"{', '.join(names)} in {group.name} are not of one shape")
     if len(arrays["nodes"]) != len(arrays["traces"]):
         raise FormatError(f"there are not as many quadratures as probes in {group.name}")
+    if np.isnan(arrays["eigenvalues"]).any() or np.isnan(arrays["traces"]).any():
+        raise FormatError(f"eigenvalues or traces in {group.name} are no numbers")
+    if (np.isnan(arrays["nodes"]) != np.isnan(arrays["weights"])).any():
+        raise FormatError(f"the quadratures in {group.name} have nodes without weights, or weights without nodes")
+    if (arrays["weights"] < 0).any() or (np.nansum(arrays["weights"], axis=1) > 1 + 1e-6).any():
+        raise FormatError(f"the quadratures in {group.name} have weights that are no shares")
     rest = _only(Spectrum, from_json(group.attrs["json"]))
-    for name in ("size", "greatest", "products"):
-        if not isinstance(rest[name], int) or isinstance(rest[name], bool) or rest[name] < 0:
-            raise FormatError(f"{name} in {group.name} is {rest[name]!r}, no count")
+    if min(rest["size"], rest["greatest"], rest["products"]) < 0:
+        raise FormatError(f"a count in {group.name} is negative")
     if rest["greatest"] > len(arrays["eigenvalues"]):
         raise FormatError(f"greatest in {group.name} is {rest['greatest']}, there are fewer eigenvalues")
-    if not isinstance(rest["tolerance"], float) or not math.isfinite(rest["tolerance"]):
+    if not math.isfinite(rest["tolerance"]):
         raise FormatError(f"tolerance in {group.name} is {rest['tolerance']!r}")
     return Spectrum(**arrays, **rest)
 
 
 def _numbers(group: h5py.Group, name: str, dimensions: int) -> np.ndarray[Any, np.dtype[np.float64]]:
     dataset = child(group, name, h5py.Dataset)
-    if dataset.ndim != dimensions or dataset.dtype != np.float64:
-        raise FormatError(f"{name} in {group.name} is no float64 array of {dimensions} dimensions")
-    if dataset.chunks is not None or dataset.external:
-        raise FormatError(f"{name} in {group.name} is stored in pieces, which the format does not have")
-    return np.asarray(dataset[()])
+    if dataset.ndim != dimensions:
+        raise FormatError(f"{name} in {group.name} is of {dataset.ndim} dimensions, not {dimensions}")
+    found: np.ndarray[Any, np.dtype[np.float64]] = stored_array(dataset, "f", 8, dataset.shape)
+    # Beyond, sums of squares are not finite.
+    if (np.abs(found) > LARGEST).any():
+        raise FormatError(f"{name} in {group.name} goes beyond {LARGEST:g}")
+    return found
 
 
 def _only(kind: Any, found: Mapping[str, Any]) -> dict[str, Any]:
     names = [field.name for field in dataclasses.fields(kind)]
-    return {name: value for name, value in found.items() if name in names}
+    kept = {name: value for name, value in found.items() if name in names}
+    _require_kinds(kind, kept)
+    return kept
+
+
+def _require_kinds(kind: Any, found: Mapping[str, Any]) -> None:
+    """Raise FormatError where a plain field of a dataclass holds something else than its annotation says."""
+    kinds = {"int": (int,), "float": (int, float), "str": (str,), "Mapping[str, Any]": (dict,)}
+    for field in dataclasses.fields(kind):
+        if field.name not in found or field.type not in kinds:
+            continue
+        value = found[field.name]
+        if not isinstance(value, kinds[field.type]) or isinstance(value, bool):
+            raise FormatError(f"{field.name} is {value!r}, no {field.type}"[:200])
+        if isinstance(value, (int, float)) and abs(value) > LARGEST:
+            raise FormatError(f"{field.name} goes beyond {LARGEST:g}")

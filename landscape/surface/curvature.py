@@ -111,7 +111,8 @@ class Spectrum:
         if number < 2:
             return value, math.nan
         without = [_quotient(np.delete(self.traces, k), np.delete(self.squares, k)) for k in range(number)]
-        return value, math.sqrt((number - 1) * float(np.var(without)))
+        with np.errstate(over="ignore", invalid="ignore"):  # next to nothing but its square is what is divided by
+            return value, math.sqrt((number - 1) * float(np.var(without)))
 
     @property
     def least_condition(self) -> float:
@@ -127,7 +128,8 @@ class Spectrum:
     def negative_share(self) -> tuple[float, float]:
         """Return what share of the sum of absolute eigenvalues is negative, and its standard error over probes."""
         sizes = np.nan_to_num(self.weights * np.abs(self.nodes))
-        each = np.where(self.nodes < 0, sizes, 0.0).sum(1) / sizes.sum(1)
+        with np.errstate(invalid="ignore"):  # NaN where all eigenvalues are 0
+            each = np.where(self.nodes < 0, sizes, 0.0).sum(1) / sizes.sum(1)
         return _mean(each), _error(each)
 
     def effective_dimension(self, alpha: float) -> tuple[float, float]:

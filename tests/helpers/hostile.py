@@ -7,17 +7,20 @@ import io
 import json
 import random
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
+
+from landscape.files.report_layout import Layout
 
 NUMBERS = [0, -1, 1, 2**31, 2**53 + 1, 2**62, -(2**62), 1e300, -1e300, 1e-300, 5e-324, float("nan"), float("inf")]
 VALUES: list[Any] = [None, True, "", "x", "\x1b[2J\x07", "\u202e", "a" * 5000, [], {}, [None], [[1]]]
 VALUES += [{"values": None}, {"": {}}, ["x", 1], [1e300] * 3, {"train": None}, {"train": []}, {"train/loss": [None]}]
 
 
-def hostile_files(data: bytes, number: int, seed: int) -> Iterator[tuple[bytes, str]]:
+def hostile_files(data: bytes, number: int, seed: int, kind: str = "landscape") -> Iterator[tuple[bytes, str]]:
     """Yield so many changed copies of a file of ours, with what was changed."""
     chance = random.Random(seed)
     for _ in range(number):
@@ -25,7 +28,36 @@ def hostile_files(data: bytes, number: int, seed: int) -> Iterator[tuple[bytes, 
         with h5py.File(image, "r+") as file:
             said = [_change(file, chance) for _ in range(chance.choice((1, 1, 1, 2, 3)))]
         body = image.getvalue()[512:]
-        yield f"landscape 1\n{hashlib.sha256(body).hexdigest()}\n".encode().ljust(512, b"\0") + body, "; ".join(said)
+        yield f"{kind} 1\n{hashlib.sha256(body).hexdigest()}\n".encode().ljust(512, b"\0") + body, "; ".join(said)
+
+
+def hostile_reports(layout: Layout, path: Path, number: int, seed: int) -> Iterator[str]:
+    """Change a file of a report again and again, in what it says and in its arrays; yield what was changed."""
+    plain, arrays = layout.read(path)
+    chance = random.Random(seed)
+    for _ in range(number):
+        said, changed, others = [], plain, dict(arrays)
+        for _ in range(chance.choice((1, 1, 2))):
+            if chance.random() < 0.6:
+                document = _as_numbers(_change_json(changed, chance))
+                changed = document if isinstance(document, dict) else {}
+                said.append("JSON")
+            else:
+                name = chance.choice(sorted(others))
+                others[name] = _changed_array(others[name].copy(), chance)
+                said.append(f"{name}: {others[name].dtype} {others[name].shape} {others[name].ravel()[:4]}")
+        different = {key: value for key, value in changed.items() if value is not plain.get(key)}
+        layout.write(path, changed, others)
+        yield f"{'; '.join(said)} {different!r}"[:600]
+
+
+def _as_numbers(value: Any) -> Any:
+    """Return a document in which numbers that JSON lacks are floats."""
+    if isinstance(value, dict):
+        if set(value) == {"$number"}:
+            return float(value["$number"])
+        return {key: _as_numbers(each) for key, each in value.items()}
+    return [_as_numbers(each) for each in value] if isinstance(value, list) else value
 
 
 def _change(file: h5py.File, chance: random.Random) -> str:
@@ -87,7 +119,16 @@ def _change_json(value: Any, chance: random.Random) -> Any:
 
 
 def _change_dataset(file: h5py.File, name: str, member: h5py.Dataset, chance: random.Random) -> str:
-    array = np.array(member)
+    array = _changed_array(np.array(member), chance)
+    attributes = {key: (member.attrs[key], member.attrs.get_id(key).dtype) for key in member.attrs}
+    del file[name]
+    made = file.create_dataset(name, data=array)
+    for key, (value, dtype) in attributes.items():
+        made.attrs.create(key, value, dtype=dtype)
+    return f"{array.dtype} {array.shape} {array.ravel()[:4]}"
+
+
+def _changed_array(array: np.ndarray[Any, Any], chance: random.Random) -> np.ndarray[Any, Any]:
     kind = chance.randrange(4)
     if kind == 0 and array.size:
         array.flat[chance.randrange(array.size)] = _fitting(chance.choice(NUMBERS), array.dtype)
@@ -98,16 +139,14 @@ def _change_dataset(file: h5py.File, name: str, member: h5py.Dataset, chance: ra
     else:
         with np.errstate(all="ignore"):
             array = array.astype(chance.choice(["f4", "i8", "u1", "f8"]))
-    attributes = {key: (member.attrs[key], member.attrs.get_id(key).dtype) for key in member.attrs}
-    del file[name]
-    made = file.create_dataset(name, data=array)
-    for key, (value, dtype) in attributes.items():
-        made.attrs.create(key, value, dtype=dtype)
-    return f"{array.dtype} {array.shape} {array.ravel()[:4]}"
+    return array
 
 
 def _fitting(number: float, dtype: np.dtype[Any]) -> Any:
     if dtype.kind == "f":
-        return number
+        with np.errstate(all="ignore"):
+            return dtype.type(number)
+    if dtype.kind == "b":
+        return bool(number)
     limits = np.iinfo(dtype)
     return int(min(max(number if number == number and abs(number) < 2**63 else 0, limits.min), limits.max))

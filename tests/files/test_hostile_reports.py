@@ -1,0 +1,93 @@
+"""Reports with absurd content and a right checksum: every reader says why not, or info and plot do their work.
+
+160 files in the usual suite. The long run: ``LANDSCAPE_HOSTILE=5000 pytest tests/files/test_hostile_reports.py``.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from landscape.cli import main
+from landscape.files.curvature_file import write_curvature
+from landscape.files.predictions_file import PREDICTIONS, write_predictions
+from landscape.files.report_layout import Layout
+from landscape.files.robustness_file import ROBUSTNESS, write_robustness
+from landscape.files.similarity_file import LAYOUT, write_similarity
+from landscape.surface.robustness import Robustness
+from tests.helpers.curvatures import curvature
+from tests.helpers.hostile import hostile_files, hostile_reports
+from tests.helpers.population_results import populations
+from tests.helpers.similarities import similarity
+
+FILES = int(os.environ.get("LANDSCAPE_HOSTILE", "160"))
+# One in so many is drawn: a picture takes a second.
+DRAWN = 20
+
+
+def robust() -> Robustness:
+    """Return attacks of two strengths on three samples."""
+    right = np.ones((2, 2, 3), bool)
+    right[1, 1] = False
+    flags = np.array([True, True, False])
+    return Robustness(
+        "test",
+        "linf",
+        np.array([0.1, 0.2]),
+        flags,
+        ("fgsm", "pgd"),
+        right,
+        right[1:],
+        right[1],
+        np.ones((2, 4)),
+        ~flags,
+        ~flags,
+        1.0,
+        np.arange(3),
+        settings={"steps": 3, "clip": [0.0, 1.0]},
+        origin={"checkpoint": "net.pt"},
+    )
+
+
+KINDS = {
+    "curvature": (None, lambda path: write_curvature(path, {"train": curvature()}, {"software": "x"})),
+    "similarity": (LAYOUT, lambda path: write_similarity(path, similarity())),
+    "predictions": (PREDICTIONS, lambda path: write_predictions(path, populations())),
+    "robustness": (ROBUSTNESS, lambda path: write_robustness(path, robust())),
+}
+
+
+def changes(layout: Layout | None, path: Path, number: int) -> Iterator[str]:
+    """Change the file again and again; yield what was changed."""
+    if layout is not None:
+        yield from hostile_reports(layout, path, number, seed=FILES)
+        return
+    for copy, said in hostile_files(path.read_bytes(), number, seed=FILES, kind="landscape curvature"):
+        path.write_bytes(copy)
+        yield said
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_info_and_plot_do_their_work_or_say_why_not(tmp_path: Path, capsys: pytest.CaptureFixture[str], kind: str):
+    layout, write = KINDS[kind]
+    path, read = tmp_path / "report.h5", 0
+    write(path)
+    assert main(["info", str(path)]) == 0
+    capsys.readouterr()
+    for number, said in enumerate(changes(layout, path, FILES // len(KINDS))):
+        drawn = number % DRAWN == 0
+        words = ["plot", str(path), "-o", str(tmp_path / "p.png"), "--dpi", "40"] if drawn else ["info", str(path)]
+        words += ["--json"] if number % 2 and not drawn else []
+        code = main(words)
+        out, err = capsys.readouterr()
+        what = f"{' '.join(words)} after {said}: {err}"
+        assert code in (0, 1, 2), what
+        assert "shows where" not in err, what  # how an error that nobody foresaw ends
+        assert (code != 0) == (err.count("landscape: error:") == 1), what
+        assert all(line.isprintable() for text in (out, err) for line in text.split("\n")), what
+        read += code == 0
+    assert 0 < read < FILES // len(KINDS)
