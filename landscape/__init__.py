@@ -39,7 +39,9 @@ _WHERE = {
     "principal_plane": "trajectory.principal_plane",
     "project": "trajectory.principal_plane",
     "measure_run": "trajectory.record_losses",
+    "measure_run_curvature": "trajectory.curvature_steps",
     "predictions": "similarity.class_probabilities",
+    "robustness": "inputs.robustness",
     "study": "studies.study_runs",
     "Study": "studies.study",
     "LandscapeError": "errors",
@@ -58,6 +60,7 @@ if TYPE_CHECKING:
     from landscape.evaluation.evaluate import evaluate as evaluate
     from landscape.files.store import read_surface as read_surface
     from landscape.files.store import write_surface as write_surface
+    from landscape.inputs.robustness import robustness as robustness
     from landscape.problem.checkpoint import load_checkpoint as load_checkpoint
     from landscape.problem.sources import digits as digits
     from landscape.similarity.class_probabilities import predictions as predictions
@@ -67,6 +70,7 @@ if TYPE_CHECKING:
     from landscape.surface.grid import Axis as Axis
     from landscape.surface.surface import Surface as Surface
     from landscape.surface.surface import Trajectory as Trajectory
+    from landscape.trajectory.curvature_steps import measure_run_curvature as measure_run_curvature
     from landscape.trajectory.principal_plane import principal_plane as principal_plane
     from landscape.trajectory.principal_plane import project as project
     from landscape.trajectory.record_losses import measure_run as measure_run

@@ -28,6 +28,7 @@ _WHERE = {
     "layer_bars": "spectra.spectrum",
     "line": "lines.line_figures",
     "predictions": "representations.population_figures",
+    "robustness": "lines.robustness_curves",
     "save": "saving",
     "similarity": "representations.similarity_maps",
     "spectrum": "spectra.spectrum",
@@ -38,6 +39,7 @@ _WHERE = {
 if TYPE_CHECKING:
     from .figures import draw as draw
     from .lines.line_figures import line as line
+    from .lines.robustness_curves import robustness as robustness
     from .paths.step_panels import steps as steps
     from .planes.contours import contour as contour
     from .planes.heatmaps import heatmap as heatmap

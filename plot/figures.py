@@ -130,8 +130,8 @@ def draw(
         Make it one of pyplot's figures where somebody looks on; nobody's by default.
     **options
         Of the renderer: ``hillshade``, ``labels``, ``equal``, ``interpolate`` for contours, ``equal`` for heat maps,
-        ``interpolate``, ``camera``, ``light`` for surfaces; ``marks``, steps of training runs, for all of them and
-        for steps.
+        ``interpolate``, ``camera``, ``light``, ``color`` for surfaces; ``marks``, steps of training runs, for all of
+        them and for steps.
 
     Returns
     -------

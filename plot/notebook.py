@@ -8,7 +8,7 @@ import html
 import numpy as np
 
 from landscape.errors import LandscapeError
-from landscape.surface.curvature import Curvature, Spectrum
+from landscape.surface.curvature import Curvature, CurvatureRun, Spectrum
 from landscape.surface.surface import NOT_COMPUTED, Surface
 
 from .scale.levels import number_text
@@ -60,6 +60,19 @@ def curvature_html(report: Curvature) -> str:
         f'<div class="landscape-curvature"><p>{_escaped(f"{said}{report.data}; {gradient}.")}</p>'
         f'<table style="font-size:90%">{rows}</table>{picture}</div>'
     )
+
+
+def curvature_run_html(run: CurvatureRun) -> str:
+    """Return HTML that shows curvature over the steps of a run, as a picture under what it is of."""
+    from .saving import rendered
+    from .spectra.run_figures import draw_curvature_run, run_caption
+
+    try:
+        figure = draw_curvature_run({run.reports[0].data if run.reports else "": run}, caption=False)
+        picture = _image(rendered(figure, "png", {}, dpi=DPI), "curvature over steps")
+    except LandscapeError as error:
+        return f"<p>No picture: {_escaped(error)}</p>"
+    return f'<div class="landscape-curvature"><p>{_escaped(run_caption(run))}</p>{picture}</div>'
 
 
 def _greatest(spectrum: Spectrum) -> str:

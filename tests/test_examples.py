@@ -19,6 +19,7 @@ RUNS = {
     "own_network.py": ([], ["own_network.h5", "own_network.png"]),
     "optimizers_on_digits.py": ([], ["optimizers.h5", "optimizers.png", "optimizers-steps.png"]),
     "pypi_networks.py": ([], ["vit.pt", "gpt2.pt", "bert.pt"]),
+    "networks_on_digits.py": (["--populations", "1", "--epochs", "1"], ["networks/wide/0.pt", "networks/small/0.pt"]),
     "train_cifar.py": (["cifar10.npz", "--epochs", "1"], ["resnet20.pt"]),
 }
 # Imported by others.

@@ -5,13 +5,15 @@ docs/curvature.md). The report is printed and stored; `landscape plot` draws its
 
 landscape curvature net.pt --model nets.py:resnet20 --data train=digits --samples 1000 -o net.curvature.h5
 landscape plot net.curvature.h5 -o spectrum.pdf
+landscape curvature run/*.pt --model nets.py:resnet20 --data train=digits --samples 200 -o run.curvature.h5
 """
 
 from __future__ import annotations
 
 import argparse
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from landscape.commands.options import (
     add_problem_options,
@@ -26,13 +28,20 @@ from landscape.commands.words import say
 if TYPE_CHECKING:
     from torch import nn
 
+    from landscape.curvature.analysis import Settings
     from landscape.directions.construct import Plane
     from landscape.surface.surface import Surface
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options of this command."""
-    parser.add_argument("checkpoint", metavar="CHECKPOINT", help="the trained weights: .pt, .pth, .ckpt, .safetensors")
+    parser.add_argument(
+        "checkpoints",
+        nargs="+",
+        metavar="CHECKPOINT",
+        help="the trained weights: .pt, .pth, .ckpt, .safetensors; several, a folder or a pattern: along a "
+        "training run, step by step",
+    )
     add_problem_options(parser)
     group = parser.add_argument_group("measuring")
     group.add_argument(
@@ -74,50 +83,103 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Measure each data set; print and store what was found."""
-    from landscape.commands.curvature_tables import curvature_facts
-    from landscape.commands.tables import show
-    from landscape.curvature.analysis import Settings, measure_curvature
-    from landscape.evaluation.provenance import now, software
-    from landscape.files.curvature_file import check_curvature_writable, write_curvature
-    from landscape.parallel.progress import progress_bar
-    from landscape.problem.datasets import describe_data
-    from landscape.problem.losses import resolve_loss
+    from landscape.curvature.analysis import Settings
 
-    path = options.output or str(default_output(options.checkpoint, ".curvature.h5"))
-    check_curvature_writable(path, overwrite=options.overwrite)
     names = {"eigenvalues": "eigenvalues", "tolerance": "eigenvalue_tolerance", "most": "products"}
     names |= {name: name for name in ("probes", "steps", "seed")}
     settings = Settings(**{name: getattr(options, option) for name, option in names.items()})
+    if len(options.checkpoints) > 1 or Path(options.checkpoints[0]).is_dir() or "*" in options.checkpoints[0]:
+        return _along_a_run(options, settings)
+    return _at_one_network(options, settings)
+
+
+def _measuring(options: argparse.Namespace, settings: Settings) -> dict[str, Any]:
+    from landscape.problem.losses import resolve_loss
+
+    names = ("samples", "sample_seed", "batch_size", "include", "exclude", "ignore")
+    return {
+        "loss": resolve_loss(options.loss, options.metric),
+        **{name: getattr(options, name) for name in names},
+        "settings": settings,
+        "gauss_newton": not options.no_gauss_newton,
+    }
+
+
+def _about() -> dict[str, str]:
+    from landscape.evaluation.provenance import now, software
+
+    return {"software": software(), "created": now(), "command": command_line()}
+
+
+def _at_one_network(options: argparse.Namespace, settings: Settings) -> int:
+    from landscape.commands.curvature_tables import curvature_facts
+    from landscape.commands.tables import show
+    from landscape.curvature.analysis import measure_curvature
+    from landscape.files.curvature_file import check_curvature_writable, write_curvature
+    from landscape.parallel.progress import progress_bar
+    from landscape.problem.datasets import describe_data
+
+    (options.checkpoint,) = options.checkpoints
+    path = options.output or str(default_output(options.checkpoint, ".curvature.h5"))
+    check_curvature_writable(path, overwrite=options.overwrite)
     model, checkpoint, data = load_problem(options)
     model.to(pick_device(options.device))
-    loss = resolve_loss(options.loss, options.metric)
     described = describe_model_options(options, model)
     origin = {"checkpoint": str(checkpoint.path), "sha256": checkpoint.sha256}
     plane, surface = _drawn(options, model)
+    measuring = _measuring(options, settings)
     reports = {}
     for name, each in data.items():
         with progress_bar(f"curvature of {name}", "products at most") as progress:
             report = measure_curvature(
-                model,
-                {name: each},
-                loss=loss,
-                samples=options.samples,
-                sample_seed=options.sample_seed,
-                batch_size=options.batch_size,
-                include=options.include,
-                exclude=options.exclude,
-                ignore=options.ignore,
-                settings=settings,
-                gauss_newton=not options.no_gauss_newton,
-                plane=plane,
-                surface=surface,
-                progress=progress,
+                model, {name: each}, plane=plane, surface=surface, progress=progress, **measuring
             )
         problem = {**report.problem, "model": described, "data": describe_data(each, report.samples)}
         reports[name] = replace(report, problem=problem, origin=origin, path=path)
-    about = {"software": software(), "created": now(), "command": command_line()}
-    write_curvature(path, reports, about)
+    write_curvature(path, reports, _about())
     show(curvature_facts(path, reports))
+    say(f"wrote {path}")
+    return 0
+
+
+def _along_a_run(options: argparse.Namespace, settings: Settings) -> int:
+    """Measure a run step by step; the file is written after each, and goes on where it was."""
+    import os
+
+    from landscape.commands.curvature_tables import run_facts
+    from landscape.commands.tables import show
+    from landscape.errors import UsageError
+    from landscape.files.curvature_run_file import check_run_writable, read_curvature_run, write_curvature_run
+    from landscape.parallel.progress import progress_bar
+    from landscape.trajectory.curvature_steps import measure_run_curvature
+    from landscape.trajectory.runs import find_runs
+
+    if options.surface:
+        raise UsageError("--surface is of one network; leave it out for a run, or name one checkpoint")
+    runs = find_runs(options.checkpoints, key=options.checkpoint_key, trust=options.trust_checkpoint)
+    if len(runs) > 1:
+        raise UsageError(
+            f"curvature is measured along one run at a time, there are {', '.join(run.name for run in runs)}"
+        )
+    (run,) = runs
+    options.checkpoint = str(run.records[-1].path)
+    path = options.output or f"{run.name}.curvature.h5"
+    check_run_writable(path, overwrite=options.overwrite)
+    found = {} if options.overwrite or not os.path.exists(path) else read_curvature_run(path)
+    model, _, data = load_problem(options)
+    model.to(pick_device(options.device))
+    about = _about()
+    with progress_bar(f"curvature of {run.name}", "steps") as progress:
+        reports = measure_run_curvature(
+            model,
+            data,
+            run,
+            found=found,
+            each_step=lambda so_far: write_curvature_run(path, so_far, about),
+            progress=progress,
+            **_measuring(options, settings),
+        )
+    show(run_facts(path, reports))
     say(f"wrote {path}")
     return 0
 

@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 
 from landscape.commands.printed import print_heading, print_pairs, print_table
-from landscape.surface.curvature import Curvature, Spectrum
+from landscape.surface.curvature import Curvature, CurvatureRun, Spectrum
 
 # Layers that a terminal shows; all are in the file.
 _LAYERS = 12
@@ -20,6 +20,63 @@ _ALPHA = 0.01
 def curvature_facts(path: str, reports: Mapping[str, Curvature]) -> dict[str, Any]:
     """Return what there is to say of a file of curvature, as JSON; numbers that do not exist are None."""
     return {"path": path, "kind": "curvature", "curvature": {name: _facts(each) for name, each in reports.items()}}
+
+
+def curvature_file_facts(path: str, found: Mapping[str, Curvature] | Mapping[str, CurvatureRun]) -> dict[str, Any]:
+    """Return what there is to say of a file of curvature, be it of one network or along a run."""
+    runs = {name: each for name, each in found.items() if isinstance(each, CurvatureRun)}
+    if runs:
+        return run_facts(path, runs)
+    return curvature_facts(path, {name: each for name, each in found.items() if isinstance(each, Curvature)})
+
+
+def run_facts(path: str, runs: Mapping[str, CurvatureRun]) -> dict[str, Any]:
+    """Return what there is to say of curvature along a run, as JSON: of each data set the report of each step."""
+    return {
+        "path": path,
+        "kind": "curvature run",
+        "run": {
+            name: {
+                "name": run.name,
+                "unit": run.unit,
+                "complete": run.complete,
+                "steps": [
+                    {
+                        "step": step,
+                        "learning_rate": _number(rate),
+                        "two_over_learning_rate": _number(edge),
+                        **_facts(report),
+                    }
+                    for step, rate, edge, report in zip(
+                        run.steps, run.learning_rates, run.edge_of_stability.tolist(), run.reports, strict=True
+                    )
+                ],
+            }
+            for name, run in runs.items()
+        },
+    }
+
+
+def print_curvature_run(console: Console, facts: Mapping[str, Any]) -> None:
+    """Print a run's numbers step by step."""
+    for name, run in facts["run"].items():
+        steps = run["steps"]
+        state = "" if run["complete"] else ", not finished"
+        samples = f", {steps[0]['samples']:,} samples" if steps else ""
+        print_heading(console, f"Curvature of {name} along {run['name']}{samples}{state}")
+        rows = [
+            [
+                str(each["step"]),
+                _short(each["two_over_learning_rate"]),
+                *(_short(each["eigenvalues"][k]) + ("" if each["converged"][k] else "?") for k in (0, -1)),
+                _with_error(each["trace"], each["trace_stderr"]),
+                _with_error(each["normalised"]["trace"], each["normalised"]["trace_stderr"]),
+                _with_error(each["gradient_norm"], each["gradient_norm_stderr"]),
+            ]
+            for each in steps
+        ]
+        head = [run["unit"], "2 / lr", "greatest", "least", "trace", "normalised trace", "gradient"]
+        print_table(console, head, rows)
 
 
 def _facts(report: Curvature) -> dict[str, Any]:

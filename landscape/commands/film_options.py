@@ -35,6 +35,8 @@ def write_film_file(options: argparse.Namespace) -> int:
         raise UsageError("--marks is for pictures; a film shows how far its run has come")
     if options.kind not in (None, "surface"):
         raise UsageError(f"a film is of the 3D still, not of a {options.kind}")
+    if options.color is not None:
+        raise UsageError("--color is for pictures; a film is coloured by height")
     if options.independent:
         raise UsageError("panels of a film share one scale; --independent is for pictures")
     if not options.output or len(options.output) != 1:

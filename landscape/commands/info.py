@@ -1,4 +1,4 @@
-"""Say what is in a file: surface, curvature, similarity, predictions, directions of the 2018 tool, checkpoint.
+"""Say what is in a file: surface, curvature, similarity, predictions, robustness, directions of 2018, checkpoint.
 
 landscape info net.h5              how complete, how trustworthy, made by whom from what
 landscape info net.pt              the tensors in it
@@ -14,12 +14,22 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from landscape.files.li2018 import OriginalDirections
     from landscape.problem.checkpoint import Checkpoint
-    from landscape.surface.curvature import Curvature
+    from landscape.surface.curvature import Curvature, CurvatureRun
     from landscape.surface.populations import Populations
+    from landscape.surface.robustness import Robustness
     from landscape.surface.similarity import Similarity
     from landscape.surface.surface import Surface
 
-    Found = Surface | Similarity | Populations | dict[str, Curvature] | OriginalDirections | Checkpoint
+    Found = (
+        Surface
+        | Similarity
+        | Populations
+        | Robustness
+        | dict[str, Curvature]
+        | dict[str, CurvatureRun]
+        | OriginalDirections
+        | Checkpoint
+    )
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -28,7 +38,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "files",
         nargs="+",
         metavar="FILE",
-        help="surface, curvature, similarity, predictions, direction file or checkpoint",
+        help="surface, curvature, similarity, predictions, robustness, direction file or checkpoint",
     )
     parser.add_argument("--json", action="store_true", help="one line of JSON a file")
     parser.add_argument("--checkpoint-key", metavar="KEY", help="which of several networks in a checkpoint")
@@ -65,7 +75,9 @@ def run(options: argparse.Namespace) -> int:
 def _load(path: str, options: argparse.Namespace) -> Found:
     from landscape.files.atomic import HDF5_SIGNATURE, read_start
     from landscape.files.curvature_file import is_curvature, read_curvature
+    from landscape.files.curvature_run_file import is_curvature_run, read_curvature_run
     from landscape.files.predictions_file import is_predictions, read_predictions
+    from landscape.files.robustness_file import is_robustness, read_robustness
     from landscape.files.similarity_file import is_similarity, read_similarity
     from landscape.files.store import is_surface, read_surface
 
@@ -75,8 +87,12 @@ def _load(path: str, options: argparse.Namespace) -> Found:
         return read_similarity(path)
     if is_predictions(path):
         return read_predictions(path)
+    if is_robustness(path):
+        return read_robustness(path)
     if is_curvature(path):
         return read_curvature(path)
+    if is_curvature_run(path):
+        return read_curvature_run(path)
     if read_start(path, len(HDF5_SIGNATURE)) == HDF5_SIGNATURE:
         from landscape.files.li2018 import load_original
 
@@ -87,12 +103,14 @@ def _load(path: str, options: argparse.Namespace) -> Found:
 
 
 def _facts(path: str, found: Found) -> dict[str, Any]:
-    from landscape.commands.curvature_tables import curvature_facts
+    from landscape.commands.curvature_tables import curvature_file_facts
     from landscape.commands.facts import surface_facts, tensors_facts
     from landscape.commands.predictions_tables import predictions_facts
+    from landscape.commands.robustness_tables import robustness_facts
     from landscape.commands.similarity_tables import similarity_facts
     from landscape.files.li2018 import OriginalDirections
     from landscape.surface.populations import Populations
+    from landscape.surface.robustness import Robustness
     from landscape.surface.similarity import Similarity
     from landscape.surface.surface import Surface
 
@@ -100,10 +118,12 @@ def _facts(path: str, found: Found) -> dict[str, Any]:
         return similarity_facts(found)
     if isinstance(found, Populations):
         return predictions_facts(found)
+    if isinstance(found, Robustness):
+        return robustness_facts(found)
     if isinstance(found, Surface):
         return surface_facts(found)
     if isinstance(found, dict):
-        return curvature_facts(path, found)
+        return curvature_file_facts(path, found)
     if isinstance(found, OriginalDirections):
         ratio = found.explained_variance_ratio
         return {

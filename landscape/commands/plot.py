@@ -90,6 +90,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "where more of a training run is seen",
     )
     group.add_argument(
+        "--color",
+        choices=("convexity",),
+        help="colour a 3D still by the ratio of the Hessian's least to its greatest eigenvalue, measured with evaluate "
+        "--curvature, and not by its height",
+    )
+    group.add_argument(
         "--no-interpolation", action="store_true", help="draw contours and the 3D still of a coarse grid unsmoothed"
     )
     group.add_argument(
@@ -105,9 +111,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Read, draw, write, and say what the picture shows."""
-    from landscape.commands.plot_similarity import plot_predictions, plot_similarity
+    from landscape.commands.plot_others import plot_predictions, plot_robustness, plot_similarity
     from landscape.files.curvature_file import is_curvature
+    from landscape.files.curvature_run_file import is_curvature_run
     from landscape.files.predictions_file import is_predictions
+    from landscape.files.robustness_file import is_robustness
     from landscape.files.similarity_file import is_similarity
     from landscape.files.store import read_surface
     from landscape.plot.saving import checked_target, save_figure
@@ -119,12 +127,14 @@ def run(options: argparse.Namespace) -> int:
     if options.film:
         return write_film_file(options)
     outputs = [checked_target(each) for each in options.output or [Path(options.files[0]).with_suffix(".png")]]
-    if any(map(is_curvature, options.files)):
+    if any(is_curvature(each) or is_curvature_run(each) for each in options.files):
         return _plot_curvature(options, outputs)
     if any(map(is_similarity, options.files)):
         return plot_similarity(options, outputs)
     if any(map(is_predictions, options.files)):
         return plot_predictions(options, outputs)
+    if any(map(is_robustness, options.files)):
+        return plot_robustness(options, outputs)
     surfaces = [read_surface(each) for each in options.files]
     figure = _draw(surfaces, options)
     for output in outputs:
@@ -139,19 +149,25 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _plot_curvature(options: argparse.Namespace, outputs: list[Path]) -> int:
-    """Draw a file of `landscape curvature`: spectra, and traces by layer."""
+    """Draw a file of `landscape curvature`: spectra, and traces by layer; of a run, numbers over steps."""
     from landscape.files.curvature_file import read_curvature
+    from landscape.files.curvature_run_file import is_curvature_run, read_curvature_run
     from landscape.plot.saving import save_figure
+    from landscape.plot.spectra.run_figures import draw_curvature_run
     from landscape.plot.spectra.spectrum_figures import draw_curvature
     from landscape.plot.style.fields import recall
 
     if len(options.files) > 1:
         raise UsageError("a picture of curvature is of one file at a time")
-    names = "kind name cap eps levels title headline columns hillshade no_interpolation marks"
+    names = "kind name cap eps levels title headline columns hillshade no_interpolation marks color"
     given = [name for name in names.split() if getattr(options, name) not in (None, False, [])]
     if given:
         raise UsageError(f"--{given[0].replace('_', '-')} does not go with curvature, which has a picture of its own")
-    figure = draw_curvature(read_curvature(options.files[0]), caption=not options.no_caption)
+    path, caption = options.files[0], not options.no_caption
+    if is_curvature_run(path):
+        figure = draw_curvature_run(read_curvature_run(path), caption=caption)
+    else:
+        figure = draw_curvature(read_curvature(path), caption=caption)
     for output in outputs:
         save_figure(figure, output, dpi=options.dpi)
     say(f"wrote {', '.join(map(str, outputs))}")
@@ -193,6 +209,10 @@ def _draw(surfaces: list[Surface], options: argparse.Namespace) -> Figure:
         if options.kind != "surface":
             raise UsageError("--camera is for --kind surface and films; nothing else is seen from somewhere")
         extra["camera"] = options.camera
+    if options.color is not None:
+        if options.kind != "surface":
+            raise UsageError("--color is for --kind surface; the flat map of it is --kind convexity")
+        extra["color"] = options.color
     if options.marks:
         if options.kind == "line":
             raise UsageError("--marks is for planes and --kind steps; on a line each step is a dot")

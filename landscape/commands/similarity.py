@@ -1,7 +1,8 @@
 """Compare what layers of networks compute: unbiased minibatch CKA of all pairs of layers, with errors.
 
 Within each network and across networks, on the same samples. Beside it the share of the first principal component of
-each layer, the block structure as a number, and whether the nearest layer of another network is the same layer.
+each layer, the block structure as a number, and whether the nearest layer of another network is the same layer. A run
+that was cut short is finished by the same command.
 
     landscape similarity a.pt b.pt --model nets.py:resnet20 --data test=digits:test -o sim.h5
     landscape similarity run/*.pt --model nets.py:resnet20 --data test=digits:test --layers blocks -o sim.h5
@@ -11,10 +12,21 @@ each layer, the block structure as a number, and whether the nearest layer of an
 from __future__ import annotations
 
 import argparse
+import os
+from contextlib import nullcontext
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from landscape.commands.network_options import add_network_options, given_networks, load_data, load_networks
 from landscape.commands.options import command_line, default_output, pick_device
-from landscape.commands.words import say
+from landscape.commands.words import number_of_bytes, say
+from landscape.errors import UsageError
+
+if TYPE_CHECKING:
+    from landscape.files.report_layout import Array
+    from landscape.similarity.layer_analysis import SimilarityCost
+    from landscape.similarity.unfinished import State
+    from landscape.surface.similarity import Similarity
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -47,6 +59,22 @@ def configure(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--without-components", type=int, default=0, metavar="K", help="also CKA without each layer's first K of them"
     )
+    group.add_argument(
+        "--without-dominant",
+        type=int,
+        default=0,
+        metavar="K",
+        help="also CKA without the K samples that dominate each network",
+    )
+    group.add_argument(
+        "--procrustes",
+        type=int,
+        nargs="?",
+        const=4,
+        default=0,
+        metavar="BATCHES",
+        help="also the Procrustes distance, on so many batches (4)",
+    )
     group.add_argument("--device", metavar="DEVICE", help="cpu, cuda, cuda:1, mps (default: cuda where there is one)")
     output = parser.add_argument_group("output")
     output.add_argument(
@@ -56,46 +84,107 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="the file (default: the first checkpoint's name with .similarity.h5, here)",
     )
     output.add_argument("--overwrite", action="store_true", help="replace FILE, whatever it is")
+    output.add_argument("--write-every", type=float, default=30.0, metavar="SECONDS", help="of FILE, while measuring")
+    output.add_argument("--dry-run", action="store_true", help="say what it takes, time and memory, and stop")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Measure; print and store what was found."""
-    from dataclasses import replace
-
+    """Measure what is not known yet; print and store what was found."""
     from landscape.commands.similarity_tables import similarity_facts
     from landscape.commands.tables import show
     from landscape.evaluation.provenance import now, software
+    from landscape.files.locks import Lock
     from landscape.files.similarity_file import LAYOUT, write_similarity
     from landscape.parallel.comm import current_comm
     from landscape.parallel.progress import progress_bars
-    from landscape.similarity.layer_similarity import Settings, measure_similarity
+    from landscape.similarity.layer_similarity import measure_similarity, similarity_cost
+    from landscape.similarity.similarity_settings import Settings
 
     given = given_networks(options)
     path = options.output or str(default_output(given[0].path, ".similarity.h5"))
+    if not options.write_every >= 0:
+        raise UsageError(f"--write-every is {options.write_every:g}, it has to be 0 or more seconds")
     comm = current_comm()
     if comm.rank == 0:
         LAYOUT.check_writable(path, overwrite=options.overwrite)
-    names = "layers samples sample_seed batch_size passes kernel rbf_width tokens without_components"
+    names = "layers samples sample_seed batch_size passes kernel rbf_width tokens without_components without_dominant"
     settings = Settings(
-        **{name: getattr(options, name) for name in names.split()}, components=not options.no_components
+        **{name: getattr(options, name) for name in names.split()},
+        procrustes=options.procrustes,
+        components=not options.no_components,
     )
     pick_device(options.device)
     networks, about = load_networks(options, given)
     data = load_data(options)
-    with progress_bars() as show_progress:
-        found = measure_similarity(
-            networks,
-            data,
-            groups={each.name: each.group for each in given},
-            about=about,
-            settings=settings,
-            progress=lambda what, done, total: show_progress(
-                what, "networks" if what == "components" else "batches", done, total
-            ),
-        )
+    groups = {each.name: each.group for each in given}
+    if options.dry_run:
+        known = None if options.overwrite else _known(path)
+        cost = similarity_cost(networks, data, settings=settings, groups=groups, about=about, known=known)
+        if comm.rank == 0:
+            say(describe_similarity_cost(cost))
+        return 0
+
+    def stored(found: Similarity) -> Similarity:
+        return replace(found, software=software(), created=now(), command=command_line(), path=path)
+
+    def write(found: Similarity, state: State | None) -> None:
+        write_similarity(path, stored(found), state)
+
+    with Lock(path) if comm.rank == 0 else nullcontext():
+        known = _known(path) if comm.rank == 0 and not options.overwrite else None
+        with progress_bars() as show_progress:
+            found = measure_similarity(
+                networks,
+                data,
+                groups=groups,
+                about=about,
+                settings=settings,
+                known=known,
+                write=write,
+                write_every=options.write_every,
+                progress=lambda what, done, total: show_progress(
+                    what, "networks" if what == "components" else "batches", done, total
+                ),
+            )
+        was_complete = known is not None and known[0].complete
+        if comm.rank == 0 and not was_complete:
+            found = stored(found)
+            write_similarity(path, found)
     if comm.rank == 0:
-        found = replace(found, software=software(), created=now(), command=command_line(), path=path)
-        write_similarity(path, found)
         show(similarity_facts(found))
-        say(f"wrote {path}")
+        say(f"{path} was complete" if was_complete else f"wrote {path}")
     return 0
+
+
+def _known(path: str) -> tuple[Similarity, tuple[dict[str, object], dict[str, Array]]] | None:
+    """Return what a file holds, and what is needed to go on with it; of a complete one that is nothing."""
+    from landscape.files.similarity_file import read_similarity, read_state
+
+    if not os.path.exists(path):
+        return None
+    return read_similarity(path), read_state(path) or ({}, {})
+
+
+def describe_similarity_cost(cost: SimilarityCost) -> str:
+    """Return a few lines: layers, samples, time, memory."""
+    from landscape.parallel.progress import duration
+
+    where = "on disk, as they do not fit into memory" if cost.on_disk else "in memory"
+    each = f", in each of {cost.ranks} processes" if cost.ranks > 1 else ""
+    parts = [
+        f"{number_of_bytes(cost.matrix_bytes)} for sums over all pairs of layers",
+        f"{number_of_bytes(cost.gram_bytes)} for Gram matrices of a batch ({where}{each})",
+        f"{number_of_bytes(cost.feature_bytes)} for a layer's features",
+    ]
+    if cost.component_bytes:
+        parts.append(f"{number_of_bytes(cost.component_bytes)} for components of a network")
+    done = f", {cost.done:,} of them done" if cost.done else ""
+    processes = "one process" if cost.ranks == 1 else f"{cost.ranks} processes"
+    return "\n".join(
+        [
+            f"networks {cost.networks}, with {cost.layers:,} layers in all",
+            f"samples  {cost.samples:,} in {cost.batches:,} batches over all passes{done}",
+            f"time     about {duration(cost.seconds)} in {processes}",
+            f"memory   {', '.join(parts)}, and one batch's activations",
+        ]
+    )

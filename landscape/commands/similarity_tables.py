@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict
-from itertools import permutations
+from itertools import combinations, permutations
 from typing import Any
 
 import numpy as np
 from rich.console import Console
 
 from landscape.commands.printed import print_heading, print_pairs, print_table
+from landscape.surface.dominant_samples import overlap_of
 from landscape.surface.grid import Floats
 from landscape.surface.similarity import Similarity, nearest_layers
 
@@ -45,7 +46,8 @@ def similarity_facts(found: Similarity) -> dict[str, Any]:
             "pc_share_stderr": by_network(found.pc_share_stderr),
             "pc_residual": by_network(found.pc_residual),
             "pc_cosine": by_pair(found.pc_cosine) if found.pc_cosine.size else [],
-            "dominant": [found.dominant[found.rows(i)].tolist() for i in networks] if found.dominant.size else [],
+            "dominant": [_dominant_facts(found, i) for i in networks] if found.dominant.size else [],
+            "dominant_shared": _shared_facts(found),
             "block": [_block_facts(found, i) for i in networks],
             "nearest": _nearest_facts(found),
             **{name: by_pair(each) for name, each in found.others.items()},
@@ -73,6 +75,21 @@ def _block_facts(found: Similarity, number: int) -> dict[str, Any] | None:
     shared = {name: numbers(value) for name, value in block.shared.items()}
     ends = {"first_layer": labels[block.first], "last_layer": labels[block.last]}
     return {**said, **ends, "extent": block.extent, "contrast": numbers(block.contrast), "shared": shared}
+
+
+def _dominant_facts(found: Similarity, number: int) -> list[list[int]]:
+    """Return each layer's dominant samples, none of a layer that has no component."""
+    return [[each for each in row if each >= 0] for row in found.dominant[found.rows(number)].tolist()]
+
+
+def _shared_facts(found: Similarity) -> list[dict[str, Any]]:
+    said = []
+    for first, second in combinations(range(len(found.networks)), 2):
+        overlap = overlap_of(found, first, second)
+        if overlap is not None:
+            names = [found.networks[each].name for each in (first, second)]
+            said.append({"networks": names, **{key: numbers(value) for key, value in asdict(overlap).items()}})
+    return said
 
 
 def _nearest_facts(found: Similarity) -> list[dict[str, Any]]:
@@ -137,6 +154,18 @@ def print_similarity(console: Console, facts: Mapping[str, Any]) -> None:
         print_table(console, ["nearest layer", "is the same one for", "mean CKA of same layers"], rows)
     if len(said["nearest"]) > len(pairs):
         print_pairs(console, [("", f"and {len(said['nearest']) - len(pairs)} more pairs, in --json")])
+    shared = said["dominant_shared"][:_PAIRS]
+    if shared:
+        rows = [
+            [
+                " and ".join(each["networks"]),
+                f"{100 * each['mean']:.1f} %",
+                f"{100 * each['chance']:.1f} %",
+                f"{each['above']} of {each['layers']} layers",
+            ]
+            for each in shared
+        ]
+        print_table(console, ["dominant samples of", "shared by a layer", "by chance", "above chance in"], rows)
     print_pairs(console, [("note", note) for note in facts["notes"][:_NOTES]])
     if len(facts["notes"]) > _NOTES:
         print_pairs(console, [("", f"and {len(facts['notes']) - _NOTES} more notes, in --json")])

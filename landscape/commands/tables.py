@@ -13,9 +13,10 @@ from typing import Any
 
 from rich.console import Console
 
-from landscape.commands.curvature_tables import print_curvature
+from landscape.commands.curvature_tables import print_curvature, print_curvature_run
 from landscape.commands.predictions_tables import print_predictions
 from landscape.commands.printed import NOTHING, captured, plain, print_heading, print_pairs, print_table
+from landscape.commands.robustness_tables import print_robustness
 from landscape.commands.similarity_tables import print_similarity
 from landscape.commands.words import number_of_bytes
 
@@ -30,8 +31,10 @@ def show(facts: Mapping[str, Any], *, after_another: bool = False) -> None:
         "surface": _surface,
         "checkpoint": _checkpoint,
         "curvature": print_curvature,
+        "curvature run": print_curvature_run,
         "similarity": print_similarity,
         "predictions": print_predictions,
+        "robustness": print_robustness,
     }
     with captured() as console:
         if after_another:

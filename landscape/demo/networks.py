@@ -23,6 +23,8 @@ References
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -34,30 +36,42 @@ class Block(nn.Module):
     """Two convolutions; with a shortcut, their input is added to their output.
 
     Where the block halves the image and adds channels, the shortcut takes every second pixel and pads the new
-    channels with zeros.
+    channels with zeros. Without batch normalisation the convolutions have biases.
     """
 
-    def __init__(self, inputs: int, outputs: int, *, stride: int, shortcut: bool) -> None:
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        *,
+        stride: int,
+        shortcut: bool,
+        batch_norm: bool = True,
+        activation: Callable[[Tensor], Tensor] = functional.relu,
+        dropout: float = 0.0,
+    ) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1, bias=False)
-        self.norm1 = nn.BatchNorm2d(outputs)
-        self.conv2 = nn.Conv2d(outputs, outputs, 3, padding=1, bias=False)
-        self.norm2 = nn.BatchNorm2d(outputs)
+        self.conv1 = nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1, bias=not batch_norm)
+        self.norm1 = nn.BatchNorm2d(outputs) if batch_norm else nn.Identity()
+        self.conv2 = nn.Conv2d(outputs, outputs, 3, padding=1, bias=not batch_norm)
+        self.norm2 = nn.BatchNorm2d(outputs) if batch_norm else nn.Identity()
+        self.dropout = nn.Dropout(dropout) if dropout else nn.Identity()
+        self.activation = activation
         self.stride = stride
         self.added_channels = outputs - inputs
         self.shortcut = shortcut
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (n, inputs, h, w) to (n, outputs, h / stride, w / stride)."""
-        y: Tensor = self.norm2(self.conv2(functional.relu(self.norm1(self.conv1(x)))))
+        y: Tensor = self.norm2(self.conv2(self.dropout(self.activation(self.norm1(self.conv1(x))))))
         if self.shortcut:
             kept = x[:, :, :: self.stride, :: self.stride]
             y = y + functional.pad(kept, (0, 0, 0, 0, 0, self.added_channels))
-        return functional.relu(y)
+        return self.activation(y)
 
 
 class DigitNetwork(nn.Module):
-    """A network of ``6 * blocks + 2`` layers for images of one channel, such as the 8 x 8 digits.
+    """A network of ``6 * blocks + 2`` layers for small images, such as the 8 x 8 digits.
 
     Parameters
     ----------
@@ -71,6 +85,14 @@ class DigitNetwork(nn.Module):
         Length of the output.
     seed : int
         Of the initial weights (He et al.'s normal distribution). Torch's global generator is left as it was.
+    channels : int
+        Of the images.
+    batch_norm : bool
+        Whether each convolution is followed by batch normalisation; without it convolutions have biases, 0 at first.
+    activation : callable
+        Between layers.
+    dropout : float
+        Share of values left out between the two convolutions of a block, in training.
 
     Examples
     --------
@@ -78,30 +100,53 @@ class DigitNetwork(nn.Module):
     torch.Size([5, 10])
     """
 
-    def __init__(self, *, shortcuts: bool, blocks: int = 6, width: int = 8, classes: int = 10, seed: int = 0) -> None:
+    def __init__(
+        self,
+        *,
+        shortcuts: bool,
+        blocks: int = 6,
+        width: int = 8,
+        classes: int = 10,
+        seed: int = 0,
+        channels: int = 1,
+        batch_norm: bool = True,
+        activation: Callable[[Tensor], Tensor] = functional.relu,
+        dropout: float = 0.0,
+    ) -> None:
         super().__init__()
         # The layers draw initial weights of their own when they are made; all that matter are drawn again below.
         with torch.random.fork_rng(devices=[]):
-            self.conv = nn.Conv2d(1, width, 3, padding=1, bias=False)
-            self.norm = nn.BatchNorm2d(width)
+            self.conv = nn.Conv2d(channels, width, 3, padding=1, bias=not batch_norm)
+            self.norm = nn.BatchNorm2d(width) if batch_norm else nn.Identity()
             stages: list[Block] = []
-            channels = width
+            inputs = width
             for stage in range(3):
                 for block in range(blocks):
-                    stride = 2 if stage > 0 and block == 0 else 1
-                    stages.append(Block(channels, width * 2**stage, stride=stride, shortcut=shortcuts))
-                    channels = width * 2**stage
+                    stages.append(
+                        Block(
+                            inputs,
+                            width * 2**stage,
+                            stride=2 if stage > 0 and block == 0 else 1,
+                            shortcut=shortcuts,
+                            batch_norm=batch_norm,
+                            activation=activation,
+                            dropout=dropout,
+                        )
+                    )
+                    inputs = width * 2**stage
             self.blocks = nn.Sequential(*stages)
-            self.linear = nn.Linear(channels, classes)
+            self.linear = nn.Linear(inputs, classes)
+        self.activation = activation
         generator = torch.Generator().manual_seed(seed)
         for module in self.modules():
             if isinstance(module, nn.Conv2d | nn.Linear):
                 nn.init.kaiming_normal_(module.weight, nonlinearity="relu", generator=generator)
-        nn.init.zeros_(self.linear.bias)
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map images (n, 1, h, w) to logits (n, classes)."""
-        x = self.blocks(functional.relu(self.norm(self.conv(x))))
+        """Map images (n, channels, h, w) to logits (n, classes)."""
+        x = self.blocks(self.activation(self.norm(self.conv(x))))
         logits: Tensor = self.linear(x.mean(dim=(2, 3)))
         return logits
 

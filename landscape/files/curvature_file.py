@@ -25,7 +25,8 @@ import io
 import math
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,6 @@ from landscape.surface.grid import LARGEST
 
 VERSION = 1
 _HEAD = re.compile(rb"landscape curvature (\d{1,9})\n")
-_HASH = re.compile(rb"landscape curvature 1\n([0-9a-f]{64})\n")
 _MATRICES = ("raw", "normalised")
 _PAIRS, _PROBES, _STEPS = (
     ("eigenvalues", "residuals", "samples_stderr"),
@@ -93,22 +93,31 @@ def write_curvature(path: str | Path, reports: Mapping[str, Curvature], about: M
     ValueError
         A data set's name is not of letters, digits, "_", "." and "-".
     """
-    image = io.BytesIO()
-    with h5py.File(image, "w", userblock_size=USER_BLOCK, libver=("v108", "v108")) as file:
-        for name, text in {"format": "landscape curvature", **about}.items():
-            file.attrs[name] = text
-        file.attrs["version"] = VERSION
+    bad = next((name for name in reports if not _NAME.fullmatch(name)), None)
+    if bad is not None:
+        raise ValueError(f"a data set's name is of letters, digits, '_', '.' and '-'; got {bad!r}")
+    with new_image("landscape curvature", path, about) as file:
         group = file.create_group("curvature", track_order=True)
         for name, report in reports.items():
-            if not _NAME.fullmatch(name):
-                raise ValueError(f"a data set's name is of letters, digits, '_', '.' and '-'; got {name!r}")
-            _write(group.create_group(name), report)
+            write_report(group.create_group(name), report)
+
+
+@contextmanager
+def new_image(format: str, path: str | Path, about: Mapping[str, str]) -> Iterator[h5py.File]:
+    """Give an HDF5 file in memory; it is written at the end, with its user block, as a whole or not at all."""
+    image = io.BytesIO()
+    with h5py.File(image, "w", userblock_size=USER_BLOCK, libver=("v108", "v108")) as file:
+        for name, text in {"format": format, **about}.items():
+            file.attrs[name] = text
+        file.attrs["version"] = VERSION
+        yield file
     body = image.getvalue()[USER_BLOCK:]
-    block = b"landscape curvature %d\n%s\n" % (VERSION, hashlib.sha256(body).hexdigest().encode())
+    block = b"%s %d\n%s\n" % (format.encode(), VERSION, hashlib.sha256(body).hexdigest().encode())
     replace_file(path, block.ljust(USER_BLOCK, b"\0") + body)
 
 
-def _write(group: h5py.Group, report: Curvature) -> None:
+def write_report(group: h5py.Group, report: Curvature) -> None:
+    """Write one report into an empty group."""
     plain = {
         field.name: getattr(report, field.name)
         for field in dataclasses.fields(report)
@@ -142,13 +151,23 @@ def read_curvature(path: str | Path) -> dict[str, Curvature]:
     FormatError
         There is no such file, it is none of curvature, is damaged, or is of a newer version.
     """
+    with opened_image("landscape curvature", path) as file:
+        return {
+            name: read_report(group, str(path))
+            for name, group in children(child(file, "curvature", h5py.Group), h5py.Group)
+        }
+
+
+@contextmanager
+def opened_image(format: str, path: str | Path) -> Iterator[h5py.File]:
+    """Give the HDF5 file of a format, checked against its hash; what goes wrong with it becomes a FormatError."""
     image = read_all(path)
-    head = _HEAD.match(image)
+    head = re.match(rb"%s (\d{1,9})\n" % format.encode(), image)
     if head is None:
-        raise FormatError(f"{path} holds no curvature: it is {looks_like(image[:1024])}")
+        raise FormatError(f"{path} holds no {format.removeprefix('landscape ')}: it is {looks_like(image[:1024])}")
     if int(head[1]) != VERSION:
         raise FormatError(f"{path} is of version {int(head[1])} of the format, this landscape reads version {VERSION}")
-    said = _HASH.match(image)
+    said = re.match(rb"[^\n]+\n([0-9a-f]{64})\n", image)
     if said is None or hashlib.sha256(memoryview(image)[USER_BLOCK:]).hexdigest().encode() != said[1]:
         raise FormatError(
             f"{path} is damaged: its content is not what its checksum says; take it from where it was copied from, "
@@ -156,10 +175,7 @@ def read_curvature(path: str | Path) -> dict[str, Curvature]:
         )
     try:
         with h5py.File(io.BytesIO(image), "r") as file:
-            return {
-                name: _read(group, str(path))
-                for name, group in children(child(file, "curvature", h5py.Group), h5py.Group)
-            }
+            yield file
     except FormatError:
         raise
     except WRONG as error:
@@ -167,7 +183,8 @@ def read_curvature(path: str | Path) -> dict[str, Curvature]:
         raise FormatError(f"{path} does not hold curvature as its format wants it: {words}") from error
 
 
-def _read(group: h5py.Group, path: str) -> Curvature:
+def read_report(group: h5py.Group, path: str) -> Curvature:
+    """Read one report from its group; inside `opened_image`, which says what is wrong with it."""
     plain = from_json(group.attrs["json"])
     known = {field.name for field in dataclasses.fields(Curvature)}
     layers = tuple(LayerCurvature(**_only(LayerCurvature, each)) for each in plain.pop("layers"))

@@ -8,6 +8,7 @@ References
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -35,7 +36,7 @@ def fgsm(examples: Examples, norm: str, epsilon: float) -> Attacked:
     zero = torch.zeros_like(examples.start)
     before, gradient, output = examples.gradient(zero)
     change = _valid(examples, epsilon * steepest(gradient, norm))
-    losses, right = _look(examples, change)
+    losses, right = look(examples, change)
     return Attacked(
         change, losses, right & _right(output, examples.target), torch.stack([before.mean(), losses.mean()])
     )
@@ -62,9 +63,30 @@ def pgd(
     generator : Generator
         On the CPU; the same seed gives the same starts on every device.
     """
+    return list(pgd_restarts(examples, norm, epsilon, steps=steps, restarts=restarts, generator=generator))[-1]
+
+
+def pgd_restarts(
+    examples: Examples, norm: str, epsilon: float, *, steps: int, restarts: int, generator: torch.Generator
+) -> Iterator[Attacked]:
+    """Yield, after each start of `pgd`, the worst that it and all before it found."""
     best: Attacked | None = None
     for _ in range(restarts):
         found = _climb(examples, norm, epsilon, steps, generator)
+        best = found if best is None else _worse(best, found)
+        yield best
+
+
+def random_changes(
+    examples: Examples, norm: str, epsilon: float, *, number: int, generator: torch.Generator
+) -> Attacked:
+    """Try random changes of full length, which follow no gradient: each number up or down, or a random direction."""
+    best: Attacked | None = None
+    for _ in range(number):
+        drawn = torch.randn(examples.start.shape, generator=generator, dtype=torch.float64).to(examples.start)
+        change = _valid(examples, epsilon * steepest(drawn, norm))
+        losses, right = look(examples, change)
+        found = Attacked(change, losses, right, losses.mean()[None])
         best = found if best is None else _worse(best, found)
     assert best is not None
     return best
@@ -79,7 +101,7 @@ def _climb(examples: Examples, norm: str, epsilon: float, steps: int, generator:
         course.append(losses.mean())
         change = into_ball(change + STRIDE * epsilon / steps * steepest(gradient, norm), norm, epsilon)
         change = _valid(examples, change)
-    losses, answer = _look(examples, change)
+    losses, answer = look(examples, change)
     worst, most, right = _kept(worst, most, right, change, losses, answer)
     return Attacked(worst, most, right, torch.stack([*course, losses.mean()]))
 
@@ -101,7 +123,8 @@ def _worse(one: Attacked, other: Attacked) -> Attacked:
 
 
 @torch.no_grad()
-def _look(examples: Examples, change: Tensor) -> tuple[Tensor, Tensor]:
+def look(examples: Examples, change: Tensor) -> tuple[Tensor, Tensor]:
+    """Return losses and whether answers are right, shapes (n,), at changed examples."""
     output = examples.output(change)
     return examples.losses(output), _right(output, examples.target)
 

@@ -25,13 +25,13 @@ from landscape.errors import UsageError
 from landscape.inputs.attacks import pgd
 from landscape.inputs.examples import Clip, Examples, clipped, moved_part, with_moved
 from landscape.inputs.norms import require_norm, steepest, to_unit
+from landscape.inputs.stored_units import in_stored_units
 from landscape.parallel.comm import current_comm
 from landscape.problem.batches import call_model, fit_precision, split_inputs_targets, to_device
 from landscape.problem.datasets import choose
 from landscape.problem.losses import Loss, resolve_loss
 from landscape.problem.named_data import named_data
-from landscape.problem.samples import Columns, Data, Normalize
-from landscape.problem.sources import per_channel
+from landscape.problem.samples import Columns, Data
 
 # What an axis may be.
 AXES = ("random", "gradient", "sign", "pgd", "universal")
@@ -71,23 +71,6 @@ class InputSpace(nn.Module):
         if several:
             return call_model(self.network, fit_precision(with_moved(inputs, moved), self.network))
         return self.network(moved.to(self._dtype))
-
-
-class Normalised(nn.Module):
-    """A network that gets inputs as they are stored, and normalises them itself: distances are in stored units."""
-
-    mean: Tensor
-    std: Tensor
-
-    def __init__(self, network: nn.Module, mean: Tensor, std: Tensor) -> None:
-        super().__init__()
-        self.network = network
-        self.register_buffer("mean", mean)
-        self.register_buffer("std", std)
-
-    def forward(self, inputs: Tensor) -> Any:
-        """Return the network's output."""
-        return self.network((inputs - self.mean) / self.std)
 
 
 @dataclass(frozen=True)
@@ -166,7 +149,7 @@ def input_problem(
     device = next((each.device for each in model.parameters()), torch.device("cpu"))
     comm, batch = current_comm(), source.fetch(numbers)
     if source.normalize is not None:
-        model, batch = _as_stored(model, batch, source.normalize, device)
+        model, batch = in_stored_units(model, batch, source.normalize, device)
     with untouched(model), comm.together():
         model.eval()
         examples = Examples(model, resolved, to_device(batch, device), clip)
@@ -223,15 +206,6 @@ def _numbers(data: Data, sample: int | None, samples: int | None, seed: int) -> 
     if not 0 <= sample < data.size:
         raise UsageError(f"there is no sample {sample}: {data.name} has samples 0 to {data.size - 1}")
     return np.array([sample])
-
-
-def _as_stored(
-    model: nn.Module, batch: Any, normalize: Normalize, device: torch.device
-) -> tuple[nn.Module, tuple[Tensor, Any]]:
-    """Return network and batch so that inputs are as they are stored: pixels from 0 to 1, not normalised ones."""
-    x, y = batch
-    mean, std = (per_channel(each, x) for each in normalize)
-    return Normalised(model, mean.to(device), std.to(device)), (x * std + mean, y)
 
 
 def _directions(examples: Examples, axes: Sequence[str], norm: str, epsilon: float | None, seed: int) -> list[Tensor]:

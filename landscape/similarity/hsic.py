@@ -28,6 +28,8 @@ from landscape.surface.grid import Floats
 
 # Fewer samples have no unbiased estimate: it divides by n - 3.
 LEAST_BATCH = 4
+# Columns that are multiplied at once: all of a usual batch, and a part where vectors lie on disk.
+_COLUMNS = 1 << 16
 
 
 def centred_gram(gram: Tensor) -> Tensor:
@@ -59,8 +61,11 @@ def all_pairs(vectors: Tensor) -> Floats:
     vectors : Tensor, shape (layers, n (n - 1) / 2)
         Rows as `packed` gives them.
     """
-    wide = vectors.double()
-    return (wide @ wide.T).cpu().numpy()
+    found = torch.zeros(len(vectors), len(vectors), dtype=torch.float64)
+    for first in range(0, max(vectors.shape[1], 1), _COLUMNS):
+        wide = vectors[:, first : first + _COLUMNS].double()
+        found += (wide @ wide.T).cpu()
+    return found.numpy()
 
 
 def linear_gram(features: Tensor) -> Tensor:

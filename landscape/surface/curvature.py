@@ -9,7 +9,7 @@ square is the number of weights moved, shows more than that number times the gre
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -301,6 +301,46 @@ class Curvature:
         from landscape.plot.notebook import curvature_html  # drawing is needed only when somebody looks
 
         html: str = curvature_html(self)
+        return html
+
+
+@dataclass(frozen=True, eq=False)
+class CurvatureRun:
+    """Curvature of one data set along a training run: a report at each recorded step."""
+
+    name: str
+    unit: str  # what is counted: "step", "epoch", ...
+    steps: tuple[int, ...]
+    learning_rates: tuple[float, ...]  # as recorded; NaN where a record knows none
+    reports: tuple[Curvature, ...]
+    complete: bool = True  # False: steps behind these were not measured yet
+    path: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse what does not belong together."""
+        if not len(self.steps) == len(self.learning_rates) == len(self.reports):
+            raise ValueError("a run has a step, a learning rate and a report each")
+
+    @property
+    def edge_of_stability(self) -> Floats:
+        """2 / learning rate of each step, NaN where it is not known.
+
+        Where the greatest eigenvalue is above it, gradient descent without momentum, on all of the data, grows along
+        that eigenvector instead of shrinking (Cohen et al. 2021, section 2).
+        """
+        rates = np.array(self.learning_rates, dtype=np.float64)
+        with np.errstate(all="ignore"):
+            return np.where(rates > 0, 2.0 / rates, np.nan)
+
+    def over_steps(self, of: Callable[[Curvature], float]) -> Floats:
+        """Return a number of each report, shape (steps,)."""
+        return np.array([of(report) for report in self.reports], dtype=np.float64)
+
+    def _repr_html_(self) -> str:
+        """Show the picture over steps in a notebook."""
+        from landscape.plot.notebook import curvature_run_html  # drawing is needed only when somebody looks
+
+        html: str = curvature_run_html(self)
         return html
 
 

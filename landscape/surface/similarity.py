@@ -77,7 +77,9 @@ class Similarity:
     pc_share_stderr: Floats = field(default_factory=lambda: np.zeros(0))
     pc_residual: Floats = field(default_factory=lambda: np.zeros(0))  # (rows,): |C v - l v| / l of the first component
     pc_cosine: Floats = field(default_factory=lambda: np.zeros((0, 0)))  # (rows, rows): of scores over the samples
-    dominant: NDArray[np.int64] = field(default_factory=lambda: np.zeros((0, 0), np.int64))  # (rows, m) sample numbers
+    dominant: NDArray[np.int64] = field(
+        default_factory=lambda: np.zeros((0, 0), np.int64)
+    )  # (rows, m) sample numbers; -1 where none
     blocks: tuple[Block | None, ...] = ()  # one a network; None: it has none
     others: Mapping[str, Floats] = field(default_factory=dict)  # (rows, rows) each; see `OTHERS`
     images: NDArray[np.float32] | None = None  # (m, C, H, W): of the samples in `pictured`
@@ -115,7 +117,9 @@ class Similarity:
 # What may stand in `Similarity.others`, and what a picture calls it.
 OTHERS = {
     "without_components": "CKA without the first components",
+    "without_components_stderr": "standard error of CKA without the first components",
     "without_dominant": "CKA without the dominant samples",
+    "without_dominant_stderr": "standard error of CKA without the dominant samples",
     "procrustes": "Procrustes distance",
     "procrustes_stderr": "standard error of the Procrustes distance",
 }

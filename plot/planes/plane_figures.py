@@ -38,6 +38,7 @@ class PlaneKind:
     lined: bool  # whether there are iso-lines, which its colour bar then shows
     solid: Callable[..., Axes] | None = None  # (figure, place, sheet, among, **options), for what is not flat
     prepare: Callable[..., dict[str, Any]] | None = None  # (sheets, **options): options that suit all panels together
+    colored: Scale | None = None  # what its colours mean, where they are not the values drawn
 
 
 def draw_planes(
@@ -54,7 +55,7 @@ def draw_planes(
     among = [] if independent else [(each.whole, name) for each in sheets]
     options = kind.prepare(sheets, **options) if kind.prepare else options
     notes += plan.notes
-    notes += _mark_notes(sheets, kind.solid is not None)
+    notes += _mark_notes(sheets, kind.solid is not None, floor=kind.colored is None)
     notes += runs_notes(surfaces, name, marks=options.get("marks", ()), solid=kind.solid is not None)
     if len(surfaces) == 1 and surfaces[0].repeats > 1 and len(surfaces[0].directions) == 2:
         picture, own = spread(surfaces[0].finished_part(), name, scales[0])
@@ -104,10 +105,11 @@ def draw_planes(
         if independent or not measured:
             cax = figure.add_axes(bar, label="colorbar")
             lined = kind.lined and (measured or not kind.solid)
-            draw_colorbar(figure, sheet.scale, cax=cax, lines=lined, label=None if measured else sheet.scale.label)
+            shown = kind.colored if kind.colored and measured else sheet.scale
+            draw_colorbar(figure, shown, cax=cax, lines=lined, label=None if measured else sheet.scale.label)
     if not independent:
         cax = figure.add_axes(layout.bar_place(rows=layout.rows - beneath), label="colorbar")
-        draw_colorbar(figure, scales[0], cax=cax, lines=kind.lined)
+        draw_colorbar(figure, kind.colored or scales[0], cax=cax, lines=kind.lined)
     fields = metadata(surfaces, of_each, name, text=text)
     smoothed = max(sheet.smooth[3] for sheet in sheets) if kind.lined and options.get("interpolate", True) else 1
     if smoothed > 1:
@@ -120,8 +122,8 @@ def _aspect(sheet: Sheet) -> float:
     return float((extent[3] - extent[2]) / (extent[1] - extent[0])) if is_readable(extent) else 0.75
 
 
-def _mark_notes(sheets: Sequence[Sheet], solid: bool) -> list[str]:
-    """Say what the star and the ring are, and the light of what is solid."""
+def _mark_notes(sheets: Sequence[Sheet], solid: bool, *, floor: bool = True) -> list[str]:
+    """Say what the star and the ring are, and the light of what is solid, whose ``floor`` has its colours, too."""
     inside = [each for each in sheets if each.has_checkpoint]
     texts = []
     if inside:
@@ -149,5 +151,6 @@ def _mark_notes(sheets: Sequence[Sheet], solid: bool) -> list[str]:
         texts.append(f"every value drawn is {same}{' %' if sheets[0].scale.percent else ''}")
     notes = ["; ".join(texts)[:1].upper() + "; ".join(texts)[1:]] if texts else []
     if solid:
-        notes.append("Light and shade change the lightness of colours; the contours on the floor do not")
+        own = "; the contours on the floor do not" if floor else ""
+        notes.append(f"Light and shade change the lightness of colours{own}")
     return notes

@@ -16,14 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from landscape.errors import PlotError
-from landscape.surface.grid import Floats
 from landscape.surface.surface import Surface
 
 from ..figures import Given, Renderer, draw, opened, register
 from ..planes.heatmaps import cell_edges, draw_cells
 from ..planes.marks import Sheet
 from ..planes.plane_figures import PlaneKind, draw_planes
+from ..scale.convexity_ratio import OPEN, ratio_of, ratio_scale, ratio_words
 from ..scale.scale import Scale, default_name
 from ..style.colorbars import draw_colorbar_beside
 from ..style.layout import Plan
@@ -34,12 +33,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 RATIO = "convexity"
-# The 2018 tool's range.
-TOP = 0.5
-# Half the width of what the residuals leave of a ratio, above which its colour says more than is known.
-OPEN = 0.05
-_NEEDED = ("eigenvalue_max", "eigenvalue_min", "eigenvalue_max_residual", "eigenvalue_min_residual")
-_LABEL = "|least / greatest eigenvalue|"
 
 
 def convexity(
@@ -73,46 +66,11 @@ def convexity(
         return draw(surface, kind="convexity", name=name, shown=True, contours=contours).axes[0]
     found = _with_ratio(opened(surface), name)
     with our_style(Look.of_axes(ax)):
-        sheet = Sheet.of(found, _name_of(found), _scale())
+        sheet = Sheet.of(found, _name_of(found), ratio_scale())
         if colorbar:
             draw_colorbar_beside(ax, sheet.scale)
         _draw_ratio(ax, sheet, contours=contours)
     return ax
-
-
-def ratio_of(surface: Surface, data: str) -> tuple[Floats, Floats]:
-    """Return |least / greatest| of a data set's eigenvalues and half the width of what their residuals leave.
-
-    Parameters
-    ----------
-    surface : Surface
-    data : str
-        With the values ``DATA/eigenvalue_max``, ``DATA/eigenvalue_min`` and their residuals.
-
-    Returns
-    -------
-    tuple of ndarray
-        Of the surface's shape; NaN where eigenvalues are, infinite where the greatest may be 0.
-
-    Raises
-    ------
-    PlotError
-        There are no eigenvalues of that data set.
-    """
-    missing = [each for each in _NEEDED if f"{data}/{each}" not in surface.values]
-    if missing:
-        raise PlotError(
-            f"{surface.path or 'the surface'} has no {data}/{missing[0]}: a convexity map is measured with "
-            "'landscape evaluate --curvature'"
-        )
-    greatest, least, greatest_error, least_error = (surface[f"{data}/{each}"] for each in _NEEDED)
-    with np.errstate(all="ignore"):
-        ratio = np.abs(least / greatest)
-        smallest = np.abs(greatest) - greatest_error
-        highest = np.where(smallest > 0, (np.abs(least) + least_error) / smallest, np.inf)
-        lowest = np.maximum(np.abs(least) - least_error, 0.0) / (np.abs(greatest) + greatest_error)
-        open_by = np.maximum(highest - ratio, ratio - lowest)
-    return ratio, np.where(np.isfinite(ratio), open_by, np.nan)
 
 
 def _with_ratio(surface: Surface, name: str | None) -> Surface:
@@ -123,10 +81,6 @@ def _with_ratio(surface: Surface, name: str | None) -> Surface:
 
 def _name_of(surface: Surface) -> str:
     return next(each for each in surface.values if each.endswith(f"/{RATIO}"))
-
-
-def _scale() -> Scale:
-    return Scale("linear", 0.0, 0.0, TOP, None, "viridis", _LABEL, (), (0.0, 0.1, 0.2, 0.3, 0.4, 0.5))
 
 
 def _draw_ratio(ax: Axes, sheet: Sheet, *, contours: bool = True, marks: Sequence[int] = ()) -> None:
@@ -156,18 +110,7 @@ def _draw_ratio(ax: Axes, sheet: Sheet, *, contours: bool = True, marks: Sequenc
 
 def _notes(surfaces: Sequence[Surface]) -> list[str]:
     notes = ["Ratio of both ends of the Hessian's spectrum, of the tensors that random directions move"]
-    for surface in surfaces:
-        data = _name_of(surface).rpartition("/")[0]
-        ratio, open_by = surface[f"{data}/{RATIO}"], surface[f"{data}/{RATIO}_open"]
-        said = []
-        if above := int((ratio > TOP).sum()):
-            said.append(f"{above} of {ratio.size} above {TOP}, in its colour")
-        if unsure := int((open_by > OPEN).sum()):
-            said.append(f"{unsure} hatched: residuals leave the ratio open by more than {OPEN}")
-        products = surface.values.get(f"{data}/products")
-        if products is not None and np.isfinite(products).any():
-            said.append(f"{np.nanmedian(products):.0f} products a point (median)")
-        notes.append(", ".join(said))
+    notes += [ratio_words(surface, _name_of(surface).rpartition("/")[0]) for surface in surfaces]
     return [note for note in notes if note]
 
 
@@ -176,7 +119,7 @@ def _draw_figure(
 ) -> Figure:
     name = names[0] if names else None
     found = [_with_ratio(each, name) for each in surfaces]
-    plan = replace(plan, scale=_scale(), notes=tuple(_notes([each.finished_part() for each in found])))
+    plan = replace(plan, scale=ratio_scale(), notes=tuple(_notes([each.finished_part() for each in found])))
     return draw_planes(_KIND, found, [_name_of(found[0])], plan, options)
 
 

@@ -19,6 +19,7 @@ from ..planes.marks import Sheet
 from .camera import HEIGHT, Box, View
 from .heightfield import Mesh, build_mesh
 from .shading import Light, Paint, render, rim_of, sky_openness
+from .tints import Tint
 
 if TYPE_CHECKING:
     from matplotlib.backend_bases import RendererBase
@@ -38,6 +39,7 @@ class Scene:
     y: Floats  # (ny,)
     heights: Floats  # (ny, nx), the scale's heights, NaN in holes
     smoothed: int  # by how much the grid was refined; 1 where it was not
+    tint: Tint | None = None  # colours that are not the height's
 
     @property
     def ceiling(self) -> float | None:
@@ -80,14 +82,14 @@ class Scene:
         colors = np.asarray(scale.cmap()(np.linspace(0, 1, 4096)), dtype=np.float64)[:, :3]
         levels = self.box.rise(scale.forward(list(scale.levels)))
         rim = rim_of(self.heights).ravel()
-        return Paint(colors, HEIGHT, levels, self.openness, rim, self.lid, line_width, light)
+        return Paint(colors, HEIGHT, levels, self.openness, rim, self.lid, line_width, light, self.tint)
 
 
-def make_scene(sheet: Sheet, box: Box, *, interpolate: bool = True) -> Scene:
-    """Put a plane into a box, smoothed where its grid is coarse."""
+def make_scene(sheet: Sheet, box: Box, *, interpolate: bool = True, color: str | None = None) -> Scene:
+    """Put a plane into a box, smoothed where its grid is coarse, coloured by its height or by `tints.TINTS`."""
     plain = sheet.scale.forward(sheet.values), sheet.x, sheet.y, 1
     heights, x, y, factor = sheet.smooth if interpolate else plain
-    scene = Scene(sheet, box, x, y, heights, factor)
+    scene = Scene(sheet, box, x, y, heights, factor, Tint.of(color, sheet, box))
     if not scene.mesh.triangles.size:
         raise PlotError(
             f"{sheet.whole.path or 'the surface'} has no four neighbouring points with finite values to draw a "

@@ -2,8 +2,9 @@
 
 Each pixel is shaded once, from interpolated normals, in linear RGB: a key and a fill light, a sky that is brighter
 above than below, a highlight, and less sky where the neighbourhood stands higher. Colour is given by the height
-alone; light changes only how light or dark it is, and a level surface keeps its colour nearly exactly. Iso-lines are
-drawn a pixel at a time from the height and its gradient on screen, so they have the same width everywhere.
+alone, or by a `Tint`; light changes only how light or dark it is, and a level surface keeps its colour nearly exactly.
+Iso-lines are drawn a pixel at a time from the height and its gradient on screen, so they have the same width
+everywhere.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from landscape.surface.grid import Floats
 
 from .camera import View
 from .heightfield import Ints, Mesh, Raster, rasterize
+from .tints import Tint
 
 # Subpixels along each side of a pixel.
 SUPERSAMPLING = 2
@@ -69,6 +71,7 @@ class Paint:
     ceiling: float | None = None  # height at which the surface is cut away
     line_width: float = 1.0  # of iso-lines, in pixels of the finished picture
     light: Light = Light()
+    tint: Tint | None = None  # what gives colours in the place of the height
 
 
 def to_linear(srgb: Floats) -> Floats:
@@ -174,7 +177,11 @@ def shade(raster: Raster, pixels: Ints, paint: Paint, table: Floats) -> Floats:
     normal[below] *= -1
 
     height = place[:, 2]
-    color = table[np.clip(np.rint(height / paint.top * (len(table) - 1)), 0, len(table) - 1).astype(np.intp)]
+    if paint.tint is None:
+        color = table[np.clip(np.rint(height / paint.top * (len(table) - 1)), 0, len(table) - 1).astype(np.intp)]
+    else:
+        painted, stripes = paint.tint.at(place)
+        color = np.maximum(to_linear(painted), stripes[:, None])
     bright = light.sky * (light.ground + (1 - light.ground) * (normal[:, 2] + 1) / 2)
     bright += light.page * np.maximum(-normal[:, 2], 0)
     for direction, strength in ((light.key, light.key_strength), (light.fill, light.fill_strength)):

@@ -9,10 +9,8 @@ stands higher is cut where the depth buffer hides it.
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -27,14 +25,16 @@ from landscape.errors import PlotError
 from landscape.surface.grid import Floats
 from landscape.surface.surface import Surface
 
-from ..figures import Given, Renderer, draw, opened, register
+from ..figures import Given, Renderer, draw, opened, register, single_name
 from ..paths.path_words import path_lines
 from ..planes.heatmaps import draw_cells
 from ..planes.marks import NETWORK, Sheet, axis_text, corner_lines, hole_cells, hole_colors
 from ..planes.plane_figures import PlaneKind, draw_planes
-from ..scale.scale import OK, Scale
+from ..scale.convexity_ratio import ratio_of, ratio_scale, ratio_words
+from ..scale.scale import OK, Scale, default_name
 from ..scale.smoothing import snapped
 from ..style.colorbars import draw_colorbar, draw_colorbar_beside
+from ..style.layout import Plan
 from ..style.style import HATCH, HATCH_GREY, INK, SOFT_INK, look, our_style, text_width
 from ..style.wording import plain_text, short_name
 from .camera import Camera
@@ -43,6 +43,7 @@ from .opening import opening_camera
 from .panel3d import LIFT, Panel
 from .scenes import Scene, SurfaceImage, make_scene, shared_box
 from .shading import Light
+from .tints import checked_tint
 from .trajectories3d import draw_paths_on, legend_area, own_points
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ def surface(
     interpolate: bool = True,
     light: Literal["scene", "camera"] = "scene",
     marks: Sequence[int] = (),
+    color: str | None = None,
 ) -> Axes:
     """Draw a plane as a lit surface in three dimensions.
 
@@ -96,6 +98,9 @@ def surface(
         Whether light stays where it is when the camera turns, or turns along.
     marks : sequence of int
         Steps of the surface's runs to mark on their paths, beside those where the learning rate fell.
+    color : {"convexity"}, optional
+        Colour each measured point's cell by the ratio of the Hessian's least to its greatest eigenvalue, as
+        `landscape.plot.convexity` does; cells whose residuals leave it open are hatched. By default by the height.
 
     Returns
     -------
@@ -106,11 +111,12 @@ def surface(
     ------
     PlotError
         Not a plane, no such values, no four neighbouring points with finite values, or axes that cannot hold it
-        or are too small for its labels.
+        or are too small for its labels; no eigenvalues to colour it by.
     UsageError
-        There is no such camera.
+        There is no such camera, or nothing of this name to colour it by.
     """
     options: dict[str, Any] = {"camera": camera, "interpolate": interpolate, "light": light, "marks": marks}
+    options["color"] = color
     place = ax if figure is None else figure
     if place is None:
         return draw(surface, kind="surface", name=name, scale=scale or "auto", shown=True, **options).axes[0]
@@ -123,7 +129,7 @@ def surface(
         still = Still.of(surface, name, scale, **options)
         if colorbar:
             # First, since it takes room from the axes.
-            draw_colorbar_beside(place, still.scene.sheet.scale, lines=True)
+            draw_colorbar_beside(place, still.bar, lines=True)
         still.enter(place)
     return place
 
@@ -179,7 +185,7 @@ def draw_panel(
             bar = BAR_ROOM / inches[0]
             width -= bar
             cax = figure.add_axes((left + width + 0.1 * bar, bottom + 0.2 * height, 0.15 * bar, 0.6 * height))
-            draw_colorbar(cax.get_figure(root=True), still.scene.sheet.scale, cax=cax, lines=True)  # type: ignore[arg-type]
+            draw_colorbar(cax.get_figure(root=True), still.bar, cax=cax, lines=True)  # type: ignore[arg-type]
         head = (look().title * 1.8 / 72 / inches[1]) if title else 0.0
         ax = figure.add_axes((left, bottom, width, height - head), label=f"surface {len(figure.axes)}")
         if title:
@@ -221,12 +227,13 @@ class Still:
         marks: Sequence[int] = (),
         steady: bool = False,
         until: float = 1.0,
+        color: str | None = None,
     ) -> Still:
         """Choose what is drawn, and from where.
 
         Parameters
         ----------
-        surface, name, scale, camera, interpolate, light, marks
+        surface, name, scale, camera, interpolate, light, marks, color
             As for `surface`.
         among : sequence of (Surface, str)
             All surfaces of the figure with the names of their values: panels of one size then have one box, one
@@ -243,11 +250,16 @@ class Still:
         # Their heights fill the box as this one's do, on this scale or each on its own.
         others = [Sheet.of(each, other, scale) for each, other in among if each is not surface or other != name]
         box = shared_box([sheet, *others])
-        scene, *beside = (make_scene(each, box, interpolate=interpolate) for each in (sheet, *others))
+        scene, *beside = (make_scene(each, box, interpolate=interpolate, color=color) for each in (sheet, *others))
         content = np.concatenate([scene.content, own_points(scene), *(each.content for each in beside)])
         chosen = chosen or opening_camera([scene, *beside])
         turned = Light().turned(chosen.azimuth - Camera().azimuth) if light == "camera" else Light()
         return cls(scene, content, chosen, turned, marks, steady, until)
+
+    @property
+    def bar(self) -> Scale:
+        """What its colours mean."""
+        return self.scene.sheet.scale if self.scene.tint is None else self.scene.tint.scale
 
     def enter(self, ax: Axes) -> Panel:
         """Draw into axes, and stay in charge of what they hold."""
@@ -291,7 +303,7 @@ class Still:
         with our_style():
             room = size[0], size[1] - foot
             frame = fit_frame(self.camera, scene.box, sheet.scale, titles, self.content, room, steady=self.steady)
-            frame = dataclasses.replace(frame, view=frame.view.raised(foot))
+            frame = replace(frame, view=frame.view.raised(foot))
             for artist in self.drawn:
                 artist.remove()
             before = set(ax.get_children())
@@ -379,7 +391,8 @@ def draw_ground(panel: Panel) -> None:
     for level in scale.levels if not flat else ():
         found = [panel.floor(*np.asarray(line).T) for line in lines.lines(float(scale.forward(level)))]
         if found and (scale.cap is None or level < scale.cap):
-            color = scale.colors(level)
+            # Where colours mean something else, heights have none.
+            color = scale.colors(level) if scene.tint is None else SOFT_INK
             ax.add_collection(LineCollection(found, colors=[color], linewidths=1.0, zorder=1.5, gid=f"level {level:g}"))
 
 
@@ -515,5 +528,24 @@ def _with_camera(sheets: Sequence[Sheet], *, camera: Any = None, **options: Any)
     return {"camera": chosen or Camera(), **options}
 
 
+def _draw_figure(
+    surfaces: Sequence[Surface], names: Sequence[str] | None, plan: Plan, options: dict[str, Any]
+) -> Figure:
+    """Draw surfaces side by side, and say what their colours are where these are not the heights."""
+    if checked_tint(options.get("color")) is None:
+        return draw_planes(_KIND, surfaces, names, plan, options)
+    name = single_name(names, "a surface picture") or default_name(surfaces[0])
+    data = name.rpartition("/")[0]
+    parts = [each.finished_part() for each in surfaces]
+    notes = ["Colour: ratio of both ends of the Hessian's spectrum, of the tensors that random directions move"]
+    for part in parts:
+        words = [ratio_words(part, data)]
+        if none := int(np.isnan(ratio_of(part, data)[0]).sum()):
+            words.append(f"{none} grey, without a ratio")
+        notes.append(", ".join(filter(None, words)))
+    kind = replace(_KIND, colored=ratio_scale())
+    return draw_planes(kind, surfaces, [name], replace(plan, notes=(*plan.notes, *filter(None, notes))), options)
+
+
 _KIND = PlaneKind("surface", draw_cells, lined=True, solid=_draw_place, prepare=_with_camera)
-register("surface", Renderer(partial(draw_planes, _KIND), lines=False))
+register("surface", Renderer(_draw_figure, lines=False))

@@ -75,3 +75,36 @@ def test_what_was_mistyped_is_named(checkpoints, tmp_path, capsys, words, said):
     given = [] if words[0] == "--group" else checkpoints[:1]
     assert main(["similarity", *given, *MODEL, "-o", str(tmp_path / "s.h5"), *words]) == 2
     assert said in capsys.readouterr().err
+
+
+def test_a_dry_run_says_what_it_takes_measures_nothing_and_knows_what_is_done(checkpoints, tmp_path, capsys):
+    path = tmp_path / "sim.h5"
+    words = [
+        "similarity",
+        *checkpoints,
+        *MODEL,
+        "--batch-size",
+        "60",
+        "--passes",
+        "3",
+        "--procrustes",
+        "2",
+        "-o",
+        str(path),
+    ]
+    assert main([*words, "--dry-run"]) == 0
+    said = capsys.readouterr().out
+    assert "2, with 8 layers in all" in said
+    assert "240 in 14 batches" in said  # 3 passes of 4, and 2 of Procrustes
+    assert not path.exists()
+    assert main(words) == 0
+    before = path.read_bytes()
+    capsys.readouterr()
+    assert main([*words, "--dry-run"]) == 0
+    assert "14 batches over all passes, 14 of them done" in capsys.readouterr().out
+    assert main(words) == 0
+    assert "was complete" in capsys.readouterr().out
+    assert path.read_bytes() == before
+    assert main([*words, "--passes", "2"]) == 1
+    assert "passes 3 instead of 2" in capsys.readouterr().err
+    assert path.read_bytes() == before

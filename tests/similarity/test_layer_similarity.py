@@ -162,3 +162,47 @@ def test_shares_of_first_components_are_those_of_the_whole_covariance(networks, 
     assert found.pc_share[0] == pytest.approx(values[-1] / values.sum(), rel=1e-4)
     scores = (features - features.mean(0)) @ np.linalg.eigh(np.cov(features.T))[1][:, -1]
     assert set(found.dominant[0]) == set(np.argsort(-np.abs(scores))[:10])
+
+
+def test_without_dominant_samples_the_matrix_is_that_of_the_others(networks, data):
+    """One sample far off makes up all first components; without it layers are as without it in the data."""
+    outlier = data.clone()
+    outlier[11] *= 40.0
+    options = {"batch_size": 60, "passes": 1}
+    found = landscape.similarity(networks, outlier, **options, without_dominant=1)
+    assert set(found.dominant[:, 0]) == {11}
+    kept = np.delete(np.arange(60), 11)
+    wanted = landscape.similarity(networks, data[kept], **options)
+    np.testing.assert_allclose(found.others["without_dominant"], wanted.cka, rtol=1e-8, atol=1e-8)
+    assert not np.allclose(found.cka, wanted.cka, atol=0.01)
+    with pytest.raises(EvaluationError, match="leave out fewer"):
+        landscape.similarity(networks, data, **options, without_dominant=40)
+
+
+def test_without_components_the_matrix_is_that_of_features_from_which_they_were_taken():
+    rng = np.random.default_rng(3)
+    features = rng.standard_normal((50, 8)) * np.array([9, 7, 1, 1, 1, 0.5, 0.5, 0.5])
+    first, second = nn.Linear(8, 8).double(), nn.Linear(8, 5).double()
+    model = nn.Sequential(first, nn.Tanh(), second)
+    x = torch.from_numpy(features)
+    found = landscape.similarity(model, x, batch_size=50, passes=1, without_components=2)
+    left = []
+    with torch.no_grad():
+        for layer in (first(x), first(x).tanh(), model(x)):
+            centred = (layer - layer.mean(0)).numpy()
+            u, s, v = np.linalg.svd(centred, full_matrices=False)
+            left.append(centred - u[:, :2] * s[:2] @ v[:2])
+    np.testing.assert_allclose(found.others["without_components"], naive([left]), atol=2e-3)
+    assert not np.allclose(found.cka, naive([left]), atol=0.05)
+
+
+def test_images_of_dominant_samples_are_those_of_their_numbers_with_their_classes():
+    generator = torch.Generator().manual_seed(0)
+    x = torch.rand(30, 1, 4, 4, generator=generator)
+    x[5] *= 9.0
+    y = torch.randint(0, 3, (30,), generator=generator)
+    found = landscape.similarity(nn.Sequential(nn.Flatten(), nn.Linear(16, 4)), (x, y), batch_size=10, passes=1)
+    assert found.pictured[0] == 5
+    np.testing.assert_array_equal(found.images, x[list(found.pictured)].numpy())
+    assert found.labels == tuple(y[list(found.pictured)].tolist())
+    assert landscape.similarity(nn.Linear(4, 3), x[:, 0, 0], batch_size=10, passes=1).images is None

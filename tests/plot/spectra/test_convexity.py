@@ -6,7 +6,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from landscape.plot.spectra.convexity import ratio_of
+from landscape.plot.scale.convexity_ratio import ratio_of
 from matplotlib.collections import PolyQuadMesh
 
 import landscape

@@ -1,4 +1,4 @@
-"""What `landscape plot` does with files of similarity and of predictions."""
+"""What `landscape plot` does with files of similarity, of predictions and of robustness."""
 
 from __future__ import annotations
 
@@ -69,8 +69,32 @@ def plot_predictions(options: argparse.Namespace, outputs: list[Path]) -> int:
     return 0
 
 
-def refuse_others(options: argparse.Namespace, what: str) -> None:
+def plot_robustness(options: argparse.Namespace, outputs: list[Path]) -> int:
+    """Draw files of `landscape robustness`: accuracy against strength, a curve each."""
+    from landscape.files.robustness_file import read_robustness
+    from landscape.plot.lines.robustness_curves import robustness
+    from landscape.plot.saving import save_figure
+    from landscape.plot.style.fields import recall
+
+    refuse_others(options, "robustness", but="title")
+    figure = robustness(
+        [read_robustness(each) for each in options.files],
+        labels=options.title,
+        headline=options.headline or "",
+        caption=not (options.no_caption or options.venue),
+        size=options.venue or options.size,
+        font=options.font,
+    )
+    for output in outputs:
+        save_figure(figure, output, dpi=options.dpi)
+    say(f"wrote {', '.join(map(str, outputs))}")
+    say(recall(figure).get("Description", ""))
+    return 0
+
+
+def refuse_others(options: argparse.Namespace, what: str, *, but: str = "") -> None:
     """Refuse options that say nothing of such a picture."""
-    given = [name for name in _OTHERS.split() if getattr(options, name, None) not in (None, False, [])]
+    names = [name for name in _OTHERS.split() if name != but]
+    given = [name for name in names if getattr(options, name, None) not in (None, False, [])]
     if given:
         raise UsageError(f"--{given[0].replace('_', '-')} does not go with {what}, which has a picture of its own")

@@ -1,0 +1,359 @@
+"""How many samples stay right under attacks of several strengths, with what tests the attacks themselves."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from landscape.directions.displacement import untouched
+from landscape.errors import UsageError
+from landscape.inputs.attacks import fgsm, look, pgd, pgd_restarts, random_changes
+from landscape.inputs.examples import Clip, Examples, moved_part
+from landscape.inputs.norms import require_norm
+from landscape.inputs.stored_units import in_stored_units
+from landscape.parallel.progress import Progress, progress_of
+from landscape.problem.batches import split_inputs_targets, to_device
+from landscape.problem.datasets import choose, describe_data, fingerprint
+from landscape.problem.losses import Loss, resolve_loss
+from landscape.problem.named_data import named_data
+from landscape.problem.samples import Data
+from landscape.surface.robustness import Robustness
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How hard is tried."""
+
+    norm: str = "linf"
+    epsilons: tuple[float, ...] = ()
+    steps: int = 20
+    restarts: int = 2
+    random: int = 10  # changes that follow no gradient
+    clip: Clip | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse what makes no sense."""
+        require_norm(self.norm)
+        if not self.epsilons or not all(0 < each < float("inf") for each in self.epsilons):
+            raise UsageError("strengths are positive numbers, one at least: epsilons=[0.01, 0.03]")
+        if list(self.epsilons) != sorted(set(self.epsilons)):
+            raise UsageError(f"strengths are given once each, ascending, not {list(self.epsilons)}")
+        for name, least in (("steps", 1), ("restarts", 1), ("random", 0)):
+            if getattr(self, name) < least:
+                raise UsageError(f"{name} is {getattr(self, name)}, it has to be at least {least}")
+
+
+def robustness(
+    model: nn.Module,
+    data: Any,
+    *,
+    epsilons: Sequence[float],
+    norm: str = "linf",
+    loss: str | Callable[..., Any] | Loss = "cross_entropy",
+    steps: int = 20,
+    restarts: int = 2,
+    random: int = 10,
+    clip: Clip | None = None,
+    transfer: nn.Module | None = None,
+    samples: int | None = None,
+    sample_seed: int = 0,
+    batch_size: int = 256,
+    seed: int = 0,
+    progress: Progress | bool | None = None,
+) -> Robustness:
+    """Attack labelled samples at several strengths.
+
+    By one step along the gradient (FGSM; Goodfellow et al., ICLR 2015), by projected steps (PGD; Madry et al., ICLR
+    2018) up the loss and up the margin (the greatest wrong output over the right one, whose gradient is there where a
+    saturated softmax has none; Carlini and Wagner, 2017), and by what needs no gradient of the network, to test these.
+
+    Parameters
+    ----------
+    model : Module
+        Measured in eval mode, and left as it was.
+    data
+        One data set, as `landscape.evaluate` takes it, of (inputs, classes).
+    epsilons : sequence of float
+        Strengths, ascending: radii of the ball around each input, in units of the inputs as ``data`` gives them; of
+        built-in data that are normalised, those before that, pixels from 0 to 1.
+    norm : {"linf", "l2"}
+    loss, samples, sample_seed
+        See `landscape.evaluate`; the loss one of (output, target) with a value a sample.
+    steps, restarts : int
+        Of PGD.
+    random : int
+        How many random changes of full length are tried on each sample.
+    clip : tuple of float, optional
+        The valid range of inputs, which attacks do not leave.
+    transfer : Module, optional
+        Another network for the same inputs, whose attacks are tried on this one.
+    batch_size : int
+        Samples at a time; random starts depend on it.
+    seed : int
+        Of random starts and changes.
+
+    Returns
+    -------
+    Robustness
+
+    Raises
+    ------
+    UsageError
+        A choice makes no sense, or targets are no classes.
+    ProblemError
+        The inputs cannot be moved, or a gradient is not finite.
+    """
+    settings = Settings(norm, tuple(map(float, epsilons)), steps, restarts, random, clip, seed)
+    resolved = resolve_loss(loss)
+    name, source, numbers = _chosen(data, samples, sample_seed)
+    parts = list(_parts(len(numbers), batch_size))
+    with (
+        _attackable(model) as device,
+        _attackable(transfer),
+        progress_of(progress, "attacks", "strengths of batches") as told,
+    ):
+        wide = _span(source, numbers, settings, batch_size)
+        found, done = [], itertools.count(1)
+
+        def step() -> None:
+            if told is not None:
+                told(next(done), len(parts) * len(epsilons))
+
+        for place, part in enumerate(parts):
+            batch = source.fetch(numbers[part])
+            examples = _examples(model, source, batch, device, resolved, clip)
+            helper = None if transfer is None else _examples(transfer, source, batch, device, resolved, clip)
+            found.append(_Batch(settings, place).measured(examples, helper, wide, step))
+    weights = np.array([len(numbers[part]) for part in parts]) / len(numbers)
+    attacks = tuple(found[0].right)
+    return Robustness(
+        data=name,
+        norm=norm,
+        epsilons=np.array(settings.epsilons),
+        clean=np.concatenate([each.clean for each in found]),
+        attacks=attacks,
+        right=np.stack([np.concatenate([each.right[attack] for each in found], -1) for attack in attacks]),
+        restarts=np.concatenate([each.restarts for each in found], -1),
+        more_steps=np.concatenate([each.more_steps for each in found], -1),
+        course=np.einsum("b,bks->ks", weights, np.stack([each.course for each in found])),
+        flat=np.concatenate([each.flat for each in found]),
+        far=np.concatenate([each.far for each in found]),
+        far_epsilon=wide,
+        numbers=numbers,
+        problem={
+            "loss": resolved.name,
+            "data": describe_data(source, len(numbers)),
+            "sample_seed": sample_seed,
+            "fingerprint": fingerprint(source, numbers),
+        },
+        settings={
+            **{key: getattr(settings, key) for key in ("steps", "restarts", "random", "seed")},
+            "clip": None if clip is None else list(clip),
+            "batch_size": batch_size,
+        },
+    )
+
+
+def adversarial_examples(
+    model: nn.Module,
+    data: Any,
+    *,
+    epsilon: float,
+    norm: str = "linf",
+    loss: str | Callable[..., Any] | Loss = "cross_entropy",
+    steps: int = 20,
+    restarts: int = 1,
+    clip: Clip | None = None,
+    samples: int | None = None,
+    sample_seed: int = 0,
+    batch_size: int = 256,
+    seed: int = 0,
+) -> tuple[Tensor, Tensor]:
+    """Return the samples as PGD changed them most, and their classes: a fixed set to draw a surface over.
+
+    Parameters
+    ----------
+    epsilon : float
+        The strength, in the units of the inputs; see `robustness` for the others.
+
+    Returns
+    -------
+    inputs : Tensor, shape (n, ...)
+        On the CPU, before normalisation where built-in data are normalised.
+    classes : Tensor, shape (n,)
+    """
+    settings = Settings(norm, (float(epsilon),), steps, restarts, 0, clip, seed)
+    resolved = resolve_loss(loss)
+    _, source, numbers = _chosen(data, samples, sample_seed)
+    inputs, classes = [], []
+    with _attackable(model) as device:
+        for place, part in enumerate(_parts(len(numbers), batch_size)):
+            examples = _examples(model, source, source.fetch(numbers[part]), device, resolved, clip)
+            change = pgd(
+                examples,
+                norm,
+                settings.epsilons[0],
+                steps=steps,
+                restarts=restarts,
+                generator=_generator_of(settings, place, "pgd", 0),
+            ).change
+            inputs.append((examples.start + change).cpu())
+            classes.append(examples.target.cpu())
+    return torch.cat(inputs), torch.cat(classes)
+
+
+@dataclass
+class _Found:
+    """What is known of one batch, in NumPy."""
+
+    clean: NDArray[np.bool_]
+    flat: NDArray[np.bool_]
+    far: NDArray[np.bool_]
+    right: dict[str, NDArray[np.bool_]] = field(default_factory=dict)  # attack -> (k, n)
+    restarts: NDArray[np.bool_] = field(default_factory=lambda: np.zeros((0, 0, 0), bool))
+    more_steps: NDArray[np.bool_] = field(default_factory=lambda: np.zeros((0, 0), bool))
+    course: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 0)))
+
+
+class _Batch:
+    """The attacks on one batch, each with random numbers of its own."""
+
+    def __init__(self, settings: Settings, place: int) -> None:
+        self._settings, self._place = settings, place
+
+    def measured(self, examples: Examples, helper: Examples | None, wide: float, step: Callable[[], None]) -> _Found:
+        """Try every attack at every strength."""
+        zero = torch.zeros_like(examples.start)
+        _, clean = look(examples, zero)
+        _, gradient, _ = examples.gradient(zero)
+        uphill = Examples(examples.network, _MARGIN, examples.batch, examples.clip)
+        far = self._pgd(uphill, "far", 0, wide)[-1].right
+        found = _Found(_array(clean), _array(gradient.flatten(1).abs().amax(1) == 0), _array(far))
+        rows: dict[str, list[Tensor]] = {}
+        restarts, more, course = [], [], []
+        for number, epsilon in enumerate(self._settings.epsilons):
+            climbs = self._pgd(examples, "pgd", number, epsilon)
+            right = {
+                "fgsm": fgsm(examples, self._settings.norm, epsilon).right,
+                "pgd": climbs[-1].right,
+                "margin": self._pgd(uphill, "margin", number, epsilon)[-1].right,
+            }
+            if self._settings.random:
+                right["random"] = random_changes(
+                    examples,
+                    self._settings.norm,
+                    epsilon,
+                    number=self._settings.random,
+                    generator=self._generator("random", number),
+                ).right
+            if helper is not None:
+                change = self._pgd(helper, "transfer", number, epsilon)[-1].change
+                right["transfer"] = look(examples, change)[1]
+            for name, each in right.items():
+                rows.setdefault(name, []).append(each)
+            restarts.append([_array(each.right) for each in climbs])
+            longer = self._pgd(examples, "steps", number, epsilon, steps=2 * self._settings.steps, restarts=1)
+            more.append(_array(longer[-1].right))
+            course.append(climbs[0].course.double().cpu().numpy())
+            step()
+        found.right = {name: np.stack([_array(each) for each in parts]) for name, parts in rows.items()}
+        found.restarts = np.array(restarts).transpose(1, 0, 2)
+        found.more_steps, found.course = np.stack(more), np.stack(course)
+        return found
+
+    def _pgd(self, examples: Examples, name: str, number: int, epsilon: float, **other: int) -> list[Any]:
+        how = {"steps": self._settings.steps, "restarts": self._settings.restarts, **other}
+        generator = self._generator(name, number)
+        return list(pgd_restarts(examples, self._settings.norm, epsilon, **how, generator=generator))
+
+    def _generator(self, name: str, number: int) -> torch.Generator:
+        return _generator_of(self._settings, self._place, name, number)
+
+
+def _generator_of(settings: Settings, place: int, name: str, number: int) -> torch.Generator:
+    """Return the random numbers of one attack on one batch at one strength, whatever else is tried."""
+    words = f"{settings.seed} {place} {name} {number}"
+    return torch.Generator().manual_seed(int.from_bytes(hashlib.sha256(words.encode()).digest()[:7], "little"))
+
+
+def _margin(output: Tensor, target: Tensor, check: bool = False) -> dict[str, Tensor]:
+    """Return the greatest wrong output over the right one, shape (n,)."""
+    right = output.gather(1, target[:, None])[:, 0]
+    return {"loss": output.scatter(1, target[:, None], float("-inf")).amax(1) - right}
+
+
+_MARGIN = Loss("margin", measure=_margin)
+
+
+def _array(flags: Tensor) -> NDArray[np.bool_]:
+    return flags.cpu().numpy().astype(bool)
+
+
+def _chosen(data: Any, samples: int | None, seed: int) -> tuple[str, Data, NDArray[np.int64]]:
+    sets = named_data(data)
+    if len(sets) > 1:
+        raise UsageError(f"attacks are on one data set at a time, there are {', '.join(sets)}")
+    ((name, source),) = sets.items()
+    return name, source, choose(source, samples, seed)
+
+
+def _parts(number: int, size: int) -> Iterator[slice]:
+    if size < 1:
+        raise UsageError(f"the batch size is {size}, it has to be at least 1")
+    for start in range(0, number, size):
+        yield slice(start, min(start + size, number))
+
+
+@contextmanager
+def _attackable(model: nn.Module | None) -> Iterator[torch.device]:
+    """Put a network into eval mode for the time being."""
+    if model is None:
+        yield torch.device("cpu")
+        return
+    with untouched(model):
+        model.eval()
+        yield next((each.device for each in model.parameters()), torch.device("cpu"))
+
+
+def _examples(
+    model: nn.Module, source: Data, batch: Any, device: torch.device, loss: Loss, clip: Clip | None
+) -> Examples:
+    if source.normalize is not None:
+        model, batch = in_stored_units(model, batch, source.normalize, device)
+    examples = Examples(model, loss, to_device(batch, device), clip)
+    with torch.no_grad():
+        output = examples.output(torch.zeros_like(examples.start))
+    if examples.target.is_floating_point() or examples.target.ndim != 1 or output.ndim != 2 or output.shape[1] < 2:
+        raise UsageError(
+            f"an attack turns one class into another: it takes outputs of shape (n, classes) and whole numbers as "
+            f"targets, not outputs of shape {tuple(output.shape)} and targets of shape {tuple(examples.target.shape)}"
+        )
+    return examples
+
+
+def _span(source: Data, numbers: NDArray[np.int64], settings: Settings, batch_size: int) -> float:
+    """Return a strength at which a changed input need have nothing of the first one: the whole range, everywhere."""
+    low, high, size = float("inf"), float("-inf"), 1
+    for part in _parts(len(numbers), batch_size):
+        inputs = _stored_inputs(source, source.fetch(numbers[part]))
+        low, high, size = min(low, float(inputs.min())), max(high, float(inputs.max())), inputs[0].numel()
+    if settings.clip is not None:
+        low, high = settings.clip
+    width = (high - low) * (size**0.5 if settings.norm == "l2" else 1.0)
+    return max(width, 2 * settings.epsilons[-1])
+
+
+def _stored_inputs(source: Data, batch: Any) -> Tensor:
+    if source.normalize is not None:
+        _, batch = in_stored_units(nn.Identity(), batch, source.normalize, torch.device("cpu"))
+    return moved_part(split_inputs_targets(batch)[0])

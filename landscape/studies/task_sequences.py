@@ -1,0 +1,58 @@
+"""Tasks in sequence: the same images rotated further, or with their pixels in another order, task by task.
+
+The two benchmarks of Mirzadeh et al., "Understanding the Role of Training Regimes in Continual Learning", NeurIPS 2020,
+Section 5.1: task 0 is the data as they are.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from landscape.errors import UsageError
+
+KINDS = ("rotated", "permuted")
+
+
+@dataclass(frozen=True)
+class TaskSequence:
+    """How the tasks of a sequence differ, and how the learning rate changes from one to the next."""
+
+    kind: str = "rotated"
+    number: int = 5
+    angle: float = 22.5  # degrees from one task to the next, counter-clockwise
+    decay: float = 1.0  # the learning rate of a task over that of the task before
+
+    @classmethod
+    def of(cls, given: Mapping[str, Any]) -> TaskSequence:
+        """Read what a recipe says; UsageError where it makes no sense."""
+        unknown = set(given) - set(cls.__dataclass_fields__)
+        if unknown:
+            raise UsageError(f"tasks have no {', '.join(sorted(unknown))}; there are kind, number, angle, decay")
+        found = cls(**given)
+        if found.kind not in KINDS or found.number < 1 or not found.decay > 0:
+            raise UsageError(
+                f"tasks are {' or '.join(KINDS)}, 1 or more of them, with a decay above 0; got {dict(given)}"
+            )
+        return found
+
+    def inputs(self, x: Tensor, task: int) -> Tensor:
+        """Return images as a task shows them, shape (n, c, h, w) as given."""
+        if task == 0:
+            return x
+        if x.ndim != 4:
+            raise UsageError(f"tasks are made of images (n, c, h, w), these are of shape {tuple(x.shape)}")
+        if self.kind == "permuted":
+            order = torch.randperm(x.shape[2] * x.shape[3], generator=torch.Generator().manual_seed(task))
+            return x.flatten(2)[:, :, order].reshape(x.shape)
+        turn = math.radians(self.angle * task)
+        cos, sin = math.cos(turn), math.sin(turn)
+        matrix = torch.tensor([[cos, -sin, 0.0], [sin, cos, 0.0]]).expand(len(x), 2, 3)
+        grid = functional.affine_grid(matrix, list(x.shape), align_corners=False)
+        return functional.grid_sample(x, grid, align_corners=False)

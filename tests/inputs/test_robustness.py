@@ -1,0 +1,203 @@
+"""Accuracy under attack is what closed forms say, and attacks that find too little are not believed."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import landscape
+from landscape.cli import main
+from landscape.errors import FormatError, UsageError
+from landscape.files.robustness_file import ROBUSTNESS, read_robustness, write_robustness
+from landscape.inputs.attacks import pgd
+from landscape.inputs.examples import Examples
+from landscape.problem.losses import resolve_loss
+from landscape.surface.robustness import wilson
+
+EPSILONS = (0.05, 0.2, 0.6)
+
+
+@pytest.fixture(scope="module")
+def linear():
+    torch.manual_seed(0)
+    return nn.Linear(6, 2)
+
+
+@pytest.fixture(scope="module")
+def points(linear):
+    x = torch.randn(64, 6, generator=torch.Generator().manual_seed(1))
+    y = linear(x).argmax(1)
+    y[:5] = 1 - y[:5]  # answered wrong from the start
+    return x, y
+
+
+@pytest.fixture(scope="module")
+def found(linear, points):
+    return landscape.robustness(linear, points, epsilons=EPSILONS, batch_size=40)
+
+
+def distances(linear, points, norm):
+    """Return how far each point lies from the boundary on the right side, below 0 on the wrong one."""
+    x, y = points
+    w, b = linear.weight[0] - linear.weight[1], linear.bias[0] - linear.bias[1]
+    signed = (x @ w + b) * (1 - 2 * y) / (w.abs().sum() if norm == "linf" else w.norm())
+    return signed.detach().numpy()
+
+
+@pytest.mark.parametrize("norm", ["linf", "l2"])
+def test_a_linear_networks_accuracy_is_the_share_of_points_farther_from_the_boundary(linear, points, norm):
+    result = landscape.robustness(linear, points, epsilons=EPSILONS, norm=norm, restarts=1, random=0, samples=50)
+    far = distances(linear, points, norm)[result.numbers]
+    exact = [(far > epsilon).mean() for epsilon in EPSILONS]
+    assert 0 < exact[-1] < exact[0] < 1
+    for attack in ("fgsm", "pgd", "margin", None):
+        np.testing.assert_array_equal(result.accuracy(attack), exact, err_msg=str(attack))
+    assert result.clean.mean() == (far > 0).mean()
+    assert "None of" in result.verdict
+
+
+def test_intervals_are_those_of_a_share_of_samples(found):
+    # Wilson's score interval of 8 in 10, from its closed form.
+    z = 1.959963984540054
+    middle, reach = (0.8 + z**2 / 20) / (1 + z**2 / 10), z * np.sqrt(0.8 * 0.2 / 10 + z**2 / 400) / (1 + z**2 / 10)
+    assert wilson(8, 10) == pytest.approx((middle - reach, middle + reach))
+    assert found.interval()[0] == pytest.approx(wilson(round(64 * found.accuracy()[0]), 64))
+
+
+class Scaled(nn.Module):
+    """The same decisions, but a softmax without a gradient in float32."""
+
+    def __init__(self, inner):
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, x):
+        return 1e6 * self.inner(x)
+
+
+class Rounded(Scaled):
+    """The same decisions, nearly, through a step function: no gradient of anything."""
+
+    def forward(self, x):
+        return self.inner(torch.round(x * 50) / 50)
+
+
+def test_a_saturated_network_is_not_called_robust(linear, points, found):
+    saturated = landscape.robustness(Scaled(linear), points, epsilons=EPSILONS, restarts=1)
+    assert saturated.flat.sum() > 50
+    assert saturated.accuracy("pgd")[0] > found.accuracy()[0]  # what attacks on the loss alone would have said
+    np.testing.assert_array_equal(saturated.accuracy(), found.accuracy())
+
+
+def test_a_network_whose_gradients_are_masked_is_seen_through(linear, points):
+    masked = landscape.robustness(Rounded(linear), points, epsilons=EPSILONS)
+    assert (masked.accuracy("pgd") > 0.85).any()
+    suspicious = {check.name for check in masked.checks() if check.suspicious}
+    assert {"random", "unbounded", "gradient"} <= suspicious
+    assert masked.verdict.startswith("The attacks may be too weak (gradient masking)")
+    helped = landscape.robustness(Rounded(linear), points, epsilons=EPSILONS, transfer=linear, random=0)
+    assert "transfer" in {check.name for check in helped.checks() if check.suspicious}
+
+
+class Valley(nn.Module):
+    """Wrong in a strip only, which steps overshoot; remembers what it answered."""
+
+    def __init__(self):
+        super().__init__()
+        self.answers = []
+
+    def forward(self, x):
+        gap = (x[:, 0] - 0.5).abs() - 0.15
+        output = torch.stack([gap, torch.zeros_like(gap)], 1)
+        self.answers.append(output.argmax(1).detach())
+        return output
+
+
+def test_every_change_that_was_looked_at_counts():
+    valley, start = Valley(), torch.zeros(40, 2)
+    examples = Examples(valley, resolve_loss("cross_entropy"), (start, torch.zeros(40, dtype=torch.long)))
+    attacked = pgd(examples, "linf", 1.0, steps=4, restarts=2, generator=torch.Generator().manual_seed(0))
+    answers = torch.stack(valley.answers)
+    assert ((answers[:-1] == 1).any(0) & (answers[-1] == 0)).any()  # broken on the way, right at the end
+    assert torch.equal(attacked.right, (answers == 0).all(0))
+    again = examples.losses(examples.output(attacked.change))
+    np.testing.assert_allclose(again, attacked.losses, rtol=1e-6)
+
+
+def test_a_broken_sample_stays_broken_at_greater_strengths(found):
+    right = found.right.copy()
+    right[:, 1] = False
+    weaker = replace(found, right=right)
+    assert weaker.accuracy().tolist() == [found.accuracy()[0], 0.0, 0.0]
+
+
+def test_the_command_writes_what_info_and_plot_read(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "nets.py").write_text(
+        "from torch import nn\ndef net():\n    return nn.Sequential(nn.Flatten(), nn.Linear(64, 10))\n"
+    )
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
+    torch.save(network.state_dict(), "net.pt")
+    words = ["robustness", "net.pt", "--model", "nets.py:net", "--data", "test=digits:test", "--samples", "60"]
+    words += ["--normalize", "0.3/0.25", "--epsilon", "0.05,0.1", "--clip", "0:1", "--steps", "4", "--random", "2"]
+    assert main([*words, "--save-examples", "adv.npz"]) == 0
+    capsys.readouterr()
+    assert main(["info", "--json", "net.robustness.h5"]) == 0
+    facts = json.loads(capsys.readouterr().out)["robustness"]
+    together = facts["attacks"]["all"]["accuracy"]
+    assert facts["clean"]["accuracy"] >= together[0] >= together[1]
+    assert (facts["samples"], facts["epsilons"]) == (60, [0.05, 0.1])
+    assert main(["plot", "net.robustness.h5", "net.robustness.h5", "--title", "a", "--title", "b", "-o", "p.png"]) == 0
+    assert main(["plot", "net.robustness.h5", "--size", "1x1", "-o", "p.pdf"]) == 2  # no room
+    assert main(["plot", "net.robustness.h5", "-o", "p.pdf"]) == 0
+    arrays = np.load("adv.npz")
+    assert 0 <= arrays["x"].min() <= arrays["x"].max() <= 1
+    words = ["evaluate", "net.pt", "--model", "nets.py:net", "--data", "adv=npz:adv.npz", "--normalize", "0.3/0.25"]
+    assert main([*words, "--x=-1:1:3", "-o", "adv.h5"]) == 0
+    surface = landscape.read_surface("adv.h5")
+    assert surface["adv/accuracy"][1] <= facts["attacks"]["pgd"]["accuracy"][1] + 1 / 60
+
+
+@pytest.mark.parametrize(
+    ("how", "message"),
+    [
+        ({"epsilons": []}, "strengths are positive numbers"),
+        ({"epsilons": [0.2, 0.1]}, "ascending"),
+        ({"epsilons": [-1.0]}, "strengths are positive numbers"),
+        ({"norm": "l1"}, "has to be one of linf, l2"),
+        ({"steps": 0}, "steps is 0"),
+        ({"loss": "mse"}, "turns one class into another"),
+        ({"clip": (0.0, 1.0)}, "the examples themselves reach from"),
+        ({"batch_size": 0}, "batch size is 0"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(linear, points, how, message):
+    x, y = points
+    data = (x, torch.nn.functional.one_hot(y).float()) if how.get("loss") == "mse" else points
+    with pytest.raises(UsageError, match=message):
+        landscape.robustness(linear, data, **{"epsilons": EPSILONS, **how})
+
+
+@pytest.mark.parametrize("change", ["epsilons", "right", "attacks", "far_epsilon", "numbers"])
+def test_a_file_that_does_not_fit_together_is_refused(found, tmp_path, change):
+    path = tmp_path / "r.h5"
+    write_robustness(path, found)
+    again = read_robustness(path)
+    np.testing.assert_array_equal(again.right, found.right)
+    assert again.verdict == found.verdict
+    plain, arrays = ROBUSTNESS.read(path)
+    if change == "epsilons":
+        arrays["epsilons"] = arrays["epsilons"][::-1].copy()
+    elif change in arrays:
+        arrays[change] = arrays[change][..., :-1].copy()
+    else:
+        plain[change] = None
+    ROBUSTNESS.write(path, plain, arrays)
+    with pytest.raises(FormatError, match="does not hold robustness"):
+        read_robustness(path)

@@ -1,0 +1,59 @@
+"""Curvature over steps shows the run's numbers, and what has not converged."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from landscape.plot.spectra.run_figures import draw_curvature_run, run_caption
+
+from landscape.errors import PlotError
+from landscape.surface.curvature import CurvatureRun
+from tests.helpers.curvatures import curvature
+
+
+def run(rates=(0.1, 0.1, float("nan"))):
+    return CurvatureRun("sgd", "epoch", (0, 5, 10), tuple(rates), tuple(curvature(k) for k in range(3)))
+
+
+def panels(figure):
+    return {ax.get_label(): ax for ax in figure.axes}
+
+
+def test_each_panel_has_its_number_at_each_step_with_its_error():
+    found = panels(draw_curvature_run({"train": run()}))
+    assert set(found) == {"eigenvalues", "trace", "gradient", "normalised"}
+    line = found["trace"].containers[0].lines[0]
+    np.testing.assert_array_equal(line.get_xdata(), [0, 5, 10])
+    np.testing.assert_allclose(line.get_ydata(), [each.trace for each in run().reports])
+    bars = found["trace"].containers[0].lines[2][0].get_segments()
+    half = [segment[1][1] - segment[0][1] for segment in bars]
+    np.testing.assert_allclose(half, [2 * each.raw.trace_stderr for each in run().reports])
+    greatest, least = (each.lines[0].get_ydata() for each in found["eigenvalues"].containers)
+    assert list(greatest) == [9.0] * 3
+    assert list(least) == [-0.8] * 3
+
+
+def test_two_over_the_learning_rate_is_drawn_where_it_is_known_and_named_where_it_is_far_above():
+    near = panels(draw_curvature_run({"train": run()}))["eigenvalues"]
+    edge = next(line for line in near.lines if line.get_label() == "2 / learning rate")
+    np.testing.assert_allclose(edge.get_ydata(), [20, 20, np.nan])
+    far = panels(draw_curvature_run({"train": run((1e-3, 1e-3, 1e-3))}))["eigenvalues"]
+    assert any("2e+03 and above, off the axis" in line.get_label() for line in far.lines)
+    assert far.get_ylim()[1] < 20
+    none = panels(draw_curvature_run({"train": run((float("nan"),) * 3)}))["eigenvalues"]
+    assert not any("learning rate" in str(line.get_label()) for line in none.lines)
+
+
+def test_the_caption_counts_what_has_not_converged():
+    text = run_caption(run())
+    assert "grey rings: 3 of 3 steps" in text
+    assert "known at 2 of 3" in text
+    assert "180" not in text.split("products")[0][-5:]
+    assert f"{sum(each.products for each in run().reports):,} products in all" in text
+
+
+def test_a_run_without_a_step_is_refused():
+    with pytest.raises(PlotError, match="no step"):
+        draw_curvature_run({"train": CurvatureRun("sgd", "epoch", (), (), ())})
+    with pytest.raises(ValueError, match="a report each"):
+        CurvatureRun("sgd", "epoch", (1,), (), ())
