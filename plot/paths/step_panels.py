@@ -26,17 +26,19 @@ from ..style.captions import caption as caption_of
 from ..style.captions import panel_title
 from ..style.fields import metadata, remember
 from ..style.layout import Plan
-from ..style.style import BLUE, HAIRLINE, SOFT_INK, VERMILLION, look, new_figure, our_style, wrapped
+from ..style.legends import legend_size, place_legend, place_remark
+from ..style.paper import page_size
+from ..style.placement import Box, Room, to_points
+from ..style.style import BLUE, HAIRLINE, SOFT_INK, VERMILLION, Look, look, new_figure, our_style, text_width
 from ..style.titles import write_caption
 from .path_words import explained, losses_of, require_marks, tick_words
+from .step_layout import HEAD_LINE, HEAD_PAD, LEFT, RIGHT, StepLayout, lay_out_steps, legend_columns
 from .trajectories import COLORS, drops_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Inches.
-PANEL, GAP_X, GAP_Y, EDGE = (2.9, 1.9), 0.78, 0.62, (0.62, 0.5)
 # Beyond so many components bars are hairs: the rest is summed up.
 MOST_BARS = 20
 
@@ -49,6 +51,8 @@ def steps(
     caption: bool = True,
     shown: bool = False,
     marks: Sequence[int] = (),
+    size: str | float | Sequence[float] | None = None,
+    font: str | None = None,
 ) -> Figure:
     """Draw the runs of a surface over their steps.
 
@@ -70,13 +74,35 @@ def steps(
         Make it one of pyplot's figures where somebody looks on.
     marks : sequence of int
         Steps to mark with a line, beside those where the learning rate fell.
+    size : str, float or (float, float), optional
+        Of the figure in inches, or a venue, as in `landscape.plot.draw`. Panels stand in two columns, or in one where
+        the figure is a column of a paper.
+    font : str, optional
+        A family of fonts.
 
     Raises
     ------
     PlotError
         There is no run on the surface.
+    UsageError
+        A figure of this size has no room for the panels.
     """
-    surface = opened(surface)
+    given = page_size(size)
+    chosen = None if given is None and font is None else Look.of_settings(font, given[0] if given else None)
+    with our_style(chosen):
+        return _draw(opened(surface), name, title, given, caption=caption, shown=shown, marks=marks)
+
+
+def _draw(
+    surface: Surface,
+    name: str | None,
+    title: str | None,
+    size: tuple[float, float | None] | None,
+    *,
+    caption: bool,
+    shown: bool,
+    marks: Sequence[int],
+) -> Figure:
     runs = surface.trajectories
     if not runs:
         raise PlotError(
@@ -85,31 +111,27 @@ def steps(
     name = name or (default_name(surface) if surface.values else "train/loss")
     shares = explained(surface)
     panels: list[Any] = [_draw_distances, _draw_losses, _draw_shares, *([_draw_variance] if shares else [])]
-    with our_style():
-        rows = 2
-        columns = 2
-        width = EDGE[0] + columns * PANEL[0] + (columns - 1) * GAP_X + 0.2
-        text = caption_of(surface, None, name, notes=_notes(surface, name, shares, marks)) if surface.values else ""
-        lines = wrapped(text, width - 0.2, look().caption) if caption else []
-        below = EDGE[1] + (len(lines) * 1.25 * look().caption / 72 + 0.12 if lines else 0.0)
-        height = below + rows * PANEL[1] + (rows - 1) * GAP_Y + 0.52
-        figure = new_figure(width, height, shown=shown)
-        for number, draw in enumerate(panels):
-            row, column = divmod(number, columns)
-            ax = figure.add_axes(
-                (
-                    (EDGE[0] + column * (PANEL[0] + GAP_X)) / width,
-                    (below + (rows - 1 - row) * (PANEL[1] + GAP_Y)) / height,
-                    PANEL[0] / width,
-                    PANEL[1] / height,
-                ),
-                label=draw.__name__.removeprefix("_draw_"),
-            )
-            draw(ax, surface, name)
-            _draw_drops(ax, runs, marks) if draw is not _draw_variance else None
-        _draw_head(figure, surface, panel_title(surface) if title is None else title)
-        write_caption(figure, lines)
-        remember(figure, metadata(surface, None, name, text=text) if surface.values else {})
+    text = caption_of(surface, None, name, notes=_notes(surface, name, shares, marks)) if surface.values else ""
+    titles = _titles(surface, name)[: len(panels)]
+    names = [each for each, *_ in _runs(surface)] if len(runs) > 1 else []
+    entries = [text_width(each, look().tick) + 3.2 * look().tick / 72 for each in names]
+    layout = lay_out_steps(
+        titles,
+        panel_title(surface) if title is None else title,
+        text if caption else "",
+        size=size,
+        narrowest=legend_size([label for label, _ in (*_whole(surface), *_own(surface))])[0] / 72,
+        legend=entries,
+    )
+    figure = new_figure(*layout.size, shown=shown)
+    for number, draw in enumerate(panels):
+        ax = figure.add_axes(layout.place(number), label=draw.__name__.removeprefix("_draw_"))
+        _start_panel(ax, surface, "\n".join(layout.titles[number]))
+        draw(ax, surface, name)
+        _draw_drops(ax, runs, marks) if draw is not _draw_variance else None
+    _draw_head(figure, surface, layout, entries)
+    write_caption(figure, layout.caption)
+    remember(figure, metadata(surface, None, name, text=text) if surface.values else {})
     return figure
 
 
@@ -120,13 +142,11 @@ def draw_steps(surfaces: Sequence[Surface], names: Sequence[str] | None, plan: P
     require_marks(surfaces, marks)
     if len(surfaces) != 1:
         raise PlotError(f"steps are drawn of one surface at a time, {len(surfaces)} were given")
-    if plan.size is not None:
-        raise UsageError("steps have a size of their own; --size and --for are for the other kinds of pictures")
     if options:
         raise UsageError(f"steps have no option {', '.join(options)}")
     title = plan.headline or (plan.titles[0] if plan.titles else None)
     name = single_name(names, "a picture of steps")
-    return steps(surfaces[0], name, title=title, caption=plan.caption, shown=plan.shown, marks=marks)
+    return _draw(surfaces[0], name, title, plan.size, caption=plan.caption, shown=plan.shown, marks=marks)
 
 
 def _notes(surface: Surface, name: str, shares: Sequence[float] | None, marks: Sequence[int]) -> list[str]:
@@ -153,17 +173,40 @@ def _unit(surface: Surface) -> str:
     return units.pop() if len(units) == 1 else "step"
 
 
+def _flat(surface: Surface) -> str:
+    return "plane" if len(surface.directions) > 1 else "line"
+
+
+def _titles(surface: Surface, name: str) -> list[str]:
+    own, others = plane_runs(surface)
+    return [
+        "distance from the checkpoint",
+        values_label(name),
+        f"share of that distance off the {_flat(surface)}",
+        "variance of each component" + (f", {', '.join(own)}" if others else ""),
+    ]
+
+
 def _start_panel(ax: Axes, surface: Surface, title: str) -> None:
-    ax.set_title(title, loc="left", fontsize=look().title - 0.5, pad=5, parse_math=False)
-    ax.set_xlabel(_unit(surface))
+    ax.set_title(title, loc="left", fontsize=look().title - 0.5, pad=5 * look().factor, parse_math=False)
+    ax.set_xlabel(_unit(surface), parse_math=False)
     ax.spines[["top", "right"]].set_visible(False)
     ax.grid(axis="y", color="#e6e6e6", lw=0.5)
     ax.set_axisbelow(True)
     ends = np.concatenate([run.step[[0, -1]] for run in surface.trajectories.values()])
     room = 0.05 * max(int(np.ptp(ends)), 1)
     ax.set_xlim(ends.min() - room, ends.max() + room)
-    ax.xaxis.set_major_locator(MaxNLocator(6, integer=True, steps=[1, 2, 5, 10]))
-    ax.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
+    across, down = _inches(ax)
+    widest = text_width(str(int(np.abs(ends).max())), look().tick)
+    most = int(np.clip(across / (1.6 * widest), 1, 6)), int(np.clip(down * 72 / (2.0 * look().tick), 2, 6))
+    ax.xaxis.set_major_locator(MaxNLocator(most[0], integer=True, steps=[1, 2, 5, 10]))
+    ax.yaxis.set_major_locator(MaxNLocator(most[1], steps=[1, 2, 5, 10]))
+
+
+def _inches(ax: Axes) -> Floats:
+    figure = ax.get_figure(root=True)
+    assert figure is not None
+    return np.asarray(ax.get_window_extent().size, dtype=np.float64) / figure.dpi
 
 
 def _plot(ax: Axes, run: Trajectory, values: Floats, color: str, dashes: Any = "-", label: str = "") -> None:
@@ -171,31 +214,26 @@ def _plot(ax: Axes, run: Trajectory, values: Floats, color: str, dashes: Any = "
     # Of samples in no order only the two kinds of values are told apart.
     own = dashes == "-" if run.unordered else True
     style: dict[str, Any] = {"ls": "none" if run.unordered else dashes, "mfc": color if own else "white"}
-    ax.plot(
-        run.step, values, color=color, lw=1.3, marker="o" if few else "", ms=2.2 if own else 3.2, label=label, **style
-    )
+    wide: dict[str, Any] = {"lw": 1.3 * look().factor, "ms": (2.2 if own else 3.2) * look().factor}
+    ax.plot(run.step, values, color=color, marker="o" if few else "", label=label, **wide, **style)
 
 
 def _draw_distances(ax: Axes, surface: Surface, name: str) -> None:
-    flat = "plane" if len(surface.directions) > 1 else "line"
-    _start_panel(ax, surface, "distance from the checkpoint")
     for run_name, run, color in _runs(surface):
         _plot(ax, run, distances(surface, run), color, label=f"{run_name}, distance")
-        _plot(ax, run, run.residual, color, (0, (3, 1.5)), label=f"{run_name}, off the {flat}")
+        _plot(ax, run, run.residual, color, (0, (3, 1.5)), label=f"{run_name}, off the {_flat(surface)}")
     ax.set_ylim(bottom=0)
-    _explain(ax, surface, (("whole", "-"), (f"off the {flat}", (0, (3, 1.5)))))
+    _explain(ax, surface, _whole(surface))
 
 
 def _draw_losses(ax: Axes, surface: Surface, name: str) -> None:
-    flat = "plane" if len(surface.directions) > 1 else "line"
-    _start_panel(ax, surface, values_label(name))
     found = []
     for run_name, run, color in _runs(surface):
         losses = losses_of(surface, run, name)
         if losses is None:
             continue
         found += [each[np.isfinite(each)] for each in losses]
-        _plot(ax, run, losses[1], color, (0, (3, 1.5)), label=f"{run_name}, {flat}")
+        _plot(ax, run, losses[1], color, (0, (3, 1.5)), label=f"{run_name}, {_flat(surface)}")
         _plot(ax, run, losses[0], color, label=f"{run_name}, own")
     values = np.concatenate([*found, np.zeros(0)])
     if not values.size:
@@ -206,8 +244,7 @@ def _draw_losses(ax: Axes, surface: Surface, name: str) -> None:
         _loss_ticks(ax, values)
     elif values.min() >= 0:
         ax.set_ylim(bottom=0)
-    own = "the sample's own" if _unordered(surface) else "the step's own"
-    _explain(ax, surface, ((own, "-"), (f"the {flat}'s below it", (0, (3, 1.5)))))
+    _explain(ax, surface, _own(surface))
 
 
 def _loss_ticks(ax: Axes, values: Floats) -> None:
@@ -224,8 +261,6 @@ def _loss_ticks(ax: Axes, values: Floats) -> None:
 
 
 def _draw_shares(ax: Axes, surface: Surface, name: str) -> None:
-    flat = "plane" if len(surface.directions) > 1 else "line"
-    _start_panel(ax, surface, f"share of that distance off the {flat}")
     for run_name, run, color in _runs(surface):
         share = np.where(distances(surface, run) > 0, shares_off_plane(surface, run), np.nan)
         _plot(ax, run, share, color, label=run_name)
@@ -236,25 +271,35 @@ def _draw_shares(ax: Axes, surface: Surface, name: str) -> None:
 def _draw_variance(ax: Axes, surface: Surface, name: str) -> None:
     shares = explained(surface) or []
     kept = len(surface.directions)
-    own, others = plane_runs(surface)
-    _start_panel(ax, surface, "variance of each component" + (f", {', '.join(own)}" if others else ""))
+    own, _ = plane_runs(surface)
     shown = np.array(shares[:MOST_BARS])
     ax.bar(np.arange(1, len(shown) + 1), shown, color=[BLUE if k < kept else "#b9c4cc" for k in range(len(shown))])
-    ax.plot(np.arange(1, len(shown) + 1), np.cumsum(shown), color=SOFT_INK, lw=1.0, marker="o", ms=2.2, label="sum")
+    thin: dict[str, Any] = {"lw": look().factor, "ms": 2.2 * look().factor}
+    ax.plot(np.arange(1, len(shown) + 1), np.cumsum(shown), color=SOFT_INK, marker="o", label="sum", **thin)
     if len(own) == 1 and not surface.trajectories[own[0]].unordered:
         walk = random_walk_shares(len(shares) + 1)[: len(shown)]
-        ax.plot(
-            np.arange(1, len(walk) + 1), walk, ls="none", marker="D", ms=3.6, mfc="white", mec=VERMILLION, mew=1.0,
-            label="a random walk of as many steps",
-        )  # fmt: skip
-        ax.legend(loc="center right", fontsize=look().tick, handlelength=1.6, borderpad=0.2)
+        hollow: dict[str, Any] = {"ls": "none", "marker": "D", "ms": 3.6 * look().factor, "mfc": "white"}
+        words = "a random walk\nof as many steps"
+        ax.plot(np.arange(1, len(walk) + 1), walk, label=words, mec=VERMILLION, **hollow)
     ax.set(ylim=(0, 1.02), xlim=(0.3, len(shown) + 0.7), xlabel="principal component")
     ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
+
+    def room_of(ax: Axes) -> Room:
+        room = Room.of(ax)
+        for k, share in enumerate(shown):
+            low, high = to_points(ax).transform([(k + 0.6, 0.0), (k + 1.4, share)])
+            room.take(Box((low + high) / 2, (float(high[0] - low[0]) / 2, float(high[1] - low[1]) / 2)))
+        return room
+
+    if walks := [line for line in ax.lines if line.get_marker() == "D"]:
+        place_legend(ax, walks, room_of)
+    quarters = 0.25 / ax.get_ylim()[1] * _inches(ax)[1] * 72 > 1.6 * look().tick
+    ax.yaxis.set_major_locator(FixedLocator([0.0, 0.25, 0.5, 0.75, 1.0] if quarters else [0.0, 0.5, 1.0]))
     inside = sum(shares[:kept])
-    ax.annotate(
-        f"{100 * inside:.1f} % in the picture,\n{100 * (1 - inside):.1f} % outside",
-        (kept, inside), xytext=(10, -6), textcoords="offset points", fontsize=look().tick, va="top", color=SOFT_INK,
-    )  # fmt: skip
+    text = f"{100 * inside:.1f} % in the picture,\n{100 * (1 - inside):.1f} % outside"
+    # Beside the bars that it speaks of.
+    near = to_points(ax).transform((kept, inside)) + np.array([10.0, -6.0]) * look().factor
+    place_remark(ax, text, near, room_of(ax), "explained")
 
 
 def _draw_drops(ax: Axes, runs: Any, marks: Sequence[int]) -> None:
@@ -268,35 +313,47 @@ def _unordered(surface: Surface) -> bool:
     return all(run.unordered for run in surface.trajectories.values())
 
 
+def _whole(surface: Surface) -> tuple[tuple[str, Any], ...]:
+    return ("whole", "-"), (f"off the {_flat(surface)}", (0, (3, 1.5)))
+
+
+def _own(surface: Surface) -> tuple[tuple[str, Any], ...]:
+    own = "the sample's own" if _unordered(surface) else "the step's own"
+    return (own, "-"), (f"the {_flat(surface)}'s below it", (0, (3, 1.5)))
+
+
 def _explain(ax: Axes, surface: Surface, styles: tuple[tuple[str, Any], ...]) -> None:
-    handles = [Line2D([], [], color=SOFT_INK, ls=dashes, lw=1.1, label=label) for label, dashes in styles]
+    """Say which line is which, where no line runs; there is made room above them where there is none."""
+    factor = look().factor
+    handles = [Line2D([], [], color=SOFT_INK, ls=dashes, lw=1.1 * factor, label=label) for label, dashes in styles]
     if _unordered(surface):
         for handle, (_, dashes) in zip(handles, styles, strict=True):
-            handle.set(linestyle="none", marker="o", markersize=3.0, mfc=SOFT_INK if dashes == "-" else "white")
-    ax.legend(handles=handles, loc="best", fontsize=look().tick, handlelength=2.2, borderpad=0.2)
+            white = "white" if dashes != "-" else SOFT_INK
+            handle.set(linestyle="none", marker="o", markersize=3.0 * factor, markerfacecolor=white)
+    place_legend(ax, handles)
 
 
-def _draw_head(figure: Figure, surface: Surface, title: str) -> None:
-    """Write the title and, in the line below it, which colour is which run."""
-    width, height = figure.get_size_inches()
-    figure.text(
-        EDGE[0] / width,
-        1 - 0.08 / height,
-        title,
-        fontsize=look().title + 1,
-        fontweight="bold",
-        va="top",
-        parse_math=False,
-    )
-    runs = _runs(surface)
-    if len(runs) > 1:
-        handles = [Line2D([], [], color=color, lw=1.6, label=name) for name, _, color in runs]
-        legend = figure.legend(
-            handles=handles, loc="upper right", bbox_to_anchor=(1 - 0.15 / width, 1 - 0.04 / height), ncols=len(runs),
-            fontsize=look().tick, handlelength=1.6, borderpad=0.1, columnspacing=1.2,
-        )  # fmt: skip
-        for text in legend.get_texts():
-            text.set_parse_math(False)
+def _draw_head(figure: Figure, surface: Surface, layout: StepLayout, entries: Sequence[float]) -> None:
+    """Write the title and, in its line or below it, which colour is which run."""
+    width, height = layout.size
+    left, size = LEFT * layout.factor, look().title + 1
+    style: dict[str, Any] = {"fontsize": size, "fontweight": "bold", "va": "top", "linespacing": 1.2}
+    figure.text(left / width, 1 - 0.08 / height, "\n".join(layout.title), parse_math=False, gid="title", **style)
+    if not entries:
+        return
+    beside = len(layout.title) * HEAD_LINE * layout.factor + HEAD_PAD > layout.head - 0.01
+    room = width - (LEFT + RIGHT) * layout.factor
+    handles = [Line2D([], [], color=color, lw=1.6 * layout.factor, label=name) for name, _, color in _runs(surface)]
+    corner: dict[str, Any] = {"loc": "upper right", "bbox_to_anchor": (1 - 0.15 / width, 1 - 0.04 / height)}
+    if not beside:
+        down = 0.06 + len(layout.title) * HEAD_LINE * layout.factor
+        corner = {"loc": "upper left", "bbox_to_anchor": (left / width, 1 - down / height)}
+    legend = figure.legend(
+        handles=handles, ncols=len(handles) if beside else legend_columns(entries, room), fontsize=look().tick,
+        handlelength=1.6, borderpad=0.1, columnspacing=1.2, labelspacing=0.3, frameon=False, **corner,
+    )  # fmt: skip
+    for text in legend.get_texts():
+        text.set_parse_math(False)
 
 
 register("steps", Renderer(draw_steps, lines=None))

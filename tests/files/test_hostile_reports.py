@@ -11,14 +11,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from landscape.files.robustness_file import ROBUSTNESS, write_robustness
+from landscape.surface.robustness import Robustness
 
 from landscape.cli import main
 from landscape.files.curvature_file import write_curvature
 from landscape.files.predictions_file import PREDICTIONS, write_predictions
 from landscape.files.report_layout import Layout
-from landscape.files.robustness_file import ROBUSTNESS, write_robustness
 from landscape.files.similarity_file import LAYOUT, write_similarity
-from landscape.surface.robustness import Robustness
 from tests.helpers.curvatures import curvature
 from tests.helpers.hostile import hostile_files, hostile_reports
 from tests.helpers.population_results import populations

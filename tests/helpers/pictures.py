@@ -35,7 +35,7 @@ def assert_readable(figure: Figure) -> None:
     for ax in figure.axes:
         written = [(box, text) for box, text in zip(boxes, texts, strict=True) if text.axes is ax]
         for line in ax.lines:
-            if line.get_marker() in ("*", "o") and line.get_markersize() > 2:
+            if line.get_marker() in ("*", "o", "D", "s") and line.get_markersize() > 2:
                 reach = line.get_markersize() / 144 * figure.dpi
                 spots = line.get_transform().transform(line.get_xydata())
                 for box, text in written:

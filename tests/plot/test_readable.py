@@ -11,6 +11,7 @@ from landscape.plot.figures import draw
 from landscape.plot.style.placement import Box, Room, to_points
 from matplotlib.figure import Figure
 
+from landscape.errors import UsageError
 from landscape.surface.surface import Trajectory
 from tests.helpers.pictures import assert_readable, distances
 from tests.helpers.plot_fixtures import (
@@ -24,6 +25,10 @@ from tests.helpers.plot_fixtures import (
 )
 
 SIZES = [None, "neurips", "single", (3.25, 3.6), (7.0, 3.2), (12.0, 9.0)]
+# Of those, what a picture of a solid is drawn at: each takes a while.
+SOLID = [None, "single", (7.0, 3.2)]
+# For the four panels over steps.
+TOO_LOW = [(3.25, 3.6), (7.0, 3.2)]
 
 
 def zoomed():
@@ -42,6 +47,28 @@ def with_run():
     return dataclasses.replace(valley(15, 11), trajectories={"sgd": run})
 
 
+def with_steps(*others):
+    """Return a plane of principal components with runs of a few steps: losses cross and distances fall."""
+    base = valley(15, 11)
+    shares = [0.58, 0.22, 0.11, 0.06, 0.03]
+    axes = [dataclasses.replace(axis, source="pca", label=f"PC {k + 1}") for k, axis in enumerate(base.axes)]
+    runs = {}
+    for number, name in enumerate(("sgd", *others)):
+        at = np.linspace(1.0 - 0.3 * number, 0.0, 9)
+        path = np.stack([at, 0.4 * np.sin(3 * at)], axis=1)
+        own, words = 0.2 + 3.0 * at**2, {"explained_variance": shares, "lr_drops": [40]}
+        runs[name] = Trajectory(path, 0.5 * at * (1 - number), own, 1000 * np.arange(9), words)
+    return dataclasses.replace(base, axes=tuple(axes), trajectories=runs)
+
+
+def curved():
+    """Return a plane with eigenvalues, some of them open."""
+    base = valley(9, 7)
+    found = {"eigenvalue_max": np.full((7, 9), 2.0), "eigenvalue_min": -np.linspace(0, 1.2, 63).reshape(7, 9)}
+    found |= {f"{name}_residual": np.where(np.arange(9) > 6, 0.5, 0.01) * np.ones((7, 9)) for name in found}
+    return dataclasses.replace(base, values={**base.values, **{f"train/{name}": each for name, each in found.items()}})
+
+
 KINDS = {
     "line": lambda: draw_of(line_surface(17)),
     "between": lambda: draw_of(interpolation()),
@@ -55,6 +82,19 @@ KINDS = {
     "heatmap": lambda: draw_of(damaged_valley(), kind="heatmap", cap=100.0),
     "seeds": lambda: draw_of(repeated(valley(9, 7), 3), kind="heatmap"),
     "independent": lambda: draw_of([valley(9, 7), zoomed()], independent=True),
+    "steps": lambda: draw_of(with_steps(), kind="steps"),
+    "steps of two": lambda: draw_of(with_steps("adam, with a long name"), kind="steps"),
+    "convexity": lambda: draw_of(curved(), kind="convexity"),
+    "surface": lambda: draw_of(valley(15, 11), kind="surface"),
+    "surface, holes": lambda: draw_of(damaged_valley(), kind="surface", cap=100.0),
+    "surface, run": lambda: draw_of(with_run(), kind="surface"),
+    "surface, zoomed": lambda: draw_of(zoomed(), kind="surface"),
+    "surface, ratio": lambda: draw_of(curved(), kind="surface", color="convexity"),
+    "surface, side": lambda: draw_of(valley(15, 11), kind="surface", camera="side"),
+    "surface, top": lambda: draw_of(with_run(), kind="surface", camera="top"),
+    "surfaces": lambda: draw_of(
+        [network(0.3, 3, 1, 15, "skip"), network(0.9, 5, 2, 15, "plain")], kind="surface", headline="Two"
+    ),
 }
 
 
@@ -65,11 +105,29 @@ def draw_of(surfaces, **options):
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_text_lies_on_another_or_on_a_mark_at_any_size(kind):
     drawn = KINDS[kind]()
-    for size in SIZES:
+    for size in SOLID if kind.startswith("surface") else SIZES:
+        if kind.startswith("steps") and size in TOO_LOW:
+            with pytest.raises(UsageError, match="no room for 4 panels over steps; with this width it takes a height"):
+                drawn(size)
+            continue
         figure = drawn(size)
         assert_readable(figure)
+        if kind.startswith("steps"):
+            assert_off_curves(figure)
         if isinstance(size, tuple):
             assert tuple(figure.get_size_inches()) == pytest.approx(size)
+
+
+def assert_off_curves(figure):
+    """No legend and no remark within axes lies on one of their curves."""
+    for ax in figure.axes:
+        inside = [*ax.texts, *(ax.get_legend().get_texts() if ax.get_legend() else [])]
+        for box, text in zip(corners_of(ax, inside), inside, strict=True):
+            for line in ax.lines:
+                if line.get_transform() == ax.transData and np.isfinite(line.get_xydata()).all():
+                    ends = line.get_transform().transform(line.get_xydata())
+                    dense = np.concatenate([a + (b - a) * np.linspace(0, 1, 50)[:, None] for a, b in pairwise(ends)])
+                    assert distances(dense, box).min() > 0, f"{text.get_text()!r} lies on {line.get_label()!r}"
 
 
 @pytest.mark.parametrize("size", SIZES)

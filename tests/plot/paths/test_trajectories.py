@@ -216,7 +216,7 @@ def test_variance_of_one_run_is_not_passed_off_as_anothers(two):
     assert "adam: the plane holds 59.8 % of its squared distances from theta*" in said
     panels = {ax.get_label(): ax for ax in steps(surface).axes}
     assert panels["variance"].get_title(loc="left") == "variance of each component, sgd"
-    assert "a random walk of as many steps" in [line.get_label() for line in panels["variance"].lines]
+    assert "a random walk\nof as many steps" in [line.get_label() for line in panels["variance"].lines]
 
 
 def test_axes_name_their_variance_and_the_corner_what_is_outside(two):
