@@ -12,6 +12,7 @@ from matplotlib.colors import Normalize
 from matplotlib.patches import Rectangle
 
 from landscape.errors import PlotError, UsageError
+from landscape.surface.dominant_samples import overlaps
 from landscape.surface.grid import Floats
 from landscape.surface.similarity import OTHERS, Similarity, nearest_layers
 
@@ -19,6 +20,7 @@ from ..style.fields import remember
 from ..style.paper import page_size
 from ..style.style import BLUE, HAIRLINE, INK, MISSING_GREY, Look, look, new_figure, our_style, text_width, wrapped
 from ..style.wording import one_line
+from .dominant_images import draw_dominant, strip_height
 from .layer_axes import longest_name, name_layers
 
 if TYPE_CHECKING:
@@ -30,8 +32,16 @@ if TYPE_CHECKING:
 _PANEL, _LEFT, _GAP, _TITLE, _BAR, _COLOURS = 1.75, 0.78, 0.22, 0.34, 0.26, 0.62
 # More networks than this are drawn as each layer against itself in the last one.
 MOST_MAPS = 4
+# What dominant samples have to do with.
+_WITH_IMAGES = ("cka", "pc_cosine", "overlap", "without_dominant")
 WIDTH = 5.5
-WORDS = {"cka": "CKA", "stderr": "standard error of CKA", "pc_cosine": "|cosine| of first components", **OTHERS}
+WORDS = {
+    "cka": "CKA",
+    "stderr": "standard error of CKA",
+    "pc_cosine": "|cosine| of first components",
+    "overlap": "share of dominant samples in common",
+    **OTHERS,
+}
 
 
 def similarity(
@@ -52,7 +62,7 @@ def similarity(
     ----------
     found : Similarity
     values : str
-        "cka", "stderr", "pc_cosine" or a name of ``found.others``.
+        "cka", "stderr", "pc_cosine", "overlap" (of dominant samples) or a name of ``found.others``.
     networks : sequence of str, optional
         Which ones; by default all.
     against : str, optional
@@ -94,6 +104,8 @@ def similarity(
 
 def _values(found: Similarity, name: str) -> Floats:
     known = {"cka": found.cka, "stderr": found.stderr, "pc_cosine": found.pc_cosine, **found.others}
+    if found.dominant.size:
+        known["overlap"] = overlaps(found.dominant)
     if name not in known or not known[name].size:
         there = ", ".join(each for each, matrix in known.items() if matrix.size)
         raise UsageError(f"there are no values {name!r} in {found.path or 'the result'}; there are {there}")
@@ -123,6 +135,11 @@ class _Maps:
         self.columns = min(len(pairs), 3) if number < 3 else number
         self.bars = bool(len(found.pc_share)) and values == "cka"
         self.aspect = 1.0
+
+    @property
+    def strip(self) -> list[int]:
+        """Return the networks whose dominant samples are shown below the maps."""
+        return list(dict.fromkeys(first for first, _ in self.pairs)) if self.values in _WITH_IMAGES else []
 
     def __len__(self) -> int:
         return len(self.pairs)
@@ -179,6 +196,7 @@ class _Settling:
     """How alike each layer of each network is to the same layer of one of them."""
 
     columns, bars, aspect = 1, False, 1.0
+    strip: tuple[int, ...] = ()
 
     def __init__(self, found: Similarity, matrix: Floats, values: str, chosen: Sequence[int], last: int) -> None:
         self._found, self.values, self._chosen, self._last = found, values, chosen, last
@@ -244,6 +262,8 @@ def _draw(
     lines = wrapped(text, width - 0.2, look().caption) if caption else []
     line = look().caption * 1.32 / 72
     foot = len(lines) * line + (0.16 if lines else 0.02)
+    strip = strip_height(found, factor) if sheet.strip else 0.0
+    foot += strip
     head = 0.3 * factor if headline else 0.06
     tall = side
     if page and page[1]:
@@ -275,6 +295,8 @@ def _draw(
     colourbar = figure.colorbar(ScalarMappable(norm, cmap), cax=cax)
     colourbar.set_label(WORDS.get(sheet.values, sheet.values), parse_math=False)
     colourbar.outline.set_linewidth(0.6)
+    if strip:
+        draw_dominant(figure, found, sheet.strip, left=0.1, bottom=foot - strip, width=width - 0.2)
     if headline:
         figure.text(0.1 / width, 1 - 0.06 / height, headline, va="top", fontsize=look().title, fontweight="bold")
     for number, words in enumerate(lines):

@@ -71,3 +71,21 @@ def test_what_is_not_there_is_refused():
 def test_a_picture_is_as_wide_as_the_papers_text():
     figure = landscape.plot.similarity(similarity(), size="neurips")
     assert figure.get_size_inches()[0] == pytest.approx(5.5)
+
+
+def test_dominant_samples_are_shown_with_the_layers_they_dominate_and_their_overlap_can_be_drawn():
+    found = similarity()
+    dominant = np.arange(found.dominant.size).reshape(found.dominant.shape)
+    dominant[1, 0] = dominant[20, 2] = 0
+    images = np.zeros((2, 1, 4, 4), np.float32)
+    images[0, 0, 0, 3] = 1.0
+    found = dataclasses.replace(found, dominant=dominant, images=images, pictured=(0, 5), labels=(7, 3))
+    figure = landscape.plot.similarity(found)
+    shown = axes_of(figure, "dominant")
+    np.testing.assert_array_equal([ax.images[0].get_array() for ax in shown], images[:, 0])
+    said = [text.get_text() for text in figure.texts]
+    assert "7\n2 | 1" in said
+    assert "3\n1 | 0" in said
+    overlap = axes_of(landscape.plot.similarity(found, values="overlap"), "map")[0].images[0].get_array()
+    assert overlap[0, 1] == pytest.approx(1 / 3)
+    assert not axes_of(landscape.plot.similarity(found, values="stderr"), "dominant")
