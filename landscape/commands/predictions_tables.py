@@ -88,15 +88,25 @@ def print_predictions(console: Console, facts: Mapping[str, Any]) -> None:
     )
     print_table(
         console,
-        ["group", "networks", "accuracy", "agreement", "Hellinger", "calibration error", "null: two halves"],
+        ["group", "networks", "accuracy", "calibration error"],
         [
             [
                 each["name"],
                 str(each["networks"]),
                 _with(each["accuracy"], each["accuracy_half_width"]),
+                _with(each["calibration_error"], each["calibration_half_width"]),
+            ]
+            for each in said["summaries"]
+        ],
+    )
+    print_table(
+        console,
+        ["within a group", "agreement", "Hellinger", "null: two halves"],
+        [
+            [
+                each["name"],
                 _short(each["agreement"]),
                 _short(each["hellinger"]),
-                _with(each["calibration_error"], each["calibration_half_width"]),
                 "too few networks" if each["null"] is None else _short(each["null"]["value"]),
             ]
             for each in said["summaries"]
@@ -119,11 +129,10 @@ def _print_comparison(console: Console, each: Mapping[str, Any]) -> None:
     rows = sorted(each["classes"], key=lambda one: -abs(one["difference"]))[:_CLASSES]
     print_table(
         console,
-        ["class", "examples", first, second, "difference", "from", "to", "p, corrected"],
+        ["class", first, second, "difference", "from", "to", "p"],
         [
             [
                 str(one["label"]),
-                str(one["examples"]),
                 *(_with(*pair) for pair in zip(one["accuracy"], one["half_width"], strict=True)),
                 f"{one['difference']:+.3f}",
                 *("" if one[end] is None else f"{one[end]:+.3f}" for end in ("low", "high")),

@@ -1,0 +1,159 @@
+"""CKA against the packages that people use: the same values, in how much time; and how often stated intervals hold.
+
+    python -m tests.benchmarks.similarity --model cifar_resnet.py:resnet20 --data npz:cifar10_test.npz \
+        --checkpoint epoch09.pt --checkpoint epoch10.pt
+    python -m tests.benchmarks.similarity --coverage
+
+Speed: two networks, all layers of one against all of the other, on the same batches; ours and theirs take turns, and
+the median of the ratios counts. `torch_cka` looks at one pair of layers after the other, `pytorch-cka` at all pairs of
+a batch; both give no errors. Ours also compares each network with itself, and states errors. Coverage: Gaussian
+features, of which the truth is known.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import time
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from scipy import stats
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, TensorDataset
+
+import landscape
+from landscape.problem.datasets import as_data
+from landscape.problem.model import load_model
+from landscape.problem.sources import resolve_data
+from landscape.similarity.hsic import all_pairs, centred_gram, linear_gram, packed
+from landscape.similarity.moments import Moments, PassMoments
+from landscape.similarity.shuffled_batches import Samples
+from landscape.surface.similarity import Similarity
+
+BATCH = 256
+
+
+def torch_cka_matrix(models: list[nn.Module], loader: Any, layers: list[str]) -> Tensor:
+    """Return the matrix of torch_cka."""
+    import torch_cka
+
+    theirs = torch_cka.CKA(*models, "a", "b", model1_layers=layers, model2_layers=layers)
+    with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()), torch.no_grad():
+        warnings.simplefilter("ignore")
+        theirs.compare(loader)
+    for model in models:  # it leaves its hooks behind
+        for module in model.modules():
+            module._forward_hooks.clear()
+    matrix: Tensor = theirs.export()["CKA"]
+    return matrix
+
+
+def pytorch_cka_matrix(models: list[nn.Module], loader: Any, layers: list[str]) -> Tensor:
+    """Return the matrix of pytorch-cka."""
+    from cka import compute_cka
+
+    return compute_cka(*models, loader, layers=layers, model2_layers=layers, progress=False)[0]
+
+
+def speed(options: argparse.Namespace) -> None:
+    """Print times and the largest difference of values."""
+    models = [load_model(options.model, {}, path)[0].eval() for path in options.checkpoint]
+    (data,) = resolve_data([f"test={options.data}"], normalize=None).values()
+    number = BATCH * options.batches
+    samples = Samples(data, number, 0, BATCH)
+    x = samples.fetch(np.arange(number), torch.device("cpu"))
+    x = x if isinstance(x, Tensor) else x[0]
+    same = Samples(as_data(x, "data"), None, 0, BATCH)
+    order = [same.order[places].tolist() for places in same.places(0)]
+    loader = DataLoader(TensorDataset(x), batch_sampler=order)
+    named = {"a": models[0], "b": models[1]}
+    first = landscape.similarity(named, x, passes=1, components=False)
+    layers = [
+        name
+        for name, call in zip(first.networks[0].layers, first.networks[0].calls, strict=True)
+        if call == 1 and first.networks[0].layers.count(name) == 1
+    ]
+    rows = [first.networks[0].layers.index(name) for name in layers]
+    kept = "|".join(f"^{name.replace('.', '[.]')}$" for name in layers)
+    print(f"{len(layers)} layers each, {options.batches} batches of {BATCH}, {torch.get_num_threads()} threads")
+
+    def ours() -> np.ndarray[Any, Any]:
+        found = landscape.similarity(named, x, passes=1, components=False, layers=kept)
+        return found.between(0, 1)
+
+    others: dict[str, Callable[[], Tensor]] = {
+        "torch_cka": lambda: torch_cka_matrix(models, loader, layers),
+        "pytorch-cka": lambda: pytorch_cka_matrix(models, loader, layers),
+    }
+    wanted = first.between(0, 1)[np.ix_(rows, rows)]
+    for name, theirs in others.items():
+        ratios, difference = [], 0.0
+        for _ in range(options.pairs):
+            began = time.perf_counter()
+            own = ours()
+            middle = time.perf_counter()
+            other = theirs().numpy()
+            ended = time.perf_counter()
+            ratios.append((ended - middle) / (middle - began))
+            difference = max(difference, float(np.abs(other - own).max()), float(np.abs(own - wanted).max()))
+            print(f"  ours {middle - began:.2f} s, {name} {ended - middle:.2f} s")
+        print(f"{name}: {np.median(ratios):.1f} times our time; largest difference {difference:.1e}")
+
+
+def coverage(cases: int) -> None:
+    """Print how often intervals of 95 % hold the truth."""
+    for n, size, passes in ((240, 24, 4), (480, 48, 1), (480, 48, 4), (2000, 250, 4)):
+        for noise in (0.3, 1.0, 5.0):
+            rng = np.random.default_rng(5)
+            mixing = [rng.standard_normal((4, 6)), rng.standard_normal((4, 5))]
+            own = [((m.T @ m + noise * np.eye(m.shape[1])) ** 2).sum() for m in mixing]
+            truth = ((mixing[0].T @ mixing[1]) ** 2).sum() / np.sqrt(own[0] * own[1])
+            values, errors = np.array([_case(rng, mixing, noise, n, size, passes) for _ in range(cases)]).T
+            t = stats.t.ppf(0.975, Similarity((), values, errors, n, n // size, passes).freedom)
+            print(
+                f"{n:5} samples, batches of {size:3}, {passes} passes, CKA {truth:.2f}: "
+                f"{100 * np.mean(np.abs(values - truth) < t * errors):.1f} % of {cases}, stated error "
+                f"{np.sqrt(np.mean(errors**2)) / values.std(ddof=1):.2f} of the spread"
+            )
+
+
+def _case(
+    rng: np.random.Generator, mixing: list[Any], noise: float, n: int, size: int, passes: int
+) -> tuple[float, float]:
+    z = rng.standard_normal((n, 4))
+    layers = [torch.from_numpy(z @ m + noise**0.5 * rng.standard_normal((n, m.shape[1]))) for m in mixing]
+    moments = Moments(2)
+    for _ in range(passes):
+        running = PassMoments(2, np.full(n // size, size / n))
+        for number, places in enumerate(np.split(rng.permutation(n), n // size)):
+            grams = [packed(centred_gram(linear_gram(each[torch.from_numpy(places)]))) for each in layers]
+            running.add(number, all_pairs(torch.stack(grams)))
+        moments.add(running)
+    value, error = moments.cka()
+    return float(value[0, 1]), float(error[0, 1])
+
+
+def main() -> None:
+    """Measure what is asked for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", help="file.py:factory")
+    parser.add_argument("--checkpoint", action="append", default=[], help="two of them")
+    parser.add_argument("--data", help="as of landscape similarity")
+    parser.add_argument("--batches", type=int, default=1)
+    parser.add_argument("--pairs", type=int, default=3, help="times that ours and theirs take turns")
+    parser.add_argument("--coverage", action="store_true")
+    parser.add_argument("--cases", type=int, default=400)
+    options = parser.parse_args()
+    if options.coverage:
+        coverage(options.cases)
+    else:
+        speed(options)
+
+
+if __name__ == "__main__":
+    main()
