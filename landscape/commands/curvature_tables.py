@@ -89,6 +89,7 @@ def _facts(report: Curvature) -> dict[str, Any]:
         "gradient_norm": _number(report.gradient_norm),
         "gradient_norm_stderr": _number(report.gradient_norm_stderr),
         "gradient_noise": _number(report.gradient_noise),
+        "gradient_square": dict(zip(("value", "stderr"), map(_number, report.gradient_square), strict=True)),
         **_matrix(report.raw),
         "normalised": {
             **_matrix(report.normalised),
@@ -131,7 +132,7 @@ def _slice_facts(report: Curvature) -> dict[str, Any] | None:
 
 
 def _matrix(spectrum: Spectrum) -> dict[str, Any]:
-    negative, negative_error = spectrum.negative_share()
+    negative, negative_low, negative_high = spectrum.negative_share()
     participation, participation_error = spectrum.participation
     alpha = _ALPHA * spectrum.largest_size
     dimension, dimension_error = spectrum.effective_dimension(alpha) if alpha > 0 else (math.nan, math.nan)
@@ -150,7 +151,7 @@ def _matrix(spectrum: Spectrum) -> dict[str, Any]:
         "frobenius": _number(spectrum.frobenius),
         "frobenius_stderr": _number(spectrum.frobenius_stderr),
         "negative_share": _number(negative),
-        "negative_share_stderr": _number(negative_error),
+        "negative_share_bounds": [_number(negative_low), _number(negative_high)],
         "greatest_over_last": _number(spectrum.ratio),
         "least_condition": _number(spectrum.least_condition),
         "participation": _number(participation),
@@ -275,10 +276,10 @@ _COLUMNS = ("eigenvalues", "residuals", "samples_stderr")
 
 
 def _percent(matrix: Mapping[str, Any]) -> str:
-    share, error = matrix["negative_share"], matrix["negative_share_stderr"]
-    if share == 0 and (matrix["eigenvalues"][-1] or 0.0) + (matrix["residuals"][-1] or 0.0) < 0:
-        return f"below what {matrix['steps']} steps tell"
-    return "unknown" if share is None else f"{100 * share:.2g} %" + ("" if error is None else f" ± {100 * error:.1g}")
+    share, (low, high) = matrix["negative_share"], matrix["negative_share_bounds"]
+    if share is None or low is None or high is None:
+        return "unknown"
+    return f"{100 * share:.2g} %, between {100 * low:.2g} and {100 * high:.2g}"
 
 
 def _short(value: float | None) -> str:

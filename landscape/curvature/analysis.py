@@ -11,7 +11,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from landscape.curvature.lanczos import Eigenpairs, Quadrature, extreme_eigenpairs, lanczos_quadrature
+from landscape.curvature.lanczos import (
+    Eigenpairs,
+    Quadrature,
+    combined,
+    extreme_eigenpairs,
+    inner_products,
+    lanczos_quadrature,
+)
 from landscape.curvature.point import at_weights
 from landscape.curvature.products import Product, Products
 from landscape.curvature.slices import slice_curvature
@@ -170,15 +177,20 @@ def measure_curvature(
 
 def _gradient(hessian: Products) -> tuple[float, float, float]:
     """Return the gradient's length, its error from sampling, and the length of the gradient's own sampling error."""
-    rows = hessian.gradients()
-    shares = torch.from_numpy(hessian.loss.shares)
-    mean = shares.to(rows.device) @ rows
-    length = float(mean.norm())
-    if len(rows) < 2:
+    shares = hessian.loss.shares
+    mean = torch.zeros(hessian.size, dtype=torch.float64, device=hessian.device)
+    for share, row in zip(shares, hessian.gradients(check=True), strict=True):
+        mean.add_(row, alpha=float(share))
+    length, number = float(mean.norm()), len(shares)
+    if number < 2:
         return length, math.nan, math.nan
-    inner = (rows @ (mean / length)).cpu() if length else torch.zeros(len(rows), dtype=torch.float64)
-    noise = ((rows - mean).square().sum(1).cpu() * shares.square()).sum() * len(rows) / (len(rows) - 1)
-    return length, batch_error(inner.numpy(), shares.numpy()), math.sqrt(float(noise))
+    inner, squares = np.zeros(number), np.zeros(number)
+    # Computed a second time rather than kept: they are as large as the network, one for each batch.
+    for k, row in enumerate(hessian.gradients()):
+        inner[k] = float(row @ mean) / length if length else 0.0
+        squares[k] = float(row.sub_(mean).square().sum())
+    noise = float(shares**2 @ squares) * number / (number - 1)
+    return length, batch_error(inner, shares), math.sqrt(noise)
 
 
 def batch_error(values: Floats, shares: Floats) -> float:
@@ -257,15 +269,15 @@ class _Matrix:
         """Return all there is to know."""
         settings, before = self._settings, self._hessian.made
         pairs = self._pairs()
-        vectors = pairs.vectors.double()
+        vectors = pairs.vectors
         values, residuals, errors = self._checked(vectors)
         order = np.concatenate(
             [np.argsort(-values[: pairs.greatest]), pairs.greatest + np.argsort(-values[pairs.greatest :])]
         )
-        along = torch.from_numpy(values).to(vectors)
+        along = torch.from_numpy(values).to(vectors.device)
         probes = [self._probed(number, vectors, along) for number in range(settings.probes)]
         # What the eigenvectors found make up is known.
-        known = self._by_filter(along @ vectors.square())
+        known = self._by_filter(combined(along, vectors, squared=True))
         spectrum = Spectrum(
             self.size,
             values[order],
@@ -286,7 +298,8 @@ class _Matrix:
     def _checked(self, vectors: Tensor) -> tuple[Floats, Floats, Floats]:
         """Return each pair's Rayleigh quotient, true residual and error from sampling, by one more product each."""
         values, residuals, errors = [], [], []
-        for vector in vectors:
+        for row in vectors:
+            vector = row.double()
             image = self.product(vector)
             values.append(float(vector @ image.vector))
             residuals.append(float((image.vector - values[-1] * vector).norm()))
@@ -304,9 +317,9 @@ class _Matrix:
             forms.append(found.forms)
             return found.vector
 
-        quadrature = lanczos_quadrature(multiply, probe, self._settings.steps)
+        quadrature = lanczos_quadrature(multiply, probe.to(self._precision(self._settings.steps)), self._settings.steps)
         image = quadrature.image * length
-        left = image - (values * (vectors @ probe)) @ vectors
+        left = image - combined(values * inner_products(vectors, probe), vectors)
         return _Probe(
             float(values.sum() + probe @ left),
             float(values.square().sum() + left.square().sum()),
@@ -319,10 +332,9 @@ class _Matrix:
     def _pairs(self) -> Eigenpairs:
         most = min(self._settings.eigenvalues, self.size)
         least = min(self._settings.eigenvalues, self.size - most)
-        # In float64 unless that takes too much memory.
-        wide = self._basis >= most + least + 2
-        start = self._random(0).to(torch.float64 if wide else self._hessian.dtype)
-        basis = min(LARGEST_BASIS, self._basis if wide else 2 * self._basis)
+        dtype = self._precision(most + least + 2)
+        start = self._random(0).to(dtype)
+        basis = min(LARGEST_BASIS, self._basis if dtype == torch.float64 else 2 * self._basis)
         return extreme_eigenpairs(
             self.multiply,
             start,
@@ -332,6 +344,10 @@ class _Matrix:
             most=self._settings.most,
             basis=basis,
         )
+
+    def _precision(self, vectors: int) -> torch.dtype:
+        """Return float64 unless so many vectors take too much memory in it."""
+        return torch.float64 if self._basis >= vectors else self._hessian.dtype
 
     def _random(self, number: int) -> Tensor:
         """Return a normal random vector over what moves."""

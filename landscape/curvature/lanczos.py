@@ -25,6 +25,8 @@ from landscape.surface.grid import Floats
 Multiply = Callable[[Tensor], Tensor]
 # Below this share of what it was, a vector that was made orthogonal to others is rounding.
 _EXHAUSTED = 1e-10
+# Numbers that are combined at a time: what goes beyond the basis in memory.
+_COLUMNS = 1 << 24
 
 
 @dataclass(frozen=True)
@@ -98,16 +100,14 @@ def extreme_eigenpairs(
         sure = len(values) >= wanted and bool((residuals[picked] <= tolerance * np.abs(values[picked])).all())
         if sure or products >= most or column + 1 == size:
             chosen = picked[::-1]  # descending
-            mixed = torch.from_numpy(mixes[:, chosen].T.copy()).to(vectors)
-            return Eigenpairs(
-                values[chosen], residuals[chosen], mixed @ vectors[: column + 1], products, min(greatest, len(chosen))
-            )
+            found = _mix(mixes[:, chosen], vectors)
+            found = found.clone() if len(vectors) > 2 * len(found) else found  # lets go of the basis
+            return Eigenpairs(values[chosen], residuals[chosen], found, products, min(greatest, len(chosen)))
         if ended:
             rest = _fresh(vectors[: column + 1], products)
         if column + 1 == basis:
             kept = _ends(len(values), min(greatest + 2, basis - least - 2), least + 2 if basis > wanted + 4 else least)
-            mixed = torch.from_numpy(mixes[:, kept].T.copy()).to(vectors)
-            vectors[: len(kept)] = mixed @ vectors[:basis]
+            _mix(mixes[:, kept], vectors)
             projected[:] = 0.0
             projected[np.arange(len(kept)), np.arange(len(kept))] = values[kept]
             column = len(kept) - 1
@@ -115,29 +115,39 @@ def extreme_eigenpairs(
         vectors[column] = rest / rest.norm()
 
 
+def _mix(mixes: Floats, vectors: Tensor) -> Tensor:
+    """Put combinations of vectors, shape (old, new), in their own place, a few columns at a time; return them."""
+    old, new = mixes.shape
+    mixed = torch.from_numpy(mixes.T.copy()).to(vectors)
+    for part in torch.split(vectors[:old], max(1, _COLUMNS // old), dim=1):
+        part[:new] = mixed @ part
+    return vectors[:new]
+
+
 def _orthogonal(image: Tensor, vectors: Tensor) -> tuple[Floats, Tensor]:
     """Return what a vector has along orthonormal others, shape (others,), and what is left; twice, for rounding."""
     total = np.zeros(len(vectors))
     for _ in range(2):
-        along = _dots(vectors, image)
-        image = image - _combined(along, vectors)
+        along = inner_products(vectors, image)
+        image = image - combined(along, vectors)
         total += along.cpu().numpy()
     return total, image
 
 
-def _dots(vectors: Tensor, image: Tensor) -> Tensor:
+def inner_products(vectors: Tensor, image: Tensor) -> Tensor:
     """Return inner products in float64, without a float64 copy of all the vectors."""
     if vectors.dtype == torch.float64:
         return vectors @ image
     return torch.stack([each.double() @ image for each in vectors])
 
 
-def _combined(factors: Tensor, vectors: Tensor) -> Tensor:
-    if vectors.dtype == torch.float64:
+def combined(factors: Tensor, vectors: Tensor, *, squared: bool = False) -> Tensor:
+    """Return a combination of vectors, shape (n,), or of their squares, summed in float64 one after the other."""
+    if vectors.dtype == torch.float64 and not squared:
         return factors @ vectors
     total = torch.zeros(vectors.shape[1], dtype=torch.float64, device=vectors.device)
     for factor, each in zip(factors, vectors, strict=True):
-        total.add_(each.double(), alpha=float(factor))
+        total.add_(each.double().square() if squared else each.double(), alpha=float(factor))
     return total
 
 

@@ -135,13 +135,11 @@ class Products:
             total += self._flat(torch.autograd.grad(self.loss.part(k), self._leaves, allow_unused=True))
         return total
 
-    def gradients(self) -> Tensor:
-        """Return the gradient of each batch's own mean loss, shape (batches, n), float64."""
-        rows = []
+    def gradients(self, *, check: bool = False) -> Iterator[Tensor]:
+        """Yield the gradient of each batch's own mean loss, shape (n,), float64: one at a time, for memory's sake."""
         for k in range(len(self.loss)):
-            found = torch.autograd.grad(self.loss.part(k, check=True), self._leaves, allow_unused=True)
-            rows.append(self._flat(found) * self.loss.samples / self.loss.number(k))
-        return torch.stack(rows)
+            found = torch.autograd.grad(self.loss.part(k, check=check), self._leaves, allow_unused=True)
+            yield self._flat(found) * (self.loss.samples / self.loss.number(k))
 
     def _flat(self, parts: Sequence[Tensor | None]) -> Tensor:
         """Return tensors like the leaves as one vector, float64; nothing leads to those that are None."""

@@ -125,12 +125,35 @@ class Spectrum:
             return math.nan
         return float(sizes.max() / sizes.min()) if sizes.min() > 0 else math.inf
 
-    def negative_share(self) -> tuple[float, float]:
-        """Return what share of the sum of absolute eigenvalues is negative, and its standard error over probes."""
+    def negative_share(self) -> tuple[float, float, float]:
+        """Return which share of the sum of absolute eigenvalues is negative: by quadrature, and between which bounds.
+
+        Quadrature of few steps knows little of what lies near 0, and the share is not unbiased. The bounds hold for
+        whatever spectrum has the probes' moments (Chebyshev, Markov and Stieltjes: below a node lies no less than the
+        weights before it, and no more than those with its own; Szego, "Orthogonal polynomials", theorem 3.41.1), and
+        are moved outwards by Student's factor times their own standard error over probes.
+
+        Returns
+        -------
+        tuple of float
+            Value, lower and upper bound; NaN where nothing is known.
+        """
+        if not len(self.nodes):
+            return math.nan, math.nan, math.nan
         sizes = np.nan_to_num(self.weights * np.abs(self.nodes))
-        with np.errstate(invalid="ignore"):  # NaN where all eigenvalues are 0
-            each = np.where(self.nodes < 0, sizes, 0.0).sum(1) / sizes.sum(1)
-        return _mean(each), _error(each)
+        totals = sizes.sum(1)
+        if not (totals > 0).all():
+            return math.nan, math.nan, math.nan
+        value = float((np.where(self.nodes < 0, sizes, 0.0).sum(1) / totals).mean())
+        least = math.nan
+        if len(self.eigenvalues) > self.greatest:
+            least = self.least_eigenvalue - float(self.residuals[-1])
+        each = np.array([_negative_bounds(*pair, least) for pair in zip(self.nodes, self.weights, strict=True)])
+        if len(each) < 2:
+            return value, 0.0, 1.0
+        reach = float(interval_factor(len(each))) * each.std(0, ddof=1) / math.sqrt(len(each))
+        low, high = float(each[:, 0].mean() - reach[0]), float(each[:, 1].mean() + reach[1])
+        return value, max(low, 0.0), min(high, 1.0)
 
     def effective_dimension(self, alpha: float) -> tuple[float, float]:
         """Return the sum of lambda / (lambda + alpha) over positive eigenvalues, and its standard error over probes.
@@ -286,6 +309,17 @@ class Curvature:
         return self.raw.products + self.normalised.products
 
     @property
+    def gradient_square(self) -> tuple[float, float]:
+        """Squared length of the gradient over endless data, unbiased, and its standard error from sampling.
+
+        The gradient of some samples is longer than that of all: by `gradient_noise` squared, on average, in its square.
+        It may come out negative where nothing but noise is there. NaN for one batch.
+        """
+        noise = self.gradient_noise**2
+        error = math.hypot(2 * self.gradient_norm * self.gradient_norm_stderr, noise)
+        return self.gradient_norm**2 - noise, error
+
+    @property
     def random_slice(self) -> tuple[float, float]:
         """Mean and standard deviation of d' H d over random filter-normalised directions that were probed."""
         forms = self.normalised.forms
@@ -360,3 +394,23 @@ def _interval(mean: float, stderr: float, draws: int) -> tuple[float, float]:
 def _quotient(traces: Floats, squares: Floats) -> float:
     below = float(squares.mean())
     return float(traces.mean()) ** 2 / below if below > 0 else math.nan
+
+
+def _negative_bounds(nodes: Floats, weights: Floats, least: float) -> tuple[float, float]:
+    """Return between what the negative share lies for any spectrum whose quadrature these nodes and weights are."""
+    known = ~np.isnan(nodes)
+    nodes, weights = nodes[known], weights[known]
+    below = np.concatenate([[0.0], np.cumsum(weights)])
+    start = min(float(nodes[0]), least) if math.isfinite(least) else float(nodes[0])
+    # From one node to the next, up to 0: how much of the measure lies below.
+    edges = np.minimum(np.concatenate([[start], nodes, [max(float(nodes[-1]), 0.0)]]), 0.0)
+    lengths = np.diff(edges)
+    highest = below[np.minimum(np.arange(len(nodes) + 1) + 1, len(nodes))]
+    lowest = below[np.maximum(np.arange(len(nodes) + 1) - 1, 0)]
+    mean = float(weights @ nodes)
+    shares = []
+    for negative in (float(lengths @ lowest), float(lengths @ highest)):
+        negative = max(negative, -mean, 0.0)  # what is positive is not less than nothing
+        size = mean + 2 * negative
+        shares.append(negative / size if size > 0 else 0.0)
+    return min(shares), max(shares)

@@ -50,6 +50,18 @@ class Attention(nn.Module):
         return self.head(self.block(x).mean(1))
 
 
+class Table(nn.Module):
+    """Embeddings of which one is never used, with a part that is frozen."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table, self.head = nn.Embedding(6, 3), nn.Linear(3, 3)
+        self.head.weight.requires_grad_(False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(torch.tanh(self.table(x)).mean(1))
+
+
 def convolution() -> nn.Module:
     model = nn.Sequential(
         nn.Conv2d(1, 3, 3), nn.BatchNorm2d(3), nn.ReLU(), nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(12, 3)
@@ -67,6 +79,7 @@ CASES: dict[str, tuple[Callable[[], nn.Module], Tensor]] = {
     "convolution with batch norm": (convolution, inputs(11, 1, 5, 5)),
     "attention": (Attention, inputs(11, 5, 4)),
     "recurrent": (Recurrent, inputs(11, 4, 3)),
+    "embeddings, partly frozen": (Table, torch.arange(33).reshape(11, 3) % 5),
     "tied by memory": (Tied, torch.arange(33).reshape(11, 3) % 5),
 }
 LABELS = torch.arange(11) % 3
