@@ -16,9 +16,11 @@ from landscape.surface.robustness import Robustness
 
 from landscape.cli import main
 from landscape.files.curvature_file import write_curvature
+from landscape.files.curvature_run_file import write_curvature_run
 from landscape.files.predictions_file import PREDICTIONS, write_predictions
 from landscape.files.report_layout import Layout
 from landscape.files.similarity_file import LAYOUT, write_similarity
+from landscape.surface.curvature import CurvatureRun
 from tests.helpers.curvatures import curvature
 from tests.helpers.hostile import hostile_files, hostile_reports
 from tests.helpers.population_results import populations
@@ -53,7 +55,13 @@ def robust() -> Robustness:
     )
 
 
+def along_a_run() -> CurvatureRun:
+    """Return two steps."""
+    return CurvatureRun("sgd", "epoch", (0, 5), (0.1, float("nan")), (curvature(), curvature(1)))
+
+
 KINDS = {
+    "curvature run": (None, lambda path: write_curvature_run(path, {"train": along_a_run()}, {"software": "x"})),
     "curvature": (None, lambda path: write_curvature(path, {"train": curvature()}, {"software": "x"})),
     "similarity": (LAYOUT, lambda path: write_similarity(path, similarity())),
     "predictions": (PREDICTIONS, lambda path: write_predictions(path, populations())),
@@ -61,12 +69,12 @@ KINDS = {
 }
 
 
-def changes(layout: Layout | None, path: Path, number: int) -> Iterator[str]:
+def changes(kind: str, layout: Layout | None, path: Path, number: int) -> Iterator[str]:
     """Change the file again and again; yield what was changed."""
     if layout is not None:
         yield from hostile_reports(layout, path, number, seed=FILES)
         return
-    for copy, said in hostile_files(path.read_bytes(), number, seed=FILES, kind="landscape curvature"):
+    for copy, said in hostile_files(path.read_bytes(), number, seed=FILES, kind=kind):
         path.write_bytes(copy)
         yield said
 
@@ -78,7 +86,7 @@ def test_info_and_plot_do_their_work_or_say_why_not(tmp_path: Path, capsys: pyte
     write(path)
     assert main(["info", str(path)]) == 0
     capsys.readouterr()
-    for number, said in enumerate(changes(layout, path, FILES // len(KINDS))):
+    for number, said in enumerate(changes(f"landscape {kind}", layout, path, FILES // len(KINDS))):
         drawn = number % DRAWN == 0
         words = ["plot", str(path), "-o", str(tmp_path / "p.png"), "--dpi", "40"] if drawn else ["info", str(path)]
         words += ["--json"] if number % 2 and not drawn else []
