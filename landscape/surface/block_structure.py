@@ -5,8 +5,13 @@ unlike the rest. Neighbours are alike in any network and become less so with dis
 that are far apart. A run of layers is a block where
 
 * nine of ten pairs of different layers in it have a CKA of `INSIDE` or more, and so has its first layer with its last;
-* it has a quarter of the network's layers or more (`SHARE`; a stage of a small network has less), four at least;
+* it has four tenths of the network's layers or more (`SHARE`; a stage of a small network has less), four at least;
 * its layers are more alike to each other than to the layers outside by `CONTRAST` or more, on average.
+
+Tried on networks for digits (docs/similarity.md): of two that were far too large for 90 images both have a block, of
+118 and 66 of 147 layers with contrasts of 0.41 and 0.32; of two small ones on the same images, of twenty trained on all
+of them and of a ResNet-20 at eleven epochs none has. With a quarter of the layers and a contrast of 0.2 the first stage
+of ten of those 22 small ones was called one.
 
 Of several runs the longest is the block, and of equally long ones the one that is more alike. No run: no block.
 """
@@ -22,7 +27,7 @@ from numpy.typing import NDArray
 from landscape.surface.grid import Floats
 from landscape.surface.similarity import Block
 
-INSIDE, ALIKE, SHARE, LEAST, CONTRAST = 0.8, 0.9, 0.25, 4, 0.2
+INSIDE, ALIKE, SHARE, LEAST, CONTRAST = 0.8, 0.9, 0.4, 4, 0.3
 
 
 def find_block(matrix: Floats, pc_share: Floats | None = None) -> Block | None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from landscape.surface.similarity import Similarity
 
-from ..style.style import look
+from ..style.style import look, text_width
 from ..style.wording import one_line
 
 if TYPE_CHECKING:
@@ -45,10 +45,17 @@ def draw_dominant(
     page, height = figure.get_size_inches()
     factor = look().factor
     side = SIDE * factor
-    number = min(len(found.images), max(int(width / (side * 1.12)), 1))
-    cell = min(width / number, side * 1.35)
     low, high = (float(each) for each in np.nanquantile(found.images, [0.005, 0.995]))
     counted = list(networks)[:_COUNTED]
+    layers = [
+        [int((found.dominant[found.rows(k)] == sample).any(1).sum()) for k in counted] for sample in found.pictured
+    ]
+    counts = [" | ".join(map(str, each)) for each in layers]
+    size = look().small * 0.85
+    # No count may run into its neighbour's: as many images as have room.
+    cell = max(side * 1.12, *(text_width(each, size) + 0.08 for each in counts))
+    number = min(len(found.images), max(int(width / cell), 1))
+    cell = min(width / number, max(cell, side * 1.35))
     names = " | ".join(one_line(found.networks[k].name) for k in counted)
     y = bottom + WORDS * factor
     figure.text(
@@ -64,7 +71,6 @@ def draw_dominant(
         image = np.clip((found.images[place] - low) / max(high - low, 1e-9), 0, 1)
         ax.imshow(image[0] if len(image) == 1 else image.transpose(1, 2, 0), cmap="gray", vmin=0, vmax=1)
         ax.set_axis_off()
-        layers = [int((found.dominant[found.rows(k)] == found.pictured[place]).any(1).sum()) for k in counted]
         said = str(found.labels[place]) if found.labels else ""
-        text = f"{said}\n{' | '.join(map(str, layers))}".strip()
-        figure.text(x / page, (y - 0.03) / height, text, fontsize=look().small * 0.85, va="top", parse_math=False)
+        text = f"{said}\n{counts[place]}".strip()
+        figure.text(x / page, (y - 0.03) / height, text, fontsize=size, va="top", parse_math=False)

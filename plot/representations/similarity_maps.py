@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 _PANEL, _LEFT, _GAP, _TITLE, _BAR, _COLOURS = 1.75, 0.78, 0.22, 0.34, 0.26, 0.62
 # More networks than this are drawn as each layer against itself in the last one.
 MOST_MAPS = 4
+# What stands beside the colours, where there is little room; what it is of is the headline.
+_SHORT = {"stderr": "standard error", "pc_cosine": "|cosine|", "overlap": "in common"}
+_SHORT |= {name: "standard error" for name in OTHERS if name.endswith("_stderr")}
 # What dominant samples have to do with.
 _WITH_IMAGES = ("cka", "pc_cosine", "overlap", "without_dominant")
 WIDTH = 5.5
@@ -99,7 +102,8 @@ def similarity(
             )
         else:
             sheet = _Maps(found, matrix, values, chosen)
-        return _draw(sheet, found, colormap, one_line(headline), caption, page)
+        told = one_line(headline) or ("" if values == "cka" else WORDS.get(values, values))
+        return _draw(sheet, found, colormap, told, caption, page)
 
 
 def _values(found: Similarity, name: str) -> Floats:
@@ -189,7 +193,11 @@ class _Maps:
 
     @property
     def words(self) -> str:
-        return "A dot marks the most similar layer of the other network. " if len(self.pairs) > 1 else ""
+        return (
+            "A dot marks the most similar layer of the other network. "
+            if len(self.pairs) > 1 and self.values == "cka"
+            else ""
+        )
 
 
 class _Settling:
@@ -258,7 +266,7 @@ def _draw(
     side = (width - fixed) / columns
     if side < 0.4:
         raise UsageError(f"{columns} maps side by side do not fit into {width:g} inches; choose fewer networks")
-    text = caption_of(found, sheet.values, sheet.words)
+    text = caption_of(found, sheet.values, sheet.words, bars=sheet.bars)
     lines = wrapped(text, width - 0.2, look().caption) if caption else []
     line = look().caption * 1.32 / 72
     foot = len(lines) * line + (0.16 if lines else 0.02)
@@ -273,7 +281,10 @@ def _draw(
     cell = title + bar + tall + bottom
     height = head + rows * cell + foot
     figure = new_figure(width, height, shown=True)
+    titles = [sheet.title(number) for number in range(len(sheet))]
     low, high = _range(sheet)
+    room = side + (inner if columns > 1 else colours) - 0.1
+    sizes = [_that_fits(each, room, size) for each, size in zip(zip(*titles, strict=True), _sizes(), strict=True)]
     cmap, norm = _colours(colormap), Normalize(low, high)
     for number in range(len(sheet)):
         row, column = divmod(number, columns)
@@ -284,7 +295,7 @@ def _draw(
         ax.set_facecolor(MISSING_GREY)
         ax.imshow(values, cmap=cmap, norm=norm, origin="lower", aspect="auto", interpolation="nearest")
         sheet.finish(ax, number, side, tall, column == 0)
-        _write_titles(figure, sheet.title(number), x / width, (y + tall + bar + 0.05) / height, height)
+        _write_titles(figure, titles[number], x / width, (y + tall + bar + 0.05) / height, sizes)
         if sheet.bars:
             above = figure.add_axes(
                 (x / width, (y + tall + 0.03) / height, side / width, (bar - 0.05) / height), gid="bars"
@@ -293,7 +304,7 @@ def _draw(
     x, y = width - colours, height - head - title - bar - tall
     cax = figure.add_axes(((x + 0.02) / width, y / height, 0.11 * factor / width, tall / height), gid="colours")
     colourbar = figure.colorbar(ScalarMappable(norm, cmap), cax=cax)
-    colourbar.set_label(WORDS.get(sheet.values, sheet.values), parse_math=False)
+    colourbar.set_label(_SHORT.get(sheet.values, "distance" if "procrustes" in sheet.values else "CKA"))
     colourbar.outline.set_linewidth(0.6)
     if strip:
         draw_dominant(figure, found, sheet.strip, left=0.1, bottom=foot - strip, width=width - 0.2)
@@ -326,10 +337,21 @@ def _colours(name: str) -> Colormap:
     return matplotlib.colormaps[name].with_extremes(bad=MISSING_GREY)
 
 
-def _write_titles(figure: Figure, texts: Sequence[str], x: float, y: float, height: float) -> None:
-    small = look().small
-    figure.text(x, y + small * 1.3 / 72 / height, texts[0], fontsize=look().label, fontweight="bold", parse_math=False)
-    figure.text(x, y, texts[1], fontsize=small, parse_math=False)
+def _sizes() -> tuple[float, float]:
+    return look().label, look().small
+
+
+def _that_fits(texts: Sequence[str], room: float, size: float) -> float:
+    """Return the size at which every text has room, one for all of them."""
+    # In bold letters are a tenth wider.
+    longest = max((1.1 * text_width(text, size) for text in texts), default=0.0)
+    return size * min(1.0, room / longest) if longest else size
+
+
+def _write_titles(figure: Figure, texts: Sequence[str], x: float, y: float, sizes: Sequence[float]) -> None:
+    line = look().small * 1.3 / 72 / figure.get_size_inches()[1]
+    figure.text(x, y + line, texts[0], fontsize=sizes[0], fontweight="bold", parse_math=False)
+    figure.text(x, y, texts[1], fontsize=sizes[1], parse_math=False)
 
 
 def _draw_bars(ax: Axes, shares: Floats, errors: Floats, *, first: bool) -> None:
@@ -350,12 +372,12 @@ def _draw_bars(ax: Axes, shares: Floats, errors: Floats, *, first: bool) -> None
         ax.set_ylabel("PC 1", rotation=0, ha="right", va="center", fontsize=look().small, labelpad=6)
 
 
-def caption_of(found: Similarity, values: str = "cka", extra: str = "") -> str:
+def caption_of(found: Similarity, values: str = "cka", extra: str = "", *, bars: bool = True) -> str:
     """Return what a picture has to say: what was compared, on what, how, with which error, and what is missing."""
     problem = found.problem
     rows = sum(len(each.layers) for each in found.networks)
     holes = int((~np.isfinite(np.diagonal(found.cka))).sum())
-    error = found.stderr[np.isfinite(found.stderr)]
+    error = found.stderr[np.isfinite(found.stderr) & ~np.eye(rows, dtype=bool)]
     passes = f"{found.passes} pass{'es' if found.passes != 1 else ''}"
     words = [
         f"{WORDS.get(values, values)} of {rows} layers of {len(found.networks)} networks on {found.samples:,} samples "
@@ -369,9 +391,11 @@ def caption_of(found: Similarity, values: str = "cka", extra: str = "") -> str:
     if error.size:
         words.append(f"Standard error from samples: at most {error.max():.2g}. ")
     else:
-        words.append("One batch: its error is not known. ")
+        words.append(
+            "The error is not known: there was one batch. " if found.complete else "The error is not known yet. "
+        )
     words.append(extra)
-    if len(found.pc_share) and values == "cka":
+    if bars and len(found.pc_share) and values == "cka":
         words.append("Bars: share of the first principal component of the layer below. ")
     if values == "cka" and any(each is not None for each in found.blocks):
         words.append("Outlined: the block. ")

@@ -34,7 +34,7 @@ def similarity(networks: int = 2) -> Similarity:
     cka = rng.uniform(0.1, 0.6, (total, total))
     cka = (cka + cka.T) / 2
     for k in range(networks):
-        cka[k * number : (k + 1) * number, k * number : (k + 1) * number] = block_matrix(rng, number, 5, 9 if k else 8)
+        cka[k * number : (k + 1) * number, k * number : (k + 1) * number] = block_matrix(rng, number, 4, 9 if k else 8)
     share = rng.uniform(0.1, 0.5, total)
     found = Similarity(
         layers,
@@ -55,3 +55,13 @@ def similarity(networks: int = 2) -> Similarity:
     )
     blocks = tuple(find_block(found.between(k, k), share[found.rows(k)]) for k in range(networks))
     return Similarity(**{**vars(found), "blocks": blocks})
+
+
+def assert_same(one: Similarity, other: Similarity, rtol: float = 0.0) -> None:
+    """Two results that are complete have the same numbers."""
+    for name in ("cka", "stderr", "pc_share", "pc_share_stderr", "pc_cosine", "dominant"):
+        np.testing.assert_allclose(getattr(one, name), getattr(other, name), rtol=rtol, atol=rtol, err_msg=name)
+    assert one.others.keys() == other.others.keys()
+    for name, values in one.others.items():
+        np.testing.assert_allclose(values, other.others[name], rtol=rtol, atol=rtol, err_msg=name)
+    assert (one.passes, one.batches, one.complete, one.notes) == (other.passes, other.batches, True, other.notes)

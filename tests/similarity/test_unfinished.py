@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import random
-import time
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from torch import nn
 
 import landscape
-from landscape.cli import main
 from landscape.errors import EvaluationError, SurfaceMismatch
 from landscape.files.similarity_file import read_similarity, read_state, write_similarity
 from landscape.similarity.layer_similarity import similarity_cost
 from landscape.surface.similarity import Similarity
-from tests.helpers import jobs, tiny_problem
+from tests.helpers.similarities import assert_same
 
 SETTINGS: dict[str, Any] = {
     "batch_size": 20,
@@ -37,15 +33,6 @@ def networks() -> dict[str, nn.Module]:
 @pytest.fixture(scope="module")
 def data() -> torch.Tensor:
     return torch.randn(70, 6, generator=torch.Generator().manual_seed(1))
-
-
-def assert_same(one: Similarity, other: Similarity, rtol: float = 0.0) -> None:
-    for name in ("cka", "stderr", "pc_share", "pc_share_stderr", "pc_cosine", "dominant"):
-        np.testing.assert_allclose(getattr(one, name), getattr(other, name), rtol=rtol, atol=rtol, err_msg=name)
-    assert one.others.keys() == other.others.keys()
-    for name, values in one.others.items():
-        np.testing.assert_allclose(values, other.others[name], rtol=rtol, atol=rtol, err_msg=name)
-    assert (one.passes, one.batches, one.complete, one.notes) == (other.passes, other.batches, True, other.notes)
 
 
 def test_from_wherever_it_was_cut_short_a_run_comes_to_the_same_numbers(networks, data, tmp_path):
@@ -137,56 +124,3 @@ def test_gram_matrices_that_do_not_fit_into_memory_lie_on_disk_with_the_same_res
     monkeypatch.setattr(layer_analysis, "resident_budget", lambda *_: 80 * rows**2 - 1)
     with pytest.raises(EvaluationError, match="choose layers"):
         landscape.similarity(networks, data, **SETTINGS)
-
-
-def command(folder, path) -> list[str]:
-    problem = ["--model", f"{jobs.PROBLEM}:net", "--data", f"test={jobs.PROBLEM}:many", "--batch-size", "20"]
-    options = ["--passes", "3", "--without-components", "1", "--procrustes", "--write-every", "0.05", "-o", str(path)]
-    return ["-m", "landscape", "similarity", str(folder / "a.pt"), str(folder / "b.pt"), *problem, *options]
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("similarity")
-    for seed, name in enumerate("ab"):
-        torch.manual_seed(seed)
-        torch.save(tiny_problem.net().state_dict(), folder / f"{name}.pt")
-    return folder
-
-
-@pytest.mark.slow
-def test_a_command_that_is_killed_goes_on_and_several_processes_agree(folder, tmp_path):
-    whole, path = tmp_path / "whole.h5", tmp_path / "sim.h5"
-    assert main(command(folder, whole)[2:]) == 0
-    chance, before = random.Random(0), 0
-    for kill in range(2):
-        with jobs.ended(jobs.start(command(folder, path))) as job:
-            while True:
-                time.sleep(chance.random() * 0.2)
-                done = 0 if not path.exists() else batches_in(path)
-                if done > before or job.poll() is not None:
-                    break
-            jobs.end(job)
-            jobs.finish(job)
-        if read_state(path) is None:
-            break
-        assert batches_in(path) > before, (kill, before)
-        before = batches_in(path)
-    code, _, err = jobs.run(command(folder, path))
-    assert code == 0, err
-    assert_same(read_similarity(path), read_similarity(whole))
-    code, _, err = jobs.run(command(folder, tmp_path / "two.h5"), mpi="mpich", ranks=2)
-    assert code == 0, err
-    assert_same(
-        read_similarity(tmp_path / "two.h5"), read_similarity(whole), rtol=1e-7
-    )  # of layers that are the same, rounding alone
-
-
-def batches_in(path) -> int:
-    """Return how many steps of the work a file holds; all of them where it is complete."""
-    state = read_state(path)
-    if state is None:
-        return 10**6
-    arrays = state[1]
-    passes = sum(int(each[0]) * 100 for name, each in arrays.items() if name.endswith(".passes"))
-    return passes + sum(int(each.sum()) for name, each in arrays.items() if name.endswith(".done")) + len(arrays)

@@ -33,5 +33,13 @@ def test_a_network_whose_layers_are_all_alike_or_all_different_has_none():
     assert find_block(np.full((5, 5), np.nan)) is None
 
 
-def test_a_block_of_less_than_a_quarter_of_the_layers_is_a_stage():
-    assert find_block(block_matrix(np.random.default_rng(1), 40, 10, 16)) is None
+def test_a_run_of_few_layers_is_a_stage_and_so_is_one_that_stands_out_little():
+    assert find_block(block_matrix(np.random.default_rng(1), 40, 10, 24)) is None
+    assert find_block(block_matrix(np.random.default_rng(1), 40, 10, 25)) is not None
+    # As of small networks: a first stage that is alike, and little less like the rest.
+    stage = np.full((30, 30), 0.66)
+    stage[:14, :14] = 0.91
+    np.fill_diagonal(stage, 1.0)
+    assert find_block(stage) is None
+    stage[14:, :14] = stage[:14, 14:] = 0.55
+    assert find_block(stage) is not None
