@@ -42,6 +42,7 @@ _WHERE = {
     "measure_run_curvature": "trajectory.curvature_steps",
     "predictions": "similarity.class_probabilities",
     "robustness": "inputs.robustness",
+    "frequencies": "inputs.frequencies",
     "study": "studies.study_runs",
     "Study": "studies.study",
     "LandscapeError": "errors",
@@ -60,6 +61,7 @@ if TYPE_CHECKING:
     from landscape.evaluation.evaluate import evaluate as evaluate
     from landscape.files.store import read_surface as read_surface
     from landscape.files.store import write_surface as write_surface
+    from landscape.inputs.frequencies import frequencies as frequencies
     from landscape.inputs.robustness import robustness as robustness
     from landscape.problem.checkpoint import load_checkpoint as load_checkpoint
     from landscape.problem.sources import digits as digits

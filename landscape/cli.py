@@ -29,7 +29,7 @@ from landscape.parallel.shutdown import no_early_exit
 from landscape.parallel.signals import shutdown_on_signals
 
 COMMANDS: tuple[str, ...] = ("demo", "evaluate", "trajectory", "curvature", "similarity", "predictions")
-COMMANDS += ("robustness", "plot", "view", "info", "export", "study")
+COMMANDS += ("robustness", "frequencies", "plot", "view", "info", "export", "study")
 # Those that use all processes a launcher starts; of the others, one process is enough.
 PARALLEL = ("evaluate", "trajectory", "similarity", "predictions")
 # Those that hand out work to the processes in their own way.

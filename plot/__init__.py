@@ -24,6 +24,7 @@ _WHERE = {
     "contour": "planes.contours",
     "convexity": "spectra.convexity",
     "draw": "figures",
+    "frequencies": "lines.frequency_curves",
     "heatmap": "planes.heatmaps",
     "layer_bars": "spectra.spectrum",
     "line": "lines.line_figures",
@@ -38,6 +39,7 @@ _WHERE = {
 
 if TYPE_CHECKING:
     from .figures import draw as draw
+    from .lines.frequency_curves import frequencies as frequencies
     from .lines.line_figures import line as line
     from .lines.robustness_curves import robustness as robustness
     from .paths.step_panels import steps as steps

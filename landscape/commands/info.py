@@ -15,21 +15,9 @@ if TYPE_CHECKING:
     from landscape.files.li2018 import OriginalDirections
     from landscape.problem.checkpoint import Checkpoint
     from landscape.surface.curvature import Curvature, CurvatureRun
-    from landscape.surface.populations import Populations
-    from landscape.surface.robustness import Robustness
-    from landscape.surface.similarity import Similarity
     from landscape.surface.surface import Surface
 
-    Found = (
-        Surface
-        | Similarity
-        | Populations
-        | Robustness
-        | dict[str, Curvature]
-        | dict[str, CurvatureRun]
-        | OriginalDirections
-        | Checkpoint
-    )
+    Found = Surface | dict[str, Curvature] | dict[str, CurvatureRun] | OriginalDirections | Checkpoint
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -56,7 +44,7 @@ def run(options: argparse.Namespace) -> int:
     failed = 0
     for number, path in enumerate(options.files):
         try:
-            found = _load(path, options)
+            facts = _facts(path, options)
         except LandscapeError as error:
             if len(options.files) == 1:
                 raise
@@ -64,31 +52,29 @@ def run(options: argparse.Namespace) -> int:
             failed = 1
             continue
         if options.json:
-            print(plain_json(_facts(path, found)))
+            print(plain_json(facts))
         else:
             from landscape.commands.tables import show
 
-            show(_facts(path, found), after_another=number > 0)
+            show(facts, after_another=number > 0)
     return failed
+
+
+def _facts(path: str, options: argparse.Namespace) -> dict[str, Any]:
+    from landscape.commands.report_kinds import read_report, report_facts, report_kind
+
+    kind = report_kind(path)
+    return _other_facts(path, _load(path, options)) if kind is None else report_facts(kind, read_report(kind, path))
 
 
 def _load(path: str, options: argparse.Namespace) -> Found:
     from landscape.files.atomic import HDF5_SIGNATURE, read_start
     from landscape.files.curvature_file import is_curvature, read_curvature
     from landscape.files.curvature_run_file import is_curvature_run, read_curvature_run
-    from landscape.files.predictions_file import is_predictions, read_predictions
-    from landscape.files.robustness_file import is_robustness, read_robustness
-    from landscape.files.similarity_file import is_similarity, read_similarity
     from landscape.files.store import is_surface, read_surface
 
     if is_surface(path):
         return read_surface(path)
-    if is_similarity(path):
-        return read_similarity(path)
-    if is_predictions(path):
-        return read_predictions(path)
-    if is_robustness(path):
-        return read_robustness(path)
     if is_curvature(path):
         return read_curvature(path)
     if is_curvature_run(path):
@@ -102,24 +88,12 @@ def _load(path: str, options: argparse.Namespace) -> Found:
     return load_checkpoint(path, key=options.checkpoint_key, trust=options.trust_checkpoint)
 
 
-def _facts(path: str, found: Found) -> dict[str, Any]:
+def _other_facts(path: str, found: Found) -> dict[str, Any]:
     from landscape.commands.curvature_tables import curvature_file_facts
     from landscape.commands.facts import surface_facts, tensors_facts
-    from landscape.commands.predictions_tables import predictions_facts
-    from landscape.commands.robustness_tables import robustness_facts
-    from landscape.commands.similarity_tables import similarity_facts
     from landscape.files.li2018 import OriginalDirections
-    from landscape.surface.populations import Populations
-    from landscape.surface.robustness import Robustness
-    from landscape.surface.similarity import Similarity
     from landscape.surface.surface import Surface
 
-    if isinstance(found, Similarity):
-        return similarity_facts(found)
-    if isinstance(found, Populations):
-        return predictions_facts(found)
-    if isinstance(found, Robustness):
-        return robustness_facts(found)
     if isinstance(found, Surface):
         return surface_facts(found)
     if isinstance(found, dict):

@@ -111,12 +111,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Read, draw, write, and say what the picture shows."""
-    from landscape.commands.plot_others import plot_predictions, plot_robustness, plot_similarity
+    from landscape.commands.plot_others import PICTURES
+    from landscape.commands.report_kinds import report_kind
     from landscape.files.curvature_file import is_curvature
     from landscape.files.curvature_run_file import is_curvature_run
-    from landscape.files.predictions_file import is_predictions
-    from landscape.files.robustness_file import is_robustness
-    from landscape.files.similarity_file import is_similarity
     from landscape.files.store import read_surface
     from landscape.plot.saving import checked_target, save_figure
     from landscape.plot.style.fields import recall
@@ -129,12 +127,9 @@ def run(options: argparse.Namespace) -> int:
     outputs = [checked_target(each) for each in options.output or [Path(options.files[0]).with_suffix(".png")]]
     if any(is_curvature(each) or is_curvature_run(each) for each in options.files):
         return _plot_curvature(options, outputs)
-    if any(map(is_similarity, options.files)):
-        return plot_similarity(options, outputs)
-    if any(map(is_predictions, options.files)):
-        return plot_predictions(options, outputs)
-    if any(map(is_robustness, options.files)):
-        return plot_robustness(options, outputs)
+    kinds = [kind for kind in map(report_kind, options.files) if kind is not None]
+    if kinds:
+        return PICTURES[kinds[0]](options, outputs)
     surfaces = [read_surface(each) for each in options.files]
     figure = _draw(surfaces, options)
     for output in outputs:

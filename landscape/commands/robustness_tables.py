@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -60,7 +60,7 @@ def print_robustness(console: Console, facts: Mapping[str, Any]) -> None:
             ("made", " by ".join(part for part in (facts["created"], facts["software"]) if part)),
             ("checkpoint", str(facts["origin"].get("checkpoint", ""))),
             ("PGD", f"{settings.get('steps')} steps, {settings.get('restarts')} starts"),
-            ("no attack", _with(clean["accuracy"], clean["interval"])),
+            ("no attack", share_words(clean["accuracy"], clean["interval"])),
         ],
     )
     names = [name for name in said["attacks"] if name != ALL]
@@ -71,7 +71,7 @@ def print_robustness(console: Console, facts: Mapping[str, Any]) -> None:
         [
             [
                 f"{epsilon:g}",
-                _with(every["accuracy"][k], every["interval"][k]),
+                share_words(every["accuracy"][k], every["interval"][k]),
                 *(f"{100 * said['attacks'][name]['accuracy'][k]:.1f} %" for name in names),
             ]
             for k, epsilon in enumerate(said["epsilons"])
@@ -90,6 +90,7 @@ def _word(name: str) -> str:
     return {"fgsm": "FGSM", "pgd": "PGD"}.get(name, name if name in GRADIENT_ATTACKS else f"{name} (test)")
 
 
-def _with(accuracy: float, interval: tuple[float, float]) -> str:
+def share_words(accuracy: float, interval: Sequence[float]) -> str:
+    """Return an accuracy in percent with its interval."""
     low, high = interval
     return f"{100 * accuracy:.1f} % ({100 * low:.1f} to {100 * high:.1f})"

@@ -14,6 +14,7 @@ from typing import Any
 from rich.console import Console
 
 from landscape.commands.curvature_tables import print_curvature, print_curvature_run
+from landscape.commands.frequencies_tables import print_frequencies
 from landscape.commands.predictions_tables import print_predictions
 from landscape.commands.printed import NOTHING, captured, plain, print_heading, print_pairs, print_table
 from landscape.commands.robustness_tables import print_robustness
@@ -35,6 +36,7 @@ def show(facts: Mapping[str, Any], *, after_another: bool = False) -> None:
         "similarity": print_similarity,
         "predictions": print_predictions,
         "robustness": print_robustness,
+        "frequencies": print_frequencies,
     }
     with captured() as console:
         if after_another:

@@ -25,6 +25,7 @@ _STARTS = (
     (b"landscape similarity ", "a file of similarity, which 'landscape info' and 'landscape plot' read"),
     (b"landscape predictions ", "a file of predictions, which 'landscape info' and 'landscape plot' read"),
     (b"landscape robustness ", "a file of robustness, which 'landscape info' and 'landscape plot' read"),
+    (b"landscape frequencies ", "a file of frequencies, which 'landscape info' and 'landscape plot' read"),
     (b"version https://git-lfs", "a pointer of Git LFS: the file itself was not fetched ('git lfs pull' does)"),
     (b"\x1f\x8b", "gzip-compressed data"),
     (b"\x28\xb5\x2f\xfd", "zstd-compressed data"),

@@ -12,14 +12,15 @@ before HDF5 sees a byte, and what a reader does not know it ignores.
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import io
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import h5py
 import numpy as np
@@ -32,6 +33,7 @@ from landscape.files.hdf5_parts import child, children, stored_array
 from landscape.files.strict_json import from_json, to_json
 
 Array = NDArray[Any]
+Result = TypeVar("Result")
 
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,100}")
 # JSON beyond an attribute's 64 kB goes into datasets of its own: HDF5 holds no larger attribute in old formats.
@@ -124,6 +126,21 @@ class Layout:
             raise FormatError(f"{path} does not hold {self.noun} as its format wants it: its JSON is no mapping")
         return plain, arrays
 
+    def parse(self, path: str | Path, parsed: Callable[[dict[str, Any], dict[str, Array], str], Result]) -> Result:
+        """Return what a function makes of a file's plain values, arrays and name.
+
+        Raises
+        ------
+        FormatError
+            As `read`; or the function raised one, or an error of the kinds that content which does not fit leads to.
+        """
+        plain, arrays = self.read(path)
+        try:
+            return parsed(plain, arrays, str(path))
+        except (FormatError, KeyError, TypeError, ValueError, AttributeError) as error:
+            words = " ".join(f"{'' if isinstance(error, FormatError) else type(error).__name__} {error}".split())[:200]
+            raise FormatError(f"{path} does not hold {self.noun} as its format wants it: {words}") from error
+
     def _head(self) -> re.Pattern[bytes]:
         return re.compile(re.escape(self.kind.encode()) + rb" (\d{1,9})\n")
 
@@ -131,6 +148,29 @@ class Layout:
 def _array(dataset: h5py.Dataset) -> Array:
     found: Array = stored_array(dataset, "fiub", None, dataset.shape)
     return found
+
+
+def split_fields(found: Any) -> tuple[dict[str, Any], dict[str, Array]]:
+    """Return a dataclass's fields but ``path``: plain values, and arrays, of which truths are uint8."""
+    plain: dict[str, Any] = {}
+    arrays: dict[str, Array] = {}
+    for field in dataclasses.fields(found):
+        value = getattr(found, field.name)
+        if isinstance(value, np.ndarray):
+            arrays[field.name] = value.astype(np.uint8) if value.dtype == np.bool_ else value
+        elif field.name != "path":
+            plain[field.name] = value
+    return plain, arrays
+
+
+def about_fields(plain: Mapping[str, Any], texts: Sequence[str]) -> dict[str, Any]:
+    """Return texts, and the mappings problem, settings and origin; FormatError where they are none."""
+    mappings = ("problem", "settings", "origin")
+    if not all(isinstance(plain.get(name, ""), str) for name in texts):
+        raise FormatError(f"what it says of {', '.join(texts)} is no text")
+    if not all(isinstance(plain.get(name, {}), dict) for name in mappings):
+        raise FormatError("what it says of problem, settings or origin is no mapping")
+    return {**{name: plain.get(name, "") for name in texts}, **{name: plain.get(name, {}) for name in mappings}}
 
 
 def required(arrays: Mapping[str, Array], name: str, dtype: Any, shape: tuple[int, ...]) -> Array:

@@ -10,20 +10,18 @@ Version 1, of the layout in `landscape.files.report_layout`, kind "landscape rob
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from landscape.errors import FormatError
-from landscape.files.report_layout import Array, Layout, required
+from landscape.files.report_layout import Array, Layout, about_fields, required, split_fields
 from landscape.surface.robustness import Robustness
 
 ROBUSTNESS = Layout("landscape robustness", 1, "robustness")
 
 _TEXTS = ("data", "norm", "software", "created", "command")
-_MAPPINGS = ("problem", "settings", "origin")
 
 
 def is_robustness(path: str | Path) -> bool:
@@ -39,15 +37,7 @@ def write_robustness(path: str | Path, found: Robustness) -> None:
     StoreError
         It cannot be written; the last good file is kept.
     """
-    plain: dict[str, Any] = {}
-    arrays: dict[str, Array] = {}
-    for field in dataclasses.fields(found):
-        value = getattr(found, field.name)
-        if isinstance(value, np.ndarray):
-            arrays[field.name] = value.astype(np.uint8) if value.dtype == np.bool_ else value
-        elif field.name != "path":
-            plain[field.name] = value
-    ROBUSTNESS.write(path, plain, arrays)
+    ROBUSTNESS.write(path, *split_fields(found))
 
 
 def read_robustness(path: str | Path) -> Robustness:
@@ -58,12 +48,7 @@ def read_robustness(path: str | Path) -> Robustness:
     FormatError
         There is no such file, it holds no robustness, is damaged, or is of a newer version.
     """
-    plain, arrays = ROBUSTNESS.read(path)
-    try:
-        return _parsed(plain, arrays, str(path))
-    except (FormatError, KeyError, TypeError, ValueError, AttributeError) as error:
-        words = " ".join(f"{'' if isinstance(error, FormatError) else type(error).__name__} {error}".split())[:200]
-        raise FormatError(f"{path} does not hold robustness as its format wants it: {words}") from error
+    return ROBUSTNESS.parse(path, _parsed)
 
 
 def _parsed(plain: dict[str, Any], arrays: dict[str, Array], path: str) -> Robustness:
@@ -80,10 +65,6 @@ def _parsed(plain: dict[str, Any], arrays: dict[str, Array], path: str) -> Robus
     far = plain["far_epsilon"]
     if not isinstance(far, float) or not far > 0:
         raise FormatError("its unbounded attack has no strength")
-    if not all(isinstance(plain.get(name, ""), str) for name in _TEXTS):
-        raise FormatError("what it says of data, norm, software and command is no text")
-    if not all(isinstance(plain.get(name, {}), dict) for name in _MAPPINGS):
-        raise FormatError("what it says of problem, settings or origin is no mapping")
 
     def truth(name: str, *shape: int) -> Any:
         return required(arrays, name, np.uint8, shape).astype(bool)
@@ -100,7 +81,6 @@ def _parsed(plain: dict[str, Any], arrays: dict[str, Array], path: str) -> Robus
         more_steps=truth("more_steps", strengths, samples),
         course=required(arrays, "course", np.float64, (strengths, -1)),
         far_epsilon=far,
-        **{name: plain.get(name, "") for name in _TEXTS},
-        **{name: plain.get(name, {}) for name in _MAPPINGS},
+        **about_fields(plain, _TEXTS),
         path=path,
     )

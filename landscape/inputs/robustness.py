@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import itertools
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,17 +12,21 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from landscape.directions.displacement import untouched
 from landscape.errors import UsageError
 from landscape.inputs.attacks import fgsm, look, pgd, pgd_restarts, random_changes
-from landscape.inputs.examples import Clip, Examples, moved_part
+from landscape.inputs.examples import Clip, Examples
+from landscape.inputs.labelled_batches import (
+    class_examples,
+    generator_of,
+    in_eval_mode,
+    one_data_set,
+    parts_of,
+    stored_inputs,
+)
 from landscape.inputs.norms import require_norm
-from landscape.inputs.stored_units import in_stored_units
 from landscape.parallel.progress import Progress, progress_of
-from landscape.problem.batches import split_inputs_targets, to_device
-from landscape.problem.datasets import choose, describe_data, fingerprint
+from landscape.problem.datasets import describe_data, fingerprint
 from landscape.problem.losses import Loss, resolve_loss
-from landscape.problem.named_data import named_data
 from landscape.problem.samples import Data
 from landscape.surface.robustness import Robustness
 
@@ -115,11 +117,11 @@ def robustness(
     """
     settings = Settings(norm, tuple(map(float, epsilons)), steps, restarts, random, clip, seed)
     resolved = resolve_loss(loss)
-    name, source, numbers = _chosen(data, samples, sample_seed)
-    parts = list(_parts(len(numbers), batch_size))
+    name, source, numbers = one_data_set(data, samples, sample_seed)
+    parts = list(parts_of(len(numbers), batch_size))
     with (
-        _attackable(model) as device,
-        _attackable(transfer),
+        in_eval_mode(model) as device,
+        in_eval_mode(transfer),
         progress_of(progress, "attacks", "strengths of batches") as told,
     ):
         wide = _span(source, numbers, settings, batch_size)
@@ -131,8 +133,8 @@ def robustness(
 
         for place, part in enumerate(parts):
             batch = source.fetch(numbers[part])
-            examples = _examples(model, source, batch, device, resolved, clip)
-            helper = None if transfer is None else _examples(transfer, source, batch, device, resolved, clip)
+            examples = class_examples(model, source, batch, device, resolved, clip)
+            helper = None if transfer is None else class_examples(transfer, source, batch, device, resolved, clip)
             found.append(_Batch(settings, place).measured(examples, helper, wide, step))
     weights = np.array([len(numbers[part]) for part in parts]) / len(numbers)
     attacks = tuple(found[0].right)
@@ -194,18 +196,18 @@ def adversarial_examples(
     """
     settings = Settings(norm, (float(epsilon),), steps, restarts, 0, clip, seed)
     resolved = resolve_loss(loss)
-    _, source, numbers = _chosen(data, samples, sample_seed)
+    _, source, numbers = one_data_set(data, samples, sample_seed)
     inputs, classes = [], []
-    with _attackable(model) as device:
-        for place, part in enumerate(_parts(len(numbers), batch_size)):
-            examples = _examples(model, source, source.fetch(numbers[part]), device, resolved, clip)
+    with in_eval_mode(model) as device:
+        for place, part in enumerate(parts_of(len(numbers), batch_size)):
+            examples = class_examples(model, source, source.fetch(numbers[part]), device, resolved, clip)
             change = pgd(
                 examples,
                 norm,
                 settings.epsilons[0],
                 steps=steps,
                 restarts=restarts,
-                generator=_generator_of(settings, place, "pgd", 0),
+                generator=generator_of(settings.seed, place, "pgd", 0),
             ).change
             inputs.append((examples.start + change).cpu())
             classes.append(examples.target.cpu())
@@ -277,13 +279,7 @@ class _Batch:
         return list(pgd_restarts(examples, self._settings.norm, epsilon, **how, generator=generator))
 
     def _generator(self, name: str, number: int) -> torch.Generator:
-        return _generator_of(self._settings, self._place, name, number)
-
-
-def _generator_of(settings: Settings, place: int, name: str, number: int) -> torch.Generator:
-    """Return the random numbers of one attack on one batch at one strength, whatever else is tried."""
-    words = f"{settings.seed} {place} {name} {number}"
-    return torch.Generator().manual_seed(int.from_bytes(hashlib.sha256(words.encode()).digest()[:7], "little"))
+        return generator_of(self._settings.seed, self._place, name, number)
 
 
 def _margin(output: Tensor, target: Tensor, check: bool = False) -> dict[str, Tensor]:
@@ -299,61 +295,13 @@ def _array(flags: Tensor) -> NDArray[np.bool_]:
     return flags.cpu().numpy().astype(bool)
 
 
-def _chosen(data: Any, samples: int | None, seed: int) -> tuple[str, Data, NDArray[np.int64]]:
-    sets = named_data(data)
-    if len(sets) > 1:
-        raise UsageError(f"attacks are on one data set at a time, there are {', '.join(sets)}")
-    ((name, source),) = sets.items()
-    return name, source, choose(source, samples, seed)
-
-
-def _parts(number: int, size: int) -> Iterator[slice]:
-    if size < 1:
-        raise UsageError(f"the batch size is {size}, it has to be at least 1")
-    for start in range(0, number, size):
-        yield slice(start, min(start + size, number))
-
-
-@contextmanager
-def _attackable(model: nn.Module | None) -> Iterator[torch.device]:
-    """Put a network into eval mode for the time being."""
-    if model is None:
-        yield torch.device("cpu")
-        return
-    with untouched(model):
-        model.eval()
-        yield next((each.device for each in model.parameters()), torch.device("cpu"))
-
-
-def _examples(
-    model: nn.Module, source: Data, batch: Any, device: torch.device, loss: Loss, clip: Clip | None
-) -> Examples:
-    if source.normalize is not None:
-        model, batch = in_stored_units(model, batch, source.normalize, device)
-    examples = Examples(model, loss, to_device(batch, device), clip)
-    with torch.no_grad():
-        output = examples.output(torch.zeros_like(examples.start))
-    if examples.target.is_floating_point() or examples.target.ndim != 1 or output.ndim != 2 or output.shape[1] < 2:
-        raise UsageError(
-            f"an attack turns one class into another: it takes outputs of shape (n, classes) and whole numbers as "
-            f"targets, not outputs of shape {tuple(output.shape)} and targets of shape {tuple(examples.target.shape)}"
-        )
-    return examples
-
-
 def _span(source: Data, numbers: NDArray[np.int64], settings: Settings, batch_size: int) -> float:
     """Return a strength at which a changed input need have nothing of the first one: the whole range, everywhere."""
     low, high, size = float("inf"), float("-inf"), 1
-    for part in _parts(len(numbers), batch_size):
-        inputs = _stored_inputs(source, source.fetch(numbers[part]))
+    for part in parts_of(len(numbers), batch_size):
+        inputs = stored_inputs(source, source.fetch(numbers[part]))
         low, high, size = min(low, float(inputs.min())), max(high, float(inputs.max())), inputs[0].numel()
     if settings.clip is not None:
         low, high = settings.clip
     width = (high - low) * (size**0.5 if settings.norm == "l2" else 1.0)
     return max(width, 2 * settings.epsilons[-1])
-
-
-def _stored_inputs(source: Data, batch: Any) -> Tensor:
-    if source.normalize is not None:
-        _, batch = in_stored_units(nn.Identity(), batch, source.normalize, torch.device("cpu"))
-    return moved_part(split_inputs_targets(batch)[0])

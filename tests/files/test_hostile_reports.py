@@ -11,16 +11,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from landscape.files.robustness_file import ROBUSTNESS, write_robustness
-from landscape.surface.robustness import Robustness
 
 from landscape.cli import main
 from landscape.files.curvature_file import write_curvature
 from landscape.files.curvature_run_file import write_curvature_run
+from landscape.files.frequencies_file import FREQUENCIES, write_frequencies
 from landscape.files.predictions_file import PREDICTIONS, write_predictions
 from landscape.files.report_layout import Layout
+from landscape.files.robustness_file import ROBUSTNESS, write_robustness
 from landscape.files.similarity_file import LAYOUT, write_similarity
 from landscape.surface.curvature import CurvatureRun
+from landscape.surface.frequencies import Frequencies
+from landscape.surface.robustness import Robustness
 from tests.helpers.curvatures import curvature
 from tests.helpers.hostile import hostile_files, hostile_reports
 from tests.helpers.population_results import populations
@@ -60,11 +62,21 @@ def along_a_run() -> CurvatureRun:
     return CurvatureRun("sgd", "epoch", (0, 5), (0.1, float("nan")), (curvature(), curvature(1)))
 
 
+def filtered() -> Frequencies:
+    """Return answers at three cut-offs for three images."""
+    right = np.ones((2, 3, 3), bool)
+    right[0, 0] = False
+    flags, share = np.array([True, True, False]), np.array([0.0, 0.5, 1.0])
+    parts = (("low", "high"), right, np.ones((2, 3, 3)), flags, share, np.full(3, np.nan), np.arange(3))
+    return Frequencies("test", np.array([0.0, 1.0, 2.0]), 2.0, flags, np.ones(3), *parts, settings={"epsilon": None})
+
+
 KINDS = {
     "curvature run": (None, lambda path: write_curvature_run(path, {"train": along_a_run()}, {"software": "x"})),
     "curvature": (None, lambda path: write_curvature(path, {"train": curvature()}, {"software": "x"})),
     "similarity": (LAYOUT, lambda path: write_similarity(path, similarity())),
     "predictions": (PREDICTIONS, lambda path: write_predictions(path, populations())),
+    "frequencies": (FREQUENCIES, lambda path: write_frequencies(path, filtered())),
     "robustness": (ROBUSTNESS, lambda path: write_robustness(path, robust())),
 }
 

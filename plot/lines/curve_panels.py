@@ -1,0 +1,133 @@
+"""Panels of curves with bands, one or two of them beside each other or, where it is narrow, below each other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from landscape.errors import UsageError
+from landscape.surface.grid import Floats
+
+from ..style.fields import remember
+from ..style.paper import page_size
+from ..style.style import Look, look, new_figure, our_style, wrapped
+from ..style.wording import one_line
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# Inches, for letters of our own size.
+_WIDTH, _HEIGHT, _LEFT, _GAP, _BOTTOM, _TITLE, _RIGHT = 7.0, 2.3, 0.62, 0.72, 0.46, 0.32, 0.12
+# A panel narrower than this stands below the other one.
+_NARROW = 1.7
+# Okabe and Ito's colours that hold on white, and beside each other for all eyes.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#56B4E9")
+
+
+def curve_labels(several: Sequence[Any], labels: Sequence[str] | None) -> list[str]:
+    """Return a name for each result: those given, or their files'.
+
+    Raises
+    ------
+    UsageError
+        There are not as many, or more curves than colours.
+    """
+    if labels is not None and len(labels) != len(several):
+        raise UsageError(f"there are {len(several)} files and {len(labels)} titles: one for each")
+    if len(several) > len(COLOURS):
+        raise UsageError(f"there are {len(several)} networks; more than {len(COLOURS)} curves are not told apart")
+    names = labels if labels is not None else [each.path or f"network {k + 1}" for k, each in enumerate(several)]
+    return [one_line(str(name)) for name in names]
+
+
+def of_each(texts: Sequence[str], names: Sequence[str]) -> str:
+    """Return what is said of several networks; once, where it is the same of all."""
+    if len(set(texts)) == 1:
+        return texts[0]
+    return " ".join(f"{name}: {text}" for name, text in zip(names, texts, strict=True))
+
+
+def draw_panels(
+    panels: Sequence[Callable[[Axes], None]],
+    *,
+    text: str,
+    title: str,
+    command: str,
+    headline: str,
+    caption: bool,
+    size: str | float | Sequence[float] | None,
+    font: str | None,
+) -> Figure:
+    """Draw one or two panels on one page, with a headline above and what was measured below.
+
+    Raises
+    ------
+    UsageError
+        They do not fit into the size.
+    """
+    page = page_size(size)
+    with our_style(Look.of_settings(font, page[0] if page else None)):
+        return _draw(
+            panels, text, {"Title": headline or title, "Description": text, "Command": command}, headline, caption, page
+        )
+
+
+def _draw(
+    panels: Sequence[Callable[[Axes], None]],
+    text: str,
+    described: dict[str, str],
+    headline: str,
+    caption: bool,
+    page: tuple[float, float | None] | None,
+) -> Figure:
+    factor, number = look().factor, len(panels)
+    width = page[0] if page else _WIDTH
+    lines = wrapped(text, width - 0.2, look().caption) if caption else []
+    line = look().caption * 1.32 / 72
+    foot = len(lines) * line + (0.16 if lines else 0.02)
+    head = 0.3 * factor if headline else 0.04
+    left, bottom, title = _LEFT * factor, _BOTTOM * factor, _TITLE * factor
+    across = (width - number * left - (number - 1) * (_GAP - _LEFT) * factor - _RIGHT) / number
+    beside = number == 1 or across >= _NARROW * factor
+    rows = 1 if beside else number
+    side = across if beside else width - left - _RIGHT
+    free = page[1] - head - foot if page and page[1] else rows * (title + _HEIGHT * factor + bottom)
+    tall = free / rows - title - bottom
+    if min(side, tall) < 0.6:
+        given = " x ".join(f"{each:g}" for each in page or () if each)
+        raise UsageError(f"the panels do not fit into a figure of {given} inches")
+    height = head + free + foot
+    figure = new_figure(width, height, shown=True)
+    for place, draw in enumerate(panels):
+        x = left + place * (side + _GAP * factor) if beside else left
+        y = foot + (0.0 if beside else (rows - 1 - place) * free / rows) + bottom
+        draw(figure.add_axes((x / width, y / height, side / width, tall / height)))
+    if headline:
+        figure.text(0.1 / width, 1 - 0.06 / height, headline, va="top", fontsize=look().title, fontweight="bold")
+    for place, words in enumerate(lines):
+        y = (0.08 + line * (len(lines) - 1 - place)) / height
+        figure.text(0.1 / width, y, words, fontsize=look().caption, va="bottom", parse_math=False)
+    remember(figure, described)
+    return figure
+
+
+def draw_shares(ax: Axes, x: Floats, shares: Floats, ends: Floats, colour: str, name: str, dashes: Any = "-") -> None:
+    """Draw shares, shape (k,), in percent, with a band between their ends, shape (k, 2)."""
+    ax.fill_between(x, 100 * ends[:, 0], 100 * ends[:, 1], color=colour, alpha=0.16, lw=0)
+    width, mark = 1.6 * look().factor, 3 * look().factor
+    ax.plot(x, 100 * shares, color=colour, lw=width, ls=dashes, marker="o", ms=mark, label=name)
+
+
+def finish_shares(ax: Axes, title: str, xlabel: str, end: float) -> None:
+    """Give a panel of shares its axes, title and legend."""
+    ax.set_xlabel(xlabel)
+    ax.set_ylabel("accuracy (%)")
+    ax.set_ylim(-2, 102)
+    ax.set_xlim(0, end)
+    ax.set_title(title, loc="left", fontsize=look().title, fontweight="bold")
+    if len(ax.get_legend_handles_labels()[0]) > 1:
+        legend = ax.legend(loc="best", fontsize=look().small, frameon=True, borderpad=0.3, handlelength=2.2)
+        legend.get_frame().set(lw=0, alpha=0.85)
+        for text in legend.get_texts():
+            text.set_parse_math(False)
