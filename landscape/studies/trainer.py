@@ -407,7 +407,7 @@ def _save(contents: Mapping[str, Any], path: Path) -> None:
 
 
 def _check(recipe: Recipe) -> None:
-    for name, least in (("epochs", 1), ("batch_size", 1), ("samples", 0), ("walk", 0), ("warmup", 0)):
+    for name, least in (("epochs", 0), ("batch_size", 1), ("samples", 0), ("walk", 0), ("warmup", 0)):
         if getattr(recipe, name) < least:
             raise UsageError(f"the recipe's {name} is {getattr(recipe, name)}, it has to be {least} at least")
     if not recipe.learning_rate > 0:

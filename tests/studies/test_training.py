@@ -153,7 +153,7 @@ def test_recipes_that_make_no_sense_are_refused(data, tmp_path):
     for change, said in [
         ({"optimizer": "sdg"}, "no optimizer 'sdg'"),
         ({"schedule": "cosin"}, "no schedule"),
-        ({"epochs": 0}, "epochs is 0"),
+        ({"epochs": -1}, "epochs is -1"),
         ({"augmentation": "flip"}, "no augmentation"),
         ({"attack": {"eps": 1}}, "norm and epsilon"),
         ({"tasks": {"kind": "rotate"}}, "rotated or permuted"),

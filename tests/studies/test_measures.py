@@ -1,0 +1,214 @@
+"""What studies measure: widths and shapes whose values are known, and every measure on a small trained network."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from landscape.directions.construct import random_plane
+from landscape.errors import UsageError
+from landscape.evaluation.evaluate import evaluate
+from landscape.problem.datasets import as_data
+from landscape.problem.sources import digits
+from landscape.studies import trainer
+from landscape.studies.basin_width import radii
+from landscape.studies.measure_parts import read_table, with_log10
+from landscape.studies.measures import MEASURES
+from landscape.studies.slice_shape import nonconvex_shares, roughness, roughness_of
+from landscape.studies.study import Context, Recipe, TrainedNetwork
+from landscape.surface.grid import Axis
+from landscape.surface.surface import Surface
+
+
+def line_of(x, values, name="train/loss"):
+    values = np.asarray(values, dtype=float)
+    return Surface((Axis(np.asarray(x, dtype=float)),), {name: values}, np.ones(values.shape, np.uint8))
+
+
+def test_a_parabola_is_as_wide_as_it_is():
+    x = np.linspace(-2, 2, 401)
+    found = radii(line_of(x, 3 + 8 * x**2), "train/loss", 2.0)
+    np.testing.assert_allclose(found.values, [0.5, 0.5], atol=1e-3)
+    tilted = radii(line_of(x, 8 * x**2 + 2 * x), "train/loss", 1.0)
+    np.testing.assert_allclose(np.sort(tilted.values), [0.25, 0.5], atol=1e-3)
+
+
+def test_the_width_of_a_quadratic_bowl_is_that_of_its_hessian():
+    """L = mean of (w . x)^2 over two samples: along d the rise is a^2 (d . x)^2 / 2, so the radius is known."""
+    model = nn.Linear(2, 1, bias=False).double()
+    with torch.no_grad():
+        model.weight.copy_(torch.tensor([[3.0, 4.0]]))
+    x = torch.tensor([[2.0, 0.0], [0.0, 1.0]], dtype=torch.float64)
+    data = (x, (x @ model.weight.detach().T))
+    plane = random_plane(model, seed=0, dimensions=1)
+    direction = plane.directions[0].tensors["weight"].double()
+    curved = float(((x @ direction.T) ** 2).mean())
+    surface = evaluate(model, data, plane, x="-1:1:201", loss="mse", progress=False)
+    found = radii(surface, "train/loss", 1.0)
+    np.testing.assert_allclose(found.values, 1 / math.sqrt(curved), rtol=1e-3)
+
+
+def test_the_first_crossing_counts_and_what_is_not_finite_is_out():
+    assert radii(line_of([-1, 0, 1, 2, 3], [0, 0, 2, 0, 9]), "train/loss", 1.0).values.tolist() == [0.5, math.inf]
+    assert radii(line_of([0, 1, 2], [0, math.nan, 5]), "train/loss", 1.0).values[0] == 1.0
+    assert radii(line_of([0, 1, 2], [0, 0.5, math.inf]), "train/loss", 1.0).values[0] == 2.0
+
+
+def test_a_score_leaves_the_basin_when_it_falls():
+    accuracy = line_of([-2, -1, 0, 1, 2], [0.9, 1.0, 0.9, 0.85, 0.7], "train/accuracy")
+    assert radii(accuracy, "train/accuracy", -0.1).values.tolist() == [pytest.approx(4 / 3), math.inf]
+
+
+def test_a_quantile_that_was_not_reached_is_not_known():
+    found = radii(line_of([-1, 0, 1, 2], [9, 0, 0, 0]), "train/loss", 1.0)
+    assert found.beyond == 0.5
+    assert found.quantile(0.0) == pytest.approx(1 / 9)
+    assert math.isnan(found.quantile(0.5))
+    assert math.isnan(found.quantile(1.0))
+
+
+@pytest.mark.parametrize(
+    ("x", "change", "said"), [([-1.0, 0.5, 2.0], 1.0, "no point at 0"), ([-1.0, 0.0, 1.0], 0.0, "not 0")]
+)
+def test_a_width_without_a_middle_or_an_end_is_refused(x, change, said):
+    with pytest.raises(UsageError, match=said):
+        radii(line_of(x, [1, 0, 1]), "train/loss", change)
+
+
+def test_one_valley_is_smooth_and_bumps_count_by_their_height():
+    x = np.linspace(-1, 1, 41)
+    assert roughness(x**2) == pytest.approx(0)
+    assert roughness(np.exp(3 * x)) == pytest.approx(0)
+    bumps = [4.0, 1.0, 2.0, 0.0, 1.5, 0.5, 4.0]
+    assert roughness(np.array(bumps)) == pytest.approx((3 + 1 + 2 + 1.5 + 1 + 3.5) / 8 - 1)
+    assert math.isnan(roughness(np.array([1.0, math.nan, 1.0])))
+    plane = Surface(
+        (Axis(x), Axis(np.array([-1.0, 0.0, 1.0]))),
+        {"train/loss": x[None, :] ** 2 + np.array([[1.0], [0.0], [1.0]])},
+        np.ones((3, 41), np.uint8),
+    )
+    assert roughness_of(plane, "train/loss") == pytest.approx(0)
+
+
+def test_the_share_that_is_not_convex_counts_what_residuals_leave_no_doubt_of():
+    ends = {
+        "eigenvalue_max": [1.0, 1.0, 1.0, -1.0, math.nan],
+        "eigenvalue_min": [0.1, -0.5, -0.12, -2.0, -1.0],
+        "eigenvalue_max_residual": [0.01, 0.01, 0.01, 0.01, 0.01],
+        "eigenvalue_min_residual": [0.01, 0.01, 0.05, 0.01, 0.01],
+    }
+    surface = Surface(
+        (Axis(np.arange(5.0)),), {f"train/{k}": np.array(v) for k, v in ends.items()}, np.ones(5, np.uint8)
+    )
+    share, undecided, ratio = nonconvex_shares(surface, "train", 0.1)
+    assert (share, undecided) == (0.5, 0.25)
+    assert ratio == pytest.approx((0.12 + 0.5) / 2)
+
+
+def test_the_logarithm_of_what_is_not_above_0_is_not_known():
+    found = with_log10({"a": 100.0, "b": -1.0}, "a", "b")
+    assert found["log10_a"] == 2
+    assert math.isnan(found["log10_b"])
+
+
+@pytest.fixture(scope="module")
+def data():
+    x, y = digits("train")
+    return {"train": as_data((x[:60], y[:60]), "train"), "test": as_data((x[100:140], y[100:140]), "test")}
+
+
+@pytest.fixture(scope="module")
+def networks(data, tmp_path_factory):
+    found = []
+    for seed, tasks in ((0, {}), (1, {}), (2, {"kind": "rotated", "number": 3})):
+        recipe = Recipe(
+            network="landscape.studies.study_networks:perceptron",
+            arguments={"depth": 1, "width": 12, "dropout": 0.2},
+            batch_size=20,
+            epochs=4,
+            checkpoints=1,
+            walk=2,
+            tasks=tasks,
+        )
+        folder = tmp_path_factory.mktemp(f"net{seed}")
+        scores = trainer.train(recipe, seed, data, folder)
+        found.append(TrainedNetwork("ab"[seed % 2], "", seed, recipe, folder, scores))
+    return found
+
+
+def measured(name, networks, data, folder, **arguments):
+    return MEASURES[name](Context(tuple(networks), data, arguments, folder))
+
+
+ARGUMENTS = {
+    "line": {"x": "-1:1:9", "repeats": 3},
+    "worst_lines": {"x": "-1:1:11"},
+    "plane": {"x": "-1:1:3", "y": "-1:1:3", "convexity": True, "products": 8},
+    "curvature": {"most": 20, "probes": 3, "steps": 3},
+    "weights": {},
+    "walk": {},
+    "path": {"random_planes": 2},
+    "film": {"x": "-1:1:3", "write": False},
+    "noise": {"x": "-1:1:5", "draws": 3},
+    "sharpening": {"most": 10},
+}
+
+
+@pytest.mark.parametrize("name", ARGUMENTS)
+def test_every_measure_gives_numbers_that_the_next_one_finds_again(name, networks, data, tmp_path):
+    found = measured(name, networks[:1], data, tmp_path, **ARGUMENTS[name])
+    assert all(isinstance(value, float) for value in found.values())
+    assert sum(math.isfinite(value) for value in found.values()) >= len(found) / 2
+    # What a killed run left is gone on with, and gives the same.
+    assert measured(name, networks[:1], data, tmp_path, **ARGUMENTS[name]) == pytest.approx(found, nan_ok=True)
+
+
+def test_two_ways_of_measuring_the_share_of_a_plane_agree(networks, data, tmp_path):
+    """The variance inside a plane, by coordinates and their Gram matrix, is what principal components say of theirs."""
+    from landscape.studies.path_measures import plane_share
+    from landscape.trajectory.principal_plane import principal_plane
+    from landscape.trajectory.runs import find_run
+
+    model, run = networks[0].model(), find_run(networks[0].steps())
+    principal = principal_plane(model, run)
+    assert plane_share(model, run, principal, principal.total) == pytest.approx(principal.shares[:2].sum(), rel=1e-4)
+    found = measured("path", networks[:1], data, tmp_path, random_planes=2)
+    assert found["random_share"] < 0.1 * found["two_shares"]
+    assert 0 < found["straightness"] <= 1
+
+
+def test_a_line_between_two_networks_ends_at_both(networks, data, tmp_path):
+    found = measured("between", networks[:2], data, tmp_path, x="-2:3:51", rise=0.2)
+    assert {"a/width", "b/width", "barrier", "length"} <= set(found)
+    first, second = ({n: p.detach() for n, p in each.model().named_parameters()} for each in networks[:2])
+    distance = math.sqrt(sum(float((first[n] - second[n]).square().sum()) for n in first))
+    assert found["length"] == pytest.approx(distance, rel=1e-5)
+    (tmp_path / "other").mkdir()
+    swapped = measured("between", networks[1::-1], data, tmp_path / "other", x="-2:3:51", rise=0.2)
+    assert swapped["a/width"] == pytest.approx(found["a/width"], rel=1e-3)
+
+
+def test_what_the_tasks_cost_is_beside_the_bound(networks, data, tmp_path):
+    found = measured("forgetting", networks[2:], data, tmp_path)
+    table = read_table(tmp_path / "tasks.curve.csv")
+    np.testing.assert_allclose(table["bound"], table["eigenvalue"] * table["travel"] ** 2 / 2)
+    assert found["bound_holds"] == np.mean(table["rise"] <= table["bound"])
+    with pytest.raises(UsageError, match="one task"):
+        measured("forgetting", networks[:1], data, tmp_path)
+
+
+def test_dropout_spreads_and_without_it_there_is_no_field(networks, data, tmp_path):
+    assert measured("noise", networks[:1], data, tmp_path, x="-1:1:5", draws=3)["spread_at_0"] > 0
+    with pytest.raises(UsageError, match="2 or more"):
+        measured("noise", networks[:1], data, tmp_path, draws=1)
+
+
+def test_arguments_that_a_measure_does_not_have_are_refused(networks, data, tmp_path):
+    with pytest.raises(UsageError, match=r"line has no argument repeat; it has x, repeats"):
+        measured("line", networks[:1], data, tmp_path, repeat=3)
+    with pytest.raises(UsageError, match='per = "network"'):
+        measured("line", networks[:2], data, tmp_path)
