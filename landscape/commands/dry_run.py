@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 from landscape.commands.words import number_of_bytes
+from landscape.evaluation.expected_error import ExpectedError
 from landscape.evaluation.runner import Cost
 from landscape.parallel.progress import duration
 
 _KEPT = "network, theta* and directions"
+
+
+def _error(name: str, expected: ExpectedError, sets: int) -> str:
+    which = f"of the {name} loss " if sets > 1 else ""
+    return (
+        f"standard error {which}of about {100 * expected.anchored:.2g} % of loss + eps, "
+        f"{100 * expected.plain:.2g} % without anchors (medians of {expected.points} points measured for this, each "
+        "with theta* and the others as its anchors)"
+    )
 
 
 def describe_cost(cost: Cost) -> str:
@@ -27,6 +37,7 @@ def describe_cost(cost: Cost) -> str:
             f"points   {most}{cost.points:,} to do of {cost.total_points:,}",
             f"samples  {most}{samples} at each point",
             *([full] if cost.anchors else []),
+            *(f"error    {_error(name, each, len(cost.expected))}" for name, each in cost.expected.items()),
             f"time     {most or 'about '}{duration(cost.seconds)} in {processes} "
             f"({cost.seconds_per_point:.3g} s a point)",
             f"memory   {number_of_bytes(cost.weight_bytes)} for {weights}, {copies}"

@@ -11,7 +11,7 @@ import logging
 import math
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from torch import nn
@@ -21,6 +21,7 @@ from landscape.directions.direction_files import stored_arrays
 from landscape.evaluation.adaptive import describe_interpolation
 from landscape.evaluation.anchor_book import AnchorBook
 from landscape.evaluation.anchor_choice import most_anchors
+from landscape.evaluation.expected_error import ExpectedError, expected_errors
 from landscape.evaluation.objective import BATCH_NORM_SAMPLES
 from landscape.evaluation.planner import Planner, StoppingRule
 from landscape.evaluation.provenance import header
@@ -62,6 +63,7 @@ class Cost:
     at_most: bool = False  # fewer points or samples may do
     anchors: int = 0  # how many points at most are measured on all data, theta* among them
     full_samples: int = 0  # what each of them takes beside
+    expected: dict[str, ExpectedError] = field(default_factory=dict)  # of the losses, where there are anchors
 
 
 class Run:
@@ -167,6 +169,9 @@ class Run:
             each = sum(sizes.values()) - sum(numbers.values())
         full = anchors * each / count_samples(baseline.spans)
         seconds = self._seconds_a_point()
+        # Where an error is asked for it is what was asked for.
+        asked = setup.settings.standard_error is not None
+        expected = {} if asked else expected_errors(setup, self.losses, anchors, seconds)
         weights = sum(t.numel() * t.element_size() for t in setup.model.state_dict().values())
         moved = sum(t.numel() * t.element_size() for t in setup.displacement.start.values())
         along = sum(kept_bytes(direction.tensors) for direction in setup.planes[0].directions)
@@ -184,6 +189,7 @@ class Run:
             ranks=setup.comm.size,
             anchors=anchors,
             full_samples=each,
+            expected=expected,
             at_most=setup.settings.tolerance is not None or setup.settings.standard_error is not None,
         )
 

@@ -10,9 +10,11 @@ import torch
 from torch import nn
 
 import landscape
+from landscape.commands.dry_run import describe_cost
 from landscape.errors import SurfaceMismatch, UsageError
 from landscape.evaluation import objective
 from landscape.evaluation.evaluate import estimate_cost
+from landscape.surface.heights import suitable_eps
 from landscape.surface.stated_error import stated_error, stated_words
 from landscape.surface.surface import INTERPOLATED, sampling_factor
 
@@ -180,6 +182,44 @@ def test_a_dry_run_says_how_many_full_passes_there_may_be(linear, data):
     assert (cost.anchors, cost.full_samples) == (4, SIZE - 70)
     plain = estimate_cost(linear, data, samples=50, anchors="none", **LINE)
     assert (plain.anchors, plain.full_samples) == (0, 0)
+
+
+def test_a_dry_run_says_what_error_to_expect_and_measures_no_more_than_a_few_points():
+    chance = torch.Generator().manual_seed(7)
+    x = torch.randn(4000, 5, generator=chance)
+    data = x, (x**2).sum(dim=1, keepdim=True) + torch.randn(4000, 1, generator=chance)
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(5, 16), nn.Tanh(), nn.Linear(16, 1))
+    settings = {"x": "-1:1:13", "y": "-1:1:13", "loss": "mse", "samples": 200}
+    cost = estimate_cost(model, data, anchors=8, **settings)
+    for anchors, expected in ((8, cost.expected["train"].anchored), ("none", cost.expected["train"].plain)):
+        found = landscape.evaluate(model, data, anchors=anchors, **settings)
+        losses, name = found["train/loss"], "train/loss"
+        stated = found.stderr[name] * sampling_factor(found, name) / (losses + suitable_eps(losses, "log"))
+        assert 0.6 < expected / np.median(stated[found.counts["train"] == 200]) < 1.6, anchors
+    assert cost.expected["train"].anchored < 0.7 * cost.expected["train"].plain
+    assert "standard error of about" in describe_cost(cost)
+    asked = estimate_cost(model, data, anchors=8, standard_error=0.01, **settings)
+    assert not asked.expected
+
+
+def test_the_error_stated_where_half_of_all_data_are_measured_is_what_estimates_are_off_by():
+    chance = torch.Generator().manual_seed(5)
+    x = torch.randn(SIZE, 5, generator=chance)
+    data = x, (x**2).sum(dim=1, keepdim=True) + torch.randn(SIZE, 1, generator=chance)
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(5, 16), nn.Tanh(), nn.Linear(16, 1))
+    truth = landscape.evaluate(model, data, x="-1:1:9", loss="mse")["train/loss"]
+    off, stated = [], []
+    for seed in range(30):
+        found = landscape.evaluate(
+            model, data, x="-1:1:9", loss="mse", samples=SIZE // 2, anchors=3, sample_seed=seed
+        )  # fmt: skip
+        estimated = found.counts["train"] < SIZE
+        off += list((found["train/loss"] - truth)[estimated])
+        stated += list((found.stderr["train/loss"] * sampling_factor(found, "train/loss"))[estimated])
+    # Without the factor of a finite population it is 1.4 times as large.
+    assert 0.85 < np.sqrt(np.mean(np.square(stated)) / np.mean(np.square(off))) < 1.2
 
 
 def test_one_error_sets_all_parts_and_what_is_stated_holds(linear, tmp_path):

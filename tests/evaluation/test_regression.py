@@ -55,6 +55,20 @@ def test_the_error_is_what_estimates_scatter_by_and_not_what_losses_scatter_by(p
     assert ((covered > 0.92) & (covered < 0.985)).all(), covered
 
 
+def test_an_error_from_few_samples_counts_the_degrees_of_freedom_that_anchors_took():
+    chance = np.random.default_rng(4)
+    anchors, number = chance.normal(size=(6, SIZE)), 48
+    points = np.array([[1.0, -2.0, 0.5, 0.0, 1.0, 3.0]]) @ anchors + chance.normal(size=(1, SIZE))
+    off, stated = [], []
+    for _ in range(1500):
+        chosen = chance.integers(0, SIZE, number)
+        found = fitted(anchors, chosen).estimate(points[:, chosen])
+        off.append(found.means[0] - points.mean())
+        stated.append(found.stderr[0])
+    ratio = np.sqrt(np.mean(np.square(stated)) / np.mean(np.square(off)))
+    assert 0.97 < ratio < 1.15
+
+
 def test_an_anchor_is_known_exactly_and_one_that_is_there_twice_changes_nothing(population):
     anchors, points = population
     chosen = np.arange(NUMBER)

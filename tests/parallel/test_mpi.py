@@ -67,6 +67,27 @@ def test_ranks_agree_on_which_points_and_samples_are_enough(checkpoint, tmp_path
     np.testing.assert_array_equal(found.counts["train"], alone.counts["train"])
 
 
+def test_ranks_choose_the_same_anchors_and_estimate_the_same_from_them(checkpoint, tmp_path):
+    problem = ("--data", f"train={jobs.PROBLEM}:many", "--x=-1:1:13", "--y=-1:1:11", "--batch-size", "50")
+    problem += ("--samples", "200", "--anchors", "5")
+    assert jobs.run(jobs.evaluate(checkpoint, tmp_path / "alone.h5", *problem))[0] == 0
+    code, _, err = jobs.run(jobs.evaluate(checkpoint, tmp_path / "s.h5", *problem), mpi="mpich", ranks=2)
+    assert code == 0, err
+    found, alone = (landscape.read_surface(tmp_path / name) for name in ("s.h5", "alone.h5"))
+    assert found.quality["ranks"] == 2
+    jobs.assert_same_values(found, alone)
+    assert len(alone.anchors["train"].points) == 5
+    # In the order in which they came in, which is each run's own.
+    order, own = (np.argsort(each.anchors["train"].points) for each in (found, alone))
+    for both in ("points", "means", "samples"):
+        pair = [getattr(each.anchors["train"], both) for each in (found, alone)]
+        of, as_alone = ([each] if both == "points" else [each[name] for name in sorted(each)] for each in pair)
+        for one, other in zip(of, as_alone, strict=True):
+            np.testing.assert_allclose(one[order], other[own], rtol=1e-9)
+    np.testing.assert_array_equal(found.counts["train"], alone.counts["train"])
+    np.testing.assert_array_equal(found.anchored["train"], alone.anchored["train"])
+
+
 def test_ranks_share_even_one_point(checkpoint, tmp_path):
     trace = tmp_path / "trace"
     trace.mkdir()
