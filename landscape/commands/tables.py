@@ -253,9 +253,11 @@ def _samples(entry: Mapping[str, Any]) -> str:
 def _anchors(entry: Mapping[str, Any]) -> str:
     """Return which estimator made the values of how many points."""
     least, number = entry["fewest_anchors_of_an_estimate"], entry["number"]
-    of = f"{number}" if least in (None, number) else f"{least} to {number}"
+    of = (f"{number}" if least in (None, number) else f"{least} to {number}") + (
+        " anchor" if number == 1 else " anchors"
+    )
     texts = [
-        f"{entry['points_estimated']:,} points estimated for all samples from {of} anchors"
+        f"{entry['points_estimated']:,} points estimated for all samples from {of}"
         if entry["points_estimated"]
         else "",
         f"{entry['points_measured_in_full']:,} measured in full" if entry["points_measured_in_full"] else "",

@@ -80,7 +80,8 @@ def _expected(values: Floats, whole: int, anchors: int, share: float) -> Expecte
     """Return errors at all rows but the first, theta*'s, each estimated from as many of the others as there may be."""
     losses = values.mean(axis=1)
     eps = suitable_eps(losses, "asinh" if (losses < 0).any() else "log")
-    anchored, plain = [], []
+    anchored: list[float] = []
+    plain: list[float] = []
     for k in range(1, len(values)):
         others = np.delete(values, k, axis=0)[:anchors]
         scales = np.array([log_scale(row) for row in others])
