@@ -14,7 +14,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 # Kinds of pictures: each bears the name of its public function.
-KINDS = ("line", "contour", "heatmap", "surface", "steps", "convexity")
+KINDS = ("line", "contour", "heatmap", "surface", "steps", "convexity", "regions")
 
 # Name -> module that defines it.
 _WHERE = {
@@ -29,6 +29,7 @@ _WHERE = {
     "layer_bars": "spectra.spectrum",
     "line": "lines.line_figures",
     "predictions": "representations.population_figures",
+    "regions": "planes.regions",
     "robustness": "lines.robustness_curves",
     "save": "saving",
     "similarity": "representations.similarity_maps",
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from .paths.step_panels import steps as steps
     from .planes.contours import contour as contour
     from .planes.heatmaps import heatmap as heatmap
+    from .planes.regions import regions as regions
     from .representations.population_figures import predictions as predictions
     from .representations.similarity_maps import similarity as similarity
     from .saving import save as save

@@ -46,7 +46,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--kind",
         choices=KINDS,
         help="by default line for a line, contour for a plane; steps: of the training runs on one surface; "
-        "convexity: both ends of the Hessian's spectrum, measured with evaluate --curvature",
+        "convexity: both ends of the Hessian's spectrum, measured with evaluate --curvature; regions: classes around "
+        "one example, measured with evaluate --space input --sample K",
     )
     parser.add_argument(
         "--name",

@@ -47,6 +47,10 @@ LONGEST = 4.0
 VECTORS = 10_000
 
 
+# Values of which less is neither better nor worse: the spread of seeds, classes, shares, ratios of curvature.
+_NO_BEST = (SPREAD.rpartition("/")[2], "predicted_class", "margin", "clipped_share", "convexity")
+
+
 @dataclass(frozen=True, eq=False)
 class Sheet:
     """The part of a plane that is drawn, ready for any renderer of planes."""
@@ -102,10 +106,10 @@ class Sheet:
     def lowest(self) -> tuple[float, float, float] | None:
         """The best point that was measured, the lowest loss or the highest accuracy: x, y and its value.
 
-        None where there is none, where all are equal, or where the values are no measurement of a network.
+        None where there is none, where all are equal, or where less is neither better nor worse.
         """
         values = np.where(self.surface.state == INTERPOLATED, np.nan, self.values)
-        if self.name == SPREAD or self.constant or not np.isfinite(values).any():
+        if self.name.rpartition("/")[2] in _NO_BEST or self.constant or not np.isfinite(values).any():
             return None
         flat = int(np.nanargmax(values) if self.best_is_high else np.nanargmin(values))
         j, i = np.unravel_index(flat, values.shape)

@@ -128,7 +128,7 @@ def _mark_notes(sheets: Sequence[Sheet], solid: bool, *, floor: bool = True) -> 
     texts = []
     if inside:
         several = len({str(each.whole.origin.get("checkpoint")) for each in inside}) > 1
-        moved = "the examples as they are" if inside[0].whole.directions[0].source == "input" else "the checkpoint"
+        moved = "the input as it is" if inside[0].whole.directions[0].source == "input" else "the checkpoint"
         texts.append(f"star{'s' * (len(inside) > 1)}: {moved}{'s' * several}")
     if names := list(dict.fromkeys(name for each in sheets for _, _, name in each.networks)):
         texts.append(f"diamond{'s' * (len(names) > 1)}: {', '.join(names)}")

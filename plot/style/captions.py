@@ -201,7 +201,8 @@ def samples_text(surface: Surface, names: Sequence[str]) -> str:
     seed = surface.problem.get("sample_seed")
     seeded = f" (seed {seed})" if drawn and seed is not None else ""
     batches = any(_mapping(_mapping(surface.problem.get("data")).get(data)).get("unit") == "batch" for data in sets)
-    return f"{' and '.join(texts)} {'batches' if batches else 'samples'}{seeded}" if texts else ""
+    unit = "batches" if batches else "samples"
+    return f"{' and '.join(texts)} {unit}{seeded}".replace("all 1 samples", "one sample") if texts else ""
 
 
 def _batch_norm(surface: Surface) -> str:
