@@ -3,6 +3,7 @@
 landscape view net.h5                                    writes net.html beside it
 landscape view plain.h5 skip.h5 -o page.html             side by side, on one scale, turned together
 landscape view epoch*.h5 --epochs -o page.html           one pane, with a slider over checkpoints
+landscape view net.h5 net.curvature.h5 -o page.html      with a panel of curvature: spectrum, verdict, plane and space
 landscape view runs/ -o site/                            a page for each surface in runs/, and an index of them
 """
 
@@ -10,16 +11,24 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from landscape.commands.pictures import add_scale_options, read_titled, require_titles
 from landscape.commands.words import say
 from landscape.errors import UsageError
 
+if TYPE_CHECKING:
+    from landscape.surface.curvature import Curvature
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
-    parser.add_argument("files", nargs="+", metavar="FILE", help="surfaces, ours or of the 2018 tool; or one folder")
+    parser.add_argument(
+        "files",
+        nargs="+",
+        metavar="FILE",
+        help="surfaces, ours or of the 2018 tool, and reports of curvature of their networks; or one folder",
+    )
     parser.add_argument(
         "-o", "--output", metavar="OUT", help="the page, or the folder of a gallery; by default beside the first FILE"
     )
@@ -53,10 +62,27 @@ def _page(first: Path, options: argparse.Namespace, settings: dict[str, Any]) ->
     output = Path(options.output) if options.output else first.with_suffix(".html")
     if output.suffix.lower() not in (".html", ".htm"):
         raise UsageError(f"a page is an .html file, not {str(output)!r}; pictures are for 'landscape plot'")
+    reports = _reports(options)
     require_titles(options)
-    write_page(read_titled(options), output, name=options.headline, epochs=options.epochs, **settings)
+    write_page(
+        read_titled(options), output, name=options.headline, epochs=options.epochs, curvature=reports, **settings
+    )
     say(f"wrote {output} ({output.stat().st_size / 1e6:.1f} MB); open it in a browser")
     return 0
+
+
+def _reports(options: argparse.Namespace) -> list[Curvature]:
+    """Take reports of curvature out of the files that were given, and return them."""
+    from landscape.files.curvature_file import is_curvature, read_curvature
+
+    found = [path for path in options.files if is_curvature(path)]
+    options.files = [path for path in options.files if path not in found]
+    if not options.files:
+        raise UsageError(
+            f"a page is of surfaces, beside which curvature is shown; add the surface of the network of {found[0]}, or "
+            "'landscape plot' it"
+        )
+    return [report for path in found for report in read_curvature(path).values()]
 
 
 def _gallery(folder: Path, options: argparse.Namespace, settings: dict[str, Any]) -> int:

@@ -25,12 +25,14 @@ from landscape import __version__
 from landscape.errors import FormatError, PlotError, UsageError
 from landscape.files.atomic import read_all, replace_file
 from landscape.files.strict_json import from_json, to_json
+from landscape.surface.curvature import Curvature
 from landscape.surface.surface import Surface
 
 from ..scale.repeats import outcome, spread
-from ..scale.scale import Scale, default_name, values_label
+from ..scale.scale import Scale, default_name
 from ..style.captions import caption, panel_title
 from ..style.wording import plain_text, without_folders
+from .curvature_panel import attached, curvature_records, label_of, with_convexity
 from .packing import Array, Packer, unpack
 from .records import (
     first_frame,
@@ -58,6 +60,7 @@ def write_page(
     name: str = "",
     epochs: bool = False,
     poster: bytes | None = None,
+    curvature: Sequence[Curvature] = (),
     **settings: Any,
 ) -> Path:
     """Write the page of some surfaces.
@@ -74,6 +77,8 @@ def write_page(
         Show all surfaces in one pane, with a slider: one network at several times. Their grids must be equal.
     poster : bytes, optional
         A PNG picture, shown where there is no script or no WebGL; drawn here unless given.
+    curvature : sequence of Curvature
+        Reports of the surfaces' networks, shown in a panel beside the surfaces of the same weights.
     **settings
         What the page starts with: ``height`` and ``colour`` (names of values), ``kind``, ``eps``, ``cap``,
         ``colormap``, ``exaggeration``, ``independent``, ``smooth``, and ``azimuth`` and ``elevation`` in degrees.
@@ -85,14 +90,16 @@ def write_page(
     Raises
     ------
     PlotError
-        A surface is not a plane, has no finite value, or there are too many.
+        A surface is not a plane, has no finite value, or there are too many; or a report of curvature is of none of
+        their networks.
     UsageError
         A setting does not exist.
     StoreError
         The file cannot be written.
     """
     path = Path(path)
-    replace_file(path, page_text(surfaces, name=name, epochs=epochs, poster=poster, **settings).encode("utf-8"))
+    text = page_text(surfaces, name=name, epochs=epochs, poster=poster, curvature=curvature, **settings)
+    replace_file(path, text.encode("utf-8"))
     return path
 
 
@@ -102,12 +109,15 @@ def page_text(
     name: str = "",
     epochs: bool = False,
     poster: bytes | None = None,
+    curvature: Sequence[Curvature] = (),
     **settings: Any,
 ) -> str:
     """Return the text of the page; see `write_page`."""
     given = [surfaces] if isinstance(surfaces, Surface) else list(surfaces)
     if not given:
         raise PlotError("there is nothing to show: no surface was given")
+    given = [with_convexity(each) for each in given]
+    reports = attached(given, curvature)
     panes, frame_label = _panes(given, epochs)
     names = list(dict.fromkeys(key for pane in panes for frame in pane.frames for key in frame.values))
     start = _start(settings, names, default_name(panes[0].frames[0]))
@@ -116,6 +126,10 @@ def page_text(
     scale = _scale(panes, start)
     packer = Packer()
     records = [pane.record(packer, start["height"], scale) for pane in panes]
+    for number, found in reports.items():
+        frames = [records[0]["frames"][number]] if epochs else records[number]["frames"]
+        for frame in frames:
+            frame["curvature"] = curvature_records(found) if frame["centred"] else []
     title = plain_text(name) or " and ".join(record["title"] for record in records)
     content = {
         "format": FORMAT,
@@ -124,7 +138,7 @@ def page_text(
         "software": f"landscape {__version__}",
         "captions": _captions(panes, names),
         "frameLabel": frame_label,
-        "labels": {plain_text(key): plain_text(values_label(key)) for key in names},
+        "labels": {plain_text(key): label_of(key) for key in names},
         "colormaps": {each: _colormap_text(each) for each in dict.fromkeys((*COLORMAPS, str(start["colormap"])))},
         "start": start,
         "panes": records,

@@ -23,6 +23,7 @@ from ..scale.scale import default_name
 from ..style.captions import bare_label, caption, panel_title
 from ..style.shortcuts import interpolation_words, lacking_samples
 from ..style.wording import plain_text, short_name, without_folders
+from .curvature_panel import convexity_rows
 from .packing import Array, Packer
 from .trust import trust_rows
 
@@ -112,7 +113,7 @@ def surface_record(
     if min(part.shape) < 2:
         part = surface
     name = default_name(part)
-    trust = [*trust_rows(surface, name), *extra]
+    trust = [*trust_rows(surface, name), *convexity_rows(part), *extra]
     missing = int((surface.state == NOT_COMPUTED).sum())
     if part is not surface:
         trust.insert(
@@ -140,6 +141,7 @@ def surface_record(
         "networks": [
             {"name": plain_text(each), "short": short_name(plain_text(each)), "x": x, "y": y} for each, x, y in networks
         ],
+        "curvature": [],
         "paths": [_path_record(run, path, packer) for run, path in part.trajectories.items()],
     }
 

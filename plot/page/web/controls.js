@@ -1,4 +1,5 @@
 /** The bar above the panes: what is drawn, on what scale, from where. */
+import { hasCurvature } from "./curvature.js";
 import { choice, icon, make } from "./dom.js";
 import { smooth } from "./flights.js";
 import { quantityLabel } from "./quantity.js";
@@ -8,6 +9,7 @@ import { FIRST_EYE, PRESETS } from "./view.js";
 const ICONS = {
   adjust: "M2 4h6M12 4h2M10 2v4M2 12h2M8 12h6M6 10v4M2 8h9M14 8h0M12.5 6v4",
   trust: "M8 1.5l5.5 2v4c0 3.5-2.4 6-5.5 7-3.1-1-5.5-3.5-5.5-7v-4zM5.5 8l2 2 3.5-4",
+  curvature: "M1.5 3c2 14 11 14 13 0M3 14h10M8 11.5v2.5",
   theme: "M8 2a6 6 0 1 0 0 12zM8 2a6 6 0 0 1 0 12",
 };
 
@@ -27,6 +29,7 @@ export function makeToolbar(app) {
     shareMenu(app),
     drawerButton(app, "adjust", "Adjust"),
     drawerButton(app, "trust", "Trust"),
+    ...(hasCurvature(app) ? [drawerButton(app, "curvature", "Curvature")] : []),
     make("button", {
       type: "button", class: "quiet icon", "aria-label": "Light or dark", title: "Light or dark",
       click: () => store.set({ theme: app.theme.dark ? "light" : "dark" }),
@@ -59,7 +62,7 @@ function segments(app, label, key, options) {
   return make("div", { class: "segments", role: "group", "aria-label": label }, ...buttons);
 }
 
-/** @param {App} app @param {"adjust" | "trust"} name @param {string} label */
+/** @param {App} app @param {"adjust" | "trust" | "curvature"} name @param {string} label */
 function drawerButton(app, name, label) {
   const button = make("button", {
     type: "button", class: "quiet", "aria-controls": "drawer", "aria-label": label, title: label,

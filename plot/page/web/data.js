@@ -72,7 +72,7 @@ export function difference(a, b, title) {
     if (first && second) stderr[name] = first.map((value, k) => Math.hypot(value, second[k]));
   }
   const state = a.state.map((code, k) => (code && b.state[k] ? Math.max(code, b.state[k]) : 0));
-  const record = { ...a.record, title, caption: `${a.title} minus ${b.title}.`, origin: {}, trust: [], paths: [], checkpoint: "", networks: [], unfinished: "", interpolation: {}, samples: {} };
+  const record = { ...a.record, title, caption: `${a.title} minus ${b.title}.`, origin: {}, trust: [], paths: [], checkpoint: "", networks: [], curvature: [], unfinished: "", interpolation: {}, samples: {} };
   return { ...a, record, title, values, stderr, paired: {}, counts: {}, state, paths: [] };
 }
 

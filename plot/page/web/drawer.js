@@ -1,5 +1,6 @@
-/** The panel at the side: finer settings, or how far the picture can be trusted. */
+/** The panel at the side: finer settings, how far the picture can be trusted, or curvature in all directions. */
 import { chooser } from "./controls.js";
+import { makeCurvature } from "./curvature.js";
 import { difference } from "./data.js";
 import { make } from "./dom.js";
 import { numberText } from "./levels.js";
@@ -7,16 +8,17 @@ import { numberText } from "./levels.js";
 /** @param {App} app */
 export function makeDrawer(app) {
   const adjust = adjustPanel(app);
-  const trust = make("div", { class: "trust" }), heading = make("h2", { class: "heading" });
+  const trust = make("div", { class: "trust" }), curvature = makeCurvature(app), heading = make("h2", { class: "heading" });
   const close = make("button", { type: "button", class: "quiet", "aria-label": "Close the panel", click: () => closeDrawer(app) }, "×");
-  const element = make("aside", { id: "drawer", "aria-label": "Settings" }, make("header", {}, heading, close), adjust, trust);
+  const element = make("aside", { id: "drawer", "aria-label": "Settings" }, make("header", {}, heading, close), adjust, trust, curvature);
   app.store.follow(() => {
     const { drawer } = app.state;
     element.hidden = !drawer;
     adjust.hidden = drawer !== "adjust";
     trust.hidden = drawer !== "trust";
-    heading.textContent = drawer === "trust" ? "How far this can be trusted" : "Adjust";
-    element.setAttribute("aria-label", drawer === "trust" ? "Trust" : "Adjust");
+    curvature.hidden = drawer !== "curvature";
+    heading.textContent = drawer === "trust" ? "How far this can be trusted" : drawer === "curvature" ? "Curvature in all directions" : "Adjust";
+    element.setAttribute("aria-label", drawer === "trust" ? "Trust" : drawer === "curvature" ? "Curvature" : "Adjust");
     if (drawer === "trust") trust.replaceChildren(...trustTables(app));
   });
   return element;

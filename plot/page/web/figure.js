@@ -6,6 +6,10 @@ import { lowest, quantityLabel, quantityOf, sortedValues } from "./quantity.js";
 import { CAPPED, MISSING, NOT_FINITE, chooseScale } from "./scale.js";
 import { HEIGHT } from "./view.js";
 
+// The range of the 2018 tool's convexity maps, as in `plot/scale/convexity_ratio.py`: all of them compare.
+/** @type {[number, number]} */
+const CONVEXITY = [0, 0.5];
+
 /** @type {Map<string, Uint8Array<ArrayBuffer>>} */
 const tables = new Map();
 
@@ -47,7 +51,7 @@ export function makeScales(surfaces, state, content, isDifference) {
     const base = { label, signed, percent: parts[0][1].percent, kind: /** @type {const} */ ("auto") };
     // Colours of a difference are symmetric about zero; its heights may lie anywhere.
     if (signed) return chooseScale(sorted, { ...base, signed: !isHeight });
-    if (!isHeight) return chooseScale(sorted, base);
+    if (!isHeight) return chooseScale(sorted, name.endsWith("/convexity") ? { ...base, range: CONVEXITY } : base);
     try {
       return chooseScale(sorted, { ...base, kind: state.kind, eps: state.eps, cap: state.cap });
     } catch (error) {

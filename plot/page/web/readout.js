@@ -5,6 +5,9 @@ import { numberText } from "./levels.js";
 import { networkText } from "./networks.js";
 import { nearest, quantityLabel, quantityNames, quantityOf, valueText } from "./quantity.js";
 
+// What is said of eigenvalues, and is no value of the loss itself.
+const SECONDARY = /\/(eigenvalue_m(ax|in)_residual|products|curvature_samples)$/;
+
 export class Readout {
   constructor() {
     this.place = make("p", { class: "place" });
@@ -43,7 +46,7 @@ export function rowsAt(figure, k, labels) {
   const rows = [];
   for (const name of quantityNames([surface])) {
     const quantity = quantityOf(surface, name);
-    if (!quantity || (quantity.signed && name !== height.name)) continue;
+    if (!quantity || ((quantity.signed || SECONDARY.test(name)) && name !== height.name)) continue;
     const error = quantity.stderr?.[k] ?? NaN;
     const text = valueText(quantity.values[k], quantity.percent);
     rows.push([quantityLabel(name, labels), text, plusMinus(error, quantity.percent), name === height.name]);
@@ -91,7 +94,8 @@ function stateText({ surface, height, scales }, k) {
 
 /** @param {string} name */
 function short(name) {
-  return name.replace("training", "train").replace("accuracy", "acc.").replace("above the lowest", "above min").replace("above the checkpoint", "above θ*");
+  return name.replace("training", "train").replace("accuracy", "acc.").replace("above the lowest", "above min").replace("above the checkpoint", "above θ*")
+    .replace("greatest eigenvalue", "λ max").replace("least eigenvalue", "λ min").replace("|least / λ max|", "|λ min/max|");
 }
 
 /**

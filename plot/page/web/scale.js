@@ -82,10 +82,19 @@ export class Scale {
  */
 export function chooseScale(sorted, options) {
   if (!sorted.length) throw new RangeError(`nothing to draw: no value of ${options.label} is finite`);
-  const scale = options.percent && !(sorted[0] < 0) && !options.signed ? percentScale() : freeScale(sorted, options);
+  const scale = options.range && !options.signed ? fixedScale(options.range) :
+    options.percent && !(sorted[0] < 0) && !options.signed ? percentScale() : freeScale(sorted, options);
   scale.label = options.label;
   scale.percent = options.percent ?? false;
   scale.signed = options.signed ?? false;
+  return scale;
+}
+
+/** @param {[number, number]} range */
+function fixedScale([low, high]) {
+  const scale = new Scale("linear", 0, low, high, null);
+  scale.levels = linearSteps(low, high);
+  scale.ticks = spreadTicks(low, high, (value) => scale.normalized(value), true);
   return scale;
 }
 

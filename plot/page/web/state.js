@@ -9,7 +9,7 @@ const DEFAULTS = {
 };
 
 /** @type {Partial<Record<keyof State, string[]>>} */
-const CHOICES = { kind: ["auto", "log", "linear", "asinh"], theme: ["auto", "light", "dark"], drawer: ["", "adjust", "trust"] };
+const CHOICES = { kind: ["auto", "log", "linear", "asinh"], theme: ["auto", "light", "dark"], drawer: ["", "adjust", "trust", "curvature"] };
 
 /** Holds the state; whoever listens hears which keys changed. */
 export class Store {

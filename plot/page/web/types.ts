@@ -47,6 +47,25 @@ type SurfaceRecord = {
   checkpoint: string; // the name of the network at 0, 0, where there are others on the plane
   networks: NetworkRecord[]; // the others
   paths: PathRecord[];
+  curvature: CurvatureRecord[]; // reports of the network at 0, 0, one for each data set
+};
+type SpectrumRecord = {
+  title: string;
+  edges: number[]; // of bins: as wide in the logarithm on both sides of 0, and one about it
+  counts: number[];
+  errors: number[]; // one standard error over probes
+  eigenvalues: number[]; // descending
+  converged: boolean[];
+};
+type CurvatureRecord = {
+  title: string;
+  verdict: string;
+  facts: string[];
+  rows: string[][]; // label, of the Hessian, in filter lengths
+  spectra: SpectrumRecord[];
+  slice: string[][]; // axis, by products, by the surface's values, share of random directions below; empty: not compared
+  layers: { name: string; trace: number; error: number; normalised: number; normalisedError: number }[];
+  left: number; // layers that are not listed
 };
 type NetworkRecord = { name: string; short: string; x: number; y: number };
 type PaneRecord = { title: string; frames: SurfaceRecord[] }; // more than one where there is a slider
@@ -122,7 +141,7 @@ type State = {
   pins: [number, number][];
   section: [number, number, number, number] | null;
   theme: "auto" | "light" | "dark";
-  drawer: "" | "adjust" | "trust";
+  drawer: "" | "adjust" | "trust" | "curvature";
 };
 type Flag = "shared" | "linked" | "lines" | "floor" | "box" | "smooth" | "headlight" | "paths" | "drops";
 
@@ -147,6 +166,7 @@ type ScaleOptions = {
   label: string;
   percent?: boolean; // an accuracy in [0, 1]
   signed?: boolean; // a difference: colours and heights are symmetric about 0
+  range?: [number, number]; // fixed ends, linear between: for what is compared with other pages
 };
 type Scale = import("./scale.js").Scale;
 // What the panes of one scale share.
