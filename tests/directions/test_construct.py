@@ -22,6 +22,7 @@ from landscape.directions.construct import (
 from landscape.directions.direction_files import read_plane
 from landscape.errors import DirectionError, UsageError
 from landscape.problem.params import moved_tensors
+from landscape.surface.recipes import NORMALIZATIONS
 
 # random_tensor(0, 1, "fc.weight", (2, 2)), written down when the rule was made.
 PINNED = [-1.3077266792791995, 1.9659018253228266, -0.3133419662417677, -2.164504424497985]
@@ -282,7 +283,7 @@ def test_towards_a_checkpoint_and_at_random_make_a_plane(classifier, images, tmp
     assert [d.sha256 for d in again.directions] == [d.sha256 for d in plane.directions]
 
 
-@pytest.mark.parametrize("norm", ["filter", "layer", "weight", "dfilter", "dlayer", "model", "none"])
+@pytest.mark.parametrize("norm", NORMALIZATIONS)
 @pytest.mark.parametrize("orthogonal", [False, True])
 def test_pruned_weights_stay_at_zero(norm, orthogonal):
     model = network()
