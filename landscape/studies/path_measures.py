@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -159,7 +160,7 @@ def film(
     data: str = "train",
     every: int = 1,
     seconds: float = 3.0,
-    write: bool = True,
+    write: bool = False,
 ) -> Numbers:
     """Measure a surface at every recorded step, with directions that stay and a centre that moves with the training.
 
@@ -173,7 +174,8 @@ def film(
     seconds : float
         How long the film is.
     write : bool
-        Write films of the moving and of the standing centre, as WebP, which needs no other library.
+        Write films of the moving centre, and of the path over the surface about the end on its principal plane, as
+        WebP, which needs no other library; of the first network given. They take longer than all that is measured.
 
     Returns
     -------
@@ -185,9 +187,8 @@ def film(
     from landscape.directions.construct import random_plane
     from landscape.evaluation.evaluate import evaluate
     from landscape.trajectory.record_losses import put_record
-    from landscape.trajectory.run_surface import evaluate_runs
 
-    network = one_network(context)
+    network = context.networks[0] if write else one_network(context)
     model, run = network.model(), _run(network)
     fixed = random_plane(model, seed=context.seed)
     chosen = chosen_data(context, [data])
@@ -211,24 +212,8 @@ def film(
             )
         )
         context.progress(number + 1, len(records) + 1)
-    standing = evaluate_runs(
-        network.model(),
-        chosen,
-        run,
-        fixed,
-        points=15,
-        samples=samples,
-        sample_seed=context.seed,
-        progress=False,
-        path=context.folder / "standing.h5",
-        **about,
-    )
     if write:
-        from landscape.plot.films.films import write_film
-
-        how: dict[str, Any] = {"seconds": seconds, "rate": 8, "size": FILM_SIZE}
-        write_film(surfaces, context.folder / "moving.webp", kind="epochs", **how)
-        write_film(standing, context.folder / "standing.webp", kind="path", **how)
+        _write_films(context, network, surfaces, chosen, samples, seconds)
     name = f"{data}/loss"
     losses = [np.asarray(each[name]).ravel() for each in surfaces]
     middle = len(losses[0]) // 2
@@ -241,6 +226,33 @@ def film(
     growth = rises[-1] / rises[0] if rises[0] > 0 else math.nan
     ranges = {"first_range": rises[0], "last_range": rises[-1], "growth": growth}
     return numbers | with_log10(ranges, *ranges)
+
+
+def _write_films(
+    context: Context,
+    network: TrainedNetwork,
+    moving: Sequence[Any],
+    data: Any,
+    samples: int | None,
+    seconds: float,
+) -> None:
+    from landscape.plot.films.films import write_film
+    from landscape.trajectory.run_surface import evaluate_runs
+
+    standing = evaluate_runs(
+        network.model(),
+        data,
+        _run(network),
+        points=15,
+        samples=samples,
+        sample_seed=context.seed,
+        progress=False,
+        path=context.folder / "standing.h5",
+        **described(network),
+    )
+    how: dict[str, Any] = {"seconds": seconds, "rate": 8, "size": FILM_SIZE}
+    write_film(moving, context.folder / "moving.webp", kind="epochs", **how)
+    write_film(standing, context.folder / "standing.webp", kind="path", **how)
 
 
 def noise(

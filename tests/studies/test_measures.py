@@ -152,7 +152,7 @@ ARGUMENTS = {
     "weights": {},
     "walk": {},
     "path": {"random_planes": 2},
-    "film": {"x": "-1:1:3", "write": False},
+    "film": {"x": "-1:1:3"},
     "noise": {"x": "-1:1:5", "draws": 3},
     "sharpening": {"most": 10},
 }
