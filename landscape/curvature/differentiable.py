@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from landscape.curvature.batch_norm import FoldedBatchNorm
 from landscape.errors import UsageError
 from landscape.problem.params import can_move, work_dtype
 
@@ -64,6 +65,7 @@ def differentiable(
                 members: dict[str, Any] = held  # a plain tensor in a parameter's place is what a module computes with
                 stack.callback(members.update, dict(members))
                 members.update({name: None if each is None else stand_in(each) for name, each in members.items()})
+        stack.enter_context(FoldedBatchNorm())
         stack.enter_context(sdpa_kernel(SDPBackend.MATH))
         stack.enter_context(torch.backends.cudnn.flags(enabled=False))
         stack.enter_context(torch.enable_grad())
