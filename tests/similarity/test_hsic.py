@@ -111,11 +111,11 @@ def test_the_rbf_kernel_is_its_definition():
     np.testing.assert_allclose(rbf_gram(torch.from_numpy(x), 1.5).numpy(), np.exp(-distances / 4.5), rtol=1e-12)
 
 
-def test_the_stated_error_is_the_spread_over_draws_of_samples_and_its_interval_covers_the_truth():
+@pytest.mark.parametrize("noise", [0.5, 40.0])  # where most of the error is linear in the samples, and where none is
+def test_the_stated_error_is_the_spread_over_draws_of_samples_and_its_interval_covers_the_truth(noise):
     """Truth of Gaussian features in closed form: HSIC of a linear kernel is the covariance's squared norm."""
     rng = np.random.default_rng(5)
     mixing, other = rng.standard_normal((4, 6)), rng.standard_normal((4, 5))
-    noise = 0.5
     across = (mixing.T @ other) ** 2
     own = [((m.T @ m + noise * np.eye(m.shape[1])) ** 2).sum() for m in (mixing, other)]
     truth = across.sum() / np.sqrt(own[0] * own[1])
@@ -134,8 +134,9 @@ def test_the_stated_error_is_the_spread_over_draws_of_samples_and_its_interval_c
         values.append(value[0, 1])
         errors.append(error[0, 1])
     stated, spread = np.sqrt(np.mean(np.square(errors))), np.std(values, ddof=1)
-    # The spread of 160 values is known to 6 %; without the passes' part, or divided by them, it is off by half.
-    assert 0.8 < stated / spread < 1.25
+    # The spread of 160 values is known to 6 %. Of features that are nearly independent the error is stated too large by a
+    # quarter, as less than nothing is never left; that of one pass would be by two thirds, divided by passes half.
+    assert 0.8 < stated / spread < 1.4
     freedom = dataclasses.replace(similarity(), batches=n // size, passes=passes).freedom
     covered = np.mean(np.abs(np.array(values) - truth) < stats.t.ppf(0.975, freedom) * np.array(errors))
-    assert 0.92 < covered < 0.99
+    assert 0.92 < covered < 0.995
