@@ -4,6 +4,7 @@ landscape view net.h5                                    writes net.html beside 
 landscape view plain.h5 skip.h5 -o page.html             side by side, on one scale, turned together
 landscape view epoch*.h5 --epochs -o page.html           one pane, with a slider over checkpoints
 landscape view net.h5 net.curvature.h5 -o page.html      with a panel of curvature: spectrum, verdict, plane and space
+landscape view sim.h5 net.h5 -o page.html                similarity of layers in a tab of its own
 landscape view runs/ -o site/                            a page for each surface in runs/, and an index of them
 """
 
@@ -27,7 +28,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "files",
         nargs="+",
         metavar="FILE",
-        help="surfaces, ours or of the 2018 tool, and reports of curvature of their networks; or one folder",
+        help="surfaces, ours or of the 2018 tool, reports of curvature of their networks, similarity; or one folder",
     )
     parser.add_argument(
         "-o", "--output", metavar="OUT", help="the page, or the folder of a gallery; by default beside the first FILE"
@@ -57,15 +58,24 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _page(first: Path, options: argparse.Namespace, settings: dict[str, Any]) -> int:
+    from landscape.files.similarity_file import is_similarity, read_similarity
     from landscape.plot.page.html import write_page
 
     output = Path(options.output) if options.output else first.with_suffix(".html")
     if output.suffix.lower() not in (".html", ".htm"):
         raise UsageError(f"a page is an .html file, not {str(output)!r}; pictures are for 'landscape plot'")
-    reports = _reports(options)
+    similarities = [read_similarity(each) for each in options.files if is_similarity(each)]
+    options.files = [each for each in options.files if not is_similarity(each)]
+    reports = _reports(options) if options.files else []
     require_titles(options)
     write_page(
-        read_titled(options), output, name=options.headline, epochs=options.epochs, curvature=reports, **settings
+        read_titled(options),
+        output,
+        name=options.headline,
+        epochs=options.epochs,
+        curvature=reports,
+        similarities=similarities,
+        **settings,
     )
     say(f"wrote {output} ({output.stat().st_size / 1e6:.1f} MB); open it in a browser")
     return 0

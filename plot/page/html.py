@@ -26,6 +26,7 @@ from landscape.errors import FormatError, PlotError, UsageError
 from landscape.files.atomic import read_all, replace_file
 from landscape.files.strict_json import from_json, to_json
 from landscape.surface.curvature import Curvature
+from landscape.surface.similarity import Similarity
 from landscape.surface.surface import Surface
 
 from ..scale.repeats import outcome, spread
@@ -42,6 +43,7 @@ from .records import (
     same_grid,
     surface_record,
 )
+from .similarity_records import SIMILARITY_COLORMAP, similarity_poster, similarity_record
 
 FORMAT, VERSION = "landscape page", 1
 # Six panes of 700 x 400 fill a large screen; more and nobody compares anything.
@@ -59,6 +61,7 @@ def write_page(
     *,
     name: str = "",
     epochs: bool = False,
+    similarities: Sequence[Similarity] = (),
     poster: bytes | None = None,
     curvature: Sequence[Curvature] = (),
     **settings: Any,
@@ -68,13 +71,16 @@ def write_page(
     Parameters
     ----------
     surfaces : Surface or sequence of Surface
-        Planes, one a pane, at most six; the seeds of a plane and the slices of a volume get a slider.
+        Planes, one a pane, at most six; the seeds of a plane and the slices of a volume get a slider. None where there
+        is similarity.
     path : path
         The file, usually ``*.html``.
     name : str
         What the page is called; the surfaces' titles by default.
     epochs : bool
         Show all surfaces in one pane, with a slider: one network at several times. Their grids must be equal.
+    similarities : sequence of Similarity
+        A tab each, with maps of all layers and a cross-hair that they share.
     poster : bytes, optional
         A PNG picture, shown where there is no script or no WebGL; drawn here unless given.
     curvature : sequence of Curvature
@@ -98,7 +104,8 @@ def write_page(
         The file cannot be written.
     """
     path = Path(path)
-    text = page_text(surfaces, name=name, epochs=epochs, poster=poster, curvature=curvature, **settings)
+    told = {"epochs": epochs, "similarities": similarities, "curvature": curvature}
+    text = page_text(surfaces, name=name, poster=poster, **told, **settings)
     replace_file(path, text.encode("utf-8"))
     return path
 
@@ -108,14 +115,19 @@ def page_text(
     *,
     name: str = "",
     epochs: bool = False,
+    similarities: Sequence[Similarity] = (),
     poster: bytes | None = None,
     curvature: Sequence[Curvature] = (),
     **settings: Any,
 ) -> str:
     """Return the text of the page; see `write_page`."""
     given = [surfaces] if isinstance(surfaces, Surface) else list(surfaces)
-    if not given:
+    if not given and not similarities:
         raise PlotError("there is nothing to show: no surface was given")
+    if not given and curvature:
+        raise UsageError("curvature is shown beside the surface of its network, and there is none on this page")
+    if not given:
+        return _similarity_alone(similarities, name, poster, epochs=epochs, settings=settings)
     given = [with_convexity(each) for each in given]
     reports = attached(given, curvature)
     panes, frame_label = _panes(given, epochs)
@@ -142,6 +154,7 @@ def page_text(
         "colormaps": {each: _colormap_text(each) for each in dict.fromkeys((*COLORMAPS, str(start["colormap"])))},
         "start": start,
         "panes": records,
+        **({"similarities": [similarity_record(each, packer) for each in similarities]} if similarities else {}),
         "arrays": packer.index,
     }
     if poster is None:
@@ -149,6 +162,38 @@ def page_text(
 
         poster = draw_poster([pane.at(start.get("frame", 0)) for pane in panes], start["height"], scale)
     return _fill_template(title, _script_json(content), packer.text(), poster)
+
+
+def _similarity_alone(
+    similarities: Sequence[Similarity], name: str, poster: bytes | None, *, epochs: bool, settings: Mapping[str, Any]
+) -> str:
+    """Return the text of a page without surfaces."""
+    given = [key for key, value in settings.items() if value not in (None, False) and not _is_default(key, value)]
+    if epochs or given:
+        raise UsageError(f"{'epochs' if epochs else given[0]} is of surfaces, and there is none on this page")
+    packer = Packer()
+    records = [similarity_record(each, packer) for each in similarities]
+    title = plain_text(name) or " and ".join(f"similarity of {record['title']}" for record in records)
+    content = {
+        "format": FORMAT,
+        "version": VERSION,
+        "name": title,
+        "software": f"landscape {__version__}",
+        "captions": {},
+        "frameLabel": "",
+        "labels": {},
+        "colormaps": {SIMILARITY_COLORMAP: _colormap_text(SIMILARITY_COLORMAP)},
+        "start": {},
+        "panes": [],
+        "similarities": records,
+        "arrays": packer.index,
+    }
+    return _fill_template(title, _script_json(content), packer.text(), poster or similarity_poster(similarities[0]))
+
+
+def _is_default(key: str, value: Any) -> bool:
+    """Whether a setting is what the command line says where nothing was asked for."""
+    return (key, value) in (("exaggeration", 1.0), ("smooth", True), ("kind", "auto"), ("colormap", "viridis"))
 
 
 def read_page(path: str | Path) -> tuple[dict[str, Any], list[Array]]:

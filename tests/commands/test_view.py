@@ -6,8 +6,10 @@ import pytest
 from landscape.plot.page.html import read_page
 
 from landscape.cli import main
+from landscape.files.similarity_file import write_similarity
 from landscape.files.store import write_surface
 from tests.helpers.plot_fixtures import valley
+from tests.helpers.similarities import similarity
 
 
 @pytest.fixture
@@ -71,3 +73,16 @@ def test_misuse_is_one_line_and_writes_nothing(
     assert said.count("\n") == 1
     assert message in said
     assert sorted(tmp_path.iterdir()) == before
+
+
+def test_similarity_is_shown_beside_surfaces_and_alone(stored: Path, tmp_path: Path) -> None:
+    write_similarity(tmp_path / "sim.h5", similarity())
+    out = tmp_path / "page.html"
+    assert main(["view", str(tmp_path / "sim.h5"), str(stored), "-o", str(out), "--title", "Net"]) == 0
+    content, _ = read_page(out)
+    assert [pane["title"] for pane in content["panes"]] == ["Net"]
+    assert [each["name"] for each in content["similarities"][0]["networks"]] == ["a", "b"]
+    assert main(["view", str(tmp_path / "sim.h5")]) == 0
+    content, _ = read_page(tmp_path / "sim.html")
+    assert content["panes"] == []
+    assert main(["view", str(tmp_path / "sim.h5"), "--cap", "2", "-o", str(out)]) == 2

@@ -134,8 +134,8 @@ def test_the_stated_error_is_the_spread_over_draws_of_samples_and_its_interval_c
         values.append(value[0, 1])
         errors.append(error[0, 1])
     stated, spread = np.sqrt(np.mean(np.square(errors))), np.std(values, ddof=1)
-    # The spread of 160 values is known to 6 %. Of features that are nearly independent the error is stated too large by a
-    # quarter, as less than nothing is never left; that of one pass would be by two thirds, divided by passes half.
+    # The spread of 160 values is known to 6 %. Of features that are nearly independent the error is stated too large by
+    # a quarter, as less than nothing is never left; that of one pass would be by two thirds, divided by passes half.
     assert 0.8 < stated / spread < 1.4
     freedom = dataclasses.replace(similarity(), batches=n // size, passes=passes).freedom
     covered = np.mean(np.abs(np.array(values) - truth) < stats.t.ppf(0.975, freedom) * np.array(errors))

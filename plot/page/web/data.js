@@ -1,7 +1,7 @@
 /** From the text in the page to surfaces. */
 import { inflate, unpack } from "./packing.js";
 
-/** @returns {Promise<{content: Content, panes: Pane[]}>} */
+/** @returns {Promise<{content: Content, panes: Pane[], arrays: Numbers[]}>} */
 export async function readPage() {
   /** @type {Content} */
   const content = JSON.parse(textOf("content"));
@@ -10,7 +10,7 @@ export async function readPage() {
     title: pane.title,
     frames: pane.frames.map((record) => readSurface(record, arrays)),
   }));
-  return { content, panes };
+  return { content, panes, arrays };
 }
 
 /** @param {string} id */

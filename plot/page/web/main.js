@@ -7,10 +7,13 @@ import { closeDrawer, makeDrawer } from "./drawer.js";
 import { captionOf, composePicture } from "./exporting.js";
 import { makeSection, profiles } from "./section.js";
 import { csvOf, pythonCall } from "./share.js";
+import { similarityPanels, startAlone } from "./similarity.js";
+import { addTabs } from "./tabs.js";
 
 async function start() {
-  const { content, panes } = await readPage();
+  const { content, panes, arrays } = await readPage();
   const root = /** @type {HTMLElement} */ (document.getElementById("app"));
+  if (!panes.length) return startAlone(root, content, arrays);
   const app = new App(content, panes);
   followAddress(app);
   const middle = make("div", { class: "middle" }, app.main, makeDrawer(app));
@@ -21,7 +24,10 @@ async function start() {
   if (!app.stage) root.prepend(make("p", { class: "notice" }, "This browser has no WebGL: the surfaces are shown from above, and as a picture below."));
   document.documentElement.classList.add("running", app.stage ? "solid" : "flat");
   document.documentElement.classList.toggle("embedded", embedded);
-  Object.assign(app, { csv: () => csvOf(app), profiles: () => profiles(app, app.state.section ?? [0, 0, 0, 0]), pythonCall: () => pythonCall(app), picture: () => composePicture(app, 1, false), pictureCaption: () => captionOf(app) });
+  const panels = embedded ? [] : similarityPanels(content, arrays, () => app.theme);
+  if (panels.length) addTabs(root, "Landscape", panels);
+  app.store.listen((changed) => changed.has("theme") && panels.forEach((panel) => panel.draw()));
+  Object.assign(app, { panels, csv: () => csvOf(app), profiles: () => profiles(app, app.state.section ?? [0, 0, 0, 0]), pythonCall: () => pythonCall(app), picture: () => composePicture(app, 1, false), pictureCaption: () => captionOf(app) });
   window.addEventListener("keydown", (event) => {
     if (event.key !== "Escape") return;
     if (app.state.drawer) closeDrawer(app);

@@ -81,8 +81,31 @@ type Content = {
   colormaps: Record<string, string>; // base64 of 256 RGB bytes
   start: Partial<State>;
   panes: PaneRecord[];
+  similarities?: SimilarityRecord[];
   arrays: PackedArray[];
 };
+type LayersRecord = {
+  name: string;
+  labels: string[];
+  kinds: string[];
+  stages: [string, number, number][]; // name, first layer, behind the last one
+  start: number; // its first row of the matrices
+  block: [number, number] | null; // first and last layer
+};
+type SimilarityRecord = {
+  title: string;
+  caption: string;
+  networks: LayersRecord[];
+  values: { name: string; words: string; range: [number, number]; values: number; errors: number }[]; // (rows, rows); -1: none
+  share: number; // (rows,): of the first principal component
+  factor: number; // half the width of an interval of 95 %, in standard errors; 0 where not known
+};
+type Crosshair = { row: string; column: string }; // names of layers
+interface Panel {
+  name: string;
+  element: HTMLElement;
+  draw(): void;
+}
 
 // Read from it.
 type Path = Pick<PathRecord, "name" | "unit" | "drops" | "unordered" | "note"> & {

@@ -25,6 +25,7 @@ from landscape.files.store import write_surface
 from landscape.surface.grid import Axis
 from landscape.surface.surface import INTERPOLATED, NOT_COMPUTED, Surface, Trajectory, sampling_factor
 from tests.helpers.plot_fixtures import random_axis, surface_of, valley
+from tests.helpers.similarities import similarity
 
 
 @pytest.fixture(autouse=True)
@@ -517,3 +518,23 @@ def test_save_writes_what_the_suffix_says(tmp_path: Path) -> None:
     assert film.read_bytes().startswith(b"GIF89a")
     with pytest.raises(UsageError, match="one surface"):
         save([valley(9, 8), valley(9, 8)], tmp_path / "both.glb")
+
+
+def test_similarity_is_carried_bit_for_bit_beside_surfaces_and_alone(tmp_path: Path) -> None:
+    found = similarity()
+    for surfaces in ([], [valley(9, 8)]):
+        content, carried = read_page(write_page(surfaces, tmp_path / "page.html", similarities=[found], poster=b"png"))
+        (record,) = content["similarities"]
+        values = {each["name"]: each for each in record["values"]}
+        np.testing.assert_array_equal(carried[values["cka"]["values"]], found.cka)
+        np.testing.assert_allclose(carried[values["cka"]["errors"]], found.stderr, rtol=1e-6)
+        assert values["overlap"]["errors"] == -1
+        assert [each["start"] for each in record["networks"]] == list(found.starts[:-1])
+        assert record["networks"][0]["block"] == [found.blocks[0].first, found.blocks[0].last]
+        assert len(content["panes"]) == len(surfaces)
+    with pytest.raises(UsageError, match="eps is of surfaces"):
+        write_page([], tmp_path / "page.html", similarities=[found], eps=0.1)
+    longer = {name: getattr(found.networks[0], name) * 70 for name in ("layers", "calls", "kinds", "features")}
+    many = dataclasses.replace(found.networks[0], **longer)
+    with pytest.raises(PlotError, match="1,500 layers at most"):
+        write_page([], tmp_path / "page.html", similarities=[dataclasses.replace(found, networks=(many, many))])
