@@ -104,7 +104,7 @@ def write_page(
         The file cannot be written.
     """
     path = Path(path)
-    told = {"epochs": epochs, "similarities": similarities, "curvature": curvature}
+    told: dict[str, Any] = {"epochs": epochs, "similarities": similarities, "curvature": curvature}
     text = page_text(surfaces, name=name, poster=poster, **told, **settings)
     replace_file(path, text.encode("utf-8"))
     return path
