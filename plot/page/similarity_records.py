@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,6 @@ from landscape.surface.similarity import Similarity
 
 from ..representations.layer_axes import stages
 from ..representations.similarity_maps import WORDS, caption_of, similarity
-from ..saving import rendered
 from ..style.wording import plain_text, without_folders
 from .packing import Packer
 
@@ -86,7 +86,9 @@ def similarity_record(found: Similarity, packer: Packer) -> dict[str, Any]:
 
 def similarity_poster(found: Similarity) -> bytes:
     """Return a PNG of the maps, shown where there is no script."""
-    return rendered(similarity(found, caption=False), "png", dpi=100)
+    stream = io.BytesIO()
+    similarity(found, caption=False).savefig(stream, format="png", dpi=100)
+    return stream.getvalue()
 
 
 def _range(name: str, matrix: Floats) -> list[float]:
