@@ -46,9 +46,8 @@ def test_at_every_point_the_loss_is_the_worst_within_the_ball(linear, points, no
             for name, each in linear.named_parameters():
                 each.copy_(before[name] + a * plane.directions[0].tensors.get(name, torch.zeros_like(each)))
             exact = worst(linear, *points, 0.2, norm)
-        assert line["train/loss"][k] == pytest.approx(
-            float(exact.mean()), rel=2e-4
-        )  # what steps leave of the start, in l2
+        exactly = float(exact.mean())
+        assert line["train/loss"][k] == pytest.approx(exactly, rel=2e-3)  # l2: steps leave some of the start
         assert line["train/accuracy"][k] == pytest.approx(float((exact < np.log(2)).float().mean()))
     assert line.problem["loss"] == loss.__name__
 
