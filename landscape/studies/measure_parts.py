@@ -14,9 +14,12 @@ from numpy.typing import ArrayLike
 from landscape.errors import UsageError
 from landscape.problem.datasets import Data
 from landscape.studies.study import Context, TrainedNetwork
-from landscape.studies.trainer import write_table
+from landscape.studies.training_files import write_table
 
 Numbers = dict[str, float]
+
+# What a measurement of several stages counts in.
+_STEPS = 1000
 
 
 def one_network(context: Context) -> TrainedNetwork:
@@ -36,6 +39,26 @@ def described(network: TrainedNetwork) -> dict[str, Any]:
         "description": describe_model(model, network.recipe.network, dict(network.recipe.arguments)),
         "loss": network.recipe.loss,
     }
+
+
+def stage(context: Context, number: int, of: int) -> Callable[[int, int], None]:
+    """Return what tells the progress of one of several stages as that of the whole, which never goes back.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> told = []
+    >>> context = Context((), {}, {}, Path(), progress=lambda done, total: told.append((done, total)))
+    >>> stage(context, 1, 2)(5, 10)
+    >>> told
+    [(750, 1000)]
+    """
+    share = _STEPS // of
+
+    def tell(done: int, total: int) -> None:
+        context.progress(share * number + share * done // max(total, 1), share * of)
+
+    return tell
 
 
 def chosen_data(context: Context, names: Sequence[str]) -> dict[str, Data]:
@@ -62,7 +85,7 @@ def write_curve(context: Context, name: str, columns: Mapping[str, ArrayLike]) -
 
 
 def read_table(path: Any) -> dict[str, np.ndarray]:
-    """Read what `landscape.studies.trainer.write_table` wrote."""
+    """Read what `landscape.studies.training_files.write_table` wrote."""
     with open(path, newline="") as file:
         rows = list(csv.reader(file))
     return {name: np.array([float(row[k]) for row in rows[1:]]) for k, name in enumerate(rows[0])}

@@ -15,6 +15,7 @@ import numpy as np
 
 from landscape.errors import UsageError
 from landscape.studies.basin_width import Radii, radii
+from landscape.studies.forgetting_measures import forgetting
 from landscape.studies.measure_parts import (
     Numbers,
     chosen_data,
@@ -22,10 +23,13 @@ from landscape.studies.measure_parts import (
     keywords,
     one_network,
     read_table,
+    stage,
     with_log10,
     write_curve,
 )
-from landscape.studies.path_measures import film, forgetting, noise, noise_film, path, paths, sharpening
+from landscape.studies.noise_measures import noise, noise_film
+from landscape.studies.path_measures import film, path, paths, sharpening
+from landscape.studies.representation_measures import attacks, block
 from landscape.studies.slice_shape import nonconvex_shares, roughness_of
 from landscape.studies.study import Context
 
@@ -138,7 +142,7 @@ def worst_lines(
     model = network.model()
     about = described(network)
     numbers: Numbers = {}
-    for source in ("gradient", "sharpest"):
+    for number, source in enumerate(("gradient", "sharpest")):
         surface = evaluate(
             model,
             chosen_data(context, [data]),
@@ -147,7 +151,7 @@ def worst_lines(
             samples=samples,
             sample_seed=context.seed,
             path=context.folder / f"{source}.h5",
-            progress=context.progress,
+            progress=stage(context, number, 2),
             **about,
         )
         for key, change, name in (("loss", rise, "width"), ("accuracy", -drop, "accuracy_width")):
@@ -410,5 +414,7 @@ MEASURES: dict[str, Callable[[Context], Numbers]] = {
         noise_film,
         sharpening,
         forgetting,
+        block,
+        attacks,
     )
 }

@@ -1,6 +1,6 @@
-"""What a study measures of a training as it went: its path, the surfaces it saw, its curvature, what it forgot.
+"""What a study measures of a training as it went: its path, the surfaces it saw, its curvature.
 
-The recipe has to keep checkpoints (``checkpoints = 1``: every epoch), of tasks in sequence the trainer keeps the ends.
+The recipe has to keep checkpoints: ``checkpoints = 1`` is every epoch.
 """
 
 from __future__ import annotations
@@ -14,19 +14,15 @@ import numpy as np
 from torch import nn
 
 from landscape.errors import UsageError
-from landscape.studies.basin_width import radii
 from landscape.studies.measure_parts import (
     Numbers,
     chosen_data,
     described,
     one_network,
-    read_table,
     with_log10,
     write_curve,
 )
-from landscape.studies.slice_shape import roughness_of
 from landscape.studies.study import Context, TrainedNetwork
-from landscape.studies.task_sequences import TaskSequence
 
 # Width and height of films, in pixels: enough for a report's page.
 FILM_SIZE = (480, 360)
@@ -71,7 +67,7 @@ def path(
     for number in range(random_planes):
         drawn = random_plane(model, seed=context.seed + number, norm="none", ignore="none")
         shares.append(plane_share(model, run, drawn, principal.total))
-    places = [_flat(record.fitted(model, [n for n, _ in model.named_parameters()])) for record in run.records]
+    places = [flat_weights(record.fitted(model, [n for n, _ in model.named_parameters()])) for record in run.records]
     steps = [float(np.linalg.norm(b - a)) for a, b in itertools.pairwise(places)]
     if surface:
         evaluate_runs(
@@ -255,130 +251,6 @@ def _write_films(
     write_film(standing, context.folder / "standing.webp", kind="path", **how)
 
 
-def noise(
-    context: Context,
-    *,
-    x: str = "-1:1:21",
-    draws: int = 8,
-    samples: int | None = None,
-    data: str = "train",
-    rise: float = 1.0,
-) -> Numbers:
-    """Measure a line in mode train, where dropout makes the surface a random field, and in mode eval.
-
-    Each of several draws uses the same random numbers at every point, so that a draw is one surface of the field; the
-    spread over draws is the field's.
-
-    Parameters
-    ----------
-    x : str
-    draws : int
-        So many fields.
-    samples, data, rise
-        As for `landscape.studies.measures.line`.
-    Returns
-    -------
-    dict
-        ``spread`` (standard deviation over draws, mean along the line), ``spread_at_0``, ``gap`` (mean loss of mode
-        train above that of mode eval, at 0), ``eval_width`` and ``train_width`` (of the mean), with logarithms.
-    """
-    import dataclasses
-
-    from landscape.directions.construct import random_plane
-    from landscape.evaluation.evaluate import evaluate
-
-    if draws < 2:
-        raise UsageError(f"{draws} draw(s) of a random field have no spread; give 2 or more")
-    network = one_network(context)
-    model = network.model()
-    about = described(network)
-    source = chosen_data(context, [data])[data]
-    direction = random_plane(model, seed=context.seed, dimensions=1)
-    options: dict[str, Any] = {"samples": samples, "sample_seed": context.seed, **about}
-    still = evaluate(
-        model, {data: source}, direction, x=x, path=context.folder / "eval.h5", progress=context.progress, **options
-    )
-    # Noise is seeded by a data set's name: under other names the same samples get other draws.
-    named = {f"draw{number}": source for number in range(draws)}
-    field = evaluate(
-        model,
-        named,
-        direction,
-        x=x,
-        mode="train",
-        noise="common",
-        path=context.folder / "train.h5",
-        progress=context.progress,
-        **options,
-    )
-    losses = np.stack([np.asarray(field[f"{name}/loss"]) for name in named])
-    at = still.axes[0].values
-    middle = int(np.abs(at).argmin())
-    mean, spread = losses.mean(0), losses.std(0, ddof=1)
-    quiet = np.asarray(still[f"{data}/loss"])
-    write_curve(
-        context, "field", {"x": at, "eval": quiet, "train": mean, "lower": mean - spread, "upper": mean + spread}
-    )
-    averaged = dataclasses.replace(still, values={f"{data}/loss": mean}, stderr={}, paired_stderr={}, tails={})
-    numbers = {
-        "spread": float(spread.mean()),
-        "spread_at_0": float(spread[middle]),
-        "gap": float(mean[middle] - quiet[middle]),
-        "eval_width": radii(still, f"{data}/loss", rise).quantile(0.5),
-        "train_width": radii(averaged, f"{data}/loss", rise).quantile(0.5),
-    }
-    return with_log10(numbers, *numbers) | {"roughness": roughness_of(still, f"{data}/loss")}
-
-
-def noise_film(
-    context: Context,
-    *,
-    x: str = "-1:1:11",
-    draws: int = 6,
-    samples: int | None = None,
-    data: str = "train",
-    seconds: float = 3.0,
-) -> Numbers:
-    """Film planes of the random field that dropout makes in mode train, a draw a picture, of the first network given.
-
-    Returns
-    -------
-    dict
-        ``plane_spread``: the standard deviation over draws, mean over the plane.
-    """
-    import dataclasses
-
-    from landscape.directions.construct import random_plane
-    from landscape.evaluation.evaluate import evaluate
-    from landscape.plot.films.films import write_film
-
-    network = context.networks[0]
-    model = network.model()
-    source = chosen_data(context, [data])[data]
-    named = {f"draw{number}": source for number in range(draws)}
-    whole = evaluate(
-        model,
-        named,
-        random_plane(model, seed=context.seed),
-        x=x,
-        y=x,
-        mode="train",
-        noise="common",
-        samples=samples,
-        sample_seed=context.seed,
-        path=context.folder / "field.h5",
-        progress=context.progress,
-        **described(network),
-    )
-    nothing: dict[str, Any] = {"stderr": {}, "paired_stderr": {}, "counts": {}, "anchored": {}, "tails": {}}
-    drawn = [
-        dataclasses.replace(whole, values={f"{data}/loss": whole[f"{name}/loss"]}, title=name, **nothing)
-        for name in named
-    ]
-    write_film(drawn, context.folder / "field.webp", kind="epochs", seconds=seconds, rate=8, size=FILM_SIZE)
-    return {"plane_spread": float(np.stack([whole[f"{name}/loss"] for name in named]).std(0, ddof=1).mean())}
-
-
 def sharpening(
     context: Context, *, data: str = "train", samples: int | None = None, most: int = 40, early: float = 0.2
 ) -> Numbers:
@@ -430,86 +302,6 @@ def sharpening(
     return with_log10(numbers, *numbers) | {"first_ratio": float(ratio)}
 
 
-def forgetting(context: Context, *, data: str = "train", samples: int | None = None, most: int = 60) -> Numbers:
-    r"""Measure what the tasks of a sequence cost each other, beside the bound of Mirzadeh et al. (2020, Section 3).
-
-    For each task i and the next, with the greatest eigenvalue of the Hessian of task i at its own end,
-
-    .. math:: L_i(\theta_{i+1}) - L_i(\theta_i) \lesssim \tfrac12 \lambda_{\max} |\theta_{i+1} - \theta_i|^2,
-
-    which holds to second order at a minimum of task i.
-
-    Returns
-    -------
-    dict
-        Means over tasks: ``eigenvalue``, ``travel`` (distance), ``bound``, ``rise`` of the loss, each with its
-        logarithm; ``bound_holds`` (share of pairs of tasks), ``forgotten`` (accuracy of the first task lost at the
-        end).
-    """
-    from landscape.curvature.analysis import measure_curvature
-    from landscape.evaluation.evaluate import evaluate
-    from landscape.problem.checkpoint import apply_checkpoint, load_checkpoint
-    from landscape.problem.datasets import as_data
-
-    network = one_network(context)
-    if not network.recipe.tasks:
-        raise UsageError("nothing is forgotten where there is one task: give the recipe tasks")
-    tasks = TaskSequence.of(network.recipe.tasks)
-    if tasks.number < 2:
-        raise UsageError("one task has no other to be forgotten for: give the recipe two tasks or more")
-    source = chosen_data(context, [data])[data]
-    x, y = source.fetch(range(source.size))
-    model = network.model()
-
-    def at(task: int) -> nn.Module:
-        apply_checkpoint(model, load_checkpoint(network.folder / f"task-{task}.pt"))
-        return model.eval()
-
-    rows = []
-    for task in range(tasks.number - 1):
-        own = {data: as_data((tasks.inputs(x, task), y), data)}
-        report = measure_curvature(
-            at(task),
-            own,
-            loss=network.recipe.loss,
-            samples=samples,
-            sample_seed=context.seed,
-            eigenvalues=1,
-            most=most,
-            probes=2,
-            steps=1,
-            gauss_newton=False,
-            progress=False,
-        )
-        start = _flat({name: p.detach().clone() for name, p in model.named_parameters()})
-        losses = []
-        for end in (task, task + 1):
-            found = evaluate(
-                at(end),
-                own,
-                x=[0.0],
-                samples=samples,
-                sample_seed=context.seed,
-                loss=network.recipe.loss,
-                progress=False,
-            )
-            losses.append(float(np.asarray(found[f"{data}/loss"]).ravel()[0]))
-        travel = float(np.linalg.norm(_flat({name: p.detach() for name, p in model.named_parameters()}) - start))
-        curved = report.raw.greatest_eigenvalue
-        rows.append([float(task), curved, travel, curved * travel**2 / 2, losses[1] - losses[0]])
-        context.progress(task + 1, tasks.number - 1)
-    table = np.array(rows)
-    write_curve(context, "tasks", dict(zip(("task", "eigenvalue", "travel", "bound", "rise"), table.T, strict=True)))
-    names = ("eigenvalue", "travel", "bound", "rise")
-    numbers = with_log10(dict(zip(names, table[:, 1:].mean(0).tolist(), strict=True)), *names)
-    accuracy = read_table(network.folder / "tasks.csv")
-    first = accuracy["accuracy"][accuracy["task"] == 0]
-    return numbers | {
-        "bound_holds": float((table[:, 4] <= table[:, 3]).mean()),
-        "forgotten": float(first[0] - first[-1]),
-    }
-
-
 def _run(network: TrainedNetwork) -> Any:
     from landscape.trajectory.runs import find_run
 
@@ -519,7 +311,8 @@ def _run(network: TrainedNetwork) -> Any:
     return find_run(steps, name=network.variant)
 
 
-def _flat(tensors: Any) -> np.ndarray:
+def flat_weights(tensors: Any) -> np.ndarray:
+    """Return tensors by name as one vector of float64, in their order."""
     return np.concatenate([each.detach().double().cpu().numpy().ravel() for each in tensors.values()])
 
 

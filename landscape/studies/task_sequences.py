@@ -7,7 +7,7 @@ Section 5.1: task 0 is the data as they are.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,3 +56,23 @@ class TaskSequence:
         matrix = torch.tensor([[cos, -sin, 0.0], [sin, cos, 0.0]]).expand(len(x), 2, 3)
         grid = functional.affine_grid(matrix, list(x.shape), align_corners=False)
         return functional.grid_sample(x, grid, align_corners=False)
+
+
+def forgetting_of(rows: Sequence[Sequence[float]]) -> dict[str, float]:
+    """Return the mean accuracy over all tasks at the end, and what was lost of the earlier ones since their best.
+
+    Parameters
+    ----------
+    rows : sequence of (after, task, loss, accuracy)
+        All tasks after each one.
+    """
+    if not rows:
+        return {}
+    last = max(row[0] for row in rows)
+    at_end = {row[1]: row[3] for row in rows if row[0] == last}
+    lost = [max(r[3] for r in rows if r[1] == task and task <= r[0] <= last) - a for task, a in at_end.items()]
+    earlier = [each for task, each in zip(at_end, lost, strict=True) if task < last]
+    return {
+        "task_accuracy": sum(at_end.values()) / len(at_end),
+        "forgetting": sum(earlier) / len(earlier) if earlier else math.nan,
+    }

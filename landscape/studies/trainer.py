@@ -12,11 +12,6 @@ What a folder then holds: ``final.pt`` with ``{"state_dict": ...}``, ``history.c
 
 from __future__ import annotations
 
-import csv
-import dataclasses
-import hashlib
-import io
-import json
 import logging
 import math
 import time
@@ -24,13 +19,11 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from landscape.errors import CheckpointError, ProblemError, UsageError
-from landscape.files.atomic import replace_file
 from landscape.inputs.attacks import pgd
 from landscape.inputs.examples import Examples
 from landscape.problem.batches import describe_batch, split_inputs_targets
@@ -43,7 +36,8 @@ from landscape.studies.gradient_walk import gradient_walk
 from landscape.studies.learning_rates import rate_factor
 from landscape.studies.sharpness_aware import sharpness_aware_gradient
 from landscape.studies.study import Recipe
-from landscape.studies.task_sequences import TaskSequence
+from landscape.studies.task_sequences import TaskSequence, forgetting_of
+from landscape.studies.training_files import recipe_digest, write_state, write_table
 from landscape.trajectory.recorder import Recorder
 
 log = logging.getLogger(__name__)
@@ -287,7 +281,7 @@ class _Training:
     def _end_task(self, task: int) -> None:
         assert self.tasks is not None
         assert self.folder is not None
-        _save({"state_dict": self.model.state_dict()}, self.folder / f"task-{task}.pt")
+        write_state({"state_dict": self.model.state_dict()}, self.folder / f"task-{task}.pt")
         for each in range(self.tasks.number):
             found = self._scores("test" if "test" in self.sets else "train", each)
             self.done.tasks.append([float(task), float(each), found["loss"], found.get("accuracy", math.nan)])
@@ -332,8 +326,8 @@ class _Training:
             "distance": math.sqrt(moved) if math.isfinite(moved) else math.nan,
             "weight_norm": math.sqrt(length) if math.isfinite(length) else math.nan,
         }
-        numbers |= _forgetting(self.done.tasks)
-        _save({"state_dict": self.model.state_dict()}, self.folder / "final.pt")
+        numbers |= forgetting_of(self.done.tasks)
+        write_state({"state_dict": self.model.state_dict()}, self.folder / "final.pt")
         (self.folder / "resume.pt").unlink(missing_ok=True)
         return numbers
 
@@ -343,14 +337,14 @@ class _Training:
         """Keep the whole state, so that a killed training goes on from here."""
         assert self.folder is not None
         state = {
-            "recipe": _digest(self.recipe, self.seed, self.sets),
+            "recipe": recipe_digest(self.recipe, self.seed, self.sets),
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "order": self.order.get_state(),
             "generator": torch.get_rng_state(),
             "progress": vars(self.done),
         }
-        _save(state, self.folder / "resume.pt")
+        write_state(state, self.folder / "resume.pt")
 
     def resume(self) -> None:
         """Go on from what is kept, where it is of this recipe, whole, and there."""
@@ -360,7 +354,7 @@ class _Training:
             return
         try:
             state = read_contents(path)
-            if state["recipe"] != _digest(self.recipe, self.seed, self.sets):
+            if state["recipe"] != recipe_digest(self.recipe, self.seed, self.sets):
                 log.warning("%s is of another recipe; training starts again", path)
                 return
             self.model.load_state_dict(state["model"])
@@ -389,21 +383,6 @@ class _Training:
         ):
             if rows:
                 write_table(self.folder / f"{name}.csv", columns, rows)
-
-
-def write_table(path: Path, columns: tuple[str, ...], rows: list[list[float]]) -> None:
-    """Write numbers as CSV; whole ones without a point, so that steps look like steps."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows([[f"{each:.10g}" for each in row] for row in rows])
-    replace_file(path, text.getvalue().encode())
-
-
-def _save(contents: Mapping[str, Any], path: Path) -> None:
-    file = io.BytesIO()
-    torch.save(dict(contents), file)
-    replace_file(path, file.getvalue())
 
 
 def _check(recipe: Recipe) -> None:
@@ -442,25 +421,3 @@ def _optimizer(recipe: Recipe, model: nn.Module) -> torch.optim.Optimizer:
     if recipe.optimizer == "adamw":
         return torch.optim.AdamW(model.parameters(), lr=rate, weight_decay=decay)
     raise UsageError(f"there is no optimizer {recipe.optimizer!r}; there are sgd, adam, adamw, sam")
-
-
-def _forgetting(rows: list[list[float]]) -> dict[str, float]:
-    """Return the mean accuracy over all tasks at the end, and what was lost of the earlier ones since their best."""
-    if not rows:
-        return {}
-    last = max(row[0] for row in rows)
-    at_end = {row[1]: row[3] for row in rows if row[0] == last}
-    lost = [max(r[3] for r in rows if r[1] == task and task <= r[0] <= last) - a for task, a in at_end.items()]
-    earlier = [each for task, each in zip(at_end, lost, strict=True) if task < last]
-    return {
-        "task_accuracy": sum(at_end.values()) / len(at_end),
-        "forgetting": sum(earlier) / len(earlier) if earlier else math.nan,
-    }
-
-
-def _digest(recipe: Recipe, seed: int, sets: Mapping[str, tuple[Tensor, Tensor]]) -> str:
-    said = json.dumps([dataclasses.asdict(recipe), seed], default=str, sort_keys=True)
-    found = hashlib.sha256(said.encode())
-    for name, (x, y) in sets.items():
-        found.update(f"{name} {tuple(x.shape)} {float(x.double().sum())!r} {float(y.double().sum())!r}".encode())
-    return found.hexdigest()

@@ -155,6 +155,8 @@ ARGUMENTS = {
     "film": {"x": "-1:1:3"},
     "noise": {"x": "-1:1:5", "draws": 3},
     "sharpening": {"most": 10},
+    "block": {"batch_size": 10},
+    "attacks": {"epsilons": [0.1, 0.3], "steps": 3},
 }
 
 
@@ -205,6 +207,18 @@ def test_dropout_spreads_and_without_it_there_is_no_field(networks, data, tmp_pa
     assert measured("noise", networks[:1], data, tmp_path, x="-1:1:5", draws=3)["spread_at_0"] > 0
     with pytest.raises(UsageError, match="2 or more"):
         measured("noise", networks[:1], data, tmp_path, draws=1)
+
+
+def test_accuracy_under_attack_is_that_of_samples_that_nothing_made_wrong(networks, data, tmp_path):
+    from landscape.files.robustness_file import read_robustness
+
+    strengths = [0.01, 0.03, 0.06, 0.1]
+    found = measured("attacks", networks[:1], data, tmp_path, epsilons=strengths, steps=3)
+    stored = read_robustness(tmp_path / "robustness.h5")
+    right = np.array([found[f"accuracy_{number + 1}"] for number in range(4)])
+    followed = [stored.right[stored.attacks.index(name)] for name in ("fgsm", "pgd", "margin")]
+    np.testing.assert_allclose(right, np.logical_and.accumulate(np.logical_and.reduce(followed), 0).mean(1))
+    assert (right < stored.accuracy("fgsm")).any()
 
 
 def test_arguments_that_a_measure_does_not_have_are_refused(networks, data, tmp_path):
