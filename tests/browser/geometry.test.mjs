@@ -4,6 +4,7 @@ import test from "node:test";
 import { isoLines, simplified } from "../../plot/page/web/contours.js";
 import { heightAt, hit, isVisible, valueAt } from "../../plot/page/web/field.js";
 import { flight } from "../../plot/page/web/flights.js";
+import { nearestLevels } from "../../plot/page/web/levels.js";
 import { makeMesh } from "../../plot/page/web/mesh.js";
 import { openingEye, shareSeen, thinned } from "../../plot/page/web/opening.js";
 import { drapePaths, momentsOf, passedOf } from "../../plot/page/web/paths.js";
@@ -247,4 +248,19 @@ test("runs of different lengths keep the same step", () => {
   assert.deepEqual([0, 0.25, 0.5, 0.75, 1].map(passed), [[0, 0], [1, 1], [2, 2], [3, 2], [4, 2]]);
   assert.equal(momentsOf([run([0]), run([0], "epoch")]), null);
   assert.equal(passedOf(paths[0], null, 0.5), 2);
+});
+
+test("the table of iso-lines names the two that are nearest, at any height", () => {
+  for (const levels of [[0.1, 0.2, 0.45, 0.5, 0.9], [0.3], [0, 0.001, 1], Array.from({ length: 12 }, (_, k) => 0.08 * k + 0.003)]) {
+    const { table, low, high } = nearestLevels(levels), count = table.length / 2, cell = (high - low) / count;
+    for (let k = 0; k < 500; k++) {
+      const at = -0.1 + 1.2 * (k / 499), entry = Math.min(count - 1, Math.max(0, Math.floor((at - low) / cell)));
+      const away = levels.map((level) => Math.abs(level - at)).sort((a, b) => a - b);
+      const [near, second] = [0, 1].map((n) => Math.abs(table[2 * entry + n] - at));
+      // One cell of the table has one answer: half-way between two levels it may be the other one's.
+      assert.ok(Math.abs(near - away[0]) <= cell + 1e-6, `${levels} at ${at}`);
+      if (levels.length > 1) assert.ok(Math.abs(Math.max(near, second) - away[1]) <= cell + 1e-6, `${levels} at ${at}`);
+      else assert.ok(second > 1e6);
+    }
+  }
 });

@@ -132,3 +132,25 @@ export function numberText(value, digits = 4) {
 function everyNth(list, step) {
   return list.filter((_, k) => k % step === 0);
 }
+
+// Entries of the table that says which two levels are nearest to a height.
+export const LEVEL_TABLE = 2048;
+
+/**
+ * The nearest and the second nearest of some levels, for heights evenly from `low` to `high`; beyond, those at the ends.
+ * @param {number[]} heights  increasing
+ */
+export function nearestLevels(heights) {
+  const first = heights[0] ?? 0, last = heights.at(-1) ?? 0, room = (last - first) / 100 || 1;
+  const low = first - room, high = last + room;
+  const table = new Float32Array(2 * LEVEL_TABLE);
+  for (let k = 0, near = 0; k < LEVEL_TABLE && heights.length; k++) {
+    const at = low + ((k + 0.5) / LEVEL_TABLE) * (high - low);
+    const away = (/** @type {number} */ n) => (n < 0 || n >= heights.length ? Infinity : Math.abs(heights[n] - at));
+    while (away(near + 1) < away(near)) near++;
+    const second = away(near - 1) < away(near + 1) ? near - 1 : near + 1;
+    // Of a single level there is no other.
+    table.set([heights[near], heights[second] ?? 1e9], 2 * k);
+  }
+  return { table, low, high };
+}

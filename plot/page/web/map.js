@@ -1,9 +1,13 @@
 /** The surface from above: colours, iso-lines with their values, marks. Needs no WebGL. */
+import { simplified } from "./contours.js";
 import { covers, interval, toScene } from "./field.js";
 import { labelLines } from "./linelabels.js";
 import { ring, star } from "./marks.js";
 import { mapNetworks } from "./networks.js";
 import { FONT } from "./theme.js";
+
+// Pixels of the screen by which a line may be beside itself.
+const UNSEEN = 0.12;
 
 /**
  * @param {Figure} figure
@@ -41,7 +45,7 @@ export function drawMap(context, figure, place, theme, { lines, ratio }) {
   context.beginPath();
   context.rect(place.left, place.top, place.width, place.height);
   context.clip();
-  if (lines) drawLines(context, figure, place);
+  if (lines) drawLines(context, figure, place, UNSEEN / ratio);
   context.restore();
   context.strokeStyle = theme.line;
   context.lineWidth = 1;
@@ -128,8 +132,8 @@ function hatch(context, place, theme) {
   context.restore();
 }
 
-/** @param {Context} context @param {Figure} figure @param {Place} place */
-function drawLines(context, figure, place) {
+/** @param {Context} context @param {Figure} figure @param {Place} place @param {number} slack  in pixels of the page */
+function drawLines(context, figure, place, slack) {
   const { height } = figure.scales;
   context.lineJoin = "round";
   const onScreen = figure.lines.map(({ level, points, closed }) => {
@@ -138,9 +142,14 @@ function drawLines(context, figure, place) {
   });
   context.strokeStyle = "rgb(10 14 18 / 0.62)";
   context.lineWidth = 0.7;
-  context.beginPath();
-  for (const { line } of onScreen) line.forEach(([x, y], k) => (k ? context.lineTo(x, y) : context.moveTo(x, y)));
-  context.stroke();
+  // One line after the other, and of each the points that can be seen: where there is no graphics card a path of many
+  // thousand points takes longer than all the rest of the page.
+  for (const { line } of onScreen) {
+    const points = simplified(Float64Array.from(line.flat()), slack);
+    context.beginPath();
+    for (let k = 0; k < points.length; k += 2) context[k ? "lineTo" : "moveTo"](points[k], points[k + 1]);
+    context.stroke();
+  }
   if (place.width > 150) labelLines(context, onScreen, height.levels.map((level) => height.text(level)), place);
 }
 

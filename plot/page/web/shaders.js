@@ -2,8 +2,6 @@
  * What runs on the graphics card: the light of `plot/surfaces/shading.py`, iso-lines a pixel at a time, and lines of constant width.
  */
 
-export const MOST_LINES = 32;
-
 const SURFACE_VERTEX = `
 in vec3 position;
 in vec3 normal;
@@ -26,8 +24,9 @@ in vec3 vPlace;
 in vec3 vNormal;
 in vec3 vPaint;
 uniform sampler2D lut;
-uniform float levels[${MOST_LINES}];
-uniform int lines;
+uniform highp sampler2D levels;
+uniform vec2 levelRange;
+uniform bool lines;
 uniform float lineWidth;
 uniform float ceiling;
 uniform vec3 eye;
@@ -67,13 +66,14 @@ void main() {
   vec3 tint = 0.5 + 0.5 * base / max(max(base.r, max(base.g, base.b)), 1e-6);
   vec3 light = base * bright + (below ? 0.0 : shine) * tint;
 
-  // The nearest level, and the one nearest after it on the other side of this height or beyond.
+  // The nearest level, and the one nearest after it on the other side of this height or beyond: looked up, since a
+  // program in the place of a graphics card takes longer for a loop over all of them than for all the rest.
   float near = 1e9;
   float second = 1e9;
-  for (int k = 0; k < lines; k++) {
-    float away = abs(height - levels[k]);
-    second = min(second, max(near, away));
-    near = min(near, away);
+  if (lines) {
+    vec2 nearest = texture(levels, vec2((height - levelRange.x) / (levelRange.y - levelRange.x), 0.5)).rg;
+    near = abs(height - nearest.x);
+    second = max(near, abs(height - nearest.y));
   }
   // On a wall so steep on screen that lines would merge into a black patch, they fade instead.
   float room = clamp((near + second) / max(gradient, 1e-12) / (4.0 * lineWidth) - 0.25, 0.25, 1.0);

@@ -3,11 +3,12 @@
  * six panes then need one set of shaders, and a lost context leaves the last pictures standing.
  */
 import {
-  BufferAttribute, BufferGeometry, ClampToEdgeWrapping, DataTexture, DoubleSide, GLSL3, LinearFilter, Mesh,
-  PerspectiveCamera, RawShaderMaterial, Scene, Vector3, WebGLRenderer,
+  BufferAttribute, BufferGeometry, ClampToEdgeWrapping, DataTexture, DoubleSide, FloatType, GLSL3, LinearFilter, Mesh,
+  NearestFilter, PerspectiveCamera, RawShaderMaterial, RGFormat, Scene, Vector2, Vector3, WebGLRenderer,
 } from "three";
+import { LEVEL_TABLE, nearestLevels } from "./levels.js";
 import { Ribbons } from "./ribbons.js";
-import { MOST_LINES, SHADERS } from "./shaders.js";
+import { SHADERS } from "./shaders.js";
 
 // Lines are transparent: drawn one after the other, by the first word of their names.
 const ORDER = ["grid", "border", "floor", "shadow", "drops", "casing", "path", "hidden"];
@@ -111,8 +112,9 @@ export class Model {
       side: DoubleSide,
       uniforms: {
         lut: { value: null },
-        levels: { value: new Float32Array(MOST_LINES) },
-        lines: { value: 0 },
+        levels: { value: null },
+        levelRange: { value: new Vector2(0, 1) },
+        lines: { value: false },
         lineWidth: { value: 1 },
         ceiling: { value: Infinity },
         eye: { value: new Vector3() },
@@ -125,6 +127,7 @@ export class Model {
     this.surface.visible = false;
     this.scene.add(this.surface);
     this.indices = /** @type {{fine: BufferAttribute, coarse: BufferAttribute} | null} */ (null);
+    this.levels = "";
     /** @type {Map<string, Ribbons>} */
     this.ribbons = new Map();
   }
@@ -160,9 +163,18 @@ export class Model {
    */
   setLevels(heights, ceiling) {
     const { uniforms } = this.material;
-    const kept = heights.slice(0, MOST_LINES);
-    uniforms.levels.value.set(kept);
-    uniforms.lines.value = kept.length;
+    if (String(heights) !== this.levels || !uniforms.levels.value) {
+      this.levels = String(heights);
+      const { table, low, high } = nearestLevels(heights);
+      uniforms.levels.value?.dispose();
+      const texture = new DataTexture(table, LEVEL_TABLE, 1, RGFormat, FloatType);
+      texture.magFilter = texture.minFilter = NearestFilter;
+      texture.wrapS = ClampToEdgeWrapping;
+      texture.needsUpdate = true;
+      uniforms.levels.value = texture;
+      uniforms.levelRange.value.set(low, high);
+    }
+    uniforms.lines.value = heights.length > 0;
     uniforms.ceiling.value = Number.isFinite(ceiling) ? ceiling : 1e9;
   }
 
