@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from landscape.errors import UsageError
+from landscape.surface.grid import Floats
 from landscape.surface.robustness import GRADIENT_ATTACKS, Robustness
 
 from ..style.style import HAIRLINE, INK, SOFT_INK, VERMILLION, look
@@ -113,19 +114,33 @@ def _together(ax: Axes, found: Robustness, colour: str, name: str) -> None:
 def _course(ax: Axes, found: Robustness) -> None:
     """Draw the mean loss along PGD's steps, a curve a strength, the stronger the darker."""
     steps = np.arange(found.course.shape[1])
-    for number, (epsilon, losses) in enumerate(zip(found.epsilons, found.course, strict=True)):
+    for number, losses in enumerate(found.course):
         alpha = 0.35 + 0.65 * (number + 1) / len(found.epsilons)
         ax.plot(steps, losses, color=INK, alpha=alpha, lw=1.1 * look().factor)
-        words = f"{epsilon:g}"
-        ax.annotate(
-            words, (steps[-1], losses[-1]), (2, 0), textcoords="offset points", va="center", fontsize=look().small
-        )
     ax.set_xlabel("step of PGD, first start")
     ax.set_ylabel("mean loss")
     ax.set_xlim(0, steps[-1] * 1.12)
     ax.set_ylim(bottom=min(0.0, float(np.nanmin(found.course))))
     ax.axvline(steps[-1], color=HAIRLINE, lw=0.8)
+    _name_ends(ax, steps[-1], found.course[:, -1], [f"{epsilon:g}" for epsilon in found.epsilons])
     ax.set_title("loss along the attack, by strength", loc="left", fontsize=look().title, fontweight="bold")
+
+
+def _name_ends(ax: Axes, x: float, ends: Floats, words: Sequence[str]) -> None:
+    """Write names beside the ends of curves, apart from each other however close the ends are."""
+    points = 72 / ax.figure.dpi
+    heights = points * ax.transData.transform(np.column_stack([np.full(len(ends), x), ends]))[:, 1]
+    least, last = 1.2 * look().small, -np.inf
+    for k in np.argsort(heights, kind="stable"):
+        last = max(heights[k], last + least)
+        ax.annotate(
+            words[k],
+            (x, ends[k]),
+            (2, last - heights[k]),
+            textcoords="offset points",
+            va="center",
+            fontsize=look().small,
+        )
 
 
 def _measured(found: Robustness) -> str:

@@ -9,10 +9,10 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from landscape.cli import main
+from landscape.commands import report_kinds
 from landscape.files.curvature_file import write_curvature
 from landscape.files.curvature_run_file import write_curvature_run
 from landscape.files.frequencies_file import FREQUENCIES, write_frequencies
@@ -21,8 +21,7 @@ from landscape.files.report_layout import Layout
 from landscape.files.robustness_file import ROBUSTNESS, write_robustness
 from landscape.files.similarity_file import LAYOUT, write_similarity
 from landscape.surface.curvature import CurvatureRun
-from landscape.surface.frequencies import Frequencies
-from landscape.surface.robustness import Robustness
+from tests.helpers.attacks import filtered, robust
 from tests.helpers.curvatures import curvature
 from tests.helpers.hostile import hostile_files, hostile_reports
 from tests.helpers.population_results import populations
@@ -33,42 +32,9 @@ FILES = int(os.environ.get("LANDSCAPE_HOSTILE", "160"))
 DRAWN = 20
 
 
-def robust() -> Robustness:
-    """Return attacks of two strengths on three samples."""
-    right = np.ones((2, 2, 3), bool)
-    right[1, 1] = False
-    flags = np.array([True, True, False])
-    return Robustness(
-        "test",
-        "linf",
-        np.array([0.1, 0.2]),
-        flags,
-        ("fgsm", "pgd"),
-        right,
-        right[1:],
-        right[1],
-        np.ones((2, 4)),
-        ~flags,
-        ~flags,
-        1.0,
-        np.arange(3),
-        settings={"steps": 3, "clip": [0.0, 1.0]},
-        origin={"checkpoint": "net.pt"},
-    )
-
-
 def along_a_run() -> CurvatureRun:
     """Return two steps."""
     return CurvatureRun("sgd", "epoch", (0, 5), (0.1, float("nan")), (curvature(), curvature(1)))
-
-
-def filtered() -> Frequencies:
-    """Return answers at three cut-offs for three images."""
-    right = np.ones((2, 3, 3), bool)
-    right[0, 0] = False
-    flags, share = np.array([True, True, False]), np.array([0.0, 0.5, 1.0])
-    parts = (("low", "high"), right, np.ones((2, 3, 3)), flags, share, np.full(3, np.nan), np.arange(3))
-    return Frequencies("test", np.array([0.0, 1.0, 2.0]), 2.0, flags, np.ones(3), *parts, settings={"epsilon": None})
 
 
 KINDS = {
@@ -89,6 +55,10 @@ def changes(kind: str, layout: Layout | None, path: Path, number: int) -> Iterat
     for copy, said in hostile_files(path.read_bytes(), number, seed=FILES, kind=kind):
         path.write_bytes(copy)
         yield said
+
+
+def test_every_kind_of_report_is_tried():
+    assert {*report_kinds.KINDS, "curvature", "curvature run"} == set(KINDS)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -11,8 +11,10 @@ from landscape.plot.figures import draw
 from landscape.plot.style.placement import Box, Room, to_points
 from matplotlib.figure import Figure
 
+import landscape
 from landscape.errors import UsageError
 from landscape.surface.surface import Trajectory
+from tests.helpers.attacks import filtered, robust
 from tests.helpers.pictures import assert_readable, distances
 from tests.helpers.plot_fixtures import (
     corners_of,
@@ -69,6 +71,14 @@ def curved():
     return dataclasses.replace(base, values={**base.values, **{f"train/{name}": each for name, each in found.items()}})
 
 
+def decided():
+    """Return a plane around one example with four classes, the last of them beyond what clipping leaves alone."""
+    base = valley(15, 11)
+    x, y = np.meshgrid(base.axes[0].values, base.axes[1].values)
+    shown = {"predicted_class": (x > 0.2) + 2.0 * (y > 0.3), "margin": 0.2 - x, "clipped_share": np.maximum(x - 0.5, 0)}
+    return dataclasses.replace(base, values={**base.values, **{f"train/{name}": each for name, each in shown.items()}})
+
+
 KINDS = {
     "line": lambda: draw_of(line_surface(17)),
     "between": lambda: draw_of(interpolation()),
@@ -85,6 +95,12 @@ KINDS = {
     "steps": lambda: draw_of(with_steps(), kind="steps"),
     "steps of two": lambda: draw_of(with_steps("adam, with a long name"), kind="steps"),
     "convexity": lambda: draw_of(curved(), kind="convexity"),
+    "regions": lambda: draw_of(decided(), kind="regions"),
+    "robustness": lambda: lambda size: landscape.plot.robustness(robust(), size=size, caption=size is None),
+    "two robustnesses": lambda: (
+        lambda size: landscape.plot.robustness([robust()] * 2, labels=["one", "two"], size=size)
+    ),
+    "frequencies": lambda: lambda size: landscape.plot.frequencies(filtered(), size=size, caption=size is None),
     "surface": lambda: draw_of(valley(15, 11), kind="surface"),
     "surface, holes": lambda: draw_of(damaged_valley(), kind="surface", cap=100.0),
     "surface, run": lambda: draw_of(with_run(), kind="surface"),
@@ -100,6 +116,11 @@ KINDS = {
 
 def draw_of(surfaces, **options):
     return lambda size: draw(surfaces, size=size, caption=size is None, **options)
+
+
+def test_every_kind_of_picture_is_tried():
+    drawn = {kind.rstrip("s").partition(",")[0].partition(" ")[0] for kind in KINDS}
+    assert {kind.rstrip("s") for kind in landscape.plot.KINDS} <= drawn
 
 
 @pytest.mark.parametrize("kind", KINDS)
