@@ -9,6 +9,7 @@ that a run that was cut short goes on. docs/similarity.md compares them.
 
 import argparse
 import os
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -26,6 +27,8 @@ SIZES = {
     "oversized": {"width": 64, "blocks": 8},
 }
 ON_A_SIXTEENTH = ("small", "oversized")
+# What builds them, for a command: --model examples/networks_on_digits.py:wide
+narrow, wide, small, oversized = (partial(residual, **size) for size in SIZES.values())
 
 
 def main() -> None:

@@ -10,8 +10,9 @@ that are far apart. A run of layers is a block where
 
 Tried on networks for digits (docs/similarity.md): of two that were far too large for 90 images both have a block, of
 118 and 66 of 147 layers with contrasts of 0.41 and 0.32; of two small ones on the same images, of twenty trained on all
-of them and of a ResNet-20 at eleven epochs none has. With a quarter of the layers and a contrast of 0.2 the first stage
-of ten of those 22 small ones was called one.
+of them and of a ResNet-20 at ten epochs none has. With a quarter of the layers and a contrast of 0.2 the first stage of
+ten of those 22 small ones was called one. Before training a ResNet-20 has one as well: its layers pass on what they
+get.
 
 Of several runs the longest is the block, and of equally long ones the one that is more alike. No run: no block.
 """

@@ -266,7 +266,7 @@ def _draw(
     side = (width - fixed) / columns
     if side < 0.4:
         raise UsageError(f"{columns} maps side by side do not fit into {width:g} inches; choose fewer networks")
-    text = caption_of(found, sheet.values, sheet.words, bars=sheet.bars)
+    text = caption_of(found, sheet.values, sheet.words, bars=sheet.bars, outlined=isinstance(sheet, _Maps))
     lines = wrapped(text, width - 0.2, look().caption) if caption else []
     line = look().caption * 1.32 / 72
     foot = len(lines) * line + (0.16 if lines else 0.02)
@@ -372,7 +372,9 @@ def _draw_bars(ax: Axes, shares: Floats, errors: Floats, *, first: bool) -> None
         ax.set_ylabel("PC 1", rotation=0, ha="right", va="center", fontsize=look().small, labelpad=6)
 
 
-def caption_of(found: Similarity, values: str = "cka", extra: str = "", *, bars: bool = True) -> str:
+def caption_of(
+    found: Similarity, values: str = "cka", extra: str = "", *, bars: bool = True, outlined: bool = True
+) -> str:
     """Return what a picture has to say: what was compared, on what, how, with which error, and what is missing."""
     problem = found.problem
     rows = sum(len(each.layers) for each in found.networks)
@@ -397,7 +399,7 @@ def caption_of(found: Similarity, values: str = "cka", extra: str = "", *, bars:
     words.append(extra)
     if bars and len(found.pc_share) and values == "cka":
         words.append("Bars: share of the first principal component of the layer below. ")
-    if values == "cka" and any(each is not None for each in found.blocks):
+    if outlined and values == "cka" and any(each is not None for each in found.blocks):
         words.append("Outlined: the block. ")
     if holes:
         words.append(f"Grey: {holes} layers without variance, or not finite. ")

@@ -22,11 +22,11 @@ NETS = """
 import torch
 from torch import nn
 
-def net():
+def net(shortcut=True):
     torch.manual_seed(0)
     return nn.Sequential(nn.Flatten(), nn.Linear(64, 4), nn.BatchNorm1d(4), nn.ReLU(), nn.Linear(4, 10))
 
-make_net = resnet20 = net
+make_net = resnet20 = resnet56 = net
 """
 DATA = """
 import torch
@@ -39,6 +39,10 @@ def training_set():
 SMALLER = [
     (r"(=-?[\d.]+:-?[\d.]+):\d+", r"\1:3"),
     (r"--data (\w+=)?digits(:\w+)?", r"--data \1data.py:training_set"),
+    (r"--data (\w+=)?npz:cifar10_test.npz", r"--data \1data.py:training_set"),
+    (r"examples/networks_on_digits.py:\w+", "nets.py:net"),
+    (r" --normalize [\d.,/]+", ""),
+    (r"--without-dominant \d+", "--without-dominant 1"),
     (r"--samples \d+", "--samples 10"),
     (r"--repeats \d+", "--repeats 2"),
     (r"--film (\w+)", r"--film \1 --fps 2 --size 640x480"),
@@ -111,6 +115,12 @@ def fill(folder: Path) -> None:
         for step in (0, 1, 81, 122, 10):
             state = small_network(1 + step % 7).state_dict()
             torch.save({"state_dict": state, "epoch": step}, folder / run / f"epoch{step}.pt")
+    groups = [f"networks/{name}" for name in ("narrow", "wide", "small", "oversized")]
+    for place in (*groups, "resnet56", "resnet56_noshort"):
+        (folder / place).mkdir(parents=True)
+        for number in range(2):
+            name = f"{number}.pt" if place in groups else f"epoch{5 * number:02}.pt"
+            torch.save(small_network(number + len(place)).state_dict(), folder / place / name)
     shutil.copytree(ROOT / "docs" / "images", folder / "docs" / "images", ignore=shutil.ignore_patterns("*.png"))
     write_like_the_tool(folder / "old_surface.h5", np.linspace(-1, 1, 3), np.linspace(-1, 1, 3))
     with h5py.File(folder / "old_directions.h5", "w") as file:

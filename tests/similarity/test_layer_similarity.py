@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 import landscape
 from landscape.errors import EvaluationError, ProblemError, UsageError
+from landscape.problem.datasets import as_data, choose
 from tests.similarity.test_hsic import naive
 
 SMALL: dict[str, Any] = {"batch_size": 20, "passes": 1, "components": False}
@@ -206,3 +207,15 @@ def test_images_of_dominant_samples_are_those_of_their_numbers_with_their_classe
     np.testing.assert_array_equal(found.images, x[list(found.pictured)].numpy())
     assert found.labels == tuple(y[list(found.pictured)].tolist())
     assert landscape.similarity(nn.Linear(4, 3), x[:, 0, 0], batch_size=10, passes=1).images is None
+
+
+def test_dominant_samples_are_numbers_of_the_data_set_and_a_constant_layer_has_none(data):
+    constant = nn.Linear(6, 3).double()
+    nn.init.zeros_(constant.weight)
+    found = landscape.similarity(nn.Sequential(nn.Identity(), constant), data, samples=24, batch_size=12, passes=1)
+    x = data[torch.from_numpy(np.sort(choose(as_data(data, "data"), 24, 0)))].numpy()
+    _, _, directions = np.linalg.svd(x - x.mean(0))
+    scores = np.abs((x - x.mean(0)) @ directions[0])
+    numbers = np.sort(choose(as_data(data, "data"), 24, 0))
+    assert set(found.dominant[0]) == set(numbers[np.argsort(-scores)[:10]])
+    assert (found.dominant[1] == -1).all()
