@@ -79,6 +79,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "-o", "--output", metavar="FILE", help="the file (default: the checkpoint's name with .curvature.h5, here)"
     )
     output.add_argument("--overwrite", action="store_true", help="replace FILE, whatever it is")
+    output.add_argument(
+        "--dry-run", action="store_true", help="say what it would cost in products, time and memory, and stop"
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -128,6 +131,13 @@ def _at_one_network(options: argparse.Namespace, settings: Settings) -> int:
     origin = {"checkpoint": str(checkpoint.path), "sha256": checkpoint.sha256}
     plane, surface = _drawn(options, model)
     measuring = _measuring(options, settings)
+    if options.dry_run:
+        from landscape.commands.dry_run import describe_curvature_cost
+        from landscape.curvature.cost import estimate_curvature_cost
+
+        for name, each in data.items():
+            say(describe_curvature_cost(name, estimate_curvature_cost(model, {name: each}, **measuring)))
+        return 0
     reports = {}
     for name, each in data.items():
         with progress_bar(f"curvature of {name}", "products at most") as progress:
@@ -154,6 +164,8 @@ def _along_a_run(options: argparse.Namespace, settings: Settings) -> int:
     from landscape.trajectory.curvature_steps import measure_run_curvature
     from landscape.trajectory.runs import find_runs
 
+    if options.dry_run:
+        raise UsageError("--dry-run is of one network: name one checkpoint; each step of a run takes as long")
     if options.surface:
         raise UsageError("--surface is of one network; leave it out for a run, or name one checkpoint")
     runs = find_runs(options.checkpoints, key=options.checkpoint_key, trust=options.trust_checkpoint)

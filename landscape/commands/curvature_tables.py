@@ -124,6 +124,7 @@ def _slice_facts(report: Curvature) -> dict[str, Any] | None:
         "fitted_error": [[_number(each) for each in row] for row in drawn.fitted_error.tolist()],
         "rank": [_number(each) for each in drawn.rank],
         "eigenvalues": drawn.eigenvalues.tolist(),
+        "routes_agree": drawn.routes_agree,
         "bound_over_slice": _number(report.slice_bound / greatest) if greatest > 0 else None,
         "hides_negative": bool(
             drawn.eigenvalues[-1] >= 0 and report.raw.least_eigenvalue + report.raw.residuals[-1] < 0
@@ -310,6 +311,11 @@ def _print_slice(out: Console, drawn: Mapping[str, Any]) -> None:
     said = []
     if drawn["bound_over_slice"] is not None:
         said.append(f"a direction as long may be up to {_short(drawn['bound_over_slice'])} times as sharp as its own")
+    if not drawn["routes_agree"]:
+        said.append(
+            "products and the surface's values differ by more than the fit's error: kinks (ReLU), which no Hessian "
+            "holds, a coarse grid, or values that are estimates for all data"
+        )
     if drawn["hides_negative"]:
         said.append("there is negative curvature, and this plane does not show it")
     print_pairs(out, [("the plane", "; ".join(said))])

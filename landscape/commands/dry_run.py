@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from landscape.commands.words import number_of_bytes
 from landscape.evaluation.expected_error import ExpectedError
 from landscape.evaluation.runner import Cost
 from landscape.parallel.progress import duration
+
+if TYPE_CHECKING:
+    from landscape.curvature.cost import CurvatureCost
 
 _KEPT = "network, theta* and directions"
 
@@ -42,5 +47,19 @@ def describe_cost(cost: Cost) -> str:
             f"({cost.seconds_per_point:.3g} s a point)",
             f"memory   {number_of_bytes(cost.weight_bytes)} for {weights}, {copies}"
             f"{number_of_bytes(cost.data_bytes)} of data ({where}), and one batch's activations{each}",
+        ]
+    )
+
+
+def describe_curvature_cost(name: str, cost: CurvatureCost) -> str:
+    """Return a few lines of what a report of a data set takes: products, time, memory."""
+    graphs = f"{number_of_bytes(cost.graph_bytes * cost.kept)} for the graphs of {cost.kept} of {cost.batches} batches"
+    again = "" if cost.kept == cost.batches else ", the others are built anew for each product"
+    return "\n".join(
+        [
+            f"{name}     {cost.samples:,} samples, {cost.weights:,} weights",
+            f"products at most {cost.products:,}, {cost.seconds_per_product:.3g} s each",
+            f"time     at most {duration(cost.seconds)}, and the Gauss-Newton matrix",
+            f"memory   {graphs}{again}; at most {number_of_bytes(cost.basis_bytes)} for vectors",
         ]
     )

@@ -102,6 +102,11 @@ class Products:
         self.made += 1
         return Product(total.to(vector.dtype), torch.stack(forms))
 
+    @property
+    def kept(self) -> int:
+        """How many batches' graphs are kept between products now."""
+        return len(self._kept)
+
     def split(self, vector: Tensor) -> list[Tensor]:
         """Return a vector of shape (n,) as tensors like the leaves, in their precision."""
         pieces = torch.split(vector, self._sizes)
@@ -188,7 +193,7 @@ class Products:
         return part
 
     def _bytes_of_a_graph(self) -> int:
-        """Return what the largest batch's graph holds on to: what is saved for derivatives, each memory once."""
+        """Return what the largest batch's graph holds on to: the gradient, and what is saved for derivatives."""
         own = {leaf.untyped_storage().data_ptr() for leaf in self._leaves}
         saved: dict[int, int] = {}
 
@@ -201,7 +206,8 @@ class Products:
         with _saying(self.loss), saved_tensors_hooks(note, lambda tensor: tensor):
             part = self._build(0)
         del part
-        return sum(saved.values())
+        # The first derivatives themselves are held with it.
+        return sum(saved.values()) + sum(leaf.numel() * leaf.element_size() for leaf in self._leaves)
 
     def _where(self, bad: Tensor) -> str:
         return next(name for name, part in self.named(bad).items() if bool(part.any()))

@@ -242,6 +242,18 @@ class SliceCurvature:
     rank: tuple[float, ...]  # share of random filter-normalised directions that show less, of each axis; NaN: not one
 
     @property
+    def routes_agree(self) -> bool:
+        """Whether products and fit agree, as far as the fit's error and a twentieth of the curvature go.
+
+        They need not: a network with ReLU has kinks, whose curvature is in the values and in no Hessian; and the values
+        may be estimates for all data where products are of some samples. True where there is no fit.
+        """
+        if np.isnan(self.fitted).any():
+            return True
+        room = 3 * np.nan_to_num(self.fitted_error) + 0.05 * float(np.abs(self.hessian).max())
+        return bool((np.abs(self.hessian - self.fitted) <= room).all())
+
+    @property
     def eigenvalues(self) -> Floats:
         """Curvatures along the plane's own principal directions, in units of its axes, descending."""
         values: Floats = np.linalg.eigvalsh(self.hessian)[::-1].astype(np.float64)
@@ -313,7 +325,8 @@ class Curvature:
         """Squared length of the gradient over endless data, unbiased, and its standard error from sampling.
 
         The gradient of some samples is longer than that of all: by `gradient_noise` squared, on average, in its square.
-        It may come out negative where nothing but noise is there. NaN for one batch.
+        It may come out negative where nothing but noise is there. The error is rather too large than too small: of the
+        noise's own square all of it is taken. NaN for one batch.
         """
         noise = self.gradient_noise**2
         error = math.hypot(2 * self.gradient_norm * self.gradient_norm_stderr, noise)

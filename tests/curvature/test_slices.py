@@ -36,6 +36,8 @@ def test_products_and_a_surfaces_own_values_agree(network, images):
     np.testing.assert_allclose(found.eigenvalues, np.linalg.eigvalsh(found.hessian)[::-1])
     assert all(0 <= rank <= 1 for rank in found.rank)
     assert (found.samples_stderr > 0).all()
+    assert found.routes_agree
+    assert not dataclasses.replace(found, fitted=2 * found.fitted).routes_agree
 
 
 def test_a_direction_of_another_length_has_no_rank_among_random_ones(network, images):
