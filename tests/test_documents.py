@@ -28,8 +28,9 @@ from tests.helpers.document_examples import (
     words_of,
 )
 
-# Run elsewhere: the demo by its own test, networks of other packages by that of the examples.
-ELSEWHERE = ("landscape demo", "landscape evaluate vit.pt", "landscape evaluate gpt2.pt", "landscape evaluate bert.pt")
+# Run elsewhere: demo and studies by their own tests, networks of other packages by that of the examples.
+ELSEWHERE = ("landscape demo", "landscape study")
+ELSEWHERE += ("landscape evaluate vit.pt", "landscape evaluate gpt2.pt", "landscape evaluate bert.pt")
 PAIRS = [(document.name, command) for document in DOCUMENTS for command in commands_of(document)]
 
 

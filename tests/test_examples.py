@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -23,7 +24,7 @@ RUNS = {
     "train_cifar.py": (["cifar10.npz", "--epochs", "1"], ["resnet20.pt"]),
 }
 # Imported by others.
-OTHERS = {"resnet_cifar.py"}
+OTHERS = {"resnet_cifar.py", "own_study.py"}
 
 
 @pytest.fixture
@@ -63,6 +64,21 @@ def test_networks_that_nobody_here_wrote_are_measured_as_the_docs_say(folder):
         done = subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True, timeout=200)
         assert done.returncode == 0, done.stderr
         assert "over 25 points" in done.stdout
+
+
+@pytest.mark.slow
+def test_a_study_of_ones_own_runs_in_miniature(folder):
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    words = ["landscape", "study", "own_study.toml", "--smoke", "--no-pages", "--executor", "here", "-o", "own"]
+    done = subprocess.run(
+        [sys.executable, "-m", *words], cwd=folder, env=environment, capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    told = json.loads((folder / "own" / "smoke" / "results.json").read_text())
+    assert told["complete"]
+    assert [each["name"] for each in told["hypotheses"]] == ["flatter"]
+    lines = [line for name in ("own_study.toml", "own_study.py") for line in (folder / name).read_text().splitlines()]
+    assert len([line for line in lines if line and not line.startswith("#")]) <= 60
 
 
 def test_every_example_is_run_here_and_short():

@@ -39,6 +39,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--smoke", action="store_true", help="the same in miniature, in FOLDER/smoke: is all in place?")
     group.add_argument("--only", action="append", default=[], metavar="TASK", help="these tasks, and what they need")
     group.add_argument("--again", action="store_true", help="do the tasks (of --only) again, whatever is there")
+    group.add_argument("--no-pages", action="store_true", help="no pictures and no index.html, numbers alone")
     group.add_argument("--jobs", type=int, default=0, metavar="N", help="tasks at a time (default: one for each core)")
     group.add_argument(
         "--executor", default="", metavar="KIND",
@@ -87,16 +88,17 @@ def _run(options: argparse.Namespace, output: str) -> int:
             again=options.again,
             jobs=options.jobs,
             executor=options.executor,
+            pages=not options.no_pages,
             progress=show,
             command=_command(options, output),
         )
     if result is None:
         return 0
-    _tell(result)
+    _tell(result, not options.no_pages)
     return 1 if result.failed else 0
 
 
-def _tell(result: StudyResult) -> None:
+def _tell(result: StudyResult, pages: bool) -> None:
     known = {each.name: each for each in result.study.hypotheses}
     for verdict in result.verdicts:
         say(f"{verdict.verdict}: {known[verdict.name].statement}")
@@ -107,7 +109,7 @@ def _tell(result: StudyResult) -> None:
         say(f"failed: {task.name}: {result.outcomes[task.folder].error}")
     if result.missing:
         say(f"{len(result.missing)} of {len(result.tasks)} tasks are not done")
-    say(f"open {result.page}")
+    say(f"open {result.page}" if pages else f"wrote {result.folder / 'results.json'}")
 
 
 def _list() -> int:
@@ -134,9 +136,9 @@ def _plan(given: Study, output: str, options: argparse.Namespace) -> int:
     tasks = chosen_tasks(plan_tasks(given), options.only)
     outcomes = {task.folder: read_outcome(task, folder) for task in tasks}
     if options.commands:
-        for task in tasks:
-            if outcomes[task.folder].state != "done":
-                say(f"{_command(options, output)} --only {shlex.quote(task.name)}")
+        left = [task for task in tasks if outcomes[task.folder].state != "done"]
+        for task in left:
+            say(f"{_command(options, output)} --jobs 1 --no-pages --only {shlex.quote(task.name)}")
         return 0
     for task in tasks:
         outcome = outcomes[task.folder]

@@ -17,6 +17,8 @@ from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+from landscape.engine.control_groups import cpu_quota
+from landscape.engine.devices import physical_cores, threads_for, usable_cpus
 from landscape.errors import ClusterError, ProblemError, UsageError
 from landscape.parallel.launchers import ALONE, Launch, find_launch
 from landscape.parallel.serial import INSTALL
@@ -95,8 +97,8 @@ def open_workers(kind: str | Executor = "", jobs: int = 0) -> Iterator[Workers |
 
 
 def cores() -> int:
-    """Return how many processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Return how many cores this process may use, by its affinity and its control group's limit."""
+    return threads_for(0, [usable_cpus()], physical_cores(), cpu_quota())
 
 
 def _asked_of(executor: Executor) -> int:

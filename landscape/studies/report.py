@@ -21,8 +21,14 @@ from landscape.studies.seed_statistics import interval
 from landscape.studies.study_results import StudyResult
 
 
-def write_report(result: StudyResult) -> None:
+def write_report(result: StudyResult, *, pages: bool = True) -> None:
     """Write everything that is read by people and programs into the study's folder.
+
+    Parameters
+    ----------
+    result : StudyResult
+    pages : bool
+        Pictures and ``index.html`` as well, and not numbers alone.
 
     Raises
     ------
@@ -33,8 +39,9 @@ def write_report(result: StudyResult) -> None:
     text = json.dumps(json.loads(plain_json(about)), indent=1)
     replace_file(result.folder / "results.json", (text + "\n").encode())
     replace_file(result.folder / "results.csv", _table(result).encode())
-    pictures = draw_pictures(result)
-    replace_file(result.page, page_text(result, about, pictures).encode())
+    if pages:
+        pictures = draw_pictures(result)
+        replace_file(result.page, page_text(result, about, pictures).encode())
 
 
 def results_of(result: StudyResult) -> dict[str, object]:

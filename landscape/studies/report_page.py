@@ -116,19 +116,16 @@ def _verdicts(result: StudyResult) -> str:
 
 
 def _verdict(verdict: Verdict, hypothesis: Hypothesis) -> str:
-    low, high = verdict.interval
     value = hypothesis.value or " and ".join(hypothesis.correlate)
-    said = [f"{number_text(verdict.estimate)} [{number_text(low)}, {number_text(high)}]", f"{verdict.seeds} seeds"]
-    if hypothesis.correlate:
-        said[1] = f"{verdict.seeds} networks"
-    if math.isfinite(verdict.p_corrected):
-        said.append(f"p = {verdict.p_corrected:.2g} for all questions together")
+    together = ""
+    if math.isfinite(verdict.p_corrected) and verdict.p_corrected != verdict.p:
+        together = f" For all questions of this study together p = {verdict.p_corrected:.2g}."
     source = f" <small>{escape(hypothesis.source)}</small>" if hypothesis.source else ""
     return (
         f'<li id="{escape(hypothesis.name)}"><span class="badge {_BADGE[verdict.verdict]}">{escape(verdict.verdict)}'
         f"</span> <strong>{escape(hypothesis.statement)}</strong>{source}"
-        f'<p class="numbers">Expected: <code>{escape(hypothesis.expect)}</code> of <code>{escape(value)}</code>. '
-        f"Found: {escape(', '.join(said))}.</p><p>{escape(verdict.text)}</p></li>"
+        f'<p class="numbers">Expected: <code>{escape(hypothesis.expect)}</code> of <code>{escape(value)}</code>.'
+        f"</p><p class=numbers>{escape(verdict.text + together)}</p></li>"
     )
 
 

@@ -8,19 +8,22 @@ plane is that of its first seed that trained; the page to turn holds the same.
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import logging
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from landscape import __version__
 from landscape.errors import LandscapeError, PlotError
-from landscape.files.atomic import read_all
+from landscape.files.atomic import read_all, replace_file
+from landscape.files.strict_json import from_json, to_json
 from landscape.studies.seed_intervals import correlation
 from landscape.studies.seed_statistics import interval
 from landscape.studies.study import ALL, TRAINING
@@ -37,6 +40,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 PICTURES = "pictures"
+_KEYS = "drawn.json"
 _MOST_PANES = 6
 _SHOWN = (".png", ".svg", ".gif", ".webp")
 _LINKED = (*_SHOWN, ".pdf", ".mp4", ".webm", ".html")
@@ -76,6 +80,10 @@ def draw_pictures(result: StudyResult) -> list[ReportPicture]:
                 drawn.others(measurement.name, name, having)
     trained = [task for task in result.tasks if task.measurement is None and _done(result, task)]
     drawn.curves("Training", "history.csv", trained, "training", x="epoch")
+    tables = (f for t in trained for f in result.outcomes[t.folder].files if f.endswith(".csv") and f != "history.csv")
+    for name in dict.fromkeys(tables):
+        having = [task for task in trained if name in result.outcomes[task.folder].files]
+        drawn.curves(f"Training, {name.removesuffix('.csv')}", name, having, "training", x="step")
     return drawn.pictures
 
 
@@ -90,22 +98,37 @@ class _Drawn:
         self.result = result
         self.pictures: list[ReportPicture] = []
         self._taken: set[str] = set()
+        self._keys = _read_keys(result.folder / PICTURES / _KEYS)  # file -> digest of what it was drawn of
+        self._new: dict[str, str] = {}
 
-    def _save(self, section: str, title: str, draw: Any, caption: str = "", page: str = "") -> None:
-        """Draw and write one picture, or keep the reason why not."""
+    def _save(self, section: str, title: str, draw: Any, of: Sequence[Any], caption: str = "", page: str = "") -> None:
+        """Draw and write one picture, or keep the reason why not; what is there already, of the same, stays."""
         from landscape.plot.saving import save
 
         stem = self._stem(title)
+        image, paper = f"{PICTURES}/{stem}.png", f"{PICTURES}/{stem}.pdf"
         try:
-            figure: Figure = draw()
-            image, paper = f"{PICTURES}/{stem}.png", f"{PICTURES}/{stem}.pdf"
-            save(figure, self.result.folder / image)
-            save(figure, self.result.folder / paper)
+            if self._is_new([section, title, caption, *of], image, paper):
+                figure: Figure = draw()
+                save(figure, self.result.folder / image)
+                save(figure, self.result.folder / paper)
+                self._remember()
         except (LandscapeError, ValueError) as error:
             _log.info("%s: %s", title, error)
             self.pictures.append(ReportPicture(section, title, trouble=str(error)))
             return
         self.pictures.append(ReportPicture(section, title, caption, image, paper, page))
+
+    def _is_new(self, of: Sequence[Any], *names: str) -> bool:
+        """Return whether files have to be made, being of something else than when they were made last."""
+        key = hashlib.sha256(repr([__version__, *map(_told, of)]).encode()).hexdigest()
+        self._new = dict.fromkeys(names, key)
+        return any(self._keys.get(name) != key or not (self.result.folder / name).exists() for name in names)
+
+    def _remember(self) -> None:
+        """Keep what the files just made are of: written at once, so that a killed run draws none twice."""
+        self._keys |= self._new
+        replace_file(self.result.folder / PICTURES / _KEYS, (to_json(self._keys) + "\n").encode())
 
     def _stem(self, title: str) -> str:
         plain = re.sub(r"[^A-Za-z0-9._-]+", "-", title).strip("-.").lower() or "picture"
@@ -139,6 +162,7 @@ class _Drawn:
                     lambda rows=rows, value=value, caption=caption: seed_values(
                         rows, x=_words(value), title=_words(value), caption=caption
                     ),
+                    rows,
                     caption,
                 )
 
@@ -168,6 +192,7 @@ class _Drawn:
                 lambda c=clouds, x=first, y=second, w=caption: scatter(
                     c, x=_words(x), y=_words(y), title=f"{_words(y)} against {_words(x)}", caption=w
                 ),
+                clouds,
                 caption,
             )
 
@@ -212,7 +237,7 @@ class _Drawn:
                 self.pictures.append(ReportPicture(section, f"{title}: {task.name}", trouble=str(error)))
         names = dict.fromkeys(column for _, table in tables for column in table)
         across = x if x in names else next(iter(names), "")
-        skipped = {across, "step", "seconds", "learning_rate"} if section == "training" else {across}
+        skipped = {across, "epoch", "step", "seconds", "learning_rate"} if section == "training" else {across}
         for column in (each for each in names if each not in skipped):
             runs = [(task, t[across], t[column]) for task, t in tables if across in t and column in t]
             self._bands(section, f"{title}, {_words(column)}", runs, x=_words(across), y=_words(column))
@@ -229,7 +254,7 @@ class _Drawn:
             if number > 1
             else "One seed: there is no interval."
         )
-        self._save(section, title, lambda: seed_bands(bands, x=x, y=y, title=title, caption=caption), caption)
+        self._save(section, title, lambda: seed_bands(bands, x=x, y=y, title=title, caption=caption), bands, caption)
 
     def _grouped(self, runs: Sequence[tuple[Task, Floats, Floats]]) -> Iterator[Band]:
         from landscape.plot.comparisons.seed_bands import Band
@@ -265,13 +290,16 @@ class _Drawn:
             part = surfaces[start : start + _MOST_PANES]
             shown = title if len(surfaces) <= _MOST_PANES else f"{title}, {start + 1} to {start + len(part)}"
             page = f"{PICTURES}/{self._stem(shown + ' to turn')}.html"
+            digests = [[surface.digest, surface.title] for surface in part]
             try:
-                write_page(part, self.result.folder / page, name=shown)
+                if self._is_new(digests, page):
+                    write_page(part, self.result.folder / page, name=shown)
+                    self._remember()
             except (LandscapeError, ValueError) as error:
                 self.pictures.append(ReportPicture("surfaces", shown, trouble=str(error)))
                 page = ""
-            self._save("surfaces", shown, lambda part=part: draw(part, kind="surface"), "One scale for all.", page)
-            self._save("surfaces", f"{shown}, from above", lambda part=part: draw(part, kind="contour"))
+            self._save("surfaces", shown, lambda part=part: draw(part, kind="surface"), digests, "", page)
+            self._save("surfaces", f"{shown}, from above", lambda part=part: draw(part, kind="contour"), digests)
 
     def others(self, measurement: str, name: str, tasks: Sequence[Task]) -> None:
         """List pictures, films and pages that a measurement made itself."""
@@ -281,6 +309,23 @@ class _Drawn:
             seed = "" if task.seed is None else f", seed {task.seed}"
             title = f"{measurement}, {self._title(task.variant)}{seed}: {name}"
             self.pictures.append(ReportPicture("more", title, image=shown, page="" if shown else path))
+
+
+def _told(value: Any) -> str:
+    """Return all of a value that a picture shows as text, arrays with every number."""
+    if isinstance(value, np.ndarray):
+        return hashlib.sha256(np.ascontiguousarray(value).tobytes()).hexdigest()
+    if is_dataclass(value):
+        return repr([_told(getattr(value, each.name)) for each in fields(value)])
+    return repr(value)
+
+
+def _read_keys(path: Path) -> dict[str, str]:
+    try:
+        found = from_json(path.read_text())
+    except (OSError, ValueError):
+        return {}
+    return {str(name): str(key) for name, key in found.items()} if isinstance(found, dict) else {}
 
 
 _NONE = (math.nan, math.nan, math.nan)
@@ -323,7 +368,7 @@ def _words(value: str) -> str:
 
 
 def _seeds_words(rows: Sequence[Any]) -> str:
-    said = "Dots: seeds. Below them their mean with its interval of 95 % (Student's t over seeds)."
+    said = "Dots: seeds. Above them their mean with its interval of 95 % (Student's t over seeds)."
     if any(row.hollow is not None and len(row.hollow) for row in rows):
         said += " Hollow: networks that did not train, which are in no mean."
     return said

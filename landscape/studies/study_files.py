@@ -111,12 +111,15 @@ def read_study(path: str | Path, *, data: Sequence[str] = (), smoke: bool = Fals
     chosen = given or dict(document.get("data") or {})
     kind = str(next(iter(chosen.values()), "")).partition(":")[0]
     # What is not asked for now is checked as well: an error in it shows before somebody needs it.
+    _build(document, source, "")
     for part in OVERRIDES:
         if part in document:
             _build(_merged(document, document[part]), source, part)
     for part in (kind, "smoke" if smoke else ""):
         if part in OVERRIDES and part in document:
             document = _merged(document, document[part])
+    if smoke and "least_accuracy" not in document.get("smoke", {}):
+        document = document | {"least_accuracy": 0.0}  # nothing trains in so short a time
     return _build(document | ({"data": given} if given else {}), source, "")
 
 
@@ -217,16 +220,11 @@ class _Builder:
         self.part = part
 
     def error(self, place: Sequence[str], text: str) -> UsageError:
-        inner = (self.part, *place)
-        return self.source.error(inner if self.part and inner in self.source.lines else place, text)
+        return self.source.error((self.part, *place) if self.part else place, text)
 
     def check(self, table: Any, allowed: Mapping[str, type], *place: str) -> None:
-        try:
-            _check_table(table, allowed, self.source, place)
-        except UsageError:
-            if self.part:
-                _check_table(table, allowed, self.source, (self.part, *place))
-            raise
+        # The file without what is merged in was found right before: what is wrong comes from that.
+        _check_table(table, allowed, self.source, (self.part, *place) if self.part else place)
 
     def study(self) -> Study:
         """Return the study."""

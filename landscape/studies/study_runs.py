@@ -5,16 +5,18 @@ A task that fails is reported and the others go on. One that another job is doin
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
 from dataclasses import asdict
 from pathlib import Path
 
 from landscape.errors import StoreError, SurfaceMismatch, UsageError
 from landscape.files.atomic import replace_file
+from landscape.files.locks import Lock
 from landscape.files.strict_json import from_json, to_json
 from landscape.studies.executors import Workers, open_workers
 from landscape.studies.study import Study
@@ -28,6 +30,8 @@ _log = logging.getLogger(__name__)
 
 # Seconds between two looks at tasks that another job is doing, and at how far tasks are.
 LOOK_EVERY = 0.5
+# Seconds for which a job waits while another one writes the report.
+REPORT_PATIENCE = 600.0
 # Workers that may die under one task before it counts as failed.
 MOST_DEATHS = 2
 # What the folder of a study says about whose it is.
@@ -47,6 +51,7 @@ def study(
     again: bool = False,
     jobs: int = 0,
     executor: str | Executor = "",
+    pages: bool = True,
     progress: Report | None = None,
     command: str = "",
 ) -> StudyResult | None:
@@ -72,6 +77,8 @@ def study(
     executor : str or Executor
         As for `landscape.studies.executors.open_workers`. With processes a script needs the usual
         ``if __name__ == "__main__":``.
+    pages : bool
+        Draw pictures and write ``index.html``, too, and not ``results.json`` and ``results.csv`` alone.
     progress : callable, optional
         Told (what, unit, done, in all).
     command : str
@@ -103,7 +110,9 @@ def study(
     with open_workers(executor, jobs) as workers:
         if workers is None:
             return None
-        _claim(given, folder)
+        _make(folder)
+        with _alone(folder):
+            _claim(given, folder)
         tasks = plan_tasks(given)
         wanted = chosen_tasks(tasks, only)
         remade = frozenset(task.folder for task in wanted if again and is_named(task, only))
@@ -111,8 +120,27 @@ def study(
         for task in tasks:
             outcomes.setdefault(task.folder, read_outcome(task, folder))
         result = collect(given, folder, tasks, outcomes, command=command, smoke=smoke)
-    write_report(result)
+    with _alone(folder):
+        write_report(result, pages=pages)
     return result
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Wait until no other job writes what all of them write, the report."""
+    lock, began = Lock(folder / "report"), time.monotonic()
+    while True:
+        try:
+            lock.__enter__()
+            break
+        except StoreError as error:
+            if isinstance(error.__cause__, OSError) or time.monotonic() - began > REPORT_PATIENCE:
+                raise
+            time.sleep(LOOK_EVERY)
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _given(what: Study | str | Path, data: Sequence[str], smoke: bool) -> Study:
@@ -124,14 +152,22 @@ def _given(what: Study | str | Path, data: Sequence[str], smoke: bool) -> Study:
     return what
 
 
+def _make(folder: Path) -> None:
+    try:
+        (folder / FOLDER).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"cannot make the folder {folder / FOLDER}: {error.strerror}; pass another with -o") from error
+    if not os.access(folder, os.W_OK):
+        raise StoreError(f"the folder {folder} cannot be written to; pass another with -o")
+
+
 def _claim(given: Study, folder: Path) -> None:
     """Make the folder this study's; refuse one of another study, or of other data."""
     card = {"name": given.name, "data": dict(given.data), "format": "landscape study 1"}
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         known = from_json((folder / CARD).read_text()) if (folder / CARD).exists() else card
     except OSError as error:
-        raise StoreError(f"cannot make the folder {folder}: {error.strerror}; pass another with -o") from error
+        raise StoreError(f"{folder / CARD} cannot be read: {error.strerror}") from error
     except ValueError:
         known = {}
     if not isinstance(known, Mapping) or any(known.get(key) != value for key, value in card.items()):
@@ -141,12 +177,6 @@ def _claim(given: Study, folder: Path) -> None:
             "pass another folder with -o"
         )
     replace_file(folder / CARD, (to_json(card | {"study": asdict(given)}) + "\n").encode())
-    try:
-        (folder / FOLDER).mkdir(exist_ok=True)
-    except OSError as error:
-        raise StoreError(f"cannot make the folder {folder / FOLDER}: {error.strerror}") from error
-    if not os.access(folder, os.W_OK):
-        raise StoreError(f"the folder {folder} cannot be written to; pass another with -o")
 
 
 def _silent(what: str, unit: str, done: int, total: int) -> None:

@@ -117,7 +117,8 @@ def train(recipe, seed, data, folder, progress):  # type: ignore[no-untyped-def]
     (folder / "history.csv").write_text("\n".join(rows) + "\n")
     torch.save({"state_dict": model.state_dict()}, folder / "final.pt")
     right = (model(x).argmax(1) == y).double().mean()
-    return {"train_loss": loss.detach(), "train_accuracy": right.item(), "test_accuracy": float(right)}
+    right = recipe.options.get("accuracy", right)
+    return {"train_loss": loss.detach(), "train_accuracy": float(right), "test_accuracy": float(right)}
 
 
 def line(context):  # type: ignore[no-untyped-def]
@@ -127,7 +128,10 @@ def line(context):  # type: ignore[no-untyped-def]
     model = network.model()
     plane = landscape.random_plane(model, seed=context.seed)
     path = context.folder / "line.h5"
-    surface = landscape.evaluate(model, {"train": context.data["train"]}, plane, x="-1:1:3", path=path)
+    data = {"train": context.data["train"]}
+    surface = landscape.evaluate(model, data, plane, x="-1:1:3", path=path)
+    if "y" in context.arguments:
+        landscape.evaluate(model, data, plane, x="-1:1:3", y=context.arguments["y"], path=context.folder / "plane.h5")
     rise = float(surface["train/loss"].max())
     (context.folder / "rise.curve.csv").write_text(f"x,y\n0,{rise}\n1,{2 * rise}\n")
     return {"weights": sum(p.numel() for p in model.parameters()), "rise": rise}

@@ -6,11 +6,13 @@ import json
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import landscape
 from landscape.cli import main
 from landscape.errors import SurfaceMismatch, UsageError
+from landscape.studies import tasks
 from landscape.studies.study_files import read_study
 from tests.helpers import tiny_study
 
@@ -122,6 +124,50 @@ def test_a_task_that_fails_is_reported_and_the_others_go_on(tmp_path, trace):
     lines_of(trace)
     run(failing, tmp_path / "out")  # a failure is tried again, and nothing else
     assert lines_of(trace) == ["train 2 1"]
+
+
+def test_code_that_has_changed_does_its_tasks_again(tmp_path, trace):
+    place = str(Path(tiny_study.__file__).resolve())
+    code = tmp_path / "code.py"
+    code.write_text("from tests.helpers.tiny_study import *\nfrom tests.helpers.tiny_study import both\n")
+    own = (f'"{place}:both"', f'"{code}:both"')
+    path = tiny_study.write(tmp_path, own=own)
+    run(path, tmp_path / "out", only=["both/seed/0"])
+    lines_of(trace)
+    code.write_text(code.read_text() + "# another line\n")
+    run(path, tmp_path / "out", only=["both/seed/0"])
+    assert lines_of(trace) == ["both 0"]
+    moved = code.rename(tmp_path / "elsewhere.py")  # the same code of another name is another task; a folder is not
+    (tmp_path / "sub").mkdir()
+    moved.rename(tmp_path / "sub" / "code.py")
+    path = tiny_study.write(tmp_path, own=(own[0], f'"{tmp_path}/sub/code.py:both"'))
+    run(path, tmp_path / "out", only=["both/seed/0"])
+    assert lines_of(trace) == []
+
+
+def test_other_samples_or_fewer_are_another_task(tmp_path, trace):
+    x, y = tiny_study.data()
+    np.savez(tmp_path / "a.npz", x=x.numpy(), y=y.numpy())
+    one = tiny_study.write(tmp_path)
+    for text in ("", "[samples]\ntrain = 10\n"):
+        one.write_text(re.sub(r'(train|test) = "[^"]*:data"', r'\1 = "npz:a.npz"', one.read_text()) + text)
+        run(one, tmp_path / "out", only=["train/wide/0"])
+        assert lines_of(trace) == ["train 5 0"]
+    x[0, 0] += 1e-3
+    np.savez(tmp_path / "a.npz", x=x.numpy(), y=y.numpy())
+    tasks._opened.cache_clear()
+    run(one, tmp_path / "out", only=["train/wide/0"])
+    assert lines_of(trace) == ["train 5 0"]
+    tasks._opened.cache_clear()
+
+
+def test_a_network_that_diverged_did_not_train(tmp_path):
+    rate = ("learning_rate = 0.5", "learning_rate = 0.5\noptions = { accuracy = nan }")
+    result = run(tiny_study.write(tmp_path, rate=rate), tmp_path / "out", only=["train"])
+    assert len(result.untrained) == 6
+    assert json.loads((tmp_path / "out" / "results.json").read_text())["values"]["training/train_accuracy"] == {
+        name: {"0": None, "1": None, "2": None} for name in ("narrow", "wide")
+    }
 
 
 def test_only_does_a_task_and_what_it_needs(tmp_path, trace):
