@@ -15,6 +15,7 @@ import landscape
 from landscape.errors import ClusterError, ProblemError, UsageError
 from landscape.studies.executors import open_workers
 from tests.helpers import jobs, tiny_study
+from tests.helpers.document_examples import code_of
 
 pytestmark = pytest.mark.slow
 KILLS = int(os.environ.get("LANDSCAPE_KILLS", "3"))
@@ -186,6 +187,15 @@ def test_a_users_own_executor_does_the_tasks(whole, tmp_path):
         open_workers(f"{tmp_path / 'pool.py'}:none"),
     ):
         pass
+
+
+def test_the_pool_of_the_docs_is_an_executor():
+    (block,) = code_of(jobs.ROOT / "docs" / "studies.md", "py")
+    space: dict[str, object] = {}
+    exec(block, space)
+    with open_workers(space["own"]()) as workers:  # type: ignore[operator]
+        assert workers is not None
+        assert workers.number == 4
 
 
 def test_an_executor_that_there_is_not_is_refused(monkeypatch):
