@@ -24,7 +24,7 @@ from landscape.errors import UsageError
 
 if TYPE_CHECKING:
     from landscape.files.report_layout import Array
-    from landscape.similarity.layer_analysis import SimilarityCost
+    from landscape.similarity.same_run import SimilarityCost
     from landscape.similarity.unfinished import State
     from landscape.surface.similarity import Similarity
 

@@ -8,41 +8,39 @@ product, for which all layers have to be in one place.
 from __future__ import annotations
 
 import math
-import tempfile
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 
 from landscape.engine.memory import resident_budget
-from landscape.errors import EvaluationError, ProblemError, SurfaceMismatch
+from landscape.errors import EvaluationError, SurfaceMismatch
 from landscape.parallel.comm import current_comm
-from landscape.problem.batches import split_inputs_targets
 from landscape.problem.datasets import fingerprint
+from landscape.similarity.batch_comparison import BatchComparison, Hsic
 from landscape.similarity.components import SPARE, Components, cosines, principal_components
-from landscape.similarity.grams import Grams, Reference, Tap, look_at
-from landscape.similarity.hsic import all_pairs
+from landscape.similarity.grams import Reference, Tap, look_at
 from landscape.similarity.layers import PROBE, Layer, find_layers
-from landscape.similarity.procrustes import distances, gram_factor
+from landscape.similarity.same_run import SimilarityCost, require_same
+from landscape.similarity.sample_images import with_images
 from landscape.similarity.shuffled_batches import Samples, device_of
 from landscape.similarity.similarity_settings import Settings
 from landscape.similarity.unfinished import Keeper, PairSums, State, components_state, restore_components
-from landscape.surface.block_structure import find_block
+from landscape.surface.block_structure import blocks_of
 from landscape.surface.dominant_samples import most_dominant
 from landscape.surface.grid import Floats
-from landscape.surface.similarity import Block, NetworkLayers, Similarity
+from landscape.surface.similarity import NetworkLayers, Similarity
 
 # Told what is done, how much of it, and how much there is.
 Progress = Callable[[str, int, int], None]
 Write = Callable[[Similarity, State | None], None]
 Known = tuple[Similarity, State]
-Hsic = tuple[Floats, dict[int, int]]
 
 # Dominant samples that are kept of each layer, and shown of all networks together.
 DOMINANT, SHOWN = 10, 16
@@ -52,24 +50,6 @@ FINGERPRINT_SAMPLES = 1024
 # What a progress bar calls the parts of a run, in their order.
 LAYERS, COMPONENTS, DOMINATED, PROCRUSTES = "layers", "without_components", "without_dominant", "procrustes"
 _WORDS = {LAYERS: "layers", COMPONENTS: "without components", DOMINATED: "without dominant samples"}
-
-
-@dataclass(frozen=True)
-class SimilarityCost:
-    """What a run will take."""
-
-    networks: int
-    layers: int  # of all networks
-    samples: int
-    batches: int  # of all passes, of everything that is measured
-    done: int  # of them, in the file already
-    seconds: float  # estimated from one batch
-    ranks: int
-    matrix_bytes: int  # sums over all pairs of layers
-    gram_bytes: int  # Gram matrices of one batch, in each process
-    feature_bytes: int  # the largest layer's features of one batch, twice, in each process
-    component_bytes: int  # directions of the network that has most
-    on_disk: bool  # whether Gram matrices do not fit into memory
 
 
 class Analysis:
@@ -128,7 +108,9 @@ class Analysis:
         )
         self._rows = sum(len(each.layers) for each in self._networks)
         self._problem = self._described()
-        self._on_disk = self._require_memory()
+        self._batch = BatchComparison(
+            list(models.values()), self._taps, self._references, settings.kernel, on_disk=self._require_memory()
+        )
         # What is done, on rank 0 alone; components on all ranks once there are all.
         self._components: dict[int, Components] = {}
         self._sums: dict[str, PairSums] = {}
@@ -168,7 +150,7 @@ class Analysis:
         comm, settings, samples = self._comm, self._settings, self._samples
         with comm.together():
             if comm.rank == 0 and known is not None:
-                self.require_same(known[0])
+                require_same(self._networks, vars(self._settings), self._problem, known[0])
                 if not known[0].complete:
                     self._restore(known)
         finished = comm.broadcast(known[0] if comm.rank == 0 and known is not None and known[0].complete else None)
@@ -195,37 +177,6 @@ class Analysis:
         return result
 
     # -- what is done --------------------------------------------------------------------------------------------
-
-    def require_same(self, known: Similarity) -> None:
-        """Raise SurfaceMismatch where a file is of other networks, samples or settings than this run."""
-        differs = []
-        ours, theirs = ([each.name for each in networks] for networks in (self._networks, known.networks))
-        if ours != theirs:
-            differs.append(f"networks {', '.join(theirs[:4])} instead of {', '.join(ours[:4])}")
-        for one, other in zip(self._networks, known.networks, strict=False):
-            if one.labels != other.labels or one.features != other.features:
-                differs.append(f"other layers of {one.name}")
-            for what in ("sha256", "model"):
-                if one.about.get(what) != other.about.get(what):
-                    differs.append(f"{one.name} has {'other weights' if what == 'sha256' else 'another model'}")
-        asked = vars(self._settings)
-        differs += [
-            f"{name} {known.settings.get(name)!r} instead of {value!r}"
-            for name, value in asked.items()
-            if known.settings.get(name) != value
-        ]
-        differs += [
-            f"{name} {known.problem.get(name)!r} instead of {value!r}"
-            if name != "fingerprint"
-            else "other samples, or in another order"
-            for name, value in self._problem.items()
-            if name in ("fingerprint", "normalize", "size") and not _equal(known.problem.get(name), value)
-        ]
-        if differs:
-            raise SurfaceMismatch(
-                f"{known.path or 'what is known'} holds another comparison ({'; '.join(differs[:6])}); write to "
-                "another file, or --overwrite it"
-            )
 
     def _restore(self, known: Known) -> None:
         arrays = known[1][1]
@@ -351,21 +302,7 @@ class Analysis:
         each = max(SHOWN // len(self._models), 2)
         numbers = np.concatenate([self._dominant(number, each) for number in range(len(self._models))])
         numbers = numbers[np.sort(np.unique(numbers, return_index=True)[1])][:SHOWN]
-        place = {int(number): place for place, number in enumerate(self._samples.order)}
-        batch = self._samples.fetch(np.array([place[int(number)] for number in numbers]), torch.device("cpu"))
-        inputs, targets = batch, None
-        if not isinstance(batch, Tensor):
-            try:
-                inputs, targets = split_inputs_targets(batch)
-            except ProblemError:  # inputs of a kind of their own: there is nothing that could be drawn
-                return found
-        if not isinstance(inputs, Tensor) or inputs.ndim != 4 or inputs.shape[1] not in (1, 3):
-            return found
-        labels: tuple[int, ...] = ()
-        if isinstance(targets, Tensor) and targets.ndim == 1 and not targets.is_floating_point():
-            labels = tuple(int(target) for target in targets)
-        images = inputs.float().numpy().astype(np.float32)
-        return replace(found, images=images, pictured=tuple(int(number) for number in numbers), labels=labels)
+        return with_images(found, self._samples, numbers)
 
     def _described(self) -> dict[str, Any]:
         samples = self._samples
@@ -423,7 +360,7 @@ class Analysis:
             def measure(
                 place: int, todo: list[int] = todo, parts: list[NDArray[np.int64]] = parts
             ) -> tuple[Floats, dict[int, int]]:
-                return self._hsic(samples, parts[todo[place]], scores)
+                return self._batch.hsic(samples, parts[todo[place]], scores)
 
             def keep(place: int, result: Hsic, todo: list[int] = todo) -> None:
                 with keeper.changing():
@@ -444,48 +381,7 @@ class Analysis:
                 self._procrustes[todo[place]] = result
             self._say("Procrustes", len(self._procrustes), total)
 
-        self._comm.each(len(todo), lambda place: self._distances(parts[todo[place]]), keep)
-
-    def _distances(self, places: NDArray[np.int64]) -> Floats:
-        factors: list[Tensor | None] = [None] * self._rows
-        start = 0
-        for model, tap, known in zip(self._models.values(), self._taps, self._references, strict=True):
-
-            def take(row: int, features: Tensor, start: int = start, known: list[Reference] = known) -> None:
-                factor = gram_factor(features * known[row].scale)
-                factors[start + row] = None if factor is None else factor.cpu()
-
-            tap.run(self._samples.fetch(places, device_of(model)), take)
-            start += len(known)
-        return distances(factors)
-
-    def _hsic(self, samples: Samples, places: NDArray[np.int64], scores: NDArray[np.float32] | None) -> Hsic:
-        """Return HSIC of all pairs on one batch, and of each layer that is not finite the first such sample."""
-        size = len(places) * (len(places) - 1) // 2
-        failures: dict[int, int] = {}
-        with tempfile.TemporaryFile() as file:
-            if self._on_disk:
-                vectors = torch.from_numpy(np.memmap(file, np.float64, "w+", shape=(self._rows, size)))
-            else:
-                vectors = torch.zeros(self._rows, size, dtype=torch.float64)
-            start = 0
-            for model, tap, known in zip(self._models.values(), self._taps, self._references, strict=True):
-                device = device_of(model)
-
-                def put(row: int, vector: Tensor, start: int = start) -> None:
-                    vectors[start + row] = vector
-
-                def failed(row: int, sample: int, start: int = start) -> None:
-                    vectors[start + row] = torch.nan
-                    failures[start + row] = int(samples.order[places[sample]])
-
-                without = None
-                if scores is not None:
-                    rows = range(len(known))
-                    without = {row: torch.from_numpy(scores[start + row, places]).to(device) for row in rows}
-                Grams(tap, known, self._settings.kernel).vectors(samples.fetch(places, device), put, failed, without)
-                start += len(known)
-            return all_pairs(vectors), failures
+        self._comm.each(len(todo), lambda place: self._batch.distances(self._samples, parts[todo[place]]), keep)
 
     def _note_failures(self, failures: Mapping[int, int]) -> None:
         for row, sample in failures.items():
@@ -507,7 +403,7 @@ class Analysis:
         """Measure one batch, and one of each network for its components, and say what all will take."""
         settings, samples = self._settings, self._samples
         if known is not None:
-            self.require_same(known[0])
+            require_same(self._networks, vars(self._settings), self._problem, known[0])
             if not known[0].complete:
                 self._restore(known)
         complete = known is not None and known[0].complete
@@ -522,9 +418,9 @@ class Analysis:
         done = total if complete else done
         procrustes = 0 if complete else self._procrustes_batches - len(self._procrustes)
         pairs = total - done - procrustes
-        seconds = pairs * timed(lambda: self._hsic(samples, places, None)) if pairs else 0.0
+        seconds = pairs * timed(lambda: self._batch.hsic(samples, places, None)) if pairs else 0.0
         if procrustes:
-            seconds += procrustes * timed(lambda: self._distances(places))
+            seconds += procrustes * timed(lambda: self._batch.distances(samples, places))
         if settings.components and not complete:
             for number, model in enumerate(self._models.values()):
                 if number not in self._components:
@@ -548,31 +444,5 @@ class Analysis:
             min(directions * features, resident_budget(torch.device("cpu"), self._comm.local_size) // 2)
             if settings.components
             else 0,
-            self._on_disk,
+            self._batch.on_disk,
         )
-
-
-def _equal(one: Any, other: Any) -> bool:
-    """Whether two plain values are the same, one of which was a file's: a tuple is a list there."""
-    if isinstance(one, (list, tuple)) and isinstance(other, (list, tuple)):
-        return len(one) == len(other) and all(_equal(*pair) for pair in zip(one, other, strict=True))
-    return bool(one == other)
-
-
-def blocks_of(found: Similarity) -> tuple[Block | None, ...]:
-    """Return each network's block, with how much of it the others have: CKA between layers of the same names."""
-    blocks: list[Block | None] = []
-    for number, network in enumerate(found.networks):
-        share = found.pc_share[found.rows(number)] if len(found.pc_share) else None
-        block = find_block(found.between(number, number), share)
-        if block is not None:
-            rows = np.arange(block.first, block.last + 1)
-            shared = {}
-            for other, theirs in enumerate(found.networks):
-                names = [network.labels[row] for row in rows]
-                columns = np.array([theirs.labels.index(each) for each in names if each in theirs.labels], np.int64)
-                if other != number and columns.size:
-                    shared[theirs.name] = float(np.nanmean(found.between(number, other)[np.ix_(rows, columns)]))
-            block = replace(block, shared=shared)
-        blocks.append(block)
-    return tuple(blocks)

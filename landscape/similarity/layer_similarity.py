@@ -12,7 +12,8 @@ from landscape.directions.displacement import untouched
 from landscape.engine.memory import is_out_of_memory
 from landscape.errors import EvaluationError, UsageError
 from landscape.problem.references import failure
-from landscape.similarity.layer_analysis import Analysis, Known, Progress, SimilarityCost, Write
+from landscape.similarity.layer_analysis import Analysis, Known, Progress, Write
+from landscape.similarity.same_run import SimilarityCost
 from landscape.similarity.shuffled_batches import Samples, one_data_set
 from landscape.similarity.similarity_settings import Settings
 from landscape.surface.similarity import Similarity

@@ -20,13 +20,14 @@ Of several runs the longest is the block, and of equally long ones the one that 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from landscape.surface.grid import Floats
-from landscape.surface.similarity import Block
+from landscape.surface.similarity import Block, Similarity
 
 INSIDE, ALIKE, SHARE, LEAST, CONTRAST = 0.8, 0.9, 0.4, 4, 0.3
 
@@ -91,3 +92,22 @@ def _corners(values: NDArray[Any]) -> Floats:
 def _square(corners: Floats, first: int, last: int) -> float:
     end = last + 1
     return float(corners[end, end] - corners[first, end] - corners[end, first] + corners[first, first])
+
+
+def blocks_of(found: Similarity) -> tuple[Block | None, ...]:
+    """Return each network's block, with how much of it the others have: CKA between layers of the same names."""
+    blocks: list[Block | None] = []
+    for number, network in enumerate(found.networks):
+        share = found.pc_share[found.rows(number)] if len(found.pc_share) else None
+        block = find_block(found.between(number, number), share)
+        if block is not None:
+            rows = np.arange(block.first, block.last + 1)
+            shared = {}
+            for other, theirs in enumerate(found.networks):
+                names = [network.labels[row] for row in rows]
+                columns = np.array([theirs.labels.index(each) for each in names if each in theirs.labels], np.int64)
+                if other != number and columns.size:
+                    shared[theirs.name] = float(np.nanmean(found.between(number, other)[np.ix_(rows, columns)]))
+            block = replace(block, shared=shared)
+        blocks.append(block)
+    return tuple(blocks)

@@ -1,0 +1,70 @@
+"""Whether a file is of the comparison that is asked for, and what a run takes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from landscape.errors import SurfaceMismatch
+from landscape.surface.similarity import NetworkLayers, Similarity
+
+
+@dataclass(frozen=True)
+class SimilarityCost:
+    """What a run will take."""
+
+    networks: int
+    layers: int  # of all networks
+    samples: int
+    batches: int  # of all passes, of everything that is measured
+    done: int  # of them, in the file already
+    seconds: float  # estimated from one batch
+    ranks: int
+    matrix_bytes: int  # sums over all pairs of layers
+    gram_bytes: int  # Gram matrices of one batch, in each process
+    feature_bytes: int  # the largest layer's features of one batch, twice, in each process
+    component_bytes: int  # directions of the network that has most
+    on_disk: bool  # whether Gram matrices do not fit into memory
+
+
+def require_same(
+    networks: Sequence[NetworkLayers], settings: Mapping[str, Any], problem: Mapping[str, Any], known: Similarity
+) -> None:
+    """Raise SurfaceMismatch where a file is of other networks, samples or settings than this run."""
+    differs = []
+    ours, theirs = ([each.name for each in each_side] for each_side in (networks, known.networks))
+    if ours != theirs:
+        differs.append(f"networks {', '.join(theirs[:4])} instead of {', '.join(ours[:4])}")
+    for one, other in zip(networks, known.networks, strict=False):
+        if one.labels != other.labels or one.features != other.features:
+            differs.append(f"other layers of {one.name}")
+        for what in ("sha256", "model"):
+            if not _equal(one.about.get(what), other.about.get(what)):
+                differs.append(f"{one.name} has {'other weights' if what == 'sha256' else 'another model'}")
+    differs += [
+        f"{name} {known.settings.get(name)!r} instead of {value!r}"
+        for name, value in settings.items()
+        if not _equal(known.settings.get(name), value)
+    ]
+    differs += [
+        f"{name} {known.problem.get(name)!r} instead of {value!r}"
+        if name != "fingerprint"
+        else "other samples, or in another order"
+        for name, value in problem.items()
+        if name in ("fingerprint", "normalize", "size") and not _equal(known.problem.get(name), value)
+    ]
+    if differs:
+        raise SurfaceMismatch(
+            f"{known.path or 'what is known'} holds another comparison ({'; '.join(differs[:6])}); write to "
+            "another file, or --overwrite it"
+        )
+
+
+def _equal(one: Any, other: Any) -> bool:
+    """Whether two plain values are the same, one of which was a file's: a tuple is a list there."""
+    if isinstance(one, (list, tuple)) and isinstance(other, (list, tuple)):
+        return len(one) == len(other) and all(_equal(*pair) for pair in zip(one, other, strict=True))
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        return one.keys() == other.keys() and all(_equal(one[name], other[name]) for name in one)
+    return bool(one == other)
