@@ -88,7 +88,7 @@ class Analysis:
         for name, model in models.items():
             device = device_of(model)
             probes = [samples.fetch(samples.places(0)[0][: min(PROBE, len(samples)) - k], device) for k in (0, 1)]
-            layers = find_layers(model, probes, which=settings.layers, name=name)
+            layers = find_layers(model, probes, which=settings.layers, name=name, data=samples.data.name)
             tap = Tap(model, layers, settings.tokens)
             self._layers[name] = layers
             self._taps.append(tap)

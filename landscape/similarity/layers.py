@@ -77,7 +77,7 @@ def call(model: nn.Module, inputs: Any) -> Any:
 
 
 def find_layers(
-    model: nn.Module, batches: Sequence[Any], *, which: str | None = None, name: str = "network"
+    model: nn.Module, batches: Sequence[Any], *, which: str | None = None, name: str = "network", data: str = "data"
 ) -> list[Layer]:
     """Return the layers of a network in the order in which they finish in a forward pass.
 
@@ -91,8 +91,8 @@ def find_layers(
         A regular expression searched in modules' names, or "blocks": residual blocks, say, and what stands between
         them (see `block_names`). By default every module without others in it, and every other one whose output is a
         tensor that none before has given: a residual sum.
-    name : str
-        Of the network, for errors.
+    name, data : str
+        Of the network and of the data set, for errors.
 
     Raises
     ------
@@ -103,7 +103,7 @@ def find_layers(
     EvaluationError
         It gives another output each time.
     """
-    seen = [_observe(model, each, name) for each in batches]
+    seen = [_observe(model, each, name, data) for each in batches]
     sizes = [batch_size_of(each) for each in batches]
     names = {module: label for label, module in model.named_modules()}
     chosen = _chosen(model, which, names)
@@ -200,7 +200,7 @@ def _samples_in(
     return None
 
 
-def _observe(model: nn.Module, batch: Any, name: str) -> list[_Seen]:
+def _observe(model: nn.Module, batch: Any, name: str, data: str) -> list[_Seen]:
     """Call a network and note what its modules give."""
     seen: list[_Seen] = []
     given: list[tuple[weakref.ref[Tensor], tuple[int, int, int]]] = []
@@ -220,7 +220,7 @@ def _observe(model: nn.Module, batch: Any, name: str) -> list[_Seen]:
         try:
             first = call(model, inputs)
         except (RuntimeError, ValueError, TypeError, LookupError, AttributeError) as error:
-            said = misfit(model, inputs, name, error)
+            said = misfit(model, inputs, data, error)
             if not said:
                 raise
             raise ProblemError(f"{name}: {said}") from error

@@ -91,13 +91,20 @@ class Samples:
         few = self._places[: min(len(self), 32)]
         first, again = (list(tensors_in(self.data.fetch(self.order[few]))) for _ in range(2))
         same = len(first) == len(again) and all(
-            torch.equal(torch.as_tensor(one), torch.as_tensor(other)) for one, other in zip(first, again, strict=True)
+            _equal(torch.as_tensor(one), torch.as_tensor(other)) for one, other in zip(first, again, strict=True)
         )
         if not same:
             raise EvaluationError(
                 f"data set {self.data.name!r} gives other samples each time it is read, so networks would be compared "
                 "on different ones: take random augmentation out of it"
             )
+
+
+def _equal(one: Tensor, other: Tensor) -> bool:
+    """Whether two tensors are the same; NaN is what NaN was."""
+    if one.shape != other.shape or one.dtype != other.dtype:
+        return False
+    return bool(((one == other) | ((one != one) & (other != other))).all())
 
 
 def one_data_set(data: Any, networks: Mapping[str, nn.Module], samples: int | None, seed: int) -> tuple[str, Data]:

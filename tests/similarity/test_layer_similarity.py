@@ -219,3 +219,25 @@ def test_dominant_samples_are_numbers_of_the_data_set_and_a_constant_layer_has_n
     numbers = np.sort(choose(as_data(data, "data"), 24, 0))
     assert set(found.dominant[0]) == set(numbers[np.argsort(-scores)[:10]])
     assert (found.dominant[1] == -1).all()
+
+
+def test_networks_that_take_other_shapes_are_named_and_samples_that_are_not_finite_are_layers_left_out(data):
+    with pytest.raises(ProblemError, match="b: the network Linear does not take the samples of data set 'train'"):
+        landscape.similarity({"a": nn.Linear(6, 3).double(), "b": nn.Linear(5, 3).double()}, data, **SMALL)
+    broken = data.clone()
+    broken[3] = torch.nan
+    found = landscape.similarity(nn.Linear(6, 3).double(), broken, **SMALL)
+    assert np.isnan(found.cka).all()
+    assert "at sample 3" in found.notes[0]
+    with pytest.raises(EvaluationError, match="other samples each time"):
+        landscape.similarity(nn.Linear(6, 3).double(), Changing(), **SMALL)
+
+
+class Changing(torch.utils.data.Dataset):
+    """Data that are augmented at random."""
+
+    def __len__(self) -> int:
+        return 30
+
+    def __getitem__(self, number: int) -> Tensor:
+        return torch.randn(6, dtype=torch.float64)
