@@ -122,6 +122,8 @@ def speed(options: argparse.Namespace) -> None:
     }
     wanted = reference_matrix(models, [x[order_of] for order_of in order], layers)
     for name, theirs in others.items():
+        if options.against not in (None, name):
+            continue
         ratios, off = [], np.zeros(2)
         for _ in range(options.pairs):
             began = time.process_time()
@@ -176,6 +178,7 @@ def main() -> None:
     parser.add_argument("--data", help="as of landscape similarity")
     parser.add_argument("--batches", type=int, default=1)
     parser.add_argument("--pairs", type=int, default=3, help="times that ours and theirs take turns")
+    parser.add_argument("--against", choices=("torch_cka", "pytorch-cka"), help="only one of them")
     parser.add_argument("--coverage", action="store_true")
     parser.add_argument("--cases", type=int, default=400)
     options = parser.parse_args()
