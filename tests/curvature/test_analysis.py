@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import re
 from typing import Any
@@ -293,6 +294,11 @@ def test_bad_input_is_refused_with_what_to_do(network, samples):
     bad[7] = float("nan")
     with pytest.raises(EvaluationError, match=r"not finite at these weights \(sample 7"):
         measure_curvature(network, (bad, y))
+    broken = copy.deepcopy(network)
+    with torch.no_grad():
+        broken[5].weight[0, 0] = float("nan")
+    with pytest.raises(EvaluationError, match="not finite at these weights"):
+        measure_curvature(broken, samples)
 
 
 def _noisy(model: nn.Module, batch: Any) -> Tensor:
