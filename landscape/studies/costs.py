@@ -39,12 +39,22 @@ def estimate_costs(study: Study, tasks: Sequence[Task], outcomes: Mapping[str, O
     workers = jobs or cores()
     lines.append(f"about {duration(seconds)} of work, {duration(seconds / workers)} with {workers} tasks at a time")
     if memory:
-        lines.append(f"about {memory * workers / 2**30:.1f} GiB of memory")
+        each = memory + _process_bytes()
+        lines.append(f"about {each * workers / 2**30:.1f} GiB of memory for {workers} processes that train")
     if unknown:
         lines.append(f"{unknown} of them not known before the first of their kind is done; --smoke shows their kind")
     if study.minutes and unknown:
         lines.append(f"all of it took {study.minutes:g} minutes on two cores when the study was made")
     return lines
+
+
+def _process_bytes() -> float:
+    """Return what a process takes by itself with all that is loaded: as much as this one did, at most."""
+    import resource
+    import sys
+
+    most = float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+    return most if sys.platform == "darwin" else most * 1024  # macOS counts bytes, others KiB
 
 
 def _like(task: Task, tasks: Sequence[Task], outcomes: Mapping[str, Outcome]) -> float | None:
