@@ -12,6 +12,7 @@ from torch import Tensor, nn
 import landscape
 from landscape.errors import EvaluationError, ProblemError, UsageError
 from landscape.problem.datasets import as_data, choose
+from landscape.similarity.grams import centred_features
 from tests.similarity.test_hsic import naive
 
 SMALL: dict[str, Any] = {"batch_size": 20, "passes": 1, "components": False}
@@ -231,6 +232,14 @@ def test_networks_that_take_other_shapes_are_named_and_samples_that_are_not_fini
     assert "at sample 3" in found.notes[0]
     with pytest.raises(EvaluationError, match="other samples each time"):
         landscape.similarity(nn.Linear(6, 3).double(), Changing(), **SMALL)
+
+
+def test_features_that_vary_by_rounding_alone_are_constant_and_by_more_are_not():
+    features = torch.full((50, 4), 0.1)
+    features[::2] = torch.nextafter(features[::2], torch.ones(()))
+    assert not centred_features(features).any()
+    features[::2] += 1e-5
+    assert (centred_features(features) != 0).all()
 
 
 class Changing(torch.utils.data.Dataset):
