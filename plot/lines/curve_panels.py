@@ -83,8 +83,8 @@ def _draw(
 ) -> Figure:
     factor, number = look().factor, len(panels)
     width = page[0] if page else _WIDTH
-    # Letters on a screen's pixels are up to 3 % wider than their outlines.
-    lines = wrapped(text, 0.96 * (width - 0.2), look().caption) if caption else []
+    # Letters on the pixels of a screen are up to 7 % wider than their outlines.
+    lines = wrapped(text, 0.93 * (width - 0.2), look().caption) if caption else []
     line = look().caption * 1.32 / 72
     foot = len(lines) * line + (0.16 if lines else 0.02)
     head = 0.3 * factor if headline else 0.04
