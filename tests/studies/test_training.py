@@ -113,6 +113,8 @@ def test_the_numbers_are_those_of_the_weights_that_were_written(data, tmp_path):
     output = model.eval()(x)
     assert numbers["test_loss"] == pytest.approx(float(nn.functional.cross_entropy(output, y).detach()), rel=1e-5)
     assert numbers["test_error"] == pytest.approx(float((output.argmax(1) != y).double().mean()))
+    last = table(tmp_path / "history.csv")[-1]
+    assert float(last["test_loss"]) == pytest.approx(numbers["test_loss"])  # with dropout and batch norm at rest
     start = dict(trainer.build(SMALL, 1).named_parameters())
     moved = sum(float((p - start[n]).detach().square().sum()) for n, p in model.named_parameters())
     assert numbers["distance"] == pytest.approx(math.sqrt(moved), rel=1e-5)
