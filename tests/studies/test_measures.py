@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from landscape.directions.construct import random_plane
+from landscape.directions.construct import Direction, Plane, random_plane
 from landscape.errors import UsageError
 from landscape.evaluation.evaluate import evaluate
 from landscape.problem.datasets import as_data
@@ -178,6 +178,10 @@ def test_two_ways_of_measuring_the_share_of_a_plane_agree(networks, data, tmp_pa
     model, run = networks[0].model(), find_run(networks[0].steps())
     principal = principal_plane(model, run)
     assert plane_share(model, run, principal, principal.total) == pytest.approx(principal.shares[:2].sum(), rel=1e-4)
+    first, second = (each.tensors for each in principal.directions)
+    askew = [{name: 3 * first[name] for name in first}, {name: first[name] + second[name] for name in first}]
+    same = Plane.of([Direction.of(tensors, {"source": "file"}, "askew") for tensors in askew], "weights")
+    assert plane_share(model, run, same, principal.total) == pytest.approx(principal.shares[:2].sum(), rel=1e-4)
     found = measured("path", networks[:1], data, tmp_path, random_planes=2)
     assert found["random_share"] < 0.1 * found["two_shares"]
     assert 0 < found["straightness"] <= 1
