@@ -138,7 +138,10 @@ class Room:
         if line.get_transform() != ax.transData:
             # A hairline across all of the axes says where something is, and may be crossed.
             return
-        points = line.get_transform().transform(line.get_xydata()) * _scale(ax)
+        data = np.asarray(line.get_xydata(), dtype=np.float64)
+        # What is not finite is nowhere; a transform would multiply infinity by 0.
+        data = np.where(np.isfinite(data).all(axis=1, keepdims=True), data, np.nan)
+        points = line.get_transform().transform(data) * _scale(ax)
         if line.get_linestyle() not in ("None", "none", "", " "):
             self.take_line(points, line.get_linewidth() / 2)
         # What is smaller than a full stop may be written over: the dots of interpolated points are everywhere.
