@@ -292,7 +292,7 @@ def _draw_variance(ax: Axes, surface: Surface, name: str) -> None:
         return room
 
     if walks := [line for line in ax.lines if line.get_marker() == "D"]:
-        place_legend(ax, walks, room_of)
+        place_legend(ax, [*(line for line in ax.lines if line.get_label() == "sum"), *walks], room_of)
     quarters = 0.25 / ax.get_ylim()[1] * _inches(ax)[1] * 72 > 1.6 * look().tick
     ax.yaxis.set_major_locator(FixedLocator([0.0, 0.25, 0.5, 0.75, 1.0] if quarters else [0.0, 0.5, 1.0]))
     inside = sum(shares[:kept])
