@@ -24,7 +24,8 @@ templates_path = ["templates"]
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.mathjax"]
 root_doc = "docs/index"
-include_patterns = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/*.md", "docs/gallery/*.md", "build/api/*.rst"]
+include_patterns = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "build/api/*.rst"]
+include_patterns += ["docs/*.md", "docs/gallery/*.md", "docs/studies/*.md"]
 exclude_patterns = [".*", "node_modules", "build/site", "build/types", "build/lib", "landscape", "plot", "tests"]
 myst_heading_anchors = 2
 

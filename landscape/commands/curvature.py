@@ -3,9 +3,9 @@
 Of the Hessian over all parameters, and in the units of a picture, where a filter's length is 1 (see
 docs/curvature.md). The report is printed and stored; `landscape plot` draws its spectrum.
 
-landscape curvature net.pt --model nets.py:resnet20 --data train=digits --samples 1000 -o net.curvature.h5
-landscape plot net.curvature.h5 -o spectrum.pdf
-landscape curvature run/*.pt --model nets.py:resnet20 --data train=digits --samples 200 -o run.curvature.h5
+    landscape curvature net.pt --model nets.py:resnet20 --data train=digits --samples 1000 -o net.curvature.h5
+    landscape plot net.curvature.h5 -o spectrum.pdf
+    landscape curvature run/*.pt --model nets.py:resnet20 --data train=digits --samples 200 -o run.curvature.h5
 """
 
 from __future__ import annotations

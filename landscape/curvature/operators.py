@@ -41,8 +41,6 @@ class CurvatureOperator(LinearOperator):  # type: ignore[misc]
         float64; products are computed in the precision of the weights, and summed over batches in float64.
     names : tuple of str
         Of the tensors whose numbers, in this order, a vector holds.
-    products : int
-        How many were made.
     """
 
     def __init__(self, model: nn.Module, data: Any, *, kind: str, normalised: bool, **options: Any) -> None:
