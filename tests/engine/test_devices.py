@@ -52,6 +52,7 @@ def test_without_a_device_of_the_kind_the_name_stays_for_torch_to_refuse():
         ([EIGHT] * 16, {}, None, [1] * 16),
         ([frozenset({0, 1}), frozenset({2, 3})], {}, None, [2, 2]),  # bound by the launcher
         ([frozenset({0, 4}), frozenset({1, 5})], PAIRS, None, [1, 1]),
+        ([frozenset({4}), frozenset({5})], PAIRS, None, [1, 1]),  # the second threads of two cores
         ([EIGHT, EIGHT], {}, 3.0, [1, 1]),
         ([EIGHT], {}, 2.5, [2]),
         ([EIGHT], {}, 0.5, [1]),
