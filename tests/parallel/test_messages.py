@@ -34,6 +34,20 @@ else:
         for (number, data), size in zip(messages, sizes):
             assert len(data) == size and (data == number).all()
     assert not sleep_until(lambda: bool(messenger.received()), 0.05)  # nothing twice
+
+    class Request:
+        def __init__(self, value, done):
+            self.value, self.done = value, done
+
+        def test(self):
+            return self.done, self.value
+
+    # A second message of one sender that is there before its first one waits for it.
+    late = Request("first", False)
+    messenger._incoming = [(1, late), (1, Request("second", True)), (2, Request("other", True))]
+    assert messenger.received() == [(2, "other")]
+    late.done = True
+    assert messenger.received() == [(1, "first"), (1, "second")]
 world.Barrier()
 sys.stdout.write("ok\\n")
 """

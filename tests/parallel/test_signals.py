@@ -141,14 +141,18 @@ FORKING = """
 import os, signal, sys, time
 from landscape.parallel.signals import shutdown_on_signals
 with shutdown_on_signals():
-    child = os.fork()
-    if child == 0:
-        time.sleep(60)
-        os._exit(0)
-    time.sleep(0.5)
-    os.kill(child, signal.SIGTERM)
-    _, status = os.waitpid(child, 0)
-    print(os.WTERMSIG(status), flush=True)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        child = os.fork()
+        if child == 0:
+            try:
+                time.sleep(60)
+            except KeyboardInterrupt:
+                os._exit(7)
+            os._exit(0)
+        time.sleep(0.5)
+        os.kill(child, number)
+        _, status = os.waitpid(child, 0)
+        print(os.WTERMSIG(status), os.WEXITSTATUS(status), flush=True)
     time.sleep(1)
     print("still here", flush=True)
 """
@@ -156,7 +160,7 @@ with shutdown_on_signals():
 
 def test_a_signal_to_a_forked_child_ends_the_child_only():
     code, out, err = jobs.run(["-c", FORKING])
-    assert (code, out.split("\n")[:2]) == (0, ["15", "still here"]), err
+    assert (code, out.split("\n")[:3]) == (0, ["15 0", "0 7", "still here"]), err
 
 
 def test_handlers_are_as_before_afterwards():
