@@ -371,6 +371,16 @@ def test_dots_stand_at_the_steps_own_losses_and_are_hollow_below_the_surface():
     assert [dot.get_markerfacecolor() == "none" for dot in dots] == [False, True]
 
 
+def test_a_runs_losses_are_compared_with_the_values_that_they_are_of():
+    surface, _, _ = own_losses([(0.0, 0.0), (4.0, 1.0)], [1.8, 0.7])
+    (run,) = surface.trajectories.values()
+    run = dataclasses.replace(run, attributes={**run.attributes, "loss_name": "train/loss"})
+    own, below = losses_of(surface, run, "train/loss")
+    np.testing.assert_allclose(own, [1.8, 0.7])
+    np.testing.assert_allclose(below, [1.0, 1.3], atol=1e-6)
+    assert losses_of(surface, dataclasses.replace(run, attributes={"loss_name": "test/loss"}), "train/loss") is None
+
+
 @pytest.mark.parametrize("lost", [np.nan, np.inf])
 def test_losses_that_are_not_finite_are_crosses_at_the_top_and_said(lost):
     surface, panel, said = own_losses([(0.0, 0.0), (4.0, 1.0), (-1.5, 2.0)], [1.8, 0.7, lost])
