@@ -58,6 +58,9 @@ def test_a_block_of_zero_gamma_begins_as_the_identity(batch_norm):
     network = seeded(residual, blocks=1, zero_gamma=True, batch_norm=batch_norm).eval()
     x = torch.rand(2, 8, 4, 4)
     torch.testing.assert_close(network.blocks[0](x), x)
+    # By the last scale alone: with the first one at 0, too, no gradient would ever reach it.
+    zero = {name for name, each in network.blocks[0].named_parameters() if "weight" in name and not each.any()}
+    assert zero == {"norm2.weight" if batch_norm else "conv2.weight"}
     with pytest.raises(UsageError, match="lets nothing pass"):
         residual(zero_gamma=True, shortcuts=False)
 
