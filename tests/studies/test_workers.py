@@ -131,6 +131,7 @@ def test_workers_end_with_the_study_and_a_dead_one_is_no_end_of_it(tmp_path):
         workers = children_of(job.pid)
         assert len(workers) >= 2
         os.kill(job.pid, signal.SIGKILL)
+        deadline = time.monotonic() + 40  # their task alone would take 60
         while any(map(is_running, workers)) and time.monotonic() < deadline:
             time.sleep(0.05)
         assert not any(map(is_running, workers))
