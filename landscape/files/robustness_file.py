@@ -17,7 +17,7 @@ import numpy as np
 
 from landscape.errors import FormatError
 from landscape.files.report_layout import Array, Layout, about_fields, required, split_fields
-from landscape.surface.robustness import Robustness
+from landscape.surface.robustness import GRADIENT_ATTACKS, Robustness
 
 ROBUSTNESS = Layout("landscape robustness", 1, "robustness")
 
@@ -55,6 +55,8 @@ def _parsed(plain: dict[str, Any], arrays: dict[str, Array], path: str) -> Robus
     attacks = plain["attacks"]
     if not isinstance(attacks, list) or not attacks or not all(isinstance(each, str) for each in attacks):
         raise FormatError("its attacks have no names")
+    if not set(attacks) & set(GRADIENT_ATTACKS):
+        raise FormatError("none of its attacks follows gradients")
     epsilons = required(arrays, "epsilons", np.float64, (-1,))
     if not len(epsilons) or not (np.diff(epsilons, prepend=0.0) > 0).all() or not np.isfinite(epsilons).all():
         raise FormatError("its strengths are no ascending positive numbers")

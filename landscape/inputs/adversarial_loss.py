@@ -53,7 +53,7 @@ class AdversarialLoss:
     --------
     >>> loss = AdversarialLoss(0.03, clip=(0, 1), steps=5)
     >>> loss.__name__
-    'cross_entropy_pgd_linf_0.03_5'
+    'cross_entropy_pgd_linf_0.03_5_clip_0.0_1.0'
     """
 
     def __init__(
@@ -73,9 +73,9 @@ class AdversarialLoss:
         self.epsilon, self.norm, self.steps, self.clip, self.normalize = epsilon, norm, steps, clip, normalize
         self.loss, self.seed = resolve_loss(loss), seed
         # What tells this loss from others in a surface's file, so that no run is continued with another attack.
-        parts = [self.loss.name, "pgd", norm, f"{epsilon:g}", str(steps)]
-        parts += [] if clip is None else [f"clip_{clip[0]:g}_{clip[1]:g}"]
-        parts += [] if normalize is None else ["pixels"]
+        parts = [self.loss.name, "pgd", norm, repr(float(epsilon)), str(steps)]
+        parts += [] if clip is None else ["clip", *(repr(float(each)) for each in clip)]
+        parts += [] if normalize is None else ["pixels", *(repr(float(each)) for part in normalize for each in part)]
         self.__name__ = "_".join([*parts, *([f"seed_{seed}"] if seed else [])])
 
     def __call__(self, model: nn.Module, batch: Any) -> dict[str, Tensor]:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from landscape.errors import UsageError
 from landscape.surface.grid import Floats
 
 LEVEL = 0.95
@@ -68,9 +69,17 @@ class Robustness:
         """Return whether each sample is right after an attack, or after all that follow gradients, shape (k, n).
 
         A change that is allowed at one strength is so at every greater one, so what broke a sample counts there, too.
+
+        Raises
+        ------
+        UsageError
+            There was no such attack.
         """
         names = GRADIENT_ATTACKS if attack is None else (attack,)
         chosen = [number for number, name in enumerate(self.attacks) if name in names]
+        if not chosen:  # of nothing everything is right
+            asked = attack or "along gradients"
+            raise UsageError(f"there was no attack {asked!r}; there were {', '.join(self.attacks)}")
         return _kept(self.right[chosen].all(0) & self.clean)
 
     def accuracy(self, attack: str | None = None) -> Floats:

@@ -69,7 +69,10 @@ def test_another_attack_is_another_loss():
         AdversarialLoss(0.1, steps=3).__name__,
         AdversarialLoss(0.1, clip=(0, 1)).__name__,
         AdversarialLoss(0.1, seed=1).__name__,
+        AdversarialLoss(0.1 + 1e-9).__name__,
+        AdversarialLoss(0.1, normalize=(MEAN, STD)).__name__,
+        AdversarialLoss(0.1, normalize=(STD, STD)).__name__,
     }
-    assert len(names) == 6
+    assert len(names) == 9
     with pytest.raises(UsageError, match="positive strength"):
         AdversarialLoss(-1.0)

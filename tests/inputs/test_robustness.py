@@ -136,6 +136,11 @@ def test_a_broken_sample_stays_broken_at_greater_strengths(found):
     assert weaker.accuracy().tolist() == [found.accuracy()[0], 0.0, 0.0]
 
 
+def test_an_attack_that_was_not_made_has_no_accuracy(found):
+    with pytest.raises(UsageError, match="no attack 'pdg'; there were fgsm, pgd"):
+        found.accuracy("pdg")
+
+
 def test_the_command_writes_what_info_and_plot_read(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "nets.py").write_text(
