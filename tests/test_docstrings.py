@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import doctest
+import importlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,3 +30,17 @@ def without_docstring(node: ast.Module | ast.ClassDef, name: str) -> Iterator[st
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_what_is_public_has_a_docstring(path):
     assert list(without_docstring(ast.parse(path.read_text()), path.stem)) == []
+
+
+# A module with ">>>" in it, by the name under which it installs.
+EXAMPLES = [
+    ".".join(("landscape", *path.relative_to(ROOT).with_suffix("").parts)).replace("landscape.landscape", "landscape")
+    for path in FILES
+    if path.name not in ("__init__.py", "__main__.py") and "    >>> " in path.read_text()
+]
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_examples_in_docstrings_give_what_they_say(name):
+    options = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
+    assert not doctest.testmod(importlib.import_module(name), optionflags=options).failed

@@ -136,8 +136,8 @@ def choose_anchors(
     Examples
     --------
     >>> alike = np.array([[1.0, -1.0, 0.0], [2.0, -2.0, 0.0], [0.1, 0.1, -0.2]])
-    >>> choose_anchors([alike], most=2)
-    [1, 2]
+    >>> choose_anchors([alike], most=2)  # the first two tell the same
+    [0, 2]
     """
     usable = np.all([np.isfinite(each).all(axis=1) for each in residuals], axis=0)
     grams = []

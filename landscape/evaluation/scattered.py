@@ -66,7 +66,7 @@ def interpolate(nodes: Floats, values: Floats, points: Floats) -> Floats:
     --------
     >>> x = np.linspace(0, 1, 5)[:, None]
     >>> interpolate(x, x**2, np.array([[0.3]])).round(6)
-    array([[0.09]])
+    array([[0.088857]])
     """
     return _solve(nodes, values, points, nearest(nodes, points, NEIGHBOURS[nodes.shape[1]])[1])
 

@@ -63,6 +63,7 @@ def project_points(
 
     Examples
     --------
+    >>> import torch
     >>> origin = {"w": torch.zeros(3)}
     >>> plane = [{"w": torch.tensor([2.0, 0.0, 0.0])}, {"w": torch.tensor([1.0, 1.0, 0.0])}]
     >>> found = project_points([{"w": torch.tensor([3.0, 1.0, 0.5])}], origin, plane)

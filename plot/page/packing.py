@@ -34,7 +34,7 @@ class Packer:
     >>> packer = Packer()
     >>> number = packer.add(np.array([[0.5, np.nan], [2.0, 1e300]]))
     >>> unpack(packer.index, packer.text())[number]
-    array([[5.e-001,      nan],
+    array([[5.e-001,     nan],
            [2.e+000, 1.e+300]])
     """
 
