@@ -16,6 +16,7 @@ import numpy as np
 from landscape.errors import UsageError
 from landscape.studies.basin_width import Radii, radii
 from landscape.studies.forgetting_measures import forgetting
+from landscape.studies.input_measures import frequencies, input_plane
 from landscape.studies.measure_parts import (
     Numbers,
     chosen_data,
@@ -416,5 +417,7 @@ MEASURES: dict[str, Callable[[Context], Numbers]] = {
         forgetting,
         block,
         attacks,
+        frequencies,
+        input_plane,
     )
 }

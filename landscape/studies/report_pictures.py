@@ -206,7 +206,7 @@ class _Drawn:
                 found.append((task, read_surface(self.result.folder / task.folder / name)))
             except LandscapeError as error:
                 if _is_ours(self.result.folder / task.folder / name):
-                    continue  # curvature, similarity, predictions: their numbers are in the tables
+                    continue  # not surfaces: their numbers are in the tables
                 self.pictures.append(ReportPicture("surfaces", f"{measurement}: {task.name}", trouble=str(error)))
         stem = name.removesuffix(".h5")
         title = measurement if stem == measurement else f"{measurement}: {stem}"
@@ -359,7 +359,8 @@ def _number(cell: str) -> float:
 def _is_ours(path: Path) -> bool:
     from landscape.files.atomic import read_start
 
-    return read_start(path, 64).startswith((b"landscape curvature", b"landscape similarity", b"landscape predictions"))
+    kinds = ("curvature", "similarity", "predictions", "robustness", "frequencies")
+    return read_start(path, 64).startswith(tuple(f"landscape {kind}".encode() for kind in kinds))
 
 
 def _words(value: str) -> str:

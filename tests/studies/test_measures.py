@@ -157,6 +157,8 @@ ARGUMENTS = {
     "sharpening": {"most": 10},
     "block": {"batch_size": 10},
     "attacks": {"epsilons": [0.1, 0.3], "steps": 3},
+    "frequencies": {"epsilon": 0.1, "steps": 3},
+    "input_plane": {"points": 5},
 }
 
 
@@ -223,6 +225,46 @@ def test_accuracy_under_attack_is_that_of_samples_that_nothing_made_wrong(networ
     followed = [stored.right[stored.attacks.index(name)] for name in ("fgsm", "pgd", "margin")]
     np.testing.assert_allclose(right, np.logical_and.accumulate(np.logical_and.reduce(followed), 0).mean(1))
     assert (right < stored.accuracy("fgsm")).any()
+
+
+def test_the_plane_over_the_input_holds_what_the_network_says_of_moved_images(networks, data, tmp_path):
+    from landscape.files.store import read_surface
+
+    found = measured("input_plane", networks[:1], data, tmp_path, epsilon=0.1, points=9, reach=2.0)
+    model, (x, y) = networks[0].model(), data["test"].fetch(range(40))
+    start = x.clone().requires_grad_()
+    nn.functional.cross_entropy(model(start), y, reduction="sum").backward()
+
+    def at(distance):
+        with torch.no_grad():
+            return model((x + distance * start.grad.sign()).clamp(0, 1))
+
+    losses = {e: float(nn.functional.cross_entropy(at(e), y)) for e in (-0.1, 0.0, 0.1)}
+    assert found["rise"] == pytest.approx(losses[0.1] - losses[0.0], rel=1e-3)
+    assert found["curvature"] == pytest.approx((losses[0.1] + losses[-0.1] - 2 * losses[0.0]) / 0.01, rel=1e-2)
+    right = at(0.1)[torch.arange(40), y]
+    other = at(0.1).scatter(1, y[:, None], -math.inf).amax(1)
+    assert found["margin"] == pytest.approx(float((right - other).mean()), rel=1e-3)
+    assert found["rise"] > found["random_rise"]
+    assert len(read_surface(tmp_path / "input.h5").directions) == 2
+    with pytest.raises(UsageError, match="none at epsilon or at 0"):
+        measured("input_plane", networks[:1], data, tmp_path, points=20)
+
+
+def test_what_a_network_does_with_filtered_images_stands_in_its_file(networks, data, tmp_path):
+    from landscape.files.frequencies_file import read_frequencies
+
+    own = {"test": data["train"]}
+    found = measured("frequencies", networks[:1], own, tmp_path, epsilon=0.2, steps=3)
+    stored = read_frequencies(tmp_path / "frequencies.h5")
+    assert found["low_accuracy"] == pytest.approx(stored.right[0].mean())
+    assert found["high_change_accuracy"] == pytest.approx(stored.right[3].mean())
+    assert found["high_half_way"] == pytest.approx(stored.half_way("high") or math.nan, nan_ok=True)
+    table = read_table(tmp_path / "accuracy.curve.csv")
+    np.testing.assert_allclose(table["low_accuracy"][-1], stored.clean.mean())
+    assert np.interp(found["change_middle"], stored.cutoffs, stored.change_energy) == pytest.approx(0.5)
+    whole = measured("frequencies", networks[:1], data, tmp_path)
+    assert "change_middle" not in whole
 
 
 def test_arguments_that_a_measure_does_not_have_are_refused(networks, data, tmp_path):
