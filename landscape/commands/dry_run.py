@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from landscape.commands.words import number_of_bytes
-from landscape.evaluation.expected_error import ExpectedError
+from landscape.evaluation.anchors.expected_error import ExpectedError
 from landscape.evaluation.runner import Cost
 from landscape.parallel.progress import duration
 

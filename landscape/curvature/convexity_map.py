@@ -59,7 +59,7 @@ class ConvexityMap:
     setup
         A run's (`landscape.evaluation.setup.Setup`): network, data, loss, plane.
     objective
-        Its samples (`landscape.evaluation.objective.Objective`).
+        Its samples (`landscape.evaluation.forward_pass.objective.Objective`).
     products : int
         At most so many at a point, for each data set.
     tolerance : float

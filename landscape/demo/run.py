@@ -126,8 +126,8 @@ def work_on(network: str, folder: Path, settings: DemoSettings, report: Report) 
 
 
 def _scores(model: Any, data: Mapping[str, Any]) -> dict[str, float]:
-    from landscape.evaluation.baseline import measure_baseline
-    from landscape.evaluation.objective import Objective
+    from landscape.evaluation.forward_pass.baseline import measure_baseline
+    from landscape.evaluation.forward_pass.objective import Objective
     from landscape.problem.losses import resolve_loss
 
     return measure_baseline(Objective(model, data, resolve_loss("cross_entropy"))).means()

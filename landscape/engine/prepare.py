@@ -8,7 +8,7 @@ network itself is never changed.
 
 The comparison is made in the network's own precision, where the two differ by rounding alone, so that it can be
 strict. What low precision does to a loss is no question of right or wrong but of size, and
-`landscape.evaluation.precision` measures it.
+`landscape.evaluation.forward_pass.precision` measures it.
 
 What is for GPUs here (weights in channels-last memory, recorded work) has not been run on one yet.
 """

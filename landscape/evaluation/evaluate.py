@@ -89,8 +89,8 @@ def evaluate(
     anchors : int, "auto" or "none"
         At so many points, theta* the first of them, all data are measured; at the others ``samples``, from which the
         values for all data are estimated by how each sample's loss follows its loss at the anchors
-        (`landscape.evaluation.regression`). "auto": as many as lower the error more than their images would as further
-        samples, where ``samples`` leaves so much out and the grid is so large that they pay.
+        (`landscape.evaluation.anchors.regression`). "auto": as many as lower the error more than their images would as
+        further samples, where ``samples`` leaves so much out and the grid is so large that they pay.
     standard_error : float, optional
         Fewer samples where fewer do: a point has enough when the standard error of its loss is below this share of
         loss + eps, eps being that of the picture's scale. Looked at after 256, 512, 1,024, ... samples.

@@ -11,11 +11,11 @@ import numpy as np
 from landscape.directions.construct import Plane
 from landscape.directions.weight_decay import WeightDecay
 from landscape.errors import UsageError
-from landscape.evaluation.anchor_choice import anchored_data
-from landscape.evaluation.baseline import Baseline
-from landscape.evaluation.forward import Forward
+from landscape.evaluation.anchors.choice import anchored_data
+from landscape.evaluation.forward_pass.baseline import Baseline
+from landscape.evaluation.forward_pass.forward import Forward
+from landscape.evaluation.forward_pass.objective import Chunk, Objective
 from landscape.evaluation.looks import looks, steps_between
-from landscape.evaluation.objective import Chunk, Objective
 from landscape.evaluation.quantities import PointResult, Step
 from landscape.evaluation.setup import Setup
 from landscape.parallel.scheduler import Span, WorkItem

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from landscape.evaluation.adaptive import Filled, Refinement, base_points
-from landscape.evaluation.anchor_book import AnchorBook
+from landscape.evaluation.anchors.book import AnchorBook
 from landscape.evaluation.looks import FIRST_LOOK
 from landscape.evaluation.quantities import Quantity, samples_of
 from landscape.evaluation.results import ResultTable

@@ -12,9 +12,9 @@ import torch
 from torch import nn
 
 from landscape import __version__
-from landscape.evaluation.forward import describe_forward
+from landscape.evaluation.forward_pass.forward import describe_forward
+from landscape.evaluation.forward_pass.objective import Objective
 from landscape.evaluation.losses_and_metrics import LossesAndMetrics
-from landscape.evaluation.objective import Objective
 from landscape.evaluation.quantities import Quantity
 from landscape.evaluation.setup import Setup
 from landscape.problem.datasets import describe_data, fingerprint

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 
 from landscape.errors import StoreError
-from landscape.evaluation.anchor_book import AnchorBook
+from landscape.evaluation.anchors.book import AnchorBook
 from landscape.evaluation.output import Directions, OutputFile
 from landscape.evaluation.planner import Planner
 from landscape.evaluation.quantities import PointResult

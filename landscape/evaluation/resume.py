@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from landscape.errors import SurfaceMismatch
+from landscape.evaluation.forward_pass.objective import Objective
 from landscape.evaluation.losses_and_metrics import LossesAndMetrics
-from landscape.evaluation.objective import Objective
 from landscape.evaluation.provenance import fingerprints
 from landscape.evaluation.setup import Setup
 from landscape.surface.surface import Surface

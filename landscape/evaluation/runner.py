@@ -19,10 +19,10 @@ from torch import nn
 from landscape.directions.construct import Plane
 from landscape.directions.direction_files import stored_arrays
 from landscape.evaluation.adaptive import describe_interpolation
-from landscape.evaluation.anchor_book import AnchorBook
-from landscape.evaluation.anchor_choice import most_anchors
-from landscape.evaluation.expected_error import ExpectedError, expected_errors
-from landscape.evaluation.objective import BATCH_NORM_SAMPLES
+from landscape.evaluation.anchors.book import AnchorBook
+from landscape.evaluation.anchors.choice import most_anchors
+from landscape.evaluation.anchors.expected_error import ExpectedError, expected_errors
+from landscape.evaluation.forward_pass.objective import BATCH_NORM_SAMPLES
 from landscape.evaluation.planner import Planner, StoppingRule
 from landscape.evaluation.provenance import header
 from landscape.evaluation.quantities import Quantity, make_quantities, samples_of

@@ -21,7 +21,7 @@ from landscape.engine.control_groups import cpu_quota
 from landscape.engine.devices import local_device, physical_cores, threads_for, usable_cpus
 from landscape.engine.memory import resident_budget
 from landscape.errors import EvaluationError, UsageError
-from landscape.evaluation.objective import DEFAULT_BATCH_SIZE
+from landscape.evaluation.forward_pass.objective import DEFAULT_BATCH_SIZE
 from landscape.evaluation.output import OutputFile
 from landscape.evaluation.settings import Settings
 from landscape.parallel.comm import current_comm

@@ -14,10 +14,10 @@ import torch
 
 from landscape.engine.memory import is_out_of_memory
 from landscape.errors import ClusterError, EvaluationError
-from landscape.evaluation.baseline import Baseline, measure_baseline, require_same_start
-from landscape.evaluation.forward import WORTH_TIMING, Forward, choose, install, time_batch_sizes
+from landscape.evaluation.forward_pass.baseline import Baseline, measure_baseline, require_same_start
+from landscape.evaluation.forward_pass.forward import WORTH_TIMING, Forward, choose, install, time_batch_sizes
+from landscape.evaluation.forward_pass.objective import DEFAULT_BATCH_SIZE, Objective, SampleValues
 from landscape.evaluation.losses_and_metrics import LossesAndMetrics
-from landscape.evaluation.objective import DEFAULT_BATCH_SIZE, Objective, SampleValues
 from landscape.evaluation.settings import PRECISIONS
 from landscape.evaluation.setup import Setup
 from landscape.problem.references import failure

@@ -26,7 +26,7 @@ class Anchors:
     samples: Mapping[str, Floats]  # metric -> (k, n): the values of the samples that every point is measured on
     means: Mapping[str, Floats]  # metric -> (k,): the means over all data
     size: int  # how many samples all data are
-    # metric -> (k,): of losses also the means of logarithms, see `landscape.evaluation.regression`
+    # metric -> (k,): of losses also the means of logarithms, see `landscape.evaluation.anchors.regression`
     log_means: Mapping[str, Floats] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

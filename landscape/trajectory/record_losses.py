@@ -18,9 +18,9 @@ from torch import Tensor, nn
 from landscape.directions.construct import Plane
 from landscape.directions.displacement import Displacement, untouched
 from landscape.errors import EvaluationError, LandscapeError, UsageError
-from landscape.evaluation.forward import Forward, install
-from landscape.evaluation.objective import DEFAULT_BATCH_SIZE, Objective
-from landscape.evaluation.regression import estimator_for
+from landscape.evaluation.anchors.regression import estimator_for
+from landscape.evaluation.forward_pass.forward import Forward, install
+from landscape.evaluation.forward_pass.objective import DEFAULT_BATCH_SIZE, Objective
 from landscape.evaluation.settings import PRECISIONS
 from landscape.parallel.comm import current_comm
 from landscape.problem.losses import Loss, resolve_loss

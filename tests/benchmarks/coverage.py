@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 import landscape
-from landscape.evaluation.regression import estimator_for, log_scale, logarithms
+from landscape.evaluation.anchors.regression import estimator_for, log_scale, logarithms
 from landscape.surface.anchors import Anchors
 from landscape.surface.intervals import NORMAL, interval_factor
 from landscape.surface.statistics import Moments, tails_of

@@ -37,9 +37,9 @@ from torch import Tensor, nn
 from landscape.directions.construct import Plane, random_plane
 from landscape.directions.displacement import Displacement
 from landscape.engine.prepare import Engine, prepare
-from landscape.evaluation.forward import Forward, install
-from landscape.evaluation.objective import Objective
-from landscape.evaluation.precision import choose_batch_size
+from landscape.evaluation.forward_pass.forward import Forward, install
+from landscape.evaluation.forward_pass.objective import Objective
+from landscape.evaluation.forward_pass.precision import choose_batch_size
 from landscape.problem.losses import resolve_loss
 from landscape.problem.model import load_model
 from landscape.problem.named_data import named_data

@@ -108,7 +108,7 @@ def child(arguments: list[str]) -> None:
                 setattr(holder, attribute, clock.timed(part, getattr(holder, attribute)))
             except (ImportError, AttributeError):
                 continue
-    baseline = importlib.import_module("landscape.evaluation.baseline")
+    baseline = importlib.import_module("landscape.evaluation.forward_pass.baseline")
     original, passes = baseline._measure, []
 
     def measured(objective: Any, chunks: Any) -> Any:

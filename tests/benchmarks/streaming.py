@@ -69,7 +69,7 @@ def main() -> None:
     ratios = []
     for pair in range(options.pairs):
         whole, expected = run(resident)
-        with mock.patch("landscape.evaluation.objective.resident_budget", return_value=int(room)):
+        with mock.patch("landscape.evaluation.forward_pass.objective.resident_budget", return_value=int(room)):
             parts, got = run(data)
         off = float(np.max(np.abs(got["train/loss"] - expected["train/loss"]) / expected["train/loss"]))
         ratios.append(parts / whole)

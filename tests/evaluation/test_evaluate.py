@@ -384,7 +384,7 @@ def test_recomputed_statistics_are_those_of_the_data_at_each_point(classifier, i
 
 def test_streamed_data_give_what_resident_data_give(classifier, images, monkeypatch):
     resident = landscape.evaluate(classifier, images, x="-1:1:5", batch_size=4)
-    monkeypatch.setattr("landscape.evaluation.objective.resident_budget", lambda device, users: 8 * 25 * 8)
+    monkeypatch.setattr("landscape.evaluation.forward_pass.objective.resident_budget", lambda device, users: 8 * 25 * 8)
     streamed = landscape.evaluate(classifier, images, x="-1:1:5", batch_size=4)
     np.testing.assert_allclose(streamed["train/loss"], resident["train/loss"], rtol=1e-13)
     np.testing.assert_allclose(streamed.stderr["train/loss"], resident.stderr["train/loss"], rtol=1e-10)

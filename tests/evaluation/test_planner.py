@@ -300,7 +300,9 @@ class Counted(Dataset):
 @pytest.fixture
 def small_memory(monkeypatch):
     """Room for about 400 of the samples."""
-    monkeypatch.setattr("landscape.evaluation.objective.resident_budget", lambda device, users: 400 * 7 * 8)
+    monkeypatch.setattr(
+        "landscape.evaluation.forward_pass.objective.resident_budget", lambda device, users: 400 * 7 * 8
+    )
 
 
 def test_data_that_do_not_fit_are_read_once_for_all_points(linear, points, small_memory):

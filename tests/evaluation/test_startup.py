@@ -9,7 +9,7 @@ import torch
 
 import landscape
 from landscape.evaluation import startup
-from landscape.evaluation.forward import Forward
+from landscape.evaluation.forward_pass.forward import Forward
 from landscape.evaluation.settings import Settings
 from landscape.evaluation.setup import set_up
 

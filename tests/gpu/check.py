@@ -28,7 +28,7 @@ from torch import Tensor, nn
 import landscape
 from landscape.demo.networks import residual
 from landscape.engine.prepare import Engine, prepare
-from landscape.evaluation import objective as objectives
+from landscape.evaluation.forward_pass import objective as objectives
 
 GRID = {"x": "-0.5:0.5:3", "y": "-0.5:0.5:3"}
 SIDE = 32  # pixels of an image's side where speed is measured: as CIFAR's

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from landscape.directions.construct import Plane
-from landscape.evaluation.objective import Objective
+from landscape.evaluation.forward_pass.objective import Objective
 from landscape.evaluation.quantities import PointResult, Step, register
 from landscape.evaluation.setup import Setup
 from landscape.parallel.scheduler import Span, WorkItem

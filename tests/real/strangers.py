@@ -330,7 +330,7 @@ def diffusion() -> Case:
         return (model(mixed, time).sample - noise).square().flatten(1).mean(1)
 
     def own(model: nn.Module) -> Tensor:
-        from landscape.evaluation.noise import seed_generators  # which numbers is the product's own choice
+        from landscape.evaluation.forward_pass.noise import seed_generators  # which numbers is the product's own choice
         from landscape.problem.datasets import choose
         from landscape.problem.named_data import named_data
 

@@ -26,7 +26,7 @@ def loss_of(model, samples=slice(None)):
 
 @pytest.mark.parametrize("budget", [1 << 30, 1], ids=["resident", "in chunks"])
 def test_true_losses_are_those_of_the_network_as_it_was(run, monkeypatch, budget):
-    monkeypatch.setattr("landscape.evaluation.objective.resident_budget", lambda device, users: budget)
+    monkeypatch.setattr("landscape.evaluation.forward_pass.objective.resident_budget", lambda device, users: budget)
     model = at_end(run)
     found = measure_run(model, {"train": (X, Y), "half": (X[:15], Y[:15])}, run, batch_size=7)
     assert set(found) == {"train/loss", "train/accuracy", "half/loss", "half/accuracy"}

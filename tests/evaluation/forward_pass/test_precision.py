@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from landscape.evaluation.precision import choose_batch_size, choose_precision
+from landscape.evaluation.forward_pass.precision import choose_batch_size, choose_precision
 
 
 class Machine:

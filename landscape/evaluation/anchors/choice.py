@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from landscape.errors import UsageError
-from landscape.evaluation.regression import SAMPLES_A_SLOPE
+from landscape.evaluation.anchors.regression import SAMPLES_A_SLOPE
 from landscape.surface.grid import Floats
 from landscape.surface.surface import COMPUTED
 
 if TYPE_CHECKING:
-    from landscape.evaluation.objective import Objective
+    from landscape.evaluation.forward_pass.objective import Objective
     from landscape.evaluation.setup import Setup
 
 # Share of the images that the points take which full passes may take beside, unless their number is asked for, and how

@@ -19,8 +19,8 @@ from torch import Tensor, nn
 
 from landscape.engine.memory import resident_budget
 from landscape.errors import ProblemError
-from landscape.evaluation.noise import generators_kept, seed_generators
-from landscape.evaluation.stand_in import StandIn, Watched
+from landscape.evaluation.forward_pass.noise import generators_kept, seed_generators
+from landscape.evaluation.forward_pass.stand_in import StandIn, Watched
 from landscape.problem.attributes import Attributes
 from landscape.problem.batches import batch_bytes, map_tensors, to_device
 from landscape.problem.datasets import Data, choose

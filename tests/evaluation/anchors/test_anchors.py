@@ -12,8 +12,8 @@ from torch import nn
 import landscape
 from landscape.commands.dry_run import describe_cost
 from landscape.errors import SurfaceMismatch, UsageError
-from landscape.evaluation import objective
 from landscape.evaluation.evaluate import estimate_cost
+from landscape.evaluation.forward_pass import objective
 from landscape.surface.heights import suitable_eps
 from landscape.surface.stated_error import stated_error, stated_words
 from landscape.surface.surface import INTERPOLATED, sampling_factor

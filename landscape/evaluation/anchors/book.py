@@ -1,9 +1,9 @@
 """What rank 0 knows of anchors in a run under way, and the estimates that follow from it.
 
 Anchors are points at which all data are measured: theta* first, then points of the grid
-(`landscape.evaluation.anchor_choice`). Every other point has a subset; what it says of all data follows from how its
-samples' values go along with those at the anchors (`landscape.evaluation.regression`). Samples of points are kept in
-memory while there is room, so that points measured before an anchor gain from it as well.
+(`landscape.evaluation.anchors.choice`). Every other point has a subset; what it says of all data follows from how its
+samples' values go along with those at the anchors (`landscape.evaluation.anchors.regression`). Samples of points are
+kept in memory while there is room, so that points measured before an anchor gain from it as well.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from landscape.evaluation.anchor_choice import Wanted, choose_anchors, most_anchors
+from landscape.evaluation.anchors.choice import Wanted, choose_anchors, most_anchors
+from landscape.evaluation.anchors.regression import SAMPLES_A_SLOPE, Estimator, estimator_for, log_scale, logarithms
 from landscape.evaluation.looks import FIRST_LOOK
 from landscape.evaluation.losses_and_metrics import LossesAndMetrics
 from landscape.evaluation.quantities import PointResult, Step
-from landscape.evaluation.regression import SAMPLES_A_SLOPE, Estimator, estimator_for, log_scale, logarithms
 from landscape.evaluation.results import ResultTable
 from landscape.surface.anchors import AT_ORIGIN, Anchors
 from landscape.surface.grid import Floats

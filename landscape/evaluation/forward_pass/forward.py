@@ -21,9 +21,9 @@ from landscape.directions.displacement import Displacement
 from landscape.engine.memory import is_out_of_memory, resident_budget
 from landscape.engine.prepare import PRECISIONS, Engine, prepare
 from landscape.errors import ProblemError
-from landscape.evaluation.objective import DEFAULT_BATCH_SIZE, Objective, Span
-from landscape.evaluation.precision import choose_batch_size, choose_precision
-from landscape.evaluation.stand_in import StandIn
+from landscape.evaluation.forward_pass.objective import DEFAULT_BATCH_SIZE, Objective, Span
+from landscape.evaluation.forward_pass.precision import choose_batch_size, choose_precision
+from landscape.evaluation.forward_pass.stand_in import StandIn
 from landscape.problem.batches import split_inputs_targets
 from landscape.problem.model import misfit
 from landscape.surface.grid import Floats
@@ -61,8 +61,8 @@ def install(objective: Objective, forward: Forward, kept: Mapping[str, Tensor] |
     fit.
 
     A loss of the user's own gets the engine where all that it does with the network is to call it once with the
-    batch's inputs, in the network's own precision (see `landscape.evaluation.stand_in`). Else it gets the network
-    itself, which it may take apart as it likes, in low precision under autocast.
+    batch's inputs, in the network's own precision (see `landscape.evaluation.forward_pass.stand_in`). Else it gets the
+    network itself, which it may take apart as it likes, in low precision under autocast.
     """
     if objective.loss.own is not None and not _stands_in(objective, forward, kept):
         low = None if forward.precision == "float32" else PRECISIONS[forward.precision]

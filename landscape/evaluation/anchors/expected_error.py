@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from landscape.evaluation.anchors.regression import Estimator, log_scale, logarithms
 from landscape.evaluation.losses_and_metrics import LossesAndMetrics
 from landscape.evaluation.quantities import PointResult
-from landscape.evaluation.regression import Estimator, log_scale, logarithms
 from landscape.evaluation.setup import Setup
 from landscape.evaluation.worker import Worker
 from landscape.parallel.scheduler import WorkItem

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from landscape.evaluation.anchor_choice import choose_anchors
-from landscape.evaluation.regression import Estimator, Regression, log_scale, logarithms
+from landscape.evaluation.anchors.choice import choose_anchors
+from landscape.evaluation.anchors.regression import Estimator, Regression, log_scale, logarithms
 from landscape.surface.intervals import interval_factor
 
 SIZE, NUMBER = 4000, 200
