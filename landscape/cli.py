@@ -1,8 +1,8 @@
 """The command ``landscape``: reads the command line, runs one command, turns errors into one line and an exit code.
 
-Each command is a module in ``landscape/commands/``: its docstring's first line is its help, ``configure(parser)``
-adds its options, ``run(options)`` does the work and returns the exit code. Those modules import what is heavy
-inside functions, so that help answers at once.
+Each command is a module in one of the rooms of ``landscape/commands/``: its docstring's first line is its help,
+``configure(parser)`` adds its options, ``run(options)`` does the work and returns the exit code. Those modules import
+what is heavy inside functions, so that help answers at once.
 """
 
 from __future__ import annotations
@@ -28,8 +28,10 @@ from landscape.parallel.serial import Comm
 from landscape.parallel.shutdown import no_early_exit
 from landscape.parallel.signals import shutdown_on_signals
 
-COMMANDS: tuple[str, ...] = ("demo", "evaluate", "trajectory", "curvature", "similarity", "predictions")
-COMMANDS += ("robustness", "frequencies", "plot", "view", "info", "export", "study")
+# A command's name is its module's; here is where in `landscape.commands` that lies. Help lists them in this order.
+COMMANDS: dict[str, str] = dict.fromkeys(("demo", "evaluate", "trajectory"), "surfaces.")
+COMMANDS |= dict.fromkeys(("curvature", "similarity", "predictions", "robustness", "frequencies"), "reports.")
+COMMANDS |= dict.fromkeys(("plot", "view", "info", "export"), "shown.") | {"study": ""}
 # Those that use all processes a launcher starts; of the others, one process is enough.
 PARALLEL = ("evaluate", "trajectory", "similarity", "predictions")
 # Those that hand out work to the processes in their own way.
@@ -65,8 +67,8 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"landscape {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=_Parser)
-    for name in COMMANDS:
-        module = importlib.import_module(f"landscape.commands.{name}")
+    for name, room in COMMANDS.items():
+        module = importlib.import_module(f"landscape.commands.{room}{name}")
         text = (module.__doc__ or "").strip()
         command = commands.add_parser(
             name, help=text.splitlines()[0].rstrip("."), description=text, formatter_class=_Help, allow_abbrev=False

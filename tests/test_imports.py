@@ -31,9 +31,12 @@ FLOORS = [
     ["studies"],
     ["cli", "commands", "__main__"],
 ]
-# The same within `plot/`: rooms and the files beside them.
-PLOT_FLOORS = ["scale", "style", "figures", "paths", "planes", "lines", "surfaces", "spectra"]
-PLOT_FLOORS += ["representations", "comparisons", "page", "films", "saving", "notebook"]
+# The same within what has rooms of its own: those, and the files beside them.
+INSIDE = {
+    "plot": "scale style figures paths planes lines surfaces spectra representations comparisons page films saving "
+    "notebook",
+    "commands": "words printed options given_files dry_run surfaces reports shown study",
+}
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 # Drawing what was measured in a notebook: imported when called.
 EXCEPTIONS = {(f"landscape.surface.{name}", "landscape.plot.notebook") for name in ("surface", "curvature")}
@@ -103,18 +106,12 @@ def test_renderers_see_surfaces_and_files_and_never_torch(module):
     assert {room_of(name) for name in GRAPH[module]} <= {"surface", "files", "errors", "plot"}
 
 
-PLOT_GRAPH = {
-    module: {name for name in names if name.startswith("landscape.plot.")}
-    for module, names in GRAPH.items()
-    if module.startswith("landscape.plot.")
-}
-
-
-@pytest.mark.parametrize("module", sorted(PLOT_GRAPH))
-def test_an_import_of_renderers_never_points_up(module):
-    floor = PLOT_FLOORS.index(module.split(".")[2])
-    above = [name for name in PLOT_GRAPH[module] if PLOT_FLOORS.index(name.split(".")[2]) > floor]
-    assert not above, f"{module} imports from a floor above it: {', '.join(above)}"
+@pytest.mark.parametrize("room", sorted(INSIDE))
+def test_nor_does_one_within_a_room_of_rooms(room):
+    order, start = INSIDE[room].split(), f"landscape.{room}."
+    floor = {module: order.index(module.split(".")[2]) for module in GRAPH if module.startswith(start)}
+    above = [f"{module} -> {name}" for module in floor for name in GRAPH[module] if floor.get(name, 0) > floor[module]]
+    assert not above, f"imports that point up: {', '.join(above)}"
 
 
 def loaded_by(code: str) -> set[str]:

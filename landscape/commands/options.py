@@ -6,7 +6,7 @@ import argparse
 import os
 import shlex
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -409,3 +409,15 @@ def command_line() -> str:
 def default_output(checkpoint: str, suffix: str) -> Path:
     """Return a file in this folder named after the checkpoint."""
     return Path(Path(checkpoint).stem + suffix)
+
+
+def list_of(kind: Callable[[str], Any], what: str) -> Callable[[str], list[Any]]:
+    """Return what reads numbers with commas between them; ``what`` names them where they are none."""
+
+    def read(text: str) -> list[Any]:
+        try:
+            return [kind(part) for part in text.split(",")]
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"{what} with commas between them, not {text!r}") from None
+
+    return read

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -28,6 +28,16 @@ def captured() -> Iterator[Console]:
     with console.capture() as text:
         yield console
     sys.stdout.write("\n".join(line.rstrip() for line in text.get().split("\n")))
+
+
+def show(
+    print_facts: Callable[[Console, Mapping[str, Any]], None], facts: Mapping[str, Any], *, after_another: bool = False
+) -> None:
+    """Print what was found of a file in its kind's way, with an empty line after another one."""
+    with captured() as console:
+        if after_another:
+            console.print()
+        print_facts(console, facts)
 
 
 def plain(value: Any, style: str = "") -> Text:

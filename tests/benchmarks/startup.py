@@ -24,9 +24,9 @@ from typing import Any
 
 # What is shown -> functions that are it, as MODULE:NAME or MODULE:CLASS.NAME.
 PARTS = {
-    "network, checkpoint, data opened": ["landscape.commands.evaluate:load_problem"],
+    "network, checkpoint, data opened": ["landscape.commands.surfaces.evaluate:load_problem"],
     "directions, their digests": [
-        "landscape.commands.evaluate:load_plane",
+        "landscape.commands.surfaces.evaluate:load_plane",
         "landscape.evaluation.setup:Planes",
         "landscape.evaluation.setup:Displacement",
     ],
@@ -94,7 +94,7 @@ def child(arguments: list[str]) -> None:
             importlib.import_module(module)
         except ImportError:
             continue
-    importlib.import_module("landscape.commands.evaluate")
+    importlib.import_module("landscape.commands.surfaces.evaluate")
     importlib.import_module("landscape.evaluation.evaluate")
     clock.add("import everything else", [a - b for a, b in zip(clock.now(), before, strict=True)])
     for part, names in PARTS.items():

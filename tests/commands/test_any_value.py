@@ -54,8 +54,8 @@ def restored(folder: Path, kept: Path) -> None:
 @pytest.fixture
 def cheap_demo(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the demo train small networks, in this process, and draw nothing: its pictures have tests of their own."""
-    import landscape.commands.demo as command
-    from landscape.commands.demo_page import Picture
+    import landscape.commands.surfaces.demo as command
+    from landscape.commands.surfaces.demo_page import Picture
     from landscape.demo import networks, run
 
     for name in run.NETWORKS:

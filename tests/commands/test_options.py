@@ -10,7 +10,7 @@ from torch import nn
 
 from landscape.cli import build_parser, join_negative_values
 from landscape.commands.options import load_plane, measure_settings
-from landscape.commands.trajectory import suitable_batch_norm
+from landscape.commands.surfaces.trajectory import suitable_batch_norm
 from tests.helpers.document_examples import fill, small_network
 
 # Option -> a value that is not its default, as typed and as handed on.

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from landscape.commands.dry_run import describe_cost
-from landscape.commands.facts import surface_facts
-from landscape.commands.summary import describe_paths, describe_result
+from landscape.commands.shown.facts import surface_facts
+from landscape.commands.surfaces.summary import describe_paths, describe_result
 from landscape.commands.words import number_of_bytes
 from landscape.evaluation.runner import Cost
 from landscape.parallel.progress import duration

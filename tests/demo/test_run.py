@@ -13,8 +13,8 @@ from landscape.plot.page.html import read_page
 
 import landscape
 from landscape.cli import build_parser, join_negative_values, main
-from landscape.commands import demo_page
-from landscape.commands.demo import PICTURES, training_note
+from landscape.commands.surfaces import demo_page
+from landscape.commands.surfaces.demo import PICTURES, training_note
 from landscape.demo.run import DemoSettings, run_demo
 from landscape.errors import LandscapeError
 from tests.helpers.plot_fixtures import random_axis, surface_of
@@ -35,7 +35,7 @@ def test_the_demo_trains_measures_and_draws_both_networks_on_one_scale(tmp_path,
     monkeypatch.setattr("landscape.demo.run._cores", lambda: 2)
     assert [kind for kind, _ in PICTURES] == list(demo_page._EXPLAINED)
     monkeypatch.setattr(
-        "landscape.commands.demo.PICTURES", PICTURES[::3]
+        "landscape.commands.surfaces.demo.PICTURES", PICTURES[::3]
     )  # of a plane and of a line: to draw takes long
     folder = tmp_path / "out"
     assert main(["demo", "-o", str(folder), *SMALL]) == 0

@@ -9,7 +9,7 @@ from landscape.plot.style.captions import _directions as describe_directions
 from torch import nn
 
 import landscape
-from landscape.commands.summary import describe_result
+from landscape.commands.surfaces.summary import describe_result
 from landscape.directions.construct import (
     Direction,
     Plane,

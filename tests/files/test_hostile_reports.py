@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from landscape.cli import main
-from landscape.commands import report_kinds
+from landscape.commands.reports import report_kinds
 from landscape.files.curvature_file import write_curvature
 from landscape.files.curvature_run_file import write_curvature_run
 from landscape.files.frequencies_file import FREQUENCIES, write_frequencies

@@ -21,7 +21,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from landscape.cli import main
-from landscape.commands.summary import describe_paths
+from landscape.commands.surfaces.summary import describe_paths
 from landscape.errors import PlotError, UsageError
 from landscape.files.store import write_surface
 from landscape.surface.grid import Axis

@@ -14,7 +14,7 @@ from landscape.plot.style.paper import WIDTHS, page_size
 from matplotlib.text import Text
 from PIL import Image
 
-from landscape.commands.plot import VENUES
+from landscape.commands.shown.plot import VENUES
 from landscape.errors import UsageError
 from landscape.files.store import write_surface
 from tests.helpers.plot_fixtures import interpolation, line_surface, valley

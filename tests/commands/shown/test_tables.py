@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from landscape.cli import main
-from landscape.commands.summary import describe_result
+from landscape.commands.surfaces.summary import describe_result
 from landscape.files.store import write_surface
 from landscape.surface.grid import visiting_order
 from landscape.surface.surface import COMPUTED, INTERPOLATED, NOT_COMPUTED

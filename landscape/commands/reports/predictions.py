@@ -14,8 +14,14 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from landscape.commands.network_options import Given, add_network_options, given_networks, load_data, load_networks
 from landscape.commands.options import command_line, pick_device
+from landscape.commands.reports.network_options import (
+    Given,
+    add_network_options,
+    given_networks,
+    load_data,
+    load_networks,
+)
 from landscape.commands.words import say
 from landscape.errors import UsageError
 
@@ -45,8 +51,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Measure what is not known yet; print and store what was found."""
-    from landscape.commands.predictions_tables import predictions_facts
-    from landscape.commands.tables import show
+    from landscape.commands.printed import show
+    from landscape.commands.reports.predictions_tables import predictions_facts, print_predictions
     from landscape.files.predictions_file import PREDICTIONS
     from landscape.parallel.comm import current_comm
 
@@ -61,7 +67,7 @@ def run(options: argparse.Namespace) -> int:
         raise UsageError("groups are either files of predictions or checkpoints; measure the checkpoints first")
     found = _joined(options, files) if files else _measured(options, given)
     if found is not None and comm.rank == 0:
-        show(predictions_facts(found))
+        show(print_predictions, predictions_facts(found))
         say(f"wrote {options.output}")
     return 0
 

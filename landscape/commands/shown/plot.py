@@ -17,8 +17,9 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from landscape.commands.film_options import add_film_options, write_film_file
-from landscape.commands.pictures import add_scale_options, list_of, require_titles
+from landscape.commands.options import list_of
+from landscape.commands.shown.film_options import add_film_options, write_film_file
+from landscape.commands.shown.pictures import add_scale_options, require_titles
 from landscape.commands.words import say
 from landscape.errors import UsageError
 from landscape.plot import KINDS
@@ -112,8 +113,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Read, draw, write, and say what the picture shows."""
-    from landscape.commands.plot_others import PICTURES
-    from landscape.commands.report_kinds import report_kind
+    from landscape.commands.reports.report_kinds import report_kind
+    from landscape.commands.shown.plot_others import PICTURES
     from landscape.files.curvature_file import is_curvature
     from landscape.files.curvature_run_file import is_curvature_run
     from landscape.files.store import read_surface

@@ -1,4 +1,4 @@
-"""Tables on a terminal or in a pipe, of what `landscape.commands.facts` found.
+"""Tables on a terminal or in a pipe, of what `landscape.commands.shown.facts` found.
 
 Text that comes from files goes through `for_terminal` and never through rich's markup.
 """
@@ -13,12 +13,12 @@ from typing import Any
 
 from rich.console import Console
 
-from landscape.commands.curvature_tables import print_curvature, print_curvature_run
-from landscape.commands.frequencies_tables import print_frequencies
-from landscape.commands.predictions_tables import print_predictions
-from landscape.commands.printed import NOTHING, captured, plain, print_heading, print_pairs, print_table
-from landscape.commands.robustness_tables import print_robustness
-from landscape.commands.similarity_tables import print_similarity
+from landscape.commands.printed import NOTHING, plain, print_heading, print_pairs, print_table, show
+from landscape.commands.reports.curvature_tables import print_curvature, print_curvature_run
+from landscape.commands.reports.frequencies_tables import print_frequencies
+from landscape.commands.reports.predictions_tables import print_predictions
+from landscape.commands.reports.robustness_tables import print_robustness
+from landscape.commands.reports.similarity_tables import print_similarity
 from landscape.commands.words import number_of_bytes
 
 # Enough of a SHA-256 to tell two files apart by eye; all of it is in --json.
@@ -26,8 +26,8 @@ _DIGEST = 16
 _SHA256 = re.compile("[0-9a-f]{64}")
 
 
-def show(facts: Mapping[str, Any], *, after_another: bool = False) -> None:
-    """Print what `landscape.commands.facts` found of a file, of any kind, with an empty line after another one."""
+def show_file(facts: Mapping[str, Any], *, after_another: bool = False) -> None:
+    """Print what `landscape.commands.shown.facts` found of a file, of any kind."""
     shows = {
         "surface": _surface,
         "checkpoint": _checkpoint,
@@ -38,10 +38,7 @@ def show(facts: Mapping[str, Any], *, after_another: bool = False) -> None:
         "robustness": print_robustness,
         "frequencies": print_frequencies,
     }
-    with captured() as console:
-        if after_another:
-            console.print()
-        shows.get(facts["kind"], _directions)(console, facts)
+    show(shows.get(facts["kind"], _directions), facts, after_another=after_another)
 
 
 def _surface(console: Console, facts: Mapping[str, Any]) -> None:

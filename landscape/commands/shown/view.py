@@ -14,7 +14,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from landscape.commands.pictures import add_scale_options, read_titled, require_titles
+from landscape.commands.shown.pictures import add_scale_options, read_titled, require_titles
 from landscape.commands.words import say
 from landscape.errors import UsageError
 

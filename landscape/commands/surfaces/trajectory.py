@@ -25,7 +25,7 @@ from landscape.commands.options import (
     measure_settings,
     pick_device,
 )
-from landscape.commands.trajectory_steps import put_onto, require_fitting, write_plane_alone
+from landscape.commands.surfaces.trajectory_steps import put_onto, require_fitting, write_plane_alone
 from landscape.commands.words import say
 from landscape.errors import UsageError
 from landscape.surface.grid import MAX_POINTS
@@ -109,7 +109,7 @@ def run(options: argparse.Namespace) -> int:
     """Measure; say what was written."""
     import torch
 
-    from landscape.commands.summary import describe_paths, describe_result
+    from landscape.commands.surfaces.summary import describe_paths, describe_result
     from landscape.parallel.comm import current_comm
     from landscape.parallel.progress import progress_bar
     from landscape.trajectory.record_losses import put_record

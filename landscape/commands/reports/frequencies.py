@@ -18,10 +18,10 @@ from landscape.commands.options import (
     command_line,
     default_output,
     describe_model_options,
+    list_of,
     load_problem,
     pick_device,
 )
-from landscape.commands.pictures import list_of
 from landscape.commands.words import say
 from landscape.errors import UsageError
 
@@ -60,8 +60,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Filter; print and store what was found."""
-    from landscape.commands.frequencies_tables import frequencies_facts
-    from landscape.commands.tables import show
+    from landscape.commands.printed import show
+    from landscape.commands.reports.frequencies_tables import frequencies_facts, print_frequencies
     from landscape.evaluation.provenance import now, software
     from landscape.files.frequencies_file import FREQUENCIES, write_frequencies
     from landscape.inputs.frequencies import frequencies
@@ -89,6 +89,6 @@ def run(options: argparse.Namespace) -> int:
         path=path,
     )
     write_frequencies(path, found)
-    show(frequencies_facts(found))
+    show(print_frequencies, frequencies_facts(found))
     say(f"wrote {path}")
     return 0

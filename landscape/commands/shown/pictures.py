@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from landscape.errors import UsageError
@@ -21,18 +20,6 @@ def add_scale_options(group: Any, *, cap: str) -> None:
     group.add_argument("--eps", metavar="E", type=float, help="of log(L + eps); by default min(0.1, 0.05 median)")
     group.add_argument("--colormap", default="viridis", metavar="MAP", help="one of matplotlib's")
     group.add_argument("--independent", action="store_true", help="a scale for each surface, which is said there")
-
-
-def list_of(kind: Callable[[str], Any], what: str) -> Callable[[str], list[Any]]:
-    """Return what reads numbers with commas between them; ``what`` names them where they are none."""
-
-    def read(text: str) -> list[Any]:
-        try:
-            return [kind(part) for part in text.split(",")]
-        except ValueError:
-            raise argparse.ArgumentTypeError(f"{what} with commas between them, not {text!r}") from None
-
-    return read
 
 
 def _cap(text: str) -> float | str:

@@ -12,7 +12,6 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, Any
 
-from landscape.commands.input_options import add_input_options, load_input_problem, require_weight_space
 from landscape.commands.options import (
     add_direction_options,
     add_measure_options,
@@ -24,6 +23,7 @@ from landscape.commands.options import (
     measure_settings,
     pick_device,
 )
+from landscape.commands.surfaces.input_options import add_input_options, load_input_problem, require_weight_space
 from landscape.commands.words import say
 from landscape.surface.grid import parse_range
 
@@ -110,7 +110,7 @@ def run(options: argparse.Namespace) -> int:
 
         say(describe_cost(estimate_cost(model, data, plane, **settings)))
         return 0
-    from landscape.commands.summary import describe_networks, describe_result
+    from landscape.commands.surfaces.summary import describe_networks, describe_result
     from landscape.evaluation.evaluate import evaluate
 
     unit = "points" if options.tolerance is None else "points at most"

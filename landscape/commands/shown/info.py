@@ -54,14 +54,14 @@ def run(options: argparse.Namespace) -> int:
         if options.json:
             print(plain_json(facts))
         else:
-            from landscape.commands.tables import show
+            from landscape.commands.shown.tables import show_file
 
-            show(facts, after_another=number > 0)
+            show_file(facts, after_another=number > 0)
     return failed
 
 
 def _facts(path: str, options: argparse.Namespace) -> dict[str, Any]:
-    from landscape.commands.report_kinds import read_report, report_facts, report_kind
+    from landscape.commands.reports.report_kinds import read_report, report_facts, report_kind
 
     kind = report_kind(path)
     return _other_facts(path, _load(path, options)) if kind is None else report_facts(kind, read_report(kind, path))
@@ -89,8 +89,8 @@ def _load(path: str, options: argparse.Namespace) -> Found:
 
 
 def _other_facts(path: str, found: Found) -> dict[str, Any]:
-    from landscape.commands.curvature_tables import curvature_file_facts
-    from landscape.commands.facts import surface_facts, tensors_facts
+    from landscape.commands.reports.curvature_tables import curvature_file_facts
+    from landscape.commands.shown.facts import surface_facts, tensors_facts
     from landscape.files.li2018 import OriginalDirections
     from landscape.surface.surface import Surface
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from landscape.commands.pictures import read_titled
+from landscape.commands.shown.pictures import read_titled
 from landscape.commands.words import say
 from landscape.errors import UsageError
 

@@ -39,7 +39,7 @@ def require_fitting(options: argparse.Namespace) -> None:
 
 def write_plane_alone(options: argparse.Namespace, model: nn.Module, runs: list[TrainingRun], plane: Plane) -> None:
     """Write the plane with the runs on it, and say how to measure it."""
-    from landscape.commands.summary import describe_paths
+    from landscape.commands.surfaces.summary import describe_paths
     from landscape.trajectory.steps import write_plane
 
     chosen: dict[str, Any] = {name: getattr(options, name) for name in ("x", "y", "points", "margin", "overwrite")}
@@ -66,7 +66,7 @@ def put_onto(options: argparse.Namespace, model: nn.Module, runs: list[TrainingR
     """Put the runs onto a surface, and say where they lie."""
     import dataclasses
 
-    from landscape.commands.summary import describe_paths
+    from landscape.commands.surfaces.summary import describe_paths
     from landscape.trajectory.steps import put_on_surface
 
     surface = put_on_surface(

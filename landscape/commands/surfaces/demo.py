@@ -20,7 +20,7 @@ from landscape.errors import StoreError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from landscape.commands.demo_page import Picture
+    from landscape.commands.surfaces.demo_page import Picture
     from landscape.demo.run import Report
     from landscape.surface.surface import Surface
 
@@ -49,7 +49,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Train, measure, draw; say where to look."""
-    from landscape.commands.demo_page import demo_page, facts
+    from landscape.commands.surfaces.demo_page import demo_page, facts
     from landscape.demo.run import DemoSettings, run_demo
     from landscape.files.atomic import replace_file
     from landscape.files.store import read_surface
@@ -134,7 +134,7 @@ def _bars() -> Iterator[Report]:
 
 def _draw(folder: Path, surfaces: Mapping[str, list[Surface]], report: Report) -> list[Picture]:
     """Draw every picture for a desk, a phone and a paper."""
-    from landscape.commands.demo_page import Picture
+    from landscape.commands.surfaces.demo_page import Picture
     from landscape.plot import draw, save
 
     pictures = []

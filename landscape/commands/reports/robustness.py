@@ -20,10 +20,10 @@ from landscape.commands.options import (
     command_line,
     default_output,
     describe_model_options,
+    list_of,
     load_problem,
     pick_device,
 )
-from landscape.commands.pictures import list_of
 from landscape.commands.words import say
 from landscape.errors import UsageError
 
@@ -73,8 +73,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Attack; print and store what was found."""
-    from landscape.commands.robustness_tables import robustness_facts
-    from landscape.commands.tables import show
+    from landscape.commands.printed import show
+    from landscape.commands.reports.robustness_tables import print_robustness, robustness_facts
     from landscape.evaluation.provenance import now, software
     from landscape.files.robustness_file import ROBUSTNESS, write_robustness
     from landscape.inputs.input_space import parse_clip
@@ -108,7 +108,7 @@ def run(options: argparse.Namespace) -> int:
         path=path,
     )
     write_robustness(path, found)
-    show(robustness_facts(found))
+    show(print_robustness, robustness_facts(found))
     say(f"wrote {path}")
     if options.save_examples:
         _save_examples(options, model, data, how)

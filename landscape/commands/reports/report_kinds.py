@@ -20,7 +20,7 @@ def read_report(kind: str, path: str) -> Any:
 
 def report_facts(kind: str, found: Any) -> dict[str, Any]:
     """Return what there is to say of a report, as JSON."""
-    facts: dict[str, Any] = _of(f"commands.{kind}_tables", f"{kind}_facts")(found)
+    facts: dict[str, Any] = _of(f"commands.reports.{kind}_tables", f"{kind}_facts")(found)
     return facts
 
 

@@ -16,8 +16,8 @@ import pytest
 import torch
 
 from landscape.cli import main
-from landscape.commands.facts import surface_facts
-from landscape.commands.summary import describe_result
+from landscape.commands.shown.facts import surface_facts
+from landscape.commands.surfaces.summary import describe_result
 from landscape.files.store import write_surface
 from landscape.surface.grid import Axis
 from landscape.surface.loss_barrier import barrier

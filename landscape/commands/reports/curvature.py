@@ -115,8 +115,8 @@ def _about() -> dict[str, str]:
 
 
 def _at_one_network(options: argparse.Namespace, settings: Settings) -> int:
-    from landscape.commands.curvature_tables import curvature_facts
-    from landscape.commands.tables import show
+    from landscape.commands.printed import show
+    from landscape.commands.reports.curvature_tables import curvature_facts, print_curvature
     from landscape.curvature.analysis import measure_curvature
     from landscape.files.curvature_file import check_curvature_writable, write_curvature
     from landscape.parallel.progress import progress_bar
@@ -147,7 +147,7 @@ def _at_one_network(options: argparse.Namespace, settings: Settings) -> int:
         problem = {**report.problem, "model": described, "data": describe_data(each, report.samples)}
         reports[name] = replace(report, problem=problem, origin=origin, path=path)
     write_curvature(path, reports, _about())
-    show(curvature_facts(path, reports))
+    show(print_curvature, curvature_facts(path, reports))
     say(f"wrote {path}")
     return 0
 
@@ -156,8 +156,8 @@ def _along_a_run(options: argparse.Namespace, settings: Settings) -> int:
     """Measure a run step by step; the file is written after each, and goes on where it was."""
     import os
 
-    from landscape.commands.curvature_tables import run_facts
-    from landscape.commands.tables import show
+    from landscape.commands.printed import show
+    from landscape.commands.reports.curvature_tables import print_curvature_run, run_facts
     from landscape.errors import UsageError
     from landscape.files.curvature_run_file import check_run_writable, read_curvature_run, write_curvature_run
     from landscape.parallel.progress import progress_bar
@@ -191,7 +191,7 @@ def _along_a_run(options: argparse.Namespace, settings: Settings) -> int:
             progress=progress,
             **_measuring(options, settings),
         )
-    show(run_facts(path, reports))
+    show(print_curvature_run, run_facts(path, reports))
     say(f"wrote {path}")
     return 0
 

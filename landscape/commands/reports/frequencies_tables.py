@@ -8,8 +8,8 @@ from typing import Any
 from rich.console import Console
 
 from landscape.commands.printed import print_heading, print_pairs, print_table
-from landscape.commands.robustness_tables import share_words
-from landscape.commands.similarity_tables import numbers
+from landscape.commands.reports.robustness_tables import share_words
+from landscape.commands.reports.similarity_tables import numbers
 from landscape.surface.frequencies import CHANGES, INPUTS, Frequencies
 from landscape.surface.robustness import wilson
 

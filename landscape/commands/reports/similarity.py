@@ -17,8 +17,8 @@ from contextlib import nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from landscape.commands.network_options import add_network_options, given_networks, load_data, load_networks
 from landscape.commands.options import command_line, default_output, pick_device
+from landscape.commands.reports.network_options import add_network_options, given_networks, load_data, load_networks
 from landscape.commands.words import number_of_bytes, say
 from landscape.errors import UsageError
 
@@ -90,8 +90,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Measure what is not known yet; print and store what was found."""
-    from landscape.commands.similarity_tables import similarity_facts
-    from landscape.commands.tables import show
+    from landscape.commands.printed import show
+    from landscape.commands.reports.similarity_tables import print_similarity, similarity_facts
     from landscape.evaluation.provenance import now, software
     from landscape.files.locks import Lock
     from landscape.files.similarity_file import LAYOUT, write_similarity
@@ -151,7 +151,7 @@ def run(options: argparse.Namespace) -> int:
             found = stored(found)
             write_similarity(path, found)
     if comm.rank == 0:
-        show(similarity_facts(found))
+        show(print_similarity, similarity_facts(found))
         say(f"{path} was complete" if was_complete else f"wrote {path}")
     return 0
 

@@ -11,7 +11,7 @@ import numpy as np
 from rich.console import Console
 
 from landscape.commands.printed import print_heading, print_pairs, print_table
-from landscape.commands.similarity_tables import numbers
+from landscape.commands.reports.similarity_tables import numbers
 from landscape.surface.population_statistics import compare, summary
 from landscape.surface.populations import Excess, Populations
 
