@@ -21,8 +21,8 @@ from landscape.commands.words import say
 from landscape.errors import UsageError
 
 if TYPE_CHECKING:
+    from landscape.studies.report.study_results import StudyResult
     from landscape.studies.study import Study
-    from landscape.studies.study_results import StudyResult
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -128,9 +128,9 @@ def _plan(given: Study, output: str, options: argparse.Namespace) -> int:
     import shlex
     from pathlib import Path
 
-    from landscape.studies.costs import estimate_costs
-    from landscape.studies.task_folders import read_outcome
-    from landscape.studies.tasks import chosen_tasks, plan_tasks
+    from landscape.studies.tasks.costs import estimate_costs
+    from landscape.studies.tasks.task_folders import read_outcome
+    from landscape.studies.tasks.tasks import chosen_tasks, plan_tasks
 
     folder = Path(output) / "smoke" if options.smoke else Path(output)
     tasks = chosen_tasks(plan_tasks(given), options.only)

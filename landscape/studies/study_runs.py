@@ -18,13 +18,13 @@ from landscape.errors import StoreError, SurfaceMismatch, UsageError
 from landscape.files.atomic import replace_file
 from landscape.files.locks import Lock
 from landscape.files.strict_json import from_json, to_json
-from landscape.studies.executors import Workers, open_workers
+from landscape.studies.report.study_results import StudyResult, collect
 from landscape.studies.study import Study
 from landscape.studies.study_files import find_study, read_study
-from landscape.studies.study_results import StudyResult, collect
-from landscape.studies.task_folders import Outcome, read_outcome, read_progress
-from landscape.studies.task_work import Place, do_task
-from landscape.studies.tasks import FOLDER, Task, chosen_tasks, is_named, plan_tasks
+from landscape.studies.tasks.executors import Workers, open_workers
+from landscape.studies.tasks.task_folders import Outcome, read_outcome, read_progress
+from landscape.studies.tasks.task_work import Place, do_task
+from landscape.studies.tasks.tasks import FOLDER, Task, chosen_tasks, is_named, plan_tasks
 
 _log = logging.getLogger(__name__)
 
@@ -75,7 +75,7 @@ def study(
     jobs : int
         Tasks at a time; 0: one for each core.
     executor : str or Executor
-        As for `landscape.studies.executors.open_workers`. With processes a script needs the usual
+        As for `landscape.studies.tasks.executors.open_workers`. With processes a script needs the usual
         ``if __name__ == "__main__":``.
     pages : bool
         Draw pictures and write ``index.html``, too, and not ``results.json`` and ``results.csv`` alone.
@@ -103,7 +103,7 @@ def study(
     >>> result = landscape.study("shortcuts", "out/")              # doctest: +SKIP
     >>> [(each.name, each.verdict) for each in result.verdicts]    # doctest: +SKIP
     """
-    from landscape.studies.report import write_report
+    from landscape.studies.report.report import write_report
 
     given = _given(what, data, smoke)
     folder = Path(output) / "smoke" if smoke else Path(output)

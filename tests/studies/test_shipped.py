@@ -16,7 +16,7 @@ import pytest
 import landscape
 from landscape.studies.study import TRAINING, Study
 from landscape.studies.study_files import OVERRIDES, read_study, shipped
-from landscape.studies.task_work import find_measure
+from landscape.studies.tasks.task_work import find_measure
 
 SHIPPED = shipped()
 # Sizes of networks and data that are made smaller, where a study names them.
@@ -71,7 +71,7 @@ def test_a_shipped_study_says_what_it_asks_and_from_where(name: str) -> None:
 @pytest.mark.parametrize("name", SHIPPED)
 def test_a_shipped_study_runs_in_miniature(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if name != "trajectory-shape":  # one of them draws its pictures, others take far longer
-        monkeypatch.setattr("landscape.studies.report.draw_pictures", lambda result: [])
+        monkeypatch.setattr("landscape.studies.report.report.draw_pictures", lambda result: [])
     whole = read_study(SHIPPED[name], smoke=True)
     result: Any = landscape.study(small(whole), tmp_path / "out", executor="here")
     assert not result.failed, [result.outcomes[task.folder].details for task in result.failed]

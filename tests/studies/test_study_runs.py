@@ -12,8 +12,8 @@ import pytest
 import landscape
 from landscape.cli import main
 from landscape.errors import SurfaceMismatch, UsageError
-from landscape.studies import tasks
 from landscape.studies.study_files import read_study
+from landscape.studies.tasks import tasks
 from tests.helpers import tiny_study
 
 
@@ -21,7 +21,7 @@ from tests.helpers import tiny_study
 def _no_pictures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Pictures take most of the time, and are the same in all of these tests: the first draws them."""
     if "pictures" not in request.node.name:
-        monkeypatch.setattr("landscape.studies.report.draw_pictures", lambda result: [])
+        monkeypatch.setattr("landscape.studies.report.report.draw_pictures", lambda result: [])
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def lines_of(trace: Path) -> list[str]:
     return sorted(lines)
 
 
-def run(path: Path, folder: Path, **options: object) -> landscape.studies.study_results.StudyResult:  # type: ignore[name-defined]
+def run(path: Path, folder: Path, **options: object) -> landscape.studies.report.study_results.StudyResult:  # type: ignore[name-defined]
     return landscape.study(path, folder, executor="here", **options)  # type: ignore[arg-type]
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from landscape.studies.measure_parts import Numbers, chosen_data, one_network, write_curve
+from landscape.studies.measures.measure_parts import Numbers, chosen_data, one_network, write_curve
 from landscape.studies.study import Context
 
 

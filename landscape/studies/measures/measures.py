@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 
 from landscape.errors import UsageError
-from landscape.studies.basin_width import Radii, radii
-from landscape.studies.forgetting_measures import forgetting
-from landscape.studies.input_measures import frequencies, input_plane
-from landscape.studies.measure_parts import (
+from landscape.studies.measures.basin_width import Radii, radii
+from landscape.studies.measures.forgetting_measures import forgetting
+from landscape.studies.measures.input_measures import frequencies, input_plane
+from landscape.studies.measures.measure_parts import (
     Numbers,
     chosen_data,
     described,
@@ -28,10 +28,10 @@ from landscape.studies.measure_parts import (
     with_log10,
     write_curve,
 )
-from landscape.studies.noise_measures import noise, noise_film
-from landscape.studies.path_measures import film, path, paths, sharpening
-from landscape.studies.representation_measures import attacks, block
-from landscape.studies.slice_shape import nonconvex_shares, roughness_of
+from landscape.studies.measures.noise_measures import noise, noise_film
+from landscape.studies.measures.path_measures import film, path, paths, sharpening
+from landscape.studies.measures.representation_measures import attacks, block
+from landscape.studies.measures.slice_shape import nonconvex_shares, roughness_of
 from landscape.studies.study import Context
 
 # A line that no quantile of radii is found on is measured this many times as far, and again, at most so often.
@@ -369,7 +369,7 @@ def weights(context: Context, *, bins: int = 61) -> Numbers:
 
 
 def walk(context: Context, *, after: float = 0.0) -> Numbers:
-    """Summarise the walks along the gradient that training recorded (`landscape.studies.gradient_walk`).
+    """Summarise the walks along the gradient that training recorded (`landscape.studies.training.gradient_walk`).
 
     Parameters
     ----------

@@ -14,7 +14,7 @@ import numpy as np
 from torch import nn
 
 from landscape.errors import UsageError
-from landscape.studies.measure_parts import (
+from landscape.studies.measures.measure_parts import (
     Numbers,
     chosen_data,
     described,

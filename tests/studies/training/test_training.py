@@ -13,13 +13,13 @@ from landscape.errors import UsageError
 from landscape.problem.checkpoint import load_checkpoint
 from landscape.problem.datasets import as_data
 from landscape.problem.sources import digits
-from landscape.studies import trainer
-from landscape.studies.augmentation import augment
-from landscape.studies.gradient_walk import gradient_walk
-from landscape.studies.learning_rates import rate_factor
-from landscape.studies.sharpness_aware import sharpness_aware_gradient
 from landscape.studies.study import Recipe
-from landscape.studies.task_sequences import TaskSequence
+from landscape.studies.training import trainer
+from landscape.studies.training.augmentation import augment
+from landscape.studies.training.gradient_walk import gradient_walk
+from landscape.studies.training.learning_rates import rate_factor
+from landscape.studies.training.sharpness_aware import sharpness_aware_gradient
+from landscape.studies.training.task_sequences import TaskSequence
 
 SMALL = Recipe(
     network="landscape.studies.study_networks:residual",

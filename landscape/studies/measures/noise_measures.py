@@ -7,10 +7,18 @@ from typing import Any
 import numpy as np
 
 from landscape.errors import UsageError
-from landscape.studies.basin_width import radii
-from landscape.studies.measure_parts import Numbers, chosen_data, described, one_network, stage, with_log10, write_curve
-from landscape.studies.path_measures import FILM_SIZE
-from landscape.studies.slice_shape import roughness_of
+from landscape.studies.measures.basin_width import radii
+from landscape.studies.measures.measure_parts import (
+    Numbers,
+    chosen_data,
+    described,
+    one_network,
+    stage,
+    with_log10,
+    write_curve,
+)
+from landscape.studies.measures.path_measures import FILM_SIZE
+from landscape.studies.measures.slice_shape import roughness_of
 from landscape.studies.study import Context
 
 
@@ -34,7 +42,7 @@ def noise(
     draws : int
         So many fields.
     samples, data, rise
-        As for `landscape.studies.measures.line`.
+        As for `landscape.studies.measures.measures.line`.
     Returns
     -------
     dict

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from landscape.errors import UsageError
-from landscape.studies.measure_parts import Numbers, chosen_data, described, one_network, write_curve
+from landscape.studies.measures.measure_parts import Numbers, chosen_data, described, one_network, write_curve
 from landscape.studies.study import Context
 
 

@@ -14,12 +14,12 @@ from landscape.errors import UsageError
 from landscape.evaluation.evaluate import evaluate
 from landscape.problem.datasets import as_data
 from landscape.problem.sources import digits
-from landscape.studies import trainer
-from landscape.studies.basin_width import radii
-from landscape.studies.measure_parts import read_table, with_log10
-from landscape.studies.measures import MEASURES
-from landscape.studies.slice_shape import nonconvex_shares, roughness, roughness_of
+from landscape.studies.measures.basin_width import radii
+from landscape.studies.measures.measure_parts import read_table, with_log10
+from landscape.studies.measures.measures import MEASURES
+from landscape.studies.measures.slice_shape import nonconvex_shares, roughness, roughness_of
 from landscape.studies.study import Context, Recipe, TrainedNetwork
+from landscape.studies.training import trainer
 from landscape.surface.grid import Axis
 from landscape.surface.surface import Surface
 
@@ -173,7 +173,7 @@ def test_every_measure_gives_numbers_that_the_next_one_finds_again(name, network
 
 def test_two_ways_of_measuring_the_share_of_a_plane_agree(networks, data, tmp_path):
     """The variance inside a plane, by coordinates and their Gram matrix, is what principal components say of theirs."""
-    from landscape.studies.path_measures import plane_share
+    from landscape.studies.measures.path_measures import plane_share
     from landscape.trajectory.principal_plane import principal_plane
     from landscape.trajectory.runs import find_run
 

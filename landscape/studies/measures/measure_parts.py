@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 from landscape.errors import UsageError
 from landscape.problem.datasets import Data
 from landscape.studies.study import Context, TrainedNetwork
-from landscape.studies.training_files import write_table
+from landscape.studies.training.training_files import write_table
 
 Numbers = dict[str, float]
 
@@ -85,7 +85,7 @@ def write_curve(context: Context, name: str, columns: Mapping[str, ArrayLike]) -
 
 
 def read_table(path: Any) -> dict[str, np.ndarray]:
-    """Read what `landscape.studies.training_files.write_table` wrote."""
+    """Read what `landscape.studies.training.training_files.write_table` wrote."""
     with open(path, newline="") as file:
         rows = list(csv.reader(file))
     return {name: np.array([float(row[k]) for row in rows[1:]]) for k, name in enumerate(rows[0])}

@@ -24,11 +24,11 @@ from landscape import __version__
 from landscape.errors import LandscapeError, PlotError
 from landscape.files.atomic import read_all, replace_file
 from landscape.files.strict_json import from_json, to_json
-from landscape.studies.seed_intervals import correlation
-from landscape.studies.seed_statistics import interval
+from landscape.studies.report.study_results import StudyResult
+from landscape.studies.statistics.seed_intervals import correlation
+from landscape.studies.statistics.seed_statistics import interval
 from landscape.studies.study import ALL, TRAINING
-from landscape.studies.study_results import StudyResult
-from landscape.studies.tasks import Task
+from landscape.studies.tasks.tasks import Task
 from landscape.surface.grid import Floats
 
 if TYPE_CHECKING:

@@ -34,8 +34,8 @@ from numpy.typing import ArrayLike
 from scipy import stats
 
 from landscape.errors import UsageError
-from landscape.studies.power import ALPHA, power_of, resolved_difference
-from landscape.studies.seed_intervals import correlation, seed_interval
+from landscape.studies.statistics.power import ALPHA, power_of, resolved_difference
+from landscape.studies.statistics.seed_intervals import correlation, seed_interval
 from landscape.studies.study import ALL, NOT_REPRODUCED, NOT_RESOLVED, REPRODUCED, Hypothesis, Relation, Verdict
 from landscape.surface.grid import Floats
 from landscape.surface.population_statistics import holm

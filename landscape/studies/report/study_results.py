@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from landscape.studies.seed_statistics import correct, judge, judge_correlation
+from landscape.studies.statistics.seed_statistics import correct, judge, judge_correlation
 from landscape.studies.study import ALL, TRAINING, Hypothesis, Study, Verdict
-from landscape.studies.task_folders import Outcome
-from landscape.studies.tasks import Task, split_number
+from landscape.studies.tasks.task_folders import Outcome
+from landscape.studies.tasks.tasks import Task, split_number
 
 TRAIN_ACCURACY = f"{TRAINING}/train_accuracy"
 

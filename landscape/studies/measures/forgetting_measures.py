@@ -6,10 +6,17 @@ import numpy as np
 from torch import nn
 
 from landscape.errors import UsageError
-from landscape.studies.measure_parts import Numbers, chosen_data, one_network, read_table, with_log10, write_curve
-from landscape.studies.path_measures import flat_weights
+from landscape.studies.measures.measure_parts import (
+    Numbers,
+    chosen_data,
+    one_network,
+    read_table,
+    with_log10,
+    write_curve,
+)
+from landscape.studies.measures.path_measures import flat_weights
 from landscape.studies.study import Context
-from landscape.studies.task_sequences import TaskSequence
+from landscape.studies.training.task_sequences import TaskSequence
 
 
 def forgetting(context: Context, *, data: str = "train", samples: int | None = None, most: int = 60) -> Numbers:

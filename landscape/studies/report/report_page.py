@@ -12,9 +12,9 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from urllib.parse import quote
 
-from landscape.studies.report_pictures import ReportPicture, sections
+from landscape.studies.report.report_pictures import ReportPicture, sections
+from landscape.studies.report.study_results import StudyResult
 from landscape.studies.study import NOT_REPRODUCED, NOT_RESOLVED, REPRODUCED, TRAINING, Hypothesis, Verdict
-from landscape.studies.study_results import StudyResult
 
 _STYLE = """
 :root { color-scheme: light dark; --ink: #1c2126; --soft: #5d6670; --line: #e4e7eb; --good: #00735a; --bad: #b34700;
@@ -193,7 +193,7 @@ def _numbers(result: StudyResult) -> str:
 
 
 def _cell(numbers: Sequence[float]) -> str:
-    from landscape.studies.seed_statistics import interval
+    from landscape.studies.statistics.seed_statistics import interval
 
     finite = [number for number in numbers if math.isfinite(number)]
     lost = len(numbers) - len(finite)

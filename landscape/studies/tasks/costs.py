@@ -7,10 +7,10 @@ from importlib import import_module
 
 from landscape.errors import LandscapeError
 from landscape.parallel.progress import duration
-from landscape.studies.executors import cores
 from landscape.studies.study import Study
-from landscape.studies.task_folders import Outcome
-from landscape.studies.tasks import Task
+from landscape.studies.tasks.executors import cores
+from landscape.studies.tasks.task_folders import Outcome
+from landscape.studies.tasks.tasks import Task
 
 
 def estimate_costs(study: Study, tasks: Sequence[Task], outcomes: Mapping[str, Outcome], jobs: int = 0) -> list[str]:
@@ -67,7 +67,7 @@ def _like(task: Task, tasks: Sequence[Task], outcomes: Mapping[str, Outcome]) ->
 
 def _estimated(task: Task) -> dict[str, float]:
     try:
-        found: dict[str, float] = import_module("landscape.studies.trainer").estimate(
+        found: dict[str, float] = import_module("landscape.studies.training.trainer").estimate(
             task.networks[0].recipe, task.data.open()
         )
     except (LandscapeError, ModuleNotFoundError):

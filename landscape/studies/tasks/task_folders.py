@@ -24,7 +24,7 @@ from landscape.errors import LandscapeError
 from landscape.files.atomic import replace_file
 from landscape.files.strict_json import from_json, to_json
 from landscape.problem.references import failure
-from landscape.studies.tasks import Task
+from landscape.studies.tasks.tasks import Task
 
 DONE, FAILED, PROGRESS = "done.json", "failed.json", "progress.json"
 _OURS = (DONE, FAILED, PROGRESS, "task.lock", "task.json")

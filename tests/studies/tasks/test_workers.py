@@ -13,7 +13,7 @@ import pytest
 
 import landscape
 from landscape.errors import ClusterError, ProblemError, UsageError
-from landscape.studies.executors import open_workers
+from landscape.studies.tasks.executors import open_workers
 from tests.helpers import jobs, tiny_study
 from tests.helpers.document_examples import code_of
 

@@ -15,10 +15,10 @@ from collections.abc import Mapping
 from landscape.evaluation.provenance import now, software
 from landscape.files.atomic import replace_file
 from landscape.files.strict_json import plain_json
-from landscape.studies.report_page import page_text
-from landscape.studies.report_pictures import draw_pictures
-from landscape.studies.seed_statistics import interval
-from landscape.studies.study_results import StudyResult
+from landscape.studies.report.report_page import page_text
+from landscape.studies.report.report_pictures import draw_pictures
+from landscape.studies.report.study_results import StudyResult
+from landscape.studies.statistics.seed_statistics import interval
 
 
 def write_report(result: StudyResult, *, pages: bool = True) -> None:

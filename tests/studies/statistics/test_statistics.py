@@ -9,9 +9,9 @@ import pytest
 from scipy import stats
 
 from landscape.errors import UsageError
-from landscape.studies.power import detection, power_of, resolved_difference, seeds_needed
-from landscape.studies.seed_intervals import correlation, nested_interval, seed_interval
-from landscape.studies.seed_statistics import (
+from landscape.studies.statistics.power import detection, power_of, resolved_difference, seeds_needed
+from landscape.studies.statistics.seed_intervals import correlation, nested_interval, seed_interval
+from landscape.studies.statistics.seed_statistics import (
     contrast,
     correct,
     interval,

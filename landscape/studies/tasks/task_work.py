@@ -21,8 +21,8 @@ from landscape.files.locks import Lock
 from landscape.files.strict_json import from_json
 from landscape.problem.references import resolve
 from landscape.studies.study import Context
-from landscape.studies.task_folders import Outcome, forget, read_outcome, write_done, write_failed, write_progress
-from landscape.studies.tasks import Task, in_folder, split_number
+from landscape.studies.tasks.task_folders import Outcome, forget, read_outcome, write_done, write_failed, write_progress
+from landscape.studies.tasks.tasks import Task, in_folder, split_number
 
 # Seconds between two words on how far a task is.
 TELL_EVERY = 1.0
@@ -95,7 +95,7 @@ def _values(task: Task, folder: Path, output: Path) -> dict[str, float]:
     progress = _Teller(folder)
     if task.measurement is None:
         network = task.networks[0]
-        train = _function(network.recipe.training, "training function", "landscape.studies.trainer", "train")
+        train = _function(network.recipe.training, "training function", "landscape.studies.training.trainer", "train")
         return _numbers(train(network.recipe, network.seed, data, folder, progress), "training")
     scored = tuple(
         replace(network, scores=_scores(output / need)) for network, need in zip(task.networks, task.needs, strict=True)
@@ -123,7 +123,7 @@ def find_measure(name: str) -> Callable[[Context], Mapping[str, Any]]:
     if ":" in name:
         found: Callable[[Context], Mapping[str, Any]] = resolve(name, what="measurement")
         return found
-    known = import_module("landscape.studies.measures").MEASURES
+    known = import_module("landscape.studies.measures.measures").MEASURES
     if name not in known:
         near = difflib.get_close_matches(name, known, n=1)
         offer = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
