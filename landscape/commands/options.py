@@ -256,7 +256,7 @@ def pick_device(name: str | None) -> str:
     """Return the device asked for, or the best there is: of several, the one for this process."""
     import torch
 
-    from landscape.engine.devices import local_device
+    from landscape.engine.devices import local_device, why_unusable
     from landscape.parallel.comm import current_comm
 
     if name is None:
@@ -265,11 +265,12 @@ def pick_device(name: str | None) -> str:
         device = torch.device(name)
     except RuntimeError:
         raise UsageError(f"--device {name!r} is no device; write cpu, cuda, cuda:1 or mps") from None
-    if device.type == "meta":
-        raise UsageError(f"--device {name} holds no numbers to compute with; write cpu, cuda, cuda:1 or mps")
     if device.type == "cuda" and not torch.cuda.is_available():
         raise UsageError(f"--device {name}: torch sees no CUDA device here; leave the option out to use the CPU")
-    return local_device(name, current_comm().local_rank, torch.cuda.device_count())
+    found = local_device(name, current_comm().local_rank, torch.cuda.device_count())
+    if reason := why_unusable(found):
+        raise UsageError(f"--device {name}: torch cannot compute on it here ({reason}); write cpu, cuda, cuda:1 or mps")
+    return found
 
 
 def load_plane(options: argparse.Namespace, model: nn.Module, dimensions: int, data: Any = None) -> Plane:

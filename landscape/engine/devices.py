@@ -11,6 +11,7 @@ import contextlib
 import math
 import os
 import re
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -46,6 +47,23 @@ def usable_cpus() -> Cpus:
     if hasattr(os, "sched_getaffinity"):
         return frozenset(os.sched_getaffinity(0))
     return frozenset(range(os.cpu_count() or 1))
+
+
+def why_unusable(name: str) -> str:
+    """Return why torch cannot compute on a device here, as it says itself; nothing where it can.
+
+    It knows the names of devices that it was not built for, each of which fails in its own way.
+    """
+    import torch
+
+    try:
+        # Of a name it has given up it warns before it fails.
+        with warnings.catch_warnings(action="ignore"):
+            torch.ones(1, device=name).sum().item()
+    except Exception as error:
+        said = " ".join(str(error).split())
+        return f"{type(error).__name__}: {re.split(r'[.,;:] ', said)[0][:120]}"
+    return ""
 
 
 def physical_cores(root: str | Path = "/sys/devices/system/cpu") -> dict[int, int]:

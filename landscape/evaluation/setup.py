@@ -18,7 +18,7 @@ from landscape.directions.construct import Plane, random_plane, rebuild_plane
 from landscape.directions.displacement import Displacement, untouched
 from landscape.directions.planes import Planes
 from landscape.engine.control_groups import cpu_quota
-from landscape.engine.devices import local_device, physical_cores, threads_for, usable_cpus
+from landscape.engine.devices import local_device, physical_cores, threads_for, usable_cpus, why_unusable
 from landscape.engine.memory import resident_budget
 from landscape.errors import EvaluationError, UsageError
 from landscape.evaluation.forward_pass.objective import DEFAULT_BATCH_SIZE
@@ -147,8 +147,11 @@ def place(stack: ExitStack, model: nn.Module, device: str | torch.device | None,
     if device is None:
         return
     here = next((p.device for p in model.parameters()), torch.device("cpu"))
+    found = local_device(str(device), local_rank, torch.cuda.device_count())
+    if reason := why_unusable(found):
+        raise EvaluationError(f"cannot compute on device {str(device)!r}: {reason}")
     try:
-        model.to(local_device(str(device), local_rank, torch.cuda.device_count()))
+        model.to(found)
     except (RuntimeError, AssertionError) as error:
         raise EvaluationError(f"cannot compute on device {str(device)!r}: {failure(error)}") from error
     stack.callback(model.to, here)

@@ -31,7 +31,7 @@ from ..style.colorbars import draw_colorbar
 from ..style.style import SOFT_INK, look, our_style, wrapped
 from ..surfaces.camera import Camera
 from ..surfaces.surfaces3d import BAR_ROOM, Still
-from .flights import FLIGHTS, Moment, flight
+from .flights import FLIGHTS, Moment, azimuths, flight
 
 # Suffix -> (container, codec) of PyAV; None where Pillow writes it.
 FORMATS: dict[str, tuple[str, str] | None] = {
@@ -44,7 +44,7 @@ Array = NDArray[Any]
 
 # A frame is laid out as a picture so many inches wide: its text is as large beside the surface in any resolution, but
 # for small ones, where letters would have too few pixels.
-INCHES, FEWEST_DOTS = 11.6, 82.0
+INCHES, FEWEST_DOTS = 9.6, 82.0
 # Of a frame's height, for the caption: what is left out there is in the file itself.
 CAPTION_ROOM = 0.16
 MOST_FRAMES = 20_000
@@ -188,9 +188,10 @@ def plan_film(
     start = Camera.of(camera)
     with our_style():
         stills = tuple(
-            Still.of(plane, chosen, scale, camera=start, among=among, interpolate=interpolate, steady=True)
-            for plane in planes
+            Still.of(plane, chosen, scale, camera=start, among=among, interpolate=interpolate) for plane in planes
         )
+        steady = azimuths(kind, stills[0].camera.azimuth)
+        stills = tuple(dataclasses.replace(still, steady=steady) for still in stills)
         size = int(size[0]), int(size[1])
         film = Film(tuple(planes), chosen, scale, kind, frames, size, stills[0].camera, text, stills)
         try:

@@ -58,6 +58,14 @@ def flight(name: str, t: float, *, azimuth: float = -52.0, elevation: float = 34
     raise UsageError(f"a film is one of {', '.join(FLIGHTS)}, not {name!r}")
 
 
+def azimuths(name: str, azimuth: float) -> tuple[float, float]:
+    """Return the least and the greatest azimuth of a flight in degrees; those of once around are 360 apart."""
+    if name in ("orbit", "tour"):
+        return azimuth, azimuth + 360.0
+    ends = [flight(name, t, azimuth=azimuth).azimuth for t in (0.0, 1.0)]
+    return ends[0], ends[1]
+
+
 def _smooth(t: float) -> float:
     """Start and end at rest."""
     return t * t * (3 - 2 * t)

@@ -69,7 +69,7 @@ def fit_frame(
     content: Floats,
     size: tuple[float, float],
     *,
-    steady: bool = False,
+    steady: tuple[float, float] | None = None,
 ) -> Frame:
     """Choose ticks, place labels, and fit the view around them and the content.
 
@@ -85,8 +85,9 @@ def fit_frame(
         Points of the scene that must be in the picture: the surfaces of all panels that are compared.
     size : (float, float)
         Of the panel, in points.
-    steady : bool
-        Frame the scene for all azimuths at once: pictures of a film then have one size and place.
+    steady : (float, float), optional
+        Frame the scene for all azimuths from one to another, in degrees: pictures of a film then have one size and
+        place.
 
     Returns
     -------
@@ -104,6 +105,8 @@ def fit_frame(
     rough = fit_view(camera, corners, np.zeros((4, 4)), (100.0, 100.0), box.half)
     flat = rough.project(content)[:, :2]
     # The outermost points stay the outermost however much the picture is enlarged.
+    everything = content
+    everything = content
     content = content[np.concatenate([flat.argmin(axis=0), flat.argmax(axis=0)])]
     left = corners[np.argmin(rough.project(corners)[:, 0]), :2]
     height_axis = np.array([[*left, 0.0], [*left, HEIGHT]])
@@ -113,7 +116,7 @@ def fit_frame(
     z_ticks = scale.ticks
     if camera.elevation > STEEPEST:
         z_ticks, titles, height_axis, behind = (), (titles[0], titles[1], ""), height_axis[:0], behind[:0]
-    steadied = _steady_view(camera, box, size) if steady else None
+    steadied = _steady_view(camera, box, size, everything, steady) if steady else None
     # A pass can only make labels fewer or shorter: ticks that stand too close, titles about as long as their axis.
     for _ in range(6):
         floor = [_floor_labels(camera, rough, box, axis, floor_ticks[axis], titles[axis]) for axis in (0, 1)]
@@ -149,15 +152,45 @@ def _thinned(view: View, ticks: tuple[float, ...], labels: Sequence[Label]) -> t
     return ticks if not touch else ticks[::2] if len(ticks) > 2 else ()
 
 
-def _steady_view(camera: Camera, box: Box, size: tuple[float, float]) -> View:
-    """Return the view that holds the whole box with its labels, however it is turned about the vertical axis."""
-    reach = float(np.hypot(*box.half))
-    turns = np.deg2rad(camera.azimuth + np.arange(0, 360, 15))
-    ring = np.stack([reach * np.cos(turns), reach * np.sin(turns)], axis=-1)
-    anchors = np.concatenate([np.column_stack([ring, np.full(len(ring), z)]) for z in (-GAP, 0.0, HEIGHT)])
+def _steady_view(
+    camera: Camera, box: Box, size: tuple[float, float], content: Floats, azimuths: tuple[float, float]
+) -> View:
+    """Return the view that holds the floor, the surface and the labels from all azimuths between two.
+
+    It is the same for every camera among them: what turns is the scene, as that camera sees it.
+    """
+    half_x, half_y = box.half
+    floor = np.array([[x, y, -GAP] for x, y in ((-half_x, -half_y), (half_x, -half_y), (half_x, half_y), (-half_x, half_y))])
+    scene = np.concatenate([floor, _outermost(content)])
+    steps = max(2, round((azimuths[1] - azimuths[0]) / 7.5) + 1)
+    turned = []
+    for azimuth in np.linspace(*azimuths, steps):
+        rotated = _turned(scene, camera.azimuth - azimuth)
+        # The height axis stands on the corner that is furthest to the left.
+        corners = rotated[:4]
+        left = corners[np.argmin(fit_view(camera, corners, np.zeros((4, 4)), (100.0, 100.0), box.half).project(corners)[:, 0])]
+        turned += [rotated, [[left[0], left[1], HEIGHT]]]
+    anchors = np.concatenate(turned)
     # Left and right for numbers on the height axis and the floor, below for numbers and a title.
     margins = np.tile([4.5, 3.5, 2.5, 1.0], (len(anchors), 1)) * look().label
     return fit_view(camera, anchors, margins, size, box.half)
+
+
+def _turned(points: Floats, degrees: float) -> Floats:
+    """Turn points about the vertical axis."""
+    c, s = np.cos(np.deg2rad(degrees)), np.sin(np.deg2rad(degrees))
+    return points @ np.array([[c, s, 0.0], [-s, c, 0.0], [0.0, 0.0, 1.0]])
+
+
+def _outermost(points: Floats) -> Floats:
+    """Return the points that may be the outermost of a scene from some side: the corners of its convex hull.
+
+    Of more than a few, those in 48 directions of the plane at the highest and the lowest they have there.
+    """
+    turns = np.deg2rad(np.arange(0.0, 360.0, 7.5))
+    around = np.stack([np.cos(turns), np.sin(turns)])
+    found = [np.argmax(points[:, :2] @ around + weight * points[:, 2:], axis=0) for weight in (-4, -1, -0.3, 0, 0.3, 1, 4)]
+    return points[np.unique(np.concatenate(found))]
 
 
 def _walls(box: Box, scale: Scale, corners: Floats, ticks: Sequence[float]) -> tuple[Floats, ...]:

@@ -207,7 +207,7 @@ class Still:
     camera: Camera
     light: Light
     marks: Sequence[int]
-    steady: bool
+    steady: tuple[float, float] | None
     until: float
     panel: Panel | None = None
     place: Any = None  # where the axes themselves were told to be, by what had a say in it before
@@ -225,7 +225,7 @@ class Still:
         interpolate: bool = True,
         light: Literal["scene", "camera"] = "scene",
         marks: Sequence[int] = (),
-        steady: bool = False,
+        steady: tuple[float, float] | None = None,
         until: float = 1.0,
         color: str | None = None,
     ) -> Still:
@@ -238,8 +238,8 @@ class Still:
         among : sequence of (Surface, str)
             All surfaces of the figure with the names of their values: panels of one size then have one box, one
             camera and one framing, so that heights compare from panel to panel.
-        steady : bool
-            Frame the scene for all azimuths at once, so that nothing pulses in a film that goes around it.
+        steady : (float, float), optional
+            Frame the scene for all azimuths from one to another, in degrees, so that nothing pulses in a film.
         until : float
             Which part of each run to draw, 0 to 1.
         """
@@ -316,7 +316,7 @@ class Still:
             draw_axes(panel)
             draw_checkpoint(panel)
             draw_paths_on(panel, marks=self.marks, until=self.until)
-            lines = draw_notes(panel, anywhere=self.steady or foot > 0)
+            lines = draw_notes(panel, anywhere=self.steady is not None or foot > 0)
         self.drawn = [each for each in ax.get_children() if each not in before]
         for artist in self.drawn:
             # All of it lies within the axes: how much room they need does not depend on it.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import torch
 
 from landscape.engine import memory
 from landscape.engine.control_groups import cpu_quota, memory_left
-from landscape.engine.devices import local_device, physical_cores, threads_for, usable_cpus
+from landscape.engine.devices import local_device, physical_cores, threads_for, usable_cpus, why_unusable
 
 EIGHT = frozenset(range(8))
 PAIRS = {cpu: cpu % 4 for cpu in range(8)}  # four cores, each seen as two processors
@@ -133,3 +134,12 @@ def test_memory_is_what_the_narrowest_control_group_leaves(tmp_path: Path):
 def test_data_take_a_share_of_what_a_batch_job_may_have(monkeypatch):
     monkeypatch.setattr(memory, "memory_left", lambda: 1000)
     assert memory.resident_budget(torch.device("cpu"), 2) == 200
+
+
+@pytest.mark.parametrize("name", ["mps", "xla", "xpu", "hpu", "mkldnn", "mtia", "privateuseone", "meta", "vulkan"])
+def test_a_device_torch_was_not_built_for_is_told_from_one_it_has(name):
+    with warnings.catch_warnings(action="error"):
+        reason = why_unusable(name)
+    if name != "mps" or not torch.backends.mps.is_available():
+        assert ": " in reason and len(reason) < 200
+    assert why_unusable("cpu") == ""

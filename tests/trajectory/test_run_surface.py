@@ -175,6 +175,7 @@ def test_the_steps_are_measured_on_the_device_of_the_surface(problem, monkeypatc
     for name in ("evaluate", "measure_run", "measure_below"):
         monkeypatch.setattr(module, name, watched(name, getattr(module, name)))
     monkeypatch.setattr("landscape.evaluation.setup.local_device", lambda name, rank, number: name)
+    monkeypatch.setattr("landscape.evaluation.setup.why_unusable", lambda name: "")
     evaluate_runs(Watched(*model), data, run, points=2, device="cuda:1")
     assert done == ["cuda:1", "evaluate", "measure_run", "measure_below", "cpu"]
 
