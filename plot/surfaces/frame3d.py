@@ -163,7 +163,7 @@ def _steady_view(
     floor = np.array([[x, y, -GAP] for x, y in ((-half_x, -half_y), (half_x, -half_y), (half_x, half_y), (-half_x, half_y))])
     scene = np.concatenate([floor, _outermost(content)])
     steps = max(2, round((azimuths[1] - azimuths[0]) / 7.5) + 1)
-    turned = []
+    turned: list[Floats] = []
     for azimuth in np.linspace(*azimuths, steps):
         rotated = _turned(scene, camera.azimuth - azimuth)
         # The height axis stands on the corner that is furthest to the left.
@@ -179,7 +179,8 @@ def _steady_view(
 def _turned(points: Floats, degrees: float) -> Floats:
     """Turn points about the vertical axis."""
     c, s = np.cos(np.deg2rad(degrees)), np.sin(np.deg2rad(degrees))
-    return points @ np.array([[c, s, 0.0], [-s, c, 0.0], [0.0, 0.0, 1.0]])
+    turned: Floats = points @ np.array([[c, s, 0.0], [-s, c, 0.0], [0.0, 0.0, 1.0]])
+    return turned
 
 
 def _outermost(points: Floats) -> Floats:
@@ -190,7 +191,8 @@ def _outermost(points: Floats) -> Floats:
     turns = np.deg2rad(np.arange(0.0, 360.0, 7.5))
     around = np.stack([np.cos(turns), np.sin(turns)])
     found = [np.argmax(points[:, :2] @ around + weight * points[:, 2:], axis=0) for weight in (-4, -1, -0.3, 0, 0.3, 1, 4)]
-    return points[np.unique(np.concatenate(found))]
+    outermost: Floats = points[np.unique(np.concatenate(found))]
+    return outermost
 
 
 def _walls(box: Box, scale: Scale, corners: Floats, ticks: Sequence[float]) -> tuple[Floats, ...]:
