@@ -160,16 +160,14 @@ def _steady_view(
     It is the same for every camera among them: what turns is the scene, as that camera sees it.
     """
     half_x, half_y = box.half
-    floor = np.array([[x, y, -GAP] for x, y in ((-half_x, -half_y), (half_x, -half_y), (half_x, half_y), (-half_x, half_y))])
-    scene = np.concatenate([floor, _outermost(content)])
-    steps = max(2, round((azimuths[1] - azimuths[0]) / 7.5) + 1)
+    corners = [[-half_x, -half_y, -GAP], [half_x, -half_y, -GAP], [half_x, half_y, -GAP], [-half_x, half_y, -GAP]]
+    scene: Floats = np.concatenate([np.array(corners), _outermost(content)])
     turned: list[Floats] = []
-    for azimuth in np.linspace(*azimuths, steps):
-        rotated = _turned(scene, camera.azimuth - azimuth)
+    for azimuth in np.linspace(*azimuths, max(2, round((azimuths[1] - azimuths[0]) / 7.5) + 1)):
+        seen = _turned(scene, camera.azimuth - azimuth)
         # The height axis stands on the corner that is furthest to the left.
-        corners = rotated[:4]
-        left = corners[np.argmin(fit_view(camera, corners, np.zeros((4, 4)), (100.0, 100.0), box.half).project(corners)[:, 0])]
-        turned += [rotated, [[left[0], left[1], HEIGHT]]]
+        x, y, _ = seen[np.argmin(seen[:4] @ camera.directions[0])]
+        turned += [seen, np.array([[x, y, HEIGHT]])]
     anchors = np.concatenate(turned)
     # Left and right for numbers on the height axis and the floor, below for numbers and a title.
     margins = np.tile([4.5, 3.5, 2.5, 1.0], (len(anchors), 1)) * look().label
@@ -184,13 +182,11 @@ def _turned(points: Floats, degrees: float) -> Floats:
 
 
 def _outermost(points: Floats) -> Floats:
-    """Return the points that may be the outermost of a scene from some side: the corners of its convex hull.
-
-    Of more than a few, those in 48 directions of the plane at the highest and the lowest they have there.
-    """
+    """Return the points that reach furthest in some direction: the others lie between these from every side."""
     turns = np.deg2rad(np.arange(0.0, 360.0, 7.5))
     around = np.stack([np.cos(turns), np.sin(turns)])
-    found = [np.argmax(points[:, :2] @ around + weight * points[:, 2:], axis=0) for weight in (-4, -1, -0.3, 0, 0.3, 1, 4)]
+    rises = (-4.0, -1.0, -0.3, 0.0, 0.3, 1.0, 4.0)
+    found = [np.argmax(points[:, :2] @ around + rise * points[:, 2:], axis=0) for rise in rises]
     outermost: Floats = points[np.unique(np.concatenate(found))]
     return outermost
 
