@@ -136,10 +136,10 @@ def test_data_take_a_share_of_what_a_batch_job_may_have(monkeypatch):
     assert memory.resident_budget(torch.device("cpu"), 2) == 200
 
 
-@pytest.mark.parametrize("name", ["mps", "xla", "xpu", "hpu", "mkldnn", "mtia", "privateuseone", "meta", "vulkan"])
+@pytest.mark.parametrize("name", ["xla", "hpu", "mkldnn", "mtia", "privateuseone", "meta", "vulkan"])
 def test_a_device_torch_was_not_built_for_is_told_from_one_it_has(name):
     with warnings.catch_warnings(action="error"):
         reason = why_unusable(name)
-    if name != "mps" or not torch.backends.mps.is_available():
-        assert ": " in reason and len(reason) < 200
-    assert why_unusable("cpu") == ""
+    assert ": " in reason
+    assert len(reason) < 200
+    assert not why_unusable("cpu")
