@@ -25,6 +25,9 @@ TRAINING = "training"
 # Of what a measurement is a task each: a network, all variants of a seed, all seeds of a variant, everything.
 SCOPES = ("network", "seed", "variant", "study")
 
+# What a hypothesis is judged by: the spread of a number over seeds, or the interval that it was measured with.
+INTERVALS = ("seeds", "own")
+
 # What the built-in training knows.
 OPTIMIZERS = ("sgd", "adam", "adamw", "sam")
 SCHEDULES = ("constant", "cosine", "step", "onecycle")
@@ -109,6 +112,7 @@ class Hypothesis:
     effect: float = 0.0  # a difference one would care about, for the power; 0: not stated
     untrained: bool = False  # networks that did not train count as well
     about: str = ""  # hypotheses about one thing, "flatness" say: the report says where their verdicts differ
+    interval: str = "seeds"  # one of INTERVALS; "own": of one number, measured with NUMBER_low and NUMBER_high
 
     @property
     def values(self) -> tuple[str, ...]:

@@ -24,6 +24,7 @@ from landscape.studies.expectations import parse_expectation
 from landscape.studies.study import (
     ALL,
     AUGMENTATIONS,
+    INTERVALS,
     OPTIMIZERS,
     SCHEDULES,
     SCOPES,
@@ -31,6 +32,7 @@ from landscape.studies.study import (
     Hypothesis,
     Measurement,
     Recipe,
+    Relation,
     Study,
     Variant,
 )
@@ -51,7 +53,7 @@ _VARIANT: dict[str, type] = {"title": str, "arguments": dict, "recipe": dict}
 _MEASUREMENT: dict[str, type] = {"measure": str, "arguments": dict, "per": str, "variants": list}
 _HYPOTHESIS: dict[str, type] = {
     "statement": str, "source": str, "value": str, "expect": str, "correlate": list, "margin": float, "effect": float,
-    "untrained": bool, "about": str,
+    "untrained": bool, "about": str, "interval": str,
 }  # fmt: skip
 _CHOICES = {"optimizer": OPTIMIZERS, "schedule": SCHEDULES, "augmentation": AUGMENTATIONS}
 # Recipe key -> the least it may be, and whether that itself is allowed.
@@ -388,8 +390,46 @@ class _Builder:
                 raise self.error((*place, "expect"), str(error)) from None
             if any(each.relation == "=" for each in more["relations"]) and not table.get("margin"):
                 raise self.error((*place, "expect"), "'=' needs a margin up to which differences count as none")
-        plain = ("statement", "source", "value", "margin", "effect", "untrained", "about")
+        if self._own_interval(table, place):
+            self._require_own(more.get("relations", ()), table, measurements, place)
+        plain = ("statement", "source", "value", "margin", "effect", "untrained", "about", "interval")
         return Hypothesis(name, **{key: table[key] for key in plain if key in table}, **more)
+
+    def _own_interval(self, table: Mapping[str, Any], place: tuple[str, ...]) -> bool:
+        if table.get("interval", INTERVALS[0]) not in INTERVALS:
+            raise self.error(
+                (*place, "interval"), f"one of {', '.join(INTERVALS)} was wanted, got {table['interval']!r}"
+            )
+        return bool(table.get("interval") == "own")
+
+    def _require_own(
+        self,
+        relations: Sequence[Relation],
+        table: Mapping[str, Any],
+        measurements: Sequence[Measurement],
+        place: tuple[str, ...],
+    ) -> None:
+        """Refuse what no single interval can decide."""
+        seeds = "leave interval out, and the spread over seeds decides"
+        if "correlate" in table:
+            raise self.error((*place, "interval"), f"a correlation has no interval of its own; {seeds}")
+        measured = table["value"].partition("/")[0]
+        scope = next((each.per for each in measurements if each.name == measured), "network")
+        if scope in ("network", "seed"):
+            raise self.error(
+                (*place, "interval"),
+                f"{table['value']} is measured for each {scope}, so that there are as many intervals; {seeds}, or "
+                'measure all seeds together (per = "variant" or "study")',
+            )
+        for each in relations:
+            if len(each.weights) > 1:
+                raise self.error(
+                    (*place, "expect"),
+                    f"{each.text!r} is about {len(each.weights)} numbers, whose own intervals say nothing of their "
+                    f"difference; {seeds}, or measure the difference itself",
+                )
+        if table.get("effect"):
+            raise self.error((*place, "effect"), f"seeds for an effect are counted from their spread; {seeds}")
 
     def _measured(
         self, value: Any, variants: Sequence[str], measurements: Sequence[Measurement], place: tuple[str, ...]

@@ -114,6 +114,16 @@ class ClassDifference:
 
 
 @dataclass(frozen=True)
+class GreatestDifference:
+    """The greatest difference of two groups' accuracies on a class, whichever class it is."""
+
+    label: int  # where it is greatest
+    value: float  # its size, 0 or more
+    low: float  # ends of an interval of 95 % for the greatest size, which holds for all classes at once
+    high: float
+
+
+@dataclass(frozen=True)
 class GroupSummary:
     """What one group of networks does."""
 

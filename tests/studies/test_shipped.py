@@ -46,7 +46,8 @@ def small(study: Study) -> Study:
         variants=tuple(variants),
         measurements=tuple(measurements),
         hypotheses=(),
-        seeds=study.seeds[:1],
+        # A population is two networks at least.
+        seeds=study.seeds[: 2 if any(each.measure == "populations" for each in study.measurements) else 1],
         samples={"train": 48, "test": 24},
     )
 

@@ -165,6 +165,39 @@ def test_an_error_names_line_key_and_what_is_near(tmp_path, old, new, line, said
     assert "\n" not in str(raised.value)
 
 
+OWN = 'value = "plane/width"\ninterval = "own"'
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({'value = "plane/width"': 'value = "plane/width"\ninterval = "owm"'}, "one of seeds, own was wanted"),
+        ({'value = "plane/width"': OWN}, "interval: plane/width is measured for each network, .* leave interval out"),
+        ({'value = "plane/width"': OWN.replace("plane/width", "pair/a")}, "pair/a is measured for each seed"),
+        ({'value = "plane/width"': OWN.replace("plane/width", "training/loss")}, "measured for each network"),
+        ({'value = "plane/width"': OWN, 'measure = "plane"': 'measure = "plane"\nper = "study"'},
+         "expect: 'large > small' is about 2 numbers, .* measure the difference itself"),
+        ({'value = "plane/width"': OWN, 'measure = "plane"': 'measure = "plane"\nper = "study"',
+          '"large > small"': '"all > 0"', "margin = 0.1": "effect = 0.1"}, "effect: seeds for an effect"),
+        ({'value = "plane/width"': 'correlate = ["plane/a", "plane/b"]\ninterval = "own"', '"large > small"': '"> 0"'},
+         "a correlation has no interval of its own"),
+    ],
+)  # fmt: skip
+def test_an_interval_of_its_own_is_of_one_number_of_all_seeds(tmp_path, changes, said):
+    text = TEXT
+    for old, new in changes.items():
+        assert text.count(old) == 1
+        text = text.replace(old, new)
+    with pytest.raises(UsageError, match=said):
+        read(tmp_path, text)
+
+
+def test_an_interval_of_its_own_is_read(tmp_path):
+    text = TEXT.replace('value = "plane/width"', OWN).replace('"large > small"', '"0.1 < all < 0.5"')
+    study = read(tmp_path, text.replace('measure = "plane"', 'measure = "plane"\nper = "study"'))
+    assert study.hypotheses[0].interval == "own"
+
+
 @settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_a_file_with_anything_wrong_in_it_is_refused_in_one_line_or_read(tmp_path, data):

@@ -170,6 +170,25 @@ def test_a_network_that_diverged_did_not_train(tmp_path):
     }
 
 
+def test_a_number_s_own_interval_goes_into_verdict_and_pictures(tmp_path):
+    code = tmp_path / "code.py"
+    code.write_text("def all_at_once(context):\n    return {'x': 2.0, 'x_low': 1.5, 'x_high': 3.5}\n")
+    place = str(Path(tiny_study.__file__).resolve())
+    changes = {
+        "measure": (f'"{place}:both"\nper = "seed"', f'"{code}:all_at_once"\nper = "study"'),
+        "value": ('correlate = ["line/weights", "training/train_loss"]', 'value = "both/x"\ninterval = "own"'),
+        "expect": ('"< 0"', '"1 < all"'),
+    }
+    result = run(tiny_study.write(tmp_path, **changes), tmp_path / "out")
+    verdict = result.verdicts[1]
+    assert (verdict.verdict, verdict.estimate, verdict.interval, verdict.seeds) == ("reproduced", 2.0, (1.5, 3.5), 3)
+    assert "the measurement's own interval of 3 seeds" in result.page.read_text().replace("&#x27;", "'")
+    assert (tmp_path / "out" / "pictures" / "both-x.pdf").exists()
+    rate = ("learning_rate = 0.5", "learning_rate = 0.5\noptions = { accuracy = nan }")
+    untrained = run(tiny_study.write(tmp_path, **changes, rate=rate), tmp_path / "other", pages=False).verdicts[1]
+    assert (untrained.verdict, "some of which did not train (narrow/0" in untrained.text) == ("not resolved", True)
+
+
 def test_only_does_a_task_and_what_it_needs(tmp_path, trace):
     path = tiny_study.write(tmp_path)
     result = run(path, tmp_path / "out", only=["line/wide/1"])

@@ -16,6 +16,7 @@ from landscape.surface.population_statistics import (
     class_differences,
     compare,
     excess,
+    greatest_class_difference,
     hellinger,
     holm,
     joined,
@@ -140,3 +141,41 @@ def test_results_of_other_samples_are_not_put_together():
 def test_resamples_never_consist_of_one_network_alone():
     drawn = statistics._resampled(np.random.default_rng(0), 2, 200)
     assert (drawn == 0.5).all()
+
+
+def test_the_greatest_difference_of_a_class_is_bounded_by_intervals_for_all_classes():
+    found = populations(networks=8, examples=240, classes=4, shift=0.2)
+    said = greatest_class_difference(found, "A", "B")
+    ends = []
+    for label in range(4):
+        rates = [found.correct[found.members(g)][:, found.labels == label].mean(1) for g in "AB"]
+        theirs = stats.ttest_ind(*rates, equal_var=False).confidence_interval(1 - 0.05 / 4)
+        middle, reach = abs(rates[0].mean() - rates[1].mean()), (theirs.high - theirs.low) / 2
+        ends.append((middle, middle - reach, middle + reach))
+    middles, lows, highs = np.array(ends).T
+    assert said.label == int(middles.argmax())
+    assert (said.value, said.high) == pytest.approx((middles.max(), highs.max()))
+    assert said.low == pytest.approx(max(lows.max(), 0.0))
+
+
+def test_a_class_on_which_all_agree_is_as_uncertain_as_the_most_uncertain_one():
+    found = populations(networks=8, examples=240, classes=4)
+    probabilities = found.probabilities.copy()
+    probabilities[:, found.labels == 0] = np.eye(4, dtype=np.float32)[0]
+    same = dataclasses.replace(found, probabilities=probabilities)
+    assert greatest_class_difference(same, "A", "B").high >= greatest_class_difference(same, "B", "A").value
+    assert math.isfinite(greatest_class_difference(same, "A", "B").high)
+    probabilities = np.broadcast_to(np.eye(4, dtype=np.float32)[found.labels], found.probabilities.shape)
+    assert math.isnan(greatest_class_difference(dataclasses.replace(found, probabilities=probabilities), "A", "B").high)
+
+
+def test_of_equal_groups_the_greatest_difference_is_seldom_above_0_beyond_its_interval():
+    rng = np.random.default_rng(3)
+    above = 0
+    found = populations(networks=8, examples=240, classes=4)
+    for _ in range(200):
+        right = rng.random((16, 240)) < 0.8
+        answers = np.where(right, found.labels, (found.labels + 1) % 4)
+        drawn = dataclasses.replace(found, probabilities=np.eye(4, dtype=np.float32)[answers])
+        above += greatest_class_difference(drawn, "A", "B").low > 0
+    assert above / 200 <= 0.05 + 2 * math.sqrt(0.05 * 0.95 / 200)

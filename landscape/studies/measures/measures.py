@@ -30,6 +30,7 @@ from landscape.studies.measures.measure_parts import (
 )
 from landscape.studies.measures.noise_measures import noise, noise_film
 from landscape.studies.measures.path_measures import film, path, paths, sharpening
+from landscape.studies.measures.population_measures import populations
 from landscape.studies.measures.representation_measures import attacks, block
 from landscape.studies.measures.slice_shape import nonconvex_shares, roughness_of
 from landscape.studies.study import Context
@@ -419,5 +420,6 @@ MEASURES: dict[str, Callable[[Context], Numbers]] = {
         attacks,
         frequencies,
         input_plane,
+        populations,
     )
 }

@@ -24,7 +24,7 @@ from landscape import __version__
 from landscape.errors import LandscapeError, PlotError
 from landscape.files.atomic import read_all, replace_file
 from landscape.files.strict_json import from_json, to_json
-from landscape.studies.report.study_results import StudyResult
+from landscape.studies.report.study_results import StudyResult, own_intervals
 from landscape.studies.statistics.seed_intervals import correlation
 from landscape.studies.statistics.seed_statistics import interval
 from landscape.studies.study import ALL, TRAINING
@@ -145,9 +145,14 @@ class _Drawn:
         """Draw the numbers that hypotheses are about, every seed a dot."""
         from landscape.plot.comparisons.seed_values import SeedValues, seed_values
 
-        wanted = dict.fromkeys(value for each in self.result.study.hypotheses for value in each.values)
+        hypotheses = self.result.study.hypotheses
+        wanted = dict.fromkeys(value for each in hypotheses for value in each.values)
+        own = {each.value for each in hypotheses if each.interval == "own"}
         for value in wanted:
             rows = []
+            if value in own:
+                self._own_numbers(value)
+                continue
             for variant, seeds in self.result.values.get(value, {}).items():
                 kept = [n for seed, n in seeds.items() if (variant, seed) not in self.result.untrained]
                 hollow = [n for seed, n in seeds.items() if (variant, seed) in self.result.untrained]
@@ -165,6 +170,30 @@ class _Drawn:
                     rows,
                     caption,
                 )
+
+    def _own_numbers(self, value: str) -> None:
+        from landscape.plot.comparisons.seed_values import SeedValues, seed_values
+
+        found = own_intervals(self.result, value)
+        rows = [
+            SeedValues(
+                "all together" if variant == ALL else self._title(variant),
+                np.array([each.estimate]),
+                each.estimate,
+                *each.interval,
+            )
+            for variant, each in found.items()
+        ]
+        if rows:
+            seeds = next(iter(found.values())).seeds
+            caption = f"Of {seeds} seeds together, with the interval of 95 % that it was measured with."
+            self._save(
+                "numbers",
+                value,
+                lambda: seed_values(rows, x=_words(value), title=_words(value), caption=caption),
+                rows,
+                caption,
+            )
 
     def relations(self) -> None:
         """Draw test accuracy against each number that hypotheses are about, and what they correlate."""

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from landscape.studies.statistics.seed_statistics import correct, judge, judge_correlation
-from landscape.studies.study import ALL, TRAINING, Hypothesis, Study, Verdict
+from landscape.studies.statistics.seed_statistics import OwnInterval, correct, judge, judge_correlation, judge_own
+from landscape.studies.study import ALL, NOT_RESOLVED, TRAINING, Hypothesis, Study, Verdict
 from landscape.studies.tasks.task_folders import Outcome
 from landscape.studies.tasks.tasks import Task, split_number
 
 TRAIN_ACCURACY = f"{TRAINING}/train_accuracy"
+
+# The seed of what is of several seeds, see `landscape.studies.tasks.tasks.split_number`.
+TOGETHER = -1
 
 Numbers = Mapping[str, Mapping[int, float]]  # variant -> seed -> number; seed -1: of several seeds
 
@@ -109,7 +112,54 @@ def collect(
     return StudyResult(**{**vars(result), "verdicts": tuple(verdicts)})
 
 
+def own_intervals(result: StudyResult, value: str) -> dict[str, OwnInterval]:
+    """Return a number of all seeds together with the interval it was measured with, by variant; NaN where it has none.
+
+    Parameters
+    ----------
+    result : StudyResult
+    value : str
+        ``"MEASUREMENT/NUMBER"``; the interval's ends are ``NUMBER_low`` and ``NUMBER_high``.
+    """
+    measurement = value.partition("/")[0]
+    seeds = {
+        each.seed
+        for task in result.tasks
+        if task.measurement and task.measurement.name == measurement
+        for each in task.networks
+    }
+    ends = [result.values.get(f"{value}_{end}", {}) for end in ("low", "high")]
+    found = {}
+    for variant, numbers in result.values.get(value, {}).items():
+        if set(numbers) == {TOGETHER}:
+            low, high = (each.get(variant, {}).get(TOGETHER, math.nan) for each in ends)
+            found[variant] = OwnInterval(numbers[TOGETHER], low, high, len(seeds))
+    return found
+
+
+def _judged_own(result: StudyResult, hypothesis: Hypothesis) -> Verdict:
+    """Judge by an interval of its own, unless networks are in it that are in no claim."""
+    verdict = judge_own(hypothesis, own_intervals(result, hypothesis.value))
+    measurement = hypothesis.value.partition("/")[0]
+    measured = {
+        (each.variant, each.seed)
+        for task in result.tasks
+        if task.measurement and task.measurement.name == measurement
+        for each in task.networks
+    }
+    spoilt = sorted(measured & result.untrained)
+    if not spoilt or hypothesis.untrained:
+        return verdict
+    text = (
+        f"Not resolved: the number is of networks some of which did not train "
+        f"({', '.join(f'{variant}/{seed}' for variant, seed in spoilt)}); train them longer, or set untrained = true."
+    )
+    return replace(verdict, verdict=NOT_RESOLVED, p=math.nan, p_corrected=math.nan, text=text)
+
+
 def _judged(result: StudyResult, hypothesis: Hypothesis) -> Verdict:
+    if hypothesis.interval == "own":
+        return _judged_own(result, hypothesis)
     if not hypothesis.correlate:
         return judge(hypothesis, result.numbers(hypothesis.value, untrained=hypothesis.untrained))
     first, second = (result.numbers(value, untrained=hypothesis.untrained) for value in hypothesis.correlate)

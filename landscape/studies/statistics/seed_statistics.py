@@ -11,6 +11,9 @@ the contrasts [1]_, which knows no normal distribution but cannot give less than
   outside. That a difference was not found is no evidence that there is none.
 * everything else is *not resolved*.
 
+A number that is measured of all networks at once may have an interval of its own instead (`judge_own`): the same rules,
+with the normal distribution that has this interval of 95 %.
+
 A p-value is twice the smaller of the two one-sided ones, so at 5 % a verdict agrees with the interval of 95 %. Over the
 hypotheses of a study p-values are corrected by Holm's procedure [3]_: where all variants are equal, the chance that a
 study of any number of hypotheses claims anything is at most 5 %.
@@ -28,6 +31,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -45,6 +49,8 @@ Pairs = Mapping[str, Mapping[int, tuple[float, float]]]
 
 # Seeds up to which all 2^n signs are tried.
 _MOST_FLIPPED = 14
+# Half an interval of 95 % of a normal distribution, in standard deviations.
+_NORMAL = float(stats.norm.ppf(0.975))
 # Contrasts that scatter less than this, relative to their values, scatter by rounding alone.
 _ROUNDING = 1e-12
 
@@ -131,6 +137,118 @@ def contrast(weights: Mapping[str, float], values: Values) -> Contrast:
     return _welch(weights, {name: np.array(list(each.values())) for name, each in given.items()})
 
 
+@dataclass(frozen=True)
+class OwnInterval:
+    """A number with the interval of 95 % that it was measured with, taken for that of a normal distribution.
+
+    An interval may reach further to one side: each side has its own standard error.
+    """
+
+    estimate: float
+    low: float
+    high: float
+    seeds: int  # of the networks it was measured of
+
+    @property
+    def known(self) -> bool:
+        """Whether there is an interval at all."""
+        ends = (self.low, self.estimate, self.high)
+        return all(map(math.isfinite, ends)) and self.low <= self.estimate <= self.high and self.low < self.high
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """The interval of 95 %; NaN where there is none."""
+        return (self.low, self.high) if self.known else (math.nan, math.nan)
+
+    def above(self, bound: float) -> float:
+        """Return the one-sided p-value for "the number is greater than this bound"."""
+        return self._p(self.estimate - bound, self.estimate - self.low, self.high - self.estimate)
+
+    def below(self, bound: float) -> float:
+        """Return the one-sided p-value for "the number is less than this bound"."""
+        return self._p(bound - self.estimate, self.high - self.estimate, self.estimate - self.low)
+
+    def _p(self, beyond: float, towards: float, away: float) -> float:
+        """Return the p-value for an estimate so far beyond a bound, with its reach on that side and the other."""
+        if not self.known:
+            return math.nan
+        reach = towards if beyond > 0 else away
+        if beyond == 0 or reach == 0:
+            return 0.5 if beyond == 0 else float(beyond < 0)
+        return float(stats.norm.sf(beyond / reach * _NORMAL))
+
+    def scaled(self, weight: float) -> OwnInterval:
+        """Return so many times the number, for a weight above 0."""
+        return OwnInterval(weight * self.estimate, weight * self.low, weight * self.high, self.seeds)
+
+
+def judge_own(hypothesis: Hypothesis, numbers: Mapping[str, OwnInterval]) -> Verdict:
+    """Return what a number's own interval says of a hypothesis; `correct` then counts how many were tested.
+
+    Parameters
+    ----------
+    hypothesis : Hypothesis
+        With relations of one variant each, all of which have to hold.
+    numbers : mapping
+        Variant -> number with its interval.
+
+    Examples
+    --------
+    >>> more = Hypothesis("more", "more than noise", relations=(Relation({"all": 1}, ">"),), interval="own")
+    >>> judge_own(more, {"all": OwnInterval(0.02, 0.01, 0.03, 10)}).verdict
+    'reproduced'
+    """
+    if not hypothesis.relations or any(len(each.weights) != 1 for each in hypothesis.relations):
+        raise UsageError(f"hypothesis {hypothesis.name!r}: an interval of its own is of one number")
+    found: list[tuple[Relation, OwnInterval]] = []
+    for each in hypothesis.relations:
+        ((name, weight),) = each.weights.items()
+        if name not in numbers:
+            text = f"Not resolved: there are no numbers of {name}."
+            return Verdict(hypothesis.name, NOT_RESOLVED, math.nan, (math.nan, math.nan), 0, text=text)
+        if weight < 0:  # "1 < all" is said of all, not of -all
+            flipped = {"<": ">", ">": "<"}.get(each.relation, each.relation)
+            each = Relation({name: -weight}, flipped, -each.bound, each.text)
+        found.append((each, numbers[name].scaled(abs(weight))))
+    verdict, p, relation, shown = _decided(found, hypothesis.margin)
+    asked = relation.text or f"{' '.join(f'{w:+g} {n}' for n, w in relation.weights.items())} {relation.relation}"
+    asked += f" (the decisive one of {len(found)})" if len(found) > 1 else ""
+    low, high = shown.interval
+    text = f"Not resolved: {asked}: {shown.estimate:.4g}, measured without an interval."
+    if shown.known:
+        within = f", margin {hypothesis.margin:.3g}" if hypothesis.margin else ""
+        text = (
+            f"{verdict.capitalize()}: {asked}: {shown.estimate:.4g} [{low:.4g}, {high:.4g}], the measurement's own "
+            f"interval of {shown.seeds} seeds{within}, p = {p:.2g} (normal)."
+        )
+    return Verdict(hypothesis.name, verdict, shown.estimate, (low, high), shown.seeds, p, p, text=text)
+
+
+_Tested = TypeVar("_Tested", Contrast, OwnInterval)
+
+
+def _decided(found: Sequence[tuple[Relation, _Tested]], margin: float) -> tuple[str, float, Relation, _Tested]:
+    """Return the verdict on relations that all have to hold, its p-value, and the relation that decides."""
+    tested: list[tuple[float, float, Relation, _Tested]] = []
+    for asked, value in found:
+        toward, against = _p_values(asked, value, margin)
+        tested.append((toward, against, asked, value))
+    unknown = [each for each in tested if math.isnan(each[0])]
+    # Of several that all have to hold: the one that is furthest from being shown, or the one that is refuted.
+    p_for, _, relation, shown = unknown[0] if unknown else max(tested, key=lambda each: each[0])
+    p_against = math.nan
+    if not unknown:
+        refuted = min(tested, key=lambda each: each[1])
+        p_against = min(1.0, refuted[1] * len(tested))
+        if p_against < p_for:
+            _, _, relation, shown = refuted
+    p = min(1.0, 2 * min(p_for, p_against)) if not math.isnan(p_for) else math.nan
+    verdict = NOT_RESOLVED
+    if p < ALPHA:
+        verdict = REPRODUCED if p_for < p_against else NOT_REPRODUCED
+    return verdict, p, relation, shown
+
+
 def judge(hypothesis: Hypothesis, values: Values) -> Verdict:
     """Return what the seeds say of one hypothesis by itself; `correct` then counts how many were tested.
 
@@ -153,20 +271,7 @@ def judge(hypothesis: Hypothesis, values: Values) -> Verdict:
         found = [(relation, contrast(relation.weights, values)) for relation in hypothesis.relations]
     except UsageError as error:
         return Verdict(hypothesis.name, NOT_RESOLVED, math.nan, (math.nan, math.nan), 0, text=f"Not resolved: {error}.")
-    tested = [(*_p_values(relation, each, hypothesis.margin), relation, each) for relation, each in found]
-    unknown = [each for each in tested if math.isnan(each[0])]
-    # Of several that all have to hold: the one that is furthest from being shown, or the one that is refuted.
-    p_for, _, relation, shown = unknown[0] if unknown else max(tested, key=lambda each: each[0])
-    p_against = math.nan
-    if not unknown:
-        refuted = min(tested, key=lambda each: each[1])
-        p_against = min(1.0, refuted[1] * len(tested))
-        if p_against < p_for:
-            _, _, relation, shown = refuted
-    p = min(1.0, 2 * min(p_for, p_against)) if not math.isnan(p_for) else math.nan
-    verdict = NOT_RESOLVED
-    if p < ALPHA:
-        verdict = REPRODUCED if p_for < p_against else NOT_REPRODUCED
+    verdict, p, relation, shown = _decided(found, hypothesis.margin)
     low, high = shown.interval
     power = power_of(shown.seeds, shown.deviation, wanted=hypothesis.effect or shown.estimate - relation.bound)
     return Verdict(
@@ -179,7 +284,7 @@ def judge(hypothesis: Hypothesis, values: Values) -> Verdict:
         p,
         power.resolved,
         power.needed or 0,
-        _words(verdict, relation, shown, p, power.words(), hypothesis.margin, len(tested)),
+        _words(verdict, relation, shown, p, power.words(), hypothesis.margin, len(found)),
     )
 
 
@@ -258,7 +363,7 @@ def _resolvable(verdict: Verdict, number: int) -> float:
     return verdict.resolvable * together / alone
 
 
-def _p_values(relation: Relation, found: Contrast, margin: float) -> tuple[float, float]:
+def _p_values(relation: Relation, found: Contrast | OwnInterval, margin: float) -> tuple[float, float]:
     """Return the one-sided p-values for a relation and against it."""
     if relation.relation == ">":
         return found.above(relation.bound + margin), found.below(relation.bound + margin)

@@ -267,6 +267,26 @@ def test_what_a_network_does_with_filtered_images_stands_in_its_file(networks, d
     assert "change_middle" not in whole
 
 
+def test_populations_are_compared_as_the_tool_compares_them(networks, data, tmp_path):
+    from dataclasses import replace
+
+    from landscape.files.predictions_file import read_predictions
+    from landscape.surface.population_statistics import compare
+
+    given = [
+        replace(networks[k], variant=v, seed=s) for k, v, s in ((0, "a", 0), (1, "a", 1), (2, "b", 0), (1, "b", 1))
+    ]
+    found = measured("populations", given, data, tmp_path, resamples=100)
+    stored = read_predictions(tmp_path / "predictions.h5")
+    theirs = compare(stored, "a", "b", resamples=100)
+    assert (found["excess"], found["excess_low"]) == pytest.approx((theirs.excess.value, theirs.excess.low))
+    assert found["a/accuracy"] == pytest.approx(stored.correct[:2].mean())
+    assert "a/null" not in found  # of two networks there are no halves
+    assert (tmp_path / "predictions.png").stat().st_size > 1000
+    with pytest.raises(UsageError, match=r'per = "study", two variants.* got a with 2, b with 1'):
+        measured("populations", given[:3], data, tmp_path)
+
+
 def test_arguments_that_a_measure_does_not_have_are_refused(networks, data, tmp_path):
     with pytest.raises(UsageError, match=r"line has no argument repeat; it has x, repeats"):
         measured("line", networks[:1], data, tmp_path, repeat=3)

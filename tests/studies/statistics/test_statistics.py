@@ -12,11 +12,13 @@ from landscape.errors import UsageError
 from landscape.studies.statistics.power import detection, power_of, resolved_difference, seeds_needed
 from landscape.studies.statistics.seed_intervals import correlation, nested_interval, seed_interval
 from landscape.studies.statistics.seed_statistics import (
+    OwnInterval,
     contrast,
     correct,
     interval,
     judge,
     judge_correlation,
+    judge_own,
     sign_flip_test,
 )
 from landscape.studies.study import NOT_REPRODUCED, NOT_RESOLVED, REPRODUCED, Hypothesis, Relation, Verdict
@@ -110,6 +112,35 @@ def test_nothing_is_claimed_without_a_spread(same):
     assert "no spread" in found.text
     assert judge(ask(), {"a": {0: 1.0}, "b": {0: 0.0}}).verdict == NOT_RESOLVED
     assert judge(ask(), {"a": {0: 1.0}}).text == "Not resolved: there are no numbers of b."
+
+
+def asked_of(relation, bound=0.0, margin=0.0, weight=1.0):
+    relations = (Relation({"all": weight}, relation, bound),)
+    return Hypothesis("h", "", relations=relations, margin=margin, interval="own")
+
+
+def test_a_number_s_own_interval_decides_where_its_end_lies():
+    """Just outside and just inside the bound of 95 %; each side by its own reach."""
+    number = OwnInterval(2.0, 1.0, 5.0, 10)
+    for relation, bound, verdict in [
+        (">", 0.99, REPRODUCED), (">", 1.01, NOT_RESOLVED), ("<", 0.99, NOT_REPRODUCED), ("<", 5.01, REPRODUCED),
+        ("<", 4.99, NOT_RESOLVED), (">", 5.01, NOT_REPRODUCED),
+    ]:  # fmt: skip
+        found = judge_own(asked_of(relation, bound), {"all": number})
+        assert (found.verdict, found.interval, found.seeds) == (verdict, (1.0, 5.0), 10), (relation, bound)
+    assert judge_own(asked_of(">", 1.0), {"all": number}).p == pytest.approx(0.05)
+    assert judge_own(asked_of(">", 0.0), {"all": number}).p == pytest.approx(2 * stats.norm.sf(2 * 1.959964), rel=1e-5)
+    assert judge_own(asked_of("=", 3.0, margin=2.1), {"all": number}).verdict == REPRODUCED
+    assert judge_own(asked_of("=", 9.0, margin=2.1), {"all": number}).verdict == NOT_REPRODUCED
+    assert judge_own(asked_of("<", -1.01, weight=-1.0), {"all": number}).verdict == NOT_RESOLVED
+    assert judge_own(asked_of("<", -0.99, weight=-1.0), {"all": number}).verdict == REPRODUCED
+
+
+def test_a_number_without_an_interval_of_its_own_claims_nothing():
+    for number in (OwnInterval(2.0, math.nan, 3.0, 5), OwnInterval(2.0, 2.0, 2.0, 5), OwnInterval(2.0, 3.0, 4.0, 5)):
+        found = judge_own(asked_of(">"), {"all": number})
+        assert (found.verdict, "without an interval" in found.text) == (NOT_RESOLVED, True)
+    assert judge_own(asked_of(">"), {}).text == "Not resolved: there are no numbers of all."
 
 
 def test_flipping_signs_gives_what_scipy_gives_by_permutation():
