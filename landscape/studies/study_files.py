@@ -120,6 +120,11 @@ def read_study(path: str | Path, *, data: Sequence[str] = (), smoke: bool = Fals
     for part in (kind, "smoke" if smoke else ""):
         if part in OVERRIDES and part in document:
             document = _merged(document, document[part])
+    own = str(next(iter((source.document.get("data") or {}).values()), "")).partition(":")[0]
+    if smoke or (kind or "digits") != (own or "digits"):
+        # How long a miniature takes, or other data, is not what the study itself took.
+        part = source.document.get("smoke" if smoke else kind, {})
+        document = document | {"minutes": part.get("minutes", 0.0)}
     if smoke and "least_accuracy" not in document.get("smoke", {}):
         document = document | {"least_accuracy": 0.0}  # nothing trains in so short a time
     return _build(document | ({"data": given} if given else {}), source, "")

@@ -228,6 +228,30 @@ def test_a_network_that_did_not_train_is_shown_and_left_out(tmp_path):
     assert "Did not train" in result.page.read_text()
 
 
+def test_a_plan_says_what_is_in_no_figure_before_the_figure(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    path = tiny_study.write(tmp_path, took=("least_accuracy = 0.2", "least_accuracy = 0.2\nminutes = 7"))
+    words = ["study", str(path), "-o", "out"]
+    told = "the whole study took 7 minutes on two cores when it was made"
+    assert main([*words, "--dry-run"]) == 0
+    *_, took, left_out = capsys.readouterr().out.splitlines()
+    assert took == told
+    assert left_out.startswith("15 of the 15 that are left are of kinds that were not timed yet (train, line, both)")
+    assert main([*words, "--executor", "here", "--only", "line/wide/0", "--no-pages"]) == 0
+    capsys.readouterr()
+    assert main([*words, "--dry-run"]) == 0
+    *_, left_out, figure = capsys.readouterr().out.splitlines()
+    assert left_out.startswith(
+        "3 of the 13 that are left are of kinds that were not timed yet (both) and are in no fig"
+    )
+    assert figure.startswith("the other 10 alone: ")
+    assert main([*words, "--dry-run", "--only", "line"]) == 0
+    assert re.search(r"^about .* of work", capsys.readouterr().out.splitlines()[-1])
+    # A miniature takes another time, which nobody measured.
+    assert main([*words, "--dry-run", "--smoke"]) == 0
+    assert "minutes" not in capsys.readouterr().out
+
+
 def test_the_command_plans_runs_and_says_what_it_found(tmp_path, capsys, monkeypatch):
     path = tiny_study.write(tmp_path)
     monkeypatch.chdir(tmp_path)

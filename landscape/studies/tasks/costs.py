@@ -23,7 +23,8 @@ def estimate_costs(study: Study, tasks: Sequence[Task], outcomes: Mapping[str, O
     lines = [f"{len(tasks)} tasks, {len(tasks) - len(left)} of them done"]
     if not left:
         return lines
-    seconds, unknown, memory = 0.0, 0, 0.0
+    seconds, memory = 0.0, 0.0
+    unknown: list[Task] = []
     steps: dict[str, dict[str, float]] = {}
     for task in left:
         known = _like(task, tasks, outcomes)
@@ -33,18 +34,25 @@ def estimate_costs(study: Study, tasks: Sequence[Task], outcomes: Mapping[str, O
             known = steps[task.variant].get("seconds")
             memory = max(memory, steps[task.variant].get("bytes", 0.0))
         if known is None:
-            unknown += 1
+            unknown.append(task)
         else:
             seconds += known
+    if study.minutes:
+        lines.append(f"the whole study took {study.minutes:g} minutes on two cores when it was made")
     workers = jobs or cores()
-    lines.append(f"about {duration(seconds)} of work, {duration(seconds / workers)} with {workers} tasks at a time")
+    figure = f"{duration(seconds)} of work, {duration(seconds / workers)} with {workers} tasks at a time"
+    if unknown:
+        kinds = ", ".join(dict.fromkeys(task.name.partition("/")[0] for task in unknown))
+        lines.append(
+            f"{len(unknown)} of the {len(left)} that are left are of kinds that were not timed yet ({kinds}) and are "
+            "in no figure below; --smoke shows what they are like"
+        )
+        figure = f"the other {len(left) - len(unknown)} alone: {figure}"
+    if len(unknown) < len(left):
+        lines.append(f"about {figure}" if not unknown else figure)
     if memory:
         each = memory + _process_bytes()
         lines.append(f"about {each * workers / 2**30:.1f} GiB of memory for {workers} processes that train")
-    if unknown:
-        lines.append(f"{unknown} of them not known before the first of their kind is done; --smoke shows their kind")
-    if study.minutes and unknown:
-        lines.append(f"all of it took {study.minutes:g} minutes on two cores when the study was made")
     return lines
 
 
