@@ -7,10 +7,11 @@ import glob
 import os
 from collections.abc import Iterator
 
-from landscape.files.store import is_surface
+from landscape.files.atomic import read_start
 
 # Options whose text is no input: what is written, what stands in a picture, patterns; --onto's file gets the runs.
 _NO_INPUTS = ("output", "onto", "title", "headline", "include", "exclude", "run", "command")
+_OURS = b"landscape "
 # Files looked at in a folder that is given, at most.
 _MOST = 20_000
 
@@ -18,8 +19,8 @@ _MOST = 20_000
 def given_files(options: argparse.Namespace) -> Iterator[str]:
     """Yield the files that options name, in whatever way: alone, in lists, as NAME=FILE, FILE:NAME, A,B or a folder."""
     for name, value in vars(options).items():
-        if name in _NO_INPUTS:
-            continue
+        if name in _NO_INPUTS or (name == "study" and not str(value).endswith(".toml")):
+            continue  # a study that ships is no file, though a folder may bear its name: the one it goes into
         for text in value if isinstance(value, list) else [value]:
             if isinstance(text, str) and text:
                 for path in _spelled(text):
@@ -64,4 +65,9 @@ def _is_earlier_output(path: str, options: argparse.Namespace) -> bool:
     """Return whether this command may have written a file into the folder it reads, which it then may write again."""
     if options.command in ("view", "plot"):
         return not path.lower().endswith((".h5", ".hdf5"))
-    return path.endswith((".lock", ".writing")) or (os.path.getsize(path) > 0 and is_surface(path))
+    return path.endswith((".lock", ".writing")) or (os.path.getsize(path) > 0 and _is_ours(path))
+
+
+def _is_ours(path: str) -> bool:
+    """Return whether a file calls itself a surface or a report of ours: all begin with the package's name."""
+    return read_start(path, len(_OURS)) == _OURS

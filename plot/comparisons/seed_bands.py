@@ -18,7 +18,7 @@ from .groups import add_legend, compared_panel, legend_columns, look_of, told
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# A band of runs that end at different heights is read on a logarithmic axis where they differ by more than this.
+# Greatest value over least: beyond it an arithmetic mean is the greatest alone, and its interval reaches below 0.
 _LOG_FROM = 50.0
 
 
@@ -34,8 +34,22 @@ class Band:
     runs: Floats  # (runs, n): each run by itself
 
 
+def spans_decades(values: Floats) -> bool:
+    """Whether values are read on a logarithmic axis: all above 0, and far apart. Means are then geometric ones."""
+    finite = values[np.isfinite(values)]
+    return bool(finite.size and finite.min() > 0 and finite.max() / finite.min() > _LOG_FROM)
+
+
 def seed_bands(
-    bands: Sequence[Band], *, x: str, y: str, title: str, caption: str = "", width: float = 5.5, height: float = 2.6
+    bands: Sequence[Band],
+    *,
+    x: str,
+    y: str,
+    title: str,
+    caption: str = "",
+    logarithmic: bool = False,
+    width: float = 5.5,
+    height: float = 2.6,
 ) -> Figure:
     """Draw the groups' lines.
 
@@ -45,6 +59,8 @@ def seed_bands(
     x, y : str
         Labels of the axes.
     title, caption : str
+    logarithmic : bool
+        The heights are logarithmic: their means and intervals should then be those of logarithms.
     width, height : float
         Of the figure and of its panel, in inches.
 
@@ -71,7 +87,7 @@ def seed_bands(
             ax.plot(band.x, band.middle, dashes, color=colour, zorder=3, label=f"{number}")
         # The lines are what is looked at; a band of two seeds may reach far beyond.
         least, most = float(finite.min()), float(finite.max())
-        if least > 0 and most / least > _LOG_FROM:
+        if logarithmic:
             ax.set_yscale("log")
             ax.set_ylim(least / 1.3, most * 1.3)
         else:

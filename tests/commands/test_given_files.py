@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from argparse import Namespace
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 import torch
 
 from landscape.cli import main
+from landscape.commands.given_files import given_files
 from landscape.errors import UsageError
 from landscape.files.atomic import check_place, replace_file
 from landscape.files.inputs import protected, require_no_input
@@ -138,3 +140,18 @@ def test_outside_a_command_and_after_it_a_file_may_be_read_and_written(tmp_path)
     with protected([tmp_path / "other"]):
         (tmp_path / "other").unlink()
         write_surface(path, read_surface(path))  # whatever number the file system gives it
+
+
+def test_a_study_that_ships_may_be_repeated_into_a_folder_of_its_name(place):
+    (place / "dropout").mkdir()
+    (place / "dropout" / "study.json").write_text("{}")
+    (place / "mine.toml").write_text("")
+    assert list(given_files(Namespace(command="study", study="dropout", output="dropout"))) == []
+    assert list(given_files(Namespace(command="study", study="mine.toml", output="dropout"))) == ["mine.toml"]
+
+
+@pytest.mark.parametrize("head", ["landscape 1\n", "landscape similarity 1\n", "landscape curvature run 1\n"])
+def test_surfaces_and_reports_within_a_folder_that_is_read_may_be_written_again(place, head):
+    (place / "run" / "earlier.h5").write_text(head)
+    found = list(given_files(Namespace(command="similarity", networks=["run"], output="run/earlier.h5")))
+    assert sorted(found) == ["run/1.pt", "run/2.pt", "run/3.pt"]

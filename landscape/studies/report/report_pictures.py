@@ -242,11 +242,21 @@ class _Drawn:
         lines = [(task, surface) for task, surface in found if len(surface.directions) == 1]
         planes = [(task, surface) for task, surface in found if len(surface.directions) == 2]
         if lines:
-            self._lines(title, lines)
+            self._lines(title, lines, self._ends(measurement))
         if planes:
             self._planes(title, planes)
 
-    def _lines(self, title: str, lines: Sequence[tuple[Task, Surface]]) -> None:
+    def _ends(self, measurement: str) -> str:
+        """Return which networks lie at 0 and 1 of the lines of a measurement between two variants."""
+        for each in self.result.study.measurements:
+            if each.name == measurement and each.measure == "between" and len(each.variants) == 2:
+                first, second = map(self._title, each.variants)
+                return f"from {first} (0) to {second} (1)"
+        return ""
+
+    def _lines(self, title: str, lines: Sequence[tuple[Task, Surface]], ends: str) -> None:
+        from landscape.plot.planes.marks import axis_text
+
         for value in _LINE_NAMES:
             runs = [
                 (task, surface.axes[0].values, surface[value].reshape(-1, surface.shape[-1]).mean(0))
@@ -254,7 +264,9 @@ class _Drawn:
                 if value in surface.values
             ]
             if runs:
-                self._bands("lines", f"{title}, {value}", runs, x="distance along the direction", y=_words(value))
+                named = {axis_text(surface.axes[0], 0) for _, surface in lines}
+                x = ends or (named.pop() if len(named) == 1 else "distance along the direction")
+                self._bands("lines", f"{title}, {value}", runs, x=x, y=_words(value))
 
     def curves(self, title: str, name: str, tasks: Sequence[Task], section: str, x: str = "") -> None:
         """Draw tables of numbers: the first column, or the one called ``x``, against each of the others."""
@@ -272,20 +284,26 @@ class _Drawn:
             self._bands(section, f"{title}, {_words(column)}", runs, x=_words(across), y=_words(column))
 
     def _bands(self, section: str, title: str, runs: Sequence[tuple[Task, Floats, Floats]], *, x: str, y: str) -> None:
-        from landscape.plot.comparisons.seed_bands import seed_bands
+        from landscape.plot.comparisons.seed_bands import seed_bands, spans_decades
 
-        bands = list(self._grouped(runs))
+        logarithmic = spans_decades(np.concatenate([values for *_, values in runs]))
+        bands = list(self._grouped(runs, logarithmic))
         if not bands:
             return
         number = max(len(band.runs) for band in bands)
+        mean, of = ("Geometric mean", "Student's t of the logarithms") if logarithmic else ("Mean", "Student's t")
         caption = (
-            f"Mean over {number} seeds, band: its interval of 95 % (Student's t over seeds), thin: each seed."
+            f"{mean} over {number} seeds, band: its interval of 95 % ({of} over seeds), thin: each seed."
             if number > 1
             else "One seed: there is no interval."
         )
-        self._save(section, title, lambda: seed_bands(bands, x=x, y=y, title=title, caption=caption), bands, caption)
 
-    def _grouped(self, runs: Sequence[tuple[Task, Floats, Floats]]) -> Iterator[Band]:
+        def figure() -> Figure:
+            return seed_bands(bands, x=x, y=y, title=title, caption=caption, logarithmic=logarithmic)
+
+        self._save(section, title, figure, [*bands, x, y], caption)
+
+    def _grouped(self, runs: Sequence[tuple[Task, Floats, Floats]], logarithmic: bool) -> Iterator[Band]:
         from landscape.plot.comparisons.seed_bands import Band
 
         groups: dict[tuple[str, bool], list[tuple[Floats, Floats]]] = {}
@@ -296,9 +314,12 @@ class _Drawn:
             x = members[0][0]
             same = [y for other, y in members if other.shape == x.shape and np.allclose(other, x)]
             stack = np.array(same)
+            averaged = np.log(stack) if logarithmic else stack
             middles = [interval([n for n in column if math.isfinite(n)]) if np.isfinite(column).any() else _NONE
-                       for column in stack.T]  # fmt: skip
+                       for column in averaged.T]  # fmt: skip
             middle, low, high = np.array(middles).T if middles else np.zeros((3, 0))
+            if logarithmic:
+                middle, low, high = np.exp(np.clip([middle, low, high], -700, 700))  # of two seeds they may be huge
             yield Band(self._title(variant) + (", not trained" if failed else ""), x, middle, low, high, stack)
 
     def _planes(self, title: str, planes: Sequence[tuple[Task, Surface]]) -> None:
