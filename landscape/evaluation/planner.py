@@ -27,8 +27,9 @@ from landscape.surface.heights import PAPER_EPS, suitable_eps
 from landscape.surface.intervals import NORMAL, interval_factor
 from landscape.surface.surface import COMPUTED, INTERPOLATED
 
-# Points from whose samples anchors are chosen, about: 9 x 9 of a plane.
-SPREAD = 128
+# Points from whose samples anchors are chosen, at most: 9 x 9 of a plane, then 17 x 17. A resumed run measures those
+# again, since samples are in no file.
+SPREAD, FINEST = (128, 1024), (4, 6)
 
 
 def visiting_level(coordinates: Sequence[Floats]) -> NDArray[np.intp]:
@@ -123,13 +124,17 @@ class Planner:
     def after(self, point: int) -> list[Task]:
         """Return what follows from a point's step, which is in the table."""
         # While eps is not chosen, or anchors are not, whether a first step was enough cannot be asked.
-        task = None if self._first_looks and point < self._table.state.size else self._next_task(point)
+        looked_at = self._first_looks and point < self._table.state.size and not self._is_anchor(point)
+        task = None if looked_at else self._next_task(point)
         if task is not None:
             return [task]
         self._pending.discard(point)
         if point < self._table.state.size:  # not theta*, which is no point of the grid
             self.finished += 1
         return [] if self._pending else self._next_round()
+
+    def _is_anchor(self, point: int) -> bool:
+        return self._book is not None and point in self._book.chosen
 
     @property
     def _first_looks(self) -> bool:
@@ -224,22 +229,35 @@ class Planner:
             yield [int(point) for point in np.flatnonzero(found)]
 
     def _anchors_first(self, book: AnchorBook) -> Iterator[Iterable[int]]:
-        """Measure all data at theta*, the subset on a coarse grid, and all data where that says it does most good."""
-        coarse = self._spread_points()
-        first = [point for point in coarse if self._rule is None or not book.holds(point)]
-        yield [book.origin, *([] if book.settled else first)]
-        book.refresh()
-        if not book.settled:
-            rule = self._rule
-            book.choose(coarse, target=None if rule is None else rule.target, eps=None if rule is None else rule.eps)
-        yield book.chosen
+        """Measure all data at theta*, the subset on a coarse grid, and all data where that says it does most good.
+
+        Then the subset on a finer grid, and all data where these points say so: what stands between the nodes of the
+        first is not seen by it.
+        """
+        rounds, rule = self._spread_points(), self._rule
+        target, eps = (None, None) if rule is None else (rule.target, rule.eps)
+        while not book.settled:
+            points = rounds[book.rounds]
+            new = [point for point in points if rule is None or not book.holds(point)]
+            yield [book.origin, *book.chosen, *new]
+            book.refresh()
+            book.choose(points, last=book.rounds == len(rounds) - 1, target=target, eps=eps)
+        yield [book.origin, *book.chosen]
         book.refresh()
 
-    def _spread_points(self) -> list[int]:
-        """Return the points of a coarse grid, from whose samples it is decided which points become anchors."""
+    def _spread_points(self) -> list[list[int]]:
+        """Return the points of a coarse grid, and of a finer one, that say which points become anchors.
+
+        One grid where there is none finer, and where points of it may have no need to be measured at all.
+        """
         levels = np.broadcast_to(visiting_level(self._coordinates), self._by_repeat).reshape(-1)
-        level = max([each for each in range(1, 5) if (levels <= each).sum() <= SPREAD], default=1)
-        return [int(point) for point in self._order if levels[point] <= level][: 8 * SPREAD]
+        found: list[list[int]] = []
+        for most, finest in zip(SPREAD, FINEST, strict=True):
+            level = max([each for each in range(1, finest + 1) if (levels <= each).sum() <= most], default=1)
+            points = [int(point) for point in self._order if levels[point] <= level][: SPREAD[-1]]
+            if not found or (self._tolerance is None and len(points) > len(found[-1])):
+                found.append(points)
+        return found
 
     def _until_eps_is_known(self) -> Iterator[Iterable[int]]:
         """Measure a coarse grid, and take the eps that a picture of it has."""

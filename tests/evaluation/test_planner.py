@@ -184,7 +184,8 @@ def test_interpolated_points_are_marked_and_within_the_tolerance(linear, points,
     filled = got.state == INTERPOLATED
     assert filled.mean() > 0.5
     assert got.complete
-    np.testing.assert_array_equal(got["train/loss"][~filled], whole["train/loss"][~filled])
+    # Not to the last digit: estimates from anchors are made of as many points at a time as are there.
+    np.testing.assert_allclose(got["train/loss"][~filled], whole["train/loss"][~filled], rtol=1e-13)
     eps = got.quality["interpolation"]["errors"]["train/loss"]["eps"]
     off = np.abs(np.log((got["train/loss"] + eps) / (whole["train/loss"] + eps)))[filled]
     assert np.quantile(off, 0.95) <= 0.02
@@ -240,7 +241,7 @@ def test_a_smaller_tolerance_goes_on_and_none_at_all_measures_every_point(linear
     assert "interpolation" not in every.quality
     assert "interpolation_error" not in every.quality
     at_once = landscape.evaluate(linear, points, x="-1:1:33", y="-1:1:29", samples=100)
-    np.testing.assert_array_equal(every["train/loss"], at_once["train/loss"])
+    np.testing.assert_allclose(every["train/loss"], at_once["train/loss"], rtol=1e-13)
 
 
 def test_interpolated_points_keep_nothing_of_samples_they_had(linear, points, tmp_path):

@@ -1,9 +1,10 @@
 """What rank 0 knows of anchors in a run under way, and the estimates that follow from it.
 
 Anchors are points at which all data are measured: theta* first, then points of the grid
-(`landscape.evaluation.anchors.choice`). Every other point has a subset; what it says of all data follows from how its
-samples' values go along with those at the anchors (`landscape.evaluation.anchors.regression`). Samples of points are
-kept in memory while there is room, so that points measured before an anchor gain from it as well.
+(`landscape.evaluation.anchors.choice`), chosen in rounds as the run goes. Every other point has a subset; what it says
+of all data follows from how its samples' values go along with those at the anchors
+(`landscape.evaluation.anchors.regression`). Samples of points are kept in memory while there is room, so that points
+measured before an anchor gain from it as well.
 """
 
 from __future__ import annotations
@@ -71,9 +72,10 @@ class AnchorBook:
         self._kept = 0  # bytes
         self._fitted: dict[tuple[Key, int], Estimator] = {}
         table.begin_anchors(list(self.sizes))
-        noted = table.noted("anchors")
-        self.chosen: list[int] = [] if noted is None else [int(point) for point in noted["points"]]
-        self.settled = noted is not None  # whether it has been decided which points are anchors
+        noted = table.noted("anchors") or {}
+        self.chosen: list[int] = [int(point) for point in noted.get("points", ())]
+        self.rounds = int(noted.get("rounds", 0))  # in how many it has been decided which points are anchors
+        self.settled = bool(noted.get("settled", noted))  # whether none is to follow; one was all, once
         if self._numbers == self.sizes and not self.knows_origin():
             self._add_origin()
 
@@ -253,13 +255,21 @@ class AnchorBook:
     # -- which points ------------------------------------------------------------------------------------------
 
     def choose(
-        self, coarse: Iterable[int], *, target: float | None = None, eps: Mapping[str, float] | None = None
+        self,
+        coarse: Iterable[int],
+        *,
+        last: bool,
+        target: float | None = None,
+        eps: Mapping[str, float] | None = None,
     ) -> None:
-        """Decide which of some points, whose samples are here, become anchors beside theta*.
+        """Decide which of some points, whose samples are here, become anchors beside those there are.
 
         Parameters
         ----------
         coarse : iterable of int
+        last : bool
+            Whether that is all. Else a finer grid of points follows, and of so many anchors as were asked for half are
+            left to them.
         target : float, optional
             The standard error that is asked for, as a share of loss + ``eps`` of each data set.
         """
@@ -280,7 +290,7 @@ class AnchorBook:
             if target is not None and self._asked == "auto":
                 wanted.append(partial(samples_for, target=target, size=size))
         most = most_anchors(self._table.state.size, self._numbers, self.sizes, self._asked)
-        if isinstance(self._asked, int) and most < self._asked:
+        if isinstance(self._asked, int) and most < self._asked and not self.rounds:
             logger.warning(
                 "%d anchors instead of %d: each takes %d samples a point, and there are %d",
                 most,
@@ -291,14 +301,19 @@ class AnchorBook:
         images, passes = self._images()
         worth = 0.0 if self._asked != "auto" else passes / (images + passes)
         price = len(points) / (self._points_expected * self._table.state.size) * sum(self.sizes.values())
-        found_anchors = choose_anchors(residuals, most=most - 1, worth=worth, wanted=wanted, price=price)
-        self.chosen = [points[each] for each in found_anchors]
-        self.settled = True
+        open_places = most - 1 - len(self.chosen)
+        if isinstance(self._asked, int) and not last:
+            open_places = (open_places + 1) // 2
+        found_anchors = choose_anchors(residuals, most=open_places, worth=worth, wanted=wanted, price=price)
+        self.chosen += [points[each] for each in found_anchors]
+        self.rounds += 1
+        self.settled = last
         self.note()
 
     def note(self) -> None:
         """Say in the file which points are anchors, measured in full or yet to be."""
-        self._table.note("anchors", {"asked": self._asked, "points": list(self.chosen)})
+        noted = {"asked": self._asked, "points": list(self.chosen), "rounds": self.rounds, "settled": self.settled}
+        self._table.note("anchors", noted)
 
     def _images(self) -> tuple[int, int]:
         """Return how many samples all points take together, and how many more one anchor takes."""

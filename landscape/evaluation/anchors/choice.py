@@ -6,6 +6,12 @@ measured in full. They are taken one after the other, the best first (a pivoted 
 covariances), and no more than are worth their images: as many images, spread over all points as further samples, lower
 the error by a share that is known as well. Where a standard error is asked for, each has to save more samples at the
 points than it takes.
+
+Two rounds are made of it where the grid is fine: from 9 x 9 points of a plane, and, with those anchors measured, from
+17 x 17. Of convolutions and a perceptron on digits with 24 anchors, the second half of them chosen in the second round
+lowers the error within a third of the way from theta* by a fifth and by two fifths, over the whole plane by up to 7 %.
+Places around theta* that are no nodes of the grid were tried as well, on coarse grids of five kinds and three networks:
+a node, which is exact itself then, was always the better choice.
 """
 
 from __future__ import annotations

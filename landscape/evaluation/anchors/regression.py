@@ -167,10 +167,12 @@ class Regression:
         self._weights = (1 + self.number * (off @ basis)) / np.maximum(1 - leverage, 1e-3)
 
     def residuals(self, values: Floats) -> Floats:
-        """Return what the anchors leave of samples at points, shape (points, n), of mean 0 each."""
+        """Return what the anchors leave of samples at points, shape (points, n), of mean 0 each; no rounding."""
         with np.errstate(all="ignore"):
             centred = values - values.mean(axis=1, keepdims=True)
-            return np.asarray(centred - (centred @ self._basis.T) @ self._basis)
+            left = np.asarray(centred - (centred @ self._basis.T) @ self._basis)
+            left[np.linalg.norm(left, axis=1) <= NEW * np.linalg.norm(centred, axis=1)] = 0
+            return left
 
     def estimate(self, values: Floats) -> Estimates:
         """Return the means over all data of what the samples are at points.

@@ -12,6 +12,7 @@ from torch import nn
 import landscape
 from landscape.commands.dry_run import describe_cost
 from landscape.errors import SurfaceMismatch, UsageError
+from landscape.evaluation import planner
 from landscape.evaluation.evaluate import estimate_cost
 from landscape.evaluation.forward_pass import objective
 from landscape.surface.heights import suitable_eps
@@ -71,9 +72,41 @@ def test_a_plane_with_two_data_sets_and_repetitions_is_estimated_set_by_set(clas
     assert (found.repeat(1).anchored["train"] >= 0).all()
 
 
-def test_a_run_cut_short_anywhere_ends_as_one_that_was_not(linear, data, tmp_path):
+def test_what_stands_between_the_nodes_of_the_coarse_grid_gets_an_anchor_in_the_second_round(monkeypatch):
+    chance = torch.Generator().manual_seed(6)
+    size = torch.rand(6, SIZE, generator=chance, dtype=torch.float64) ** 4
+    model = nn.Linear(3, 1, bias=False).double()
+    plane = landscape.random_plane(model, dimensions=1)
+    along, start = plane.directions[0].tensors["weight"], model.weight.detach().clone()
+    places = (0.6, -1.0, -0.5, 0.5, 1.0)  # the first is no node of the coarse grid, and none sees it
+
+    def loss(model, batch):
+        t = float(((model.weight - start) * along).sum() / (along * along).sum())
+        near = [(3 if place == 0.6 else 1) * max(0.0, 1 - abs(t - place) / 0.08) for place in places]
+        return batch[0] * (1 + t**2) + sum(each * part for each, part in zip(near, batch[1:], strict=True))
+
+    def anchors_at(spread, number):
+        monkeypatch.setattr(planner, "SPREAD", spread)
+        found = landscape.evaluate(model, tuple(size), plane, x="-1:1:33", loss=loss, samples=60, anchors=number)
+        return found, [float(found.axes[0].values[point]) for point in found.quality["anchors"]["points"]]
+
+    truth = landscape.evaluate(model, tuple(size), plane, x="-1:1:33", loss=loss)["train/loss"]
+    found, at = anchors_at((9, 33), 7)
+    np.testing.assert_allclose(found["train/loss"], truth, rtol=1e-9)
+    assert (found.quality["anchors"]["rounds"], found.quality["anchors"]["settled"]) == (2, True)
+    assert len(at) == 5  # further ones would say nothing
+    _, few = anchors_at((9, 33), 4)  # half of them are left to the second round
+    assert sum(abs(each - 0.6) < 0.08 for each in few) == 1
+    _, once = anchors_at((9, 9), 7)
+    assert sorted(once) == [-1.0, -0.5, 0.5, 1.0]
+
+
+@pytest.mark.parametrize("spread", [(128, 1024), (9, 45)])
+def test_a_run_cut_short_anywhere_ends_as_one_that_was_not(linear, data, tmp_path, monkeypatch, spread):
+    monkeypatch.setattr(planner, "SPREAD", spread)  # one round in which anchors are chosen, or two
     settings = {**LINE, "y": "-1:1:5", "samples": 64, "anchors": 4, "batch_size": 32}
     whole = landscape.evaluate(linear, data, **settings)
+    assert whole.quality["anchors"]["rounds"] == (1 if spread[0] > 45 else 2)
     for stop in (3, 30, 44):
         path = tmp_path / f"{stop}.h5"
         calls = []
