@@ -6,7 +6,8 @@ Of the layout in `landscape.files.report_layout`, kind "landscape similarity", w
 * JSON: networks (a list of mappings), blocks (a list of mappings or null), and all other fields that are no arrays;
 * float64 arrays: cka, stderr, pc_cosine (rows, rows); pc_share, pc_share_stderr, pc_residual (rows,); other.NAME
   (rows, rows); int64: dominant (rows, m); float32: images (m, C, H, W). Those that were not measured are not there;
-* state.NAME, with "state" in the JSON: what a run that was cut short needs to go on; of no use to anyone else.
+* state.NAME, with "state" in the JSON: what a run that was cut short needs to go on, and one that adds passes; of no
+  use to anyone else.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ def write_similarity(
     found: Similarity,
     state: tuple[Mapping[str, Any], Mapping[str, Array]] | None = None,
 ) -> None:
-    """Write a result, with what its run needs to go on where it is not complete.
+    """Write a result, with what its run needs to go on where it is not complete, or to add passes where it is.
 
     Raises
     ------
@@ -86,7 +87,7 @@ def read_similarity(path: str | Path) -> Similarity:
 
 
 def read_state(path: str | Path) -> tuple[dict[str, Any], dict[str, Array]] | None:
-    """Return what the run of a file that is not complete needs to go on, None where it is complete."""
+    """Return what the run of a file needs to go on, or to add passes; None where there is nothing of it."""
     plain, arrays = LAYOUT.read(path)
     if not isinstance(plain.get("state"), dict):
         return None

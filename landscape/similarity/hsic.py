@@ -28,8 +28,10 @@ from landscape.surface.grid import Floats
 
 # Fewer samples have no unbiased estimate: it divides by n - 3.
 LEAST_BATCH = 4
-# Columns that are multiplied at once: all of a usual batch, and a part where vectors lie on disk.
+# Columns that are multiplied at once: all of a usual batch.
 _COLUMNS = 1 << 16
+# Rows of a Gram matrix that are made at once on a processor: what is above the diagonal is copied from below it.
+_BLOCK = 64
 
 
 def centred_gram(gram: Tensor) -> Tensor:
@@ -53,17 +55,20 @@ def packed(centred: Tensor) -> Tensor:
     return centred.reshape(-1)[_upper(n, centred.device)] * math.sqrt(2 / (n * (n - 3)))
 
 
-def all_pairs(vectors: Tensor) -> Floats:
+def all_pairs(vectors: Tensor, columns: int | None = None) -> Floats:
     """Return HSIC1 of all pairs of layers of one batch, shape (layers, layers), summed in float64.
 
     Parameters
     ----------
     vectors : Tensor, shape (layers, n (n - 1) / 2)
         Rows as `packed` gives them.
+    columns : int, optional
+        How many are read at once: few where vectors lie on disk.
     """
     found = torch.zeros(len(vectors), len(vectors), dtype=torch.float64)
-    for first in range(0, max(vectors.shape[1], 1), _COLUMNS):
-        wide = vectors[:, first : first + _COLUMNS].double()
+    step = columns or _COLUMNS
+    for first in range(0, max(vectors.shape[1], 1), step):
+        wide = vectors[:, first : first + step].double()
         found += (wide @ wide.T).cpu()
     return found.numpy()
 
@@ -75,7 +80,15 @@ def linear_gram(features: Tensor) -> Tensor:
     ----------
     features : Tensor, shape (n, p)
     """
-    return features @ features.T
+    number = len(features)
+    if features.device.type != "cpu" or number <= _BLOCK:
+        return features @ features.T
+    found = features.new_empty(number, number)
+    for first in range(0, number, _BLOCK):
+        last = min(first + _BLOCK, number)
+        torch.mm(features[first:last], features[:last].T, out=found[first:last, :last])
+        found[:first, first:last] = found[first:last, :first].T
+    return found
 
 
 def rbf_gram(features: Tensor, width: float) -> Tensor:

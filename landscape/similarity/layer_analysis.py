@@ -25,6 +25,7 @@ from landscape.parallel.comm import current_comm
 from landscape.problem.datasets import fingerprint
 from landscape.similarity.batch_comparison import BatchComparison, Hsic
 from landscape.similarity.components import SPARE, Components, cosines, principal_components
+from landscape.similarity.gram_file import identity_of, remove_gram_files
 from landscape.similarity.grams import Reference, Tap, look_at
 from landscape.similarity.layers import PROBE, Layer, find_layers
 from landscape.similarity.same_run import SimilarityCost, require_same
@@ -47,7 +48,21 @@ DOMINANT, SHOWN = 10, 16
 # Matrices of all pairs that are held at once, float64: four sums of passes, four of the pass that runs, and two more.
 _MATRICES = 10
 FINGERPRINT_SAMPLES = 1024
+# Samples that tell how large a layer's features are.
+SCALED = 32
+# Of what a run needs to go on: sums of another version are of features of another scale.
+STATE_VERSION = 2
 # What a progress bar calls the parts of a run, in their order.
+_OF_COMPONENTS = (
+    "pc_share",
+    "pc_share_stderr",
+    "pc_residual",
+    "pc_cosine",
+    "dominant",
+    "images",
+    "pictured",
+    "labels",
+)
 LAYERS, COMPONENTS, DOMINATED, PROCRUSTES = "layers", "without_components", "without_dominant", "procrustes"
 _WORDS = {LAYERS: "layers", COMPONENTS: "without components", DOMINATED: "without dominant samples"}
 
@@ -66,6 +81,9 @@ class Analysis:
     groups, about : mapping
         Of each network.
     progress : callable, optional
+    scratch : str, optional
+        What names of files begin with into which Gram matrices go that do not fit into memory; temporary ones
+        otherwise, of which a run that is killed finds nothing again.
     """
 
     def __init__(
@@ -77,6 +95,7 @@ class Analysis:
         groups: Mapping[str, str],
         about: Mapping[str, Mapping[str, Any]],
         progress: Progress | None,
+        scratch: str | None = None,
     ) -> None:
         self._models, self._data, self._samples, self._settings = models, data, samples, settings
         self._comm, self._progress = current_comm(), progress
@@ -84,7 +103,8 @@ class Analysis:
         self._layers: dict[str, list[Layer]] = {}
         self._taps: list[Tap] = []
         self._references: list[list[Reference]] = []
-        reference = samples.places(0)[0]
+        # A scale is a power of 2, which few samples tell as well as many; a width is a median of distances.
+        reference = samples.places(0)[0][: None if settings.kernel == "rbf" else SCALED]
         for name, model in models.items():
             device = device_of(model)
             probes = [samples.fetch(samples.places(0)[0][: min(PROBE, len(samples)) - k], device) for k in (0, 1)]
@@ -109,8 +129,19 @@ class Analysis:
         self._rows = sum(len(each.layers) for each in self._networks)
         self._problem = self._described()
         self._batch = BatchComparison(
-            list(models.values()), self._taps, self._references, settings.kernel, on_disk=self._require_memory()
+            list(models.values()),
+            self._taps,
+            self._references,
+            settings.kernel,
+            on_disk=self._require_memory(),
+            scratch=scratch,
+            identity=identity_of(
+                {"networks": self._networks, "settings": {**vars(settings), "passes": 0}, "problem": self._problem}
+            ),
         )
+        self._scratch = scratch
+        # A file's result whose passes are gone on with, and with it its components.
+        self._before: Similarity | None = None
         # What is done, on rank 0 alone; components on all ranks once there are all.
         self._components: dict[int, Components] = {}
         self._sums: dict[str, PairSums] = {}
@@ -138,7 +169,8 @@ class Analysis:
         known : tuple of Similarity and State, optional
             Of a run that was cut short; on rank 0, which tells the others.
         write : callable, optional
-            Given what there is so far and what is needed to go on with it, on rank 0.
+            Given what there is so far and what is needed to go on with it, on rank 0; at the end all, and what is
+            needed to add passes.
         every : float
             Seconds between two calls of it.
 
@@ -151,9 +183,9 @@ class Analysis:
         with comm.together():
             if comm.rank == 0 and known is not None:
                 require_same(self._networks, vars(self._settings), self._problem, known[0])
-                if not known[0].complete:
+                if not self._is_all(known):
                     self._restore(known)
-        finished = comm.broadcast(known[0] if comm.rank == 0 and known is not None and known[0].complete else None)
+        finished = comm.broadcast(known[0] if comm.rank == 0 and known is not None and self._is_all(known) else None)
         if finished is not None:
             return finished
         keeper = Keeper(
@@ -172,17 +204,35 @@ class Analysis:
                 self._pass_over(DOMINATED, samples.leaving_out(self._left_out()), keeper)
             if settings.procrustes:
                 self._measure_procrustes(keeper)
-        result = comm.broadcast(self.result(complete=True) if comm.rank == 0 else None)
+            # In here, so that what was measured is kept where a picture of it fails.
+            result = self.result(complete=True) if comm.rank == 0 else None
+        if result is not None and write is not None:
+            write(result, self.state(complete=True))
+        self._batch.forget()
+        result = comm.broadcast(result)
+        if self._scratch is not None and comm.rank == 0:
+            remove_gram_files(self._scratch)
         assert result is not None
         return result
 
     # -- what is done --------------------------------------------------------------------------------------------
 
+    def _is_all(self, known: Known) -> bool:
+        """Whether a file holds all that is asked for."""
+        return known[0].complete and known[0].settings.get("passes") == self._settings.passes
+
     def _restore(self, known: Known) -> None:
-        arrays = known[1][1]
+        plain, arrays = known[1]
+        if plain.get("version", STATE_VERSION) != STATE_VERSION or (known[0].complete and not arrays):
+            raise SurfaceMismatch(
+                f"{known[0].path or 'what is known'} does not hold the sums that further passes are added to: it is of "
+                "an older version; --overwrite it, or write to another file"
+            )
         layers = [len(each.layers) for each in self._networks]
         try:
             self._components = restore_components(arrays, layers, len(self._samples), self._wanted)
+            if not self._components and known[0].pc_share.size:
+                self._before = known[0]
             for name in (LAYERS, COMPONENTS, DOMINATED):
                 if f"{name}.passes" in arrays:
                     samples = self._samples if name != DOMINATED else self._samples.leaving_out(self._left_out())
@@ -199,19 +249,21 @@ class Analysis:
             ) from error
         self._notes = dict.fromkeys(known[0].notes)
 
-    def state(self) -> State:
-        """Return what is needed to go on."""
-        arrays = components_state(self._components)
+    def state(self, *, complete: bool = False) -> State:
+        """Return what is needed to go on; of a complete run what is needed to add passes."""
+        needed = not complete or self._settings.without_components or self._settings.without_dominant
+        arrays = components_state(self._components) if needed else {}
         for name, each in self._sums.items():
             arrays |= each.state(name)
         arrays |= {f"procrustes.{batch}": each for batch, each in self._procrustes.items()}
-        return {"version": 1}, arrays
+        return {"version": STATE_VERSION}, arrays
 
     def _said(self) -> str:
         done, total = self.batches()
         parts = [f"{done:,} of {total:,} batches"]
         if self._settings.components:
-            parts.insert(0, f"components of {len(self._components)} of {len(self._models)} networks")
+            found = len(self._models) if self._before is not None else len(self._components)
+            parts.insert(0, f"components of {found} of {len(self._models)} networks")
         return f"({' and '.join(parts)} are kept, the same command goes on from there)"
 
     def batches(self) -> tuple[int, int]:
@@ -250,6 +302,8 @@ class Analysis:
         )
         if len(self._components) == len(self._models):
             found = replace(found, **self._of_components())
+        elif self._before is not None:
+            found = replace(found, **{name: getattr(self._before, name) for name in _OF_COMPONENTS})
         others: dict[str, Floats] = {}
         for name in (COMPONENTS, DOMINATED):
             if name in self._sums and self._sums[name].batches:
@@ -263,7 +317,7 @@ class Analysis:
         if not complete:
             return found
         found = replace(found, blocks=blocks_of(found))
-        return self._with_images(found) if settings.components else found
+        return self._with_images(found) if self._components else found
 
     def _of_components(self) -> dict[str, Any]:
         parts = [self._components[number] for number in range(len(self._models))]
@@ -325,7 +379,8 @@ class Analysis:
     def _find_components(self, keeper: Keeper) -> None:
         """Find each network's components, networks shared out over ranks."""
         models = list(self._models.values())
-        todo = self._comm.broadcast([number for number in range(len(models)) if number not in self._components])
+        missing = [number for number in range(len(models)) if number not in self._components]
+        todo = self._comm.broadcast(missing if self._before is None else [])
 
         def keep(place: int, result: Components) -> None:
             with keeper.changing():
@@ -358,9 +413,9 @@ class Analysis:
             parts = samples.places(number)
 
             def measure(
-                place: int, todo: list[int] = todo, parts: list[NDArray[np.int64]] = parts
+                place: int, todo: list[int] = todo, parts: list[NDArray[np.int64]] = parts, number: int = number
             ) -> tuple[Floats, dict[int, int]]:
-                return self._batch.hsic(samples, parts[todo[place]], scores)
+                return self._batch.hsic(samples, parts[todo[place]], scores, f"{name}-{number}-{todo[place]}")
 
             def keep(place: int, result: Hsic, todo: list[int] = todo) -> None:
                 with keeper.changing():
@@ -404,9 +459,9 @@ class Analysis:
         settings, samples = self._settings, self._samples
         if known is not None:
             require_same(self._networks, vars(self._settings), self._problem, known[0])
-            if not known[0].complete:
+            if not self._is_all(known):
                 self._restore(known)
-        complete = known is not None and known[0].complete
+        complete = known is not None and self._is_all(known)
         places = samples.places(0)[0]
 
         def timed(measure: Callable[[], Any]) -> float:
@@ -421,7 +476,7 @@ class Analysis:
         seconds = pairs * timed(lambda: self._batch.hsic(samples, places, None)) if pairs else 0.0
         if procrustes:
             seconds += procrustes * timed(lambda: self._batch.distances(samples, places))
-        if settings.components and not complete:
+        if settings.components and not complete and self._before is None:
             for number, model in enumerate(self._models.values()):
                 if number not in self._components:
                     batches = [samples.fetch(places, device_of(model))]

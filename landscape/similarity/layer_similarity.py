@@ -30,6 +30,7 @@ def measure_similarity(
     known: Known | None = None,
     write: Write | None = None,
     write_every: float = 30.0,
+    scratch: str | None = None,
     **options: Any,
 ) -> Similarity:
     """Compare all layers of networks on the same samples, in eval mode; every network is left as it was.
@@ -51,9 +52,13 @@ def measure_similarity(
         Of a run that was cut short, as it gave them to ``write``, on rank 0: what is done is not measured again.
     write : callable, optional
         Given what there is so far and the state that is needed to go on, every ``write_every`` seconds while results
-        come in, on rank 0, and where the process has to end.
+        come in, on rank 0, and where the process has to end; and once all, with what is needed to add passes.
     write_every : float
         Seconds.
+    scratch : str, optional
+        What names of files begin with into which Gram matrices of a batch go where they do not fit into memory, so
+        that a run that was cut short finds those of networks that were done; ``about`` has to give each network's
+        ``sha256``, by which they are told apart. Without it they lie in a temporary file.
     **options
         Fields of `Settings` instead: layers, samples, sample_seed, batch_size, passes, kernel, ...
 
@@ -70,9 +75,11 @@ def measure_similarity(
     EvaluationError
         A network or the data give something else each time, or memory ran out.
     SurfaceMismatch
-        What is known is of other networks, samples or settings.
+        What is known is of other networks, samples or settings; more passes are none.
+    StoreError
+        There is no room for Gram matrices that do not fit into memory.
     """
-    with _prepared(networks, data, settings or Settings(**options), groups, about, progress) as analysis:
+    with _prepared(networks, data, settings or Settings(**options), groups, about, progress, scratch) as analysis:
         return analysis.run(known, write, write_every)
 
 
@@ -99,9 +106,14 @@ def _prepared(
     groups: Mapping[str, str] | None,
     about: Mapping[str, Mapping[str, Any]] | None,
     progress: Callable[[str, int, int], None] | None,
+    scratch: str | None = None,
 ) -> Iterator[Analysis]:
     """Give a run that is ready to begin, its networks in eval mode, and give them back as they were."""
     models = _named(networks)
+    if scratch is not None:
+        unknown = [name for name in models if not (about or {}).get(name, {}).get("sha256")]
+        if unknown:
+            raise UsageError(f"scratch files need the sha256 of each network in about, {unknown[0]} has none")
     name, source = one_data_set(data, models, settings.samples, settings.sample_seed)
     samples = Samples(source, settings.samples, settings.sample_seed, settings.batch_size)
     samples.require_same()
@@ -110,7 +122,7 @@ def _prepared(
             stack.enter_context(untouched(model))
             model.eval()
         try:
-            yield Analysis(models, name, samples, settings, groups or {}, about or {}, progress)
+            yield Analysis(models, name, samples, settings, groups or {}, about or {}, progress, scratch)
         except (RuntimeError, MemoryError) as error:
             if is_out_of_memory(error):
                 raise EvaluationError(

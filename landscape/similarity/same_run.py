@@ -31,7 +31,10 @@ class SimilarityCost:
 def require_same(
     networks: Sequence[NetworkLayers], settings: Mapping[str, Any], problem: Mapping[str, Any], known: Similarity
 ) -> None:
-    """Raise SurfaceMismatch where a file is of other networks, samples or settings than this run."""
+    """Raise SurfaceMismatch where a file is of other networks, samples or settings than this run.
+
+    More passes are no difference: those that are done count, and the others are added.
+    """
     differs = []
     ours, theirs = ([each.name for each in each_side] for each_side in (networks, known.networks))
     if ours != theirs:
@@ -45,7 +48,7 @@ def require_same(
     differs += [
         f"{name} {known.settings.get(name)!r} instead of {value!r}"
         for name, value in settings.items()
-        if not _equal(known.settings.get(name), value)
+        if not _equal(known.settings.get(name), value) and not (name == "passes" and _adds(known, value))
     ]
     differs += [
         f"{name} {known.problem.get(name)!r} instead of {value!r}"
@@ -59,6 +62,11 @@ def require_same(
             f"{known.path or 'what is known'} holds another comparison ({'; '.join(differs[:6])}); write to "
             "another file, or --overwrite it"
         )
+
+
+def _adds(known: Similarity, passes: int) -> bool:
+    stored = known.settings.get("passes")
+    return isinstance(stored, int) and stored < passes
 
 
 def _equal(one: Any, other: Any) -> bool:

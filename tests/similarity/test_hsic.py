@@ -53,7 +53,7 @@ def vectors(layers: list[np.ndarray]) -> torch.Tensor:
     return torch.stack([packed(centred_gram(linear_gram(torch.from_numpy(each)))) for each in layers])
 
 
-@pytest.mark.parametrize("sizes", [(6,), (5, 5, 4), (30, 29, 7)])
+@pytest.mark.parametrize("sizes", [(6,), (5, 5, 4), (130, 64, 7)])
 def test_both_forms_of_the_estimate_agree_to_1e_12(sizes):
     given = batches(np.random.default_rng(0), sizes)
     moments, running = Moments(3), PassMoments(3, np.array(sizes) / sum(sizes))

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
 import landscape
-from landscape.errors import EvaluationError, SurfaceMismatch
+from landscape.errors import EvaluationError, StoreError, SurfaceMismatch
 from landscape.files.similarity_file import read_similarity, read_state, write_similarity
 from landscape.similarity.layer_similarity import similarity_cost
 from landscape.surface.similarity import Similarity
@@ -45,9 +47,9 @@ def test_from_wherever_it_was_cut_short_a_run_comes_to_the_same_numbers(networks
 
     whole = landscape.similarity(networks, data, **SETTINGS, write=write, write_every=0.0)
     assert len(whole.others) == 6
-    # Two networks' components, three times three passes of 4 batches, two batches of Procrustes.
-    assert states == 2 + 3 * 12 + 2
-    for number in range(1, states + 1, 3):
+    # Two networks' components, three times three passes of 4 batches, two batches of Procrustes; and all.
+    assert states == 2 + 3 * 12 + 2 + 1
+    for number in range(1, states, 3):
         path = tmp_path / f"{number}.h5"
         known = read_similarity(path)
         assert not known.complete
@@ -96,7 +98,8 @@ def test_an_error_keeps_what_was_done_and_says_so(networks, data):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"passes": 4}, "passes 3 instead of 4"),
+        ({"passes": 2}, "passes 3 instead of 2"),
+        ({"passes": 4}, "does not hold the sums"),
         ({"layers": "0"}, "other layers of a"),
         ({"data": 1.0}, "other samples"),
         ({"about": {"a": {"sha256": "1"}}}, "a has other weights"),
@@ -123,4 +126,96 @@ def test_gram_matrices_that_do_not_fit_into_memory_lie_on_disk_with_the_same_res
     assert_same(landscape.similarity(networks, data, **SETTINGS), wanted, rtol=1e-12)
     monkeypatch.setattr(layer_analysis, "resident_budget", lambda *_: 80 * rows**2 - 1)
     with pytest.raises(EvaluationError, match="choose layers"):
+        landscape.similarity(networks, data, **SETTINGS)
+
+
+@pytest.mark.parametrize("more", [{}, {"without_components": 1, "without_dominant": 2}])
+def test_passes_that_are_added_to_a_complete_file_give_what_all_at_once_give(networks, data, tmp_path, more):
+    """To the last digit, also where the addition was cut short; and nothing that is done is measured again."""
+    path = tmp_path / "sim.h5"
+    options: dict[str, Any] = {"batch_size": 20, "procrustes": 2, **more, "write_every": 0.0}
+
+    def write(found: Similarity, state: Any) -> None:
+        write_similarity(path, found, state)
+        calls.append(found)
+        if len(calls) == stop:
+            raise KeyboardInterrupt
+
+    def known() -> Any:
+        state = read_state(path)
+        assert state is not None
+        return read_similarity(path), state
+
+    whole = landscape.similarity(networks, data, passes=5, **options)
+    calls: list[Similarity] = []
+    stop = 0
+    landscape.similarity(networks, data, passes=2, write=write, **options)
+    assert read_similarity(path).complete
+    calls, stop = [], 6
+    with pytest.raises(KeyboardInterrupt):
+        landscape.similarity(networks, data, passes=5, known=known(), write=write, **options)
+    assert [(each.passes, each.complete) for each in (calls[0], calls[-1])] == [(2, False), (3, False)]
+    np.testing.assert_equal(calls[-1].pc_share, whole.pc_share)
+    cost = similarity_cost(networks, data, passes=5, known=known(), **{k: options[k] for k in options if k[:2] != "wr"})
+    parts = 1 + len(more)
+    assert (cost.batches, cost.done) == (parts * 20 + 2, parts * 8 + 6 + 2)
+    calls, stop = [], 0
+    found = landscape.similarity(networks, data, passes=5, known=known(), write=write, **options)
+    assert len(calls) == parts * 12 - 6 + 1
+    for result in (found, read_similarity(path)):
+        assert_same(result, whole)
+    assert found.blocks == whole.blocks
+
+
+def test_gram_matrices_on_disk_outlive_a_run_that_was_cut_short(networks, data, tmp_path, monkeypatch):
+    """Networks of a batch that are done are not called again for it, but for another network's file they are."""
+    from landscape.similarity import layer_analysis
+
+    calls: list[str] = []
+    for name, network in networks.items():
+        network.register_forward_hook(lambda module, inputs, output, name=name: calls.append(name))
+    about = {name: {"sha256": name} for name in networks}
+    settings: dict[str, Any] = {"batch_size": 20, "passes": 2, "components": False}
+    whole = landscape.similarity(networks, data, about=about, **settings)
+    monkeypatch.setattr(layer_analysis, "resident_budget", lambda *_: 80 * whole.starts[-1] ** 2 + 1)
+    scratch = str(tmp_path / "sim.h5.grams")
+    calls.clear()
+    every = 0
+
+    def end(module: nn.Module, inputs: Any, output: Any) -> None:
+        nonlocal every
+        every += len(inputs[0]) > 10
+        if every == 3:  # the scale, the first batch, and the second of the second network
+            raise KeyboardInterrupt
+
+    hook = networks["b"].register_forward_hook(end)
+    with pytest.raises(KeyboardInterrupt):
+        landscape.similarity(networks, data, about=about, scratch=scratch, **settings)
+    hook.remove()
+    assert [each.name for each in tmp_path.iterdir()] == ["sim.h5.grams.layers-0-1"]
+    calls.clear()
+    found = landscape.similarity(networks, data, about=about, scratch=scratch, **settings)
+    assert_same(found, whole, rtol=1e-12)
+    assert (calls.count("b") - calls.count("a"), list(tmp_path.iterdir())) == (1, [])
+    other = {**about, "a": {"sha256": "another"}}
+    hook, every = networks["b"].register_forward_hook(end), 0
+    with pytest.raises(KeyboardInterrupt):
+        landscape.similarity(networks, data, about=about, scratch=scratch, **settings)
+    hook.remove()
+    calls.clear()
+    landscape.similarity(networks, data, about=other, scratch=scratch, **settings)
+    assert calls.count("a") == calls.count("b")
+
+
+def test_a_disk_without_room_for_gram_matrices_is_an_error_before_they_are_made(networks, data, monkeypatch, tmp_path):
+    from landscape.similarity import gram_file, layer_analysis
+
+    rows = landscape.similarity(networks, data, **SETTINGS).starts[-1]
+    monkeypatch.setattr(layer_analysis, "resident_budget", lambda *_: 80 * rows**2 + 1)
+
+    def full(*_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(gram_file.os, "posix_fallocate", full)
+    with pytest.raises(StoreError, match=r"cannot be put into .*No space left on device.*choose fewer layers"):
         landscape.similarity(networks, data, **SETTINGS)

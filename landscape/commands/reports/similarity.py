@@ -2,7 +2,7 @@
 
 Within each network and across networks, on the same samples. Beside it the share of the first principal component of
 each layer, the block structure as a number, and whether the nearest layer of another network is the same layer. A run
-that was cut short is finished by the same command.
+that was cut short is finished by the same command, and more --passes are added to those that a file holds.
 
     landscape similarity a.pt b.pt --model nets.py:resnet20 --data test=digits:test -o sim.h5
     landscape similarity run/*.pt --model nets.py:resnet20 --data test=digits:test --layers blocks -o sim.h5
@@ -44,7 +44,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--sample-seed", type=int, default=0, metavar="S", help="of that permutation, and of batches")
     group.add_argument("--batch-size", type=int, default=256, metavar="N", help="samples of a batch at most, from 4 on")
-    group.add_argument("--passes", type=int, default=4, metavar="P", help="over the samples, in another order each")
+    group.add_argument(
+        "--passes",
+        type=int,
+        default=4,
+        metavar="P",
+        help="over the samples, in another order each; to a FILE of fewer the others are added",
+    )
     group.add_argument("--kernel", default="linear", choices=("linear", "rbf"), help="between samples")
     group.add_argument(
         "--rbf-width", type=float, default=1.0, metavar="W", help="of the RBF kernel, in median distances of samples"
@@ -142,22 +148,21 @@ def run(options: argparse.Namespace) -> int:
                 known=known,
                 write=write,
                 write_every=options.write_every,
+                scratch=f"{path}.grams",
                 progress=lambda what, done, total: show_progress(
                     what, "networks" if what == "components" else "batches", done, total
                 ),
             )
-        was_complete = known is not None and known[0].complete
-        if comm.rank == 0 and not was_complete:
-            found = stored(found)
-            write_similarity(path, found)
+        was_complete = known is not None and known[0].complete and known[0].passes == found.passes
     if comm.rank == 0:
+        found = replace(found, path=path)
         show(print_similarity, similarity_facts(found))
         say(f"{path} was complete" if was_complete else f"wrote {path}")
     return 0
 
 
 def _known(path: str) -> tuple[Similarity, tuple[dict[str, object], dict[str, Array]]] | None:
-    """Return what a file holds, and what is needed to go on with it; of a complete one that is nothing."""
+    """Return what a file holds, and what is needed to go on with it, or to add passes."""
     from landscape.files.similarity_file import read_similarity, read_state
 
     if not os.path.exists(path):
