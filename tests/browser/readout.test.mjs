@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { makeFigure, makeScales } from "../../plot/page/web/figure.js";
 import { makeMesh } from "../../plot/page/web/mesh.js";
-import { networksAlong } from "../../plot/page/web/networks.js";
+import { networksAlong, placedNames } from "../../plot/page/web/networks.js";
 import { drapePaths, lossesAt } from "../../plot/page/web/paths.js";
 import { quantityOf } from "../../plot/page/web/quantity.js";
 import { pinTexts, rowsAt, spoken } from "../../plot/page/web/readout.js";
@@ -73,7 +73,7 @@ test("what a picture does not show is counted", () => {
   }
   assert.match(describe(made, LABELS), /1 points are not finite and 1 were not computed/);
   assert.match(describe(made, LABELS), /PC 1 from −1 to 2, beta from −1 to 2\. The lowest is 0\.5 at PC 1 1, beta 0\./);
-  assert.deepEqual(pinTexts(made, [[1, 0], [9, 9]], LABELS), ["(1) PC 1\u00a01   β\u00a00: training loss 0.5"]);
+  assert.deepEqual(pinTexts(made, [[1, 0], [9, 9]], LABELS), ["(1) PC\u00a01\u00a01   β\u00a00: training loss 0.5"]);
 });
 
 test("a gap is test minus train, and its error that of independent samples", () => {
@@ -137,4 +137,34 @@ test("networks on the plane are read out at their points, in sections through th
   // Alone, the checkpoint has its star and needs no name.
   given.record.networks = [];
   assert.deepEqual(along([-1, 0, 2, 0]), []);
+});
+
+const WIDE = (/** @type {string} */ text) => 6.5 * text.length;
+const meet = (a, b) => a[0] < b[2] && b[0] < a[2] && a[1] < b[3] && b[1] < a[3];
+
+test("names of networks keep off each other, off other networks' marks and within a map", () => {
+  const bounds = /** @type {[number, number, number, number]} */ ([0, 0, 180, 180]);
+  let random = 7;
+  const next = () => (random = (random * 48271) % 2147483647) / 2147483647;
+  let left = 0;
+  for (let trial = 0; trial < 400; trial++) {
+    const named = Array.from({ length: 2 + (trial % 3) }, (_, k) => {
+      const [x, y] = [180 * next(), 180 * next()];
+      return { text: `epoch${"0".repeat(1 + (k % 3))}`, x, y, toLeft: x > 90, upwards: y > 90 };
+    });
+    const placed = placedNames(named, WIDE, bounds);
+    left += named.length - placed.length;
+    placed.forEach(({ text, at }, k) => {
+      assert.ok(at[0] >= 0 && at[1] >= 0 && at[2] <= 180 && at[3] <= 180);
+      assert.ok(placed.every((other, m) => m === k || !meet(other.at, at)));
+      const own = named.filter((each) => each.text === text && Math.abs(each.y - (at[1] + at[3]) / 2) < 9);
+      assert.ok(named.every((each) => own.includes(each) || !meet([each.x - 6, each.y - 6, each.x + 6, each.y + 6], at)));
+    });
+  }
+  assert.ok(left < 120, `${left} names were left out`);  // of 1,199: most have a side that is free
+});
+
+test("two networks side by side are both named", () => {
+  const named = [{ text: "epoch10", x: 45, y: 90, toLeft: false, upwards: false }, { text: "epoch05", x: 135, y: 90, toLeft: true, upwards: false }];
+  assert.equal(placedNames(named, () => 48, [0, 0, 180, 180]).length, 2);
 });

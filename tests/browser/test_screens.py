@@ -357,3 +357,15 @@ def test_networks_on_a_plane_are_marked_and_named_in_the_scene_the_map_and_the_p
     assert is_diamond(page.canvas("app.picture()"), x, y + head), "in the saved picture"
     page.app("(app.store.set({ pins: [] }), app.point(app.views[0], { i: 24, j: 5 }))")
     assert page.settle().page.locator(".readout .note").inner_text() == "b.pt lies here"
+
+
+@SIZES
+def test_numbers_keep_their_errors_beside_three_surfaces(open_page: Open, size: tuple[int, int]) -> None:
+    page = open_page([dataclasses.replace(plain(), title=title) for title in "abc"])
+    page.page.set_viewport_size({"width": size[0], "height": size[1]})
+    page.settle()
+    shown = page.page.locator(".readout .strong td.error").evaluate_all(
+        "(cells) => cells.map((cell) => [cell.textContent, getComputedStyle(cell).display])"
+    )
+    assert len(shown) == 3
+    assert all(text.startswith("±") and display != "none" for text, display in shown), shown

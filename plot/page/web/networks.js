@@ -25,39 +25,80 @@ export function networksOf(surface) {
  * @param {(at: Point) => boolean} seen
  */
 export function drawNetworks(context, figure, pixel, seen) {
+  /** @type {Named[]} */
+  const named = [];
   for (const { x, y, short, isCheckpoint } of networksOf(figure.surface)) {
     const place = toScene(figure, x, y), z = heightAt(figure.field, ...place), above = Number.isFinite(z);
     const at = /** @type {Point} */ ([...place, above ? z : -GAP]), [px, py] = pixel(at);
     if (isCheckpoint && !above) continue;
     seenThrough(context, seen(at), () => isCheckpoint || diamond(context, px, py, 5.5));
-    label(context, short, px, py, place[0] > 0, true);
+    named.push({ text: short, x: px, y: py, toLeft: place[0] > 0, upwards: true });
   }
+  writeNames(context, named, [-Infinity, -Infinity, Infinity, Infinity]);
 }
 
 /** On a map. @param {Context} context @param {Figure} figure @param {Place} place */
 export function mapNetworks(context, figure, place) {
-  for (const { x, y, short, isCheckpoint } of networksOf(figure.surface)) {
+  const named = networksOf(figure.surface).map(({ x, y, short, isCheckpoint }) => {
     const [px, py] = place.toPixel(...toScene(figure, x, y));
     if (!isCheckpoint) diamond(context, px, py, 5);
-    if (place.width > 150) label(context, short, px, py, px > place.left + place.width / 2, py > place.top + place.height / 2);
+    return { text: short, x: px, y: py, toLeft: px > place.left + place.width / 2, upwards: py > place.top + place.height / 2 };
+  });
+  if (place.width > 150) writeNames(context, named, [place.left, place.top, place.left + place.width, place.top + place.height]);
+}
+
+/**
+ * @typedef {{text: string, x: number, y: number, toLeft: boolean, upwards: boolean}} Named  a name, its mark, and the side it stands on best
+ * @typedef {[number, number, number, number]} Bounds  left, top, right, bottom
+ */
+
+/**
+ * Names beside their marks. One that would lie on another name, on another's mark or beyond the bounds goes to another
+ * side of its own, and is left out where none is free: the read-out and the page's text name it as well.
+ * @param {Context} context @param {Named[]} named @param {Bounds} bounds
+ */
+function writeNames(context, named, bounds) {
+  context.font = `600 11px ${FONT}`;
+  context.textAlign = "left";
+  context.textBaseline = "middle";
+  context.lineJoin = "round";
+  context.lineWidth = 3;
+  for (const { text, at } of placedNames(named, (text) => context.measureText(text).width, bounds)) {
+    const [left, top, , bottom] = at;
+    context.strokeStyle = "rgb(255 255 255 / 0.9)";
+    context.strokeText(text, left, (top + bottom) / 2);
+    context.fillStyle = "#14181c";
+    context.fillText(text, left, (top + bottom) / 2);
   }
 }
 
 /**
- * A name beside its mark, towards the middle of the picture.
- * @param {Context} context @param {string} text @param {number} x @param {number} y @param {boolean} toLeft @param {boolean} upwards
+ * Which names are written, and in which boxes.
+ * @param {Named[]} named @param {(text: string) => number} wide @param {Bounds} bounds
+ * @returns {{text: string, at: Bounds}[]}
  */
-function label(context, text, x, y, toLeft, upwards) {
-  context.font = `600 11px ${FONT}`;
-  context.textAlign = toLeft ? "right" : "left";
-  context.textBaseline = "middle";
-  context.lineJoin = "round";
-  context.lineWidth = 3;
-  const [at, over] = [x + (toLeft ? -8 : 8), y + (upwards ? -8 : 8)];
-  context.strokeStyle = "rgb(255 255 255 / 0.9)";
-  context.strokeText(text, at, over);
-  context.fillStyle = "#14181c";
-  context.fillText(text, at, over);
+export function placedNames(named, wide, bounds) {
+  const marks = named.map(({ x, y }) => /** @type {Bounds} */ ([x - 6, y - 6, x + 6, y + 6]));
+  /** @type {{text: string, at: Bounds}[]} */
+  const written = [];
+  named.forEach(({ text, x, y, toLeft, upwards }, k) => {
+    const width = wide(text);
+    const sides = [[toLeft, upwards], [toLeft, !upwards], [!toLeft, upwards], [!toLeft, !upwards]];
+    for (const [left, up] of sides) {
+      const start = left ? x - 8 - width : x + 8, middle = y + (up ? -8 : 8);
+      const at = /** @type {Bounds} */ ([start, middle - 7, start + width, middle + 7]);
+      const inside = at[0] >= bounds[0] && at[1] >= bounds[1] && at[2] <= bounds[2] && at[3] <= bounds[3];
+      if (!inside || written.some((other) => meet(other.at, at)) || marks.some((mark, m) => m !== k && meet(mark, at))) continue;
+      written.push({ text, at });
+      break;
+    }
+  });
+  return written;
+}
+
+/** Whether two boxes meet. @param {Bounds} a @param {Bounds} b */
+function meet(a, b) {
+  return a[0] < b[2] && b[0] < a[2] && a[1] < b[3] && b[1] < a[3];
 }
 
 /**

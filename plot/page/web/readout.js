@@ -135,5 +135,6 @@ export function pinTexts({ surface, height }, pins, labels) {
 
 /** @param {Surface} surface @param {number} k */
 function placeText({ record: { axes }, x, y, nx }, k) {
-  return `${axes[0].name}\u00a0${numberText(x[k % nx], 5)}   ${axes[1].name}\u00a0${numberText(y[Math.floor(k / nx)], 5)}`;
+  const name = (/** @type {number} */ axis) => axes[axis].name.replaceAll(" ", "\u00a0");
+  return `${name(0)}\u00a0${numberText(x[k % nx], 5)}   ${name(1)}\u00a0${numberText(y[Math.floor(k / nx)], 5)}`;
 }
