@@ -73,6 +73,11 @@ def seed_values(rows: Sequence[SeedValues], *, x: str, title: str, caption: str 
             if np.isfinite([row.low, row.high]).all():
                 ax.plot([row.low, row.high], [number - 0.14] * 2, color=colour, lw=2.2, alpha=0.55, zorder=3)
         # Seeds set the range: an interval of two seeds may be far wider, and then ends at the panel's edge.
+        # Of one number, its interval is all that there is to see.
+        alone = [
+            [row.low, row.high] for row in rows if len(row.numbers) == 1 and np.isfinite([row.low, row.high]).all()
+        ]
+        every = np.concatenate([every, *alone])
         least, most = float(every.min()), float(every.max())
         spread = (most - least) or abs(most) or 1.0
         ax.set_xlim(least - 0.35 * spread, most + 0.35 * spread)

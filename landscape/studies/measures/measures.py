@@ -15,7 +15,7 @@ import numpy as np
 
 from landscape.errors import UsageError
 from landscape.studies.measures.basin_width import Radii, radii
-from landscape.studies.measures.forgetting_measures import forgetting
+from landscape.studies.measures.forgetting_measures import forgetting, joint_plane, triangle
 from landscape.studies.measures.input_measures import frequencies, input_plane
 from landscape.studies.measures.measure_parts import (
     Numbers,
@@ -416,6 +416,8 @@ MEASURES: dict[str, Callable[[Context], Numbers]] = {
         noise_film,
         sharpening,
         forgetting,
+        triangle,
+        joint_plane,
         block,
         attacks,
         frequencies,

@@ -45,6 +45,8 @@ _MOST_PANES = 6
 _SHOWN = (".png", ".svg", ".gif", ".webp")
 _LINKED = (*_SHOWN, ".pdf", ".mp4", ".webm", ".html")
 TEST_ACCURACY = f"{TRAINING}/test_accuracy"
+# Three numbers of one measurement that are drawn against each other.
+CORNERS = ("stability", "plasticity", "robustness")
 # What of a line is drawn, where it is there.
 _LINE_NAMES = ("train/loss", "test/loss", "test/accuracy")
 
@@ -67,6 +69,7 @@ def draw_pictures(result: StudyResult) -> list[ReportPicture]:
     (result.folder / PICTURES).mkdir(exist_ok=True)
     drawn = _Drawn(result)
     drawn.numbers()
+    drawn.triangles()
     drawn.relations()
     for measurement in result.study.measurements:
         tasks = [t for t in result.tasks if t.measurement is measurement and _done(result, t)]
@@ -194,6 +197,35 @@ class _Drawn:
                 rows,
                 caption,
             )
+
+    def triangles(self) -> None:
+        """Draw what trades stability, plasticity and robustness against each other, where it was measured."""
+        from landscape.plot.comparisons.triangles import Triangle, triangles
+
+        for measurement in self.result.study.measurements:
+            scores = [self.result.numbers(f"{measurement.name}/{name}") for name in CORNERS]
+            groups = []
+            for variant in scores[0]:
+                numbers = [[n for n in each.get(variant, {}).values() if math.isfinite(n)] for each in scores]
+                if all(numbers):
+                    middles = np.array([interval(each) for each in numbers])
+                    groups.append(Triangle(self._title(variant), *middles.T))
+            if groups:
+                caption = (
+                    "Means over seeds, beside them their intervals of 95 % (Student's t over seeds), cut at 0 and 1. "
+                    "Stability: 1 less what was forgotten; plasticity: accuracy right after learning; robustness: the "
+                    "same under attack."
+                )
+                title = f"{measurement.name}: stability, plasticity, robustness"
+                self._save(
+                    "numbers",
+                    title,
+                    lambda groups=groups, title=title, caption=caption: triangles(
+                        groups, CORNERS, title=title, caption=caption
+                    ),
+                    groups,
+                    caption,
+                )
 
     def relations(self) -> None:
         """Draw test accuracy against each number that hypotheses are about, and what they correlate."""
@@ -349,7 +381,18 @@ class _Drawn:
                 self.pictures.append(ReportPicture("surfaces", shown, trouble=str(error)))
                 page = ""
             self._save("surfaces", shown, lambda part=part: draw(part, kind="surface"), digests, "", page)
-            self._save("surfaces", f"{shown}, from above", lambda part=part: draw(part, kind="contour"), digests)
+            losses = [name for name in part[0].values if name.endswith("/loss")]
+            if len(part) > 1 or len(losses) < 2:
+                self._save("surfaces", f"{shown}, from above", lambda part=part: draw(part, kind="contour"), digests)
+                continue
+            # Of a single plane the loss on each of its data sets: of several tasks, say.
+            for name in losses:
+                self._save(
+                    "surfaces",
+                    f"{shown}, from above, {name.removesuffix('/loss')}",
+                    lambda part=part, name=name: draw(part, kind="contour", name=name),
+                    [*digests, name],
+                )
 
     def others(self, measurement: str, name: str, tasks: Sequence[Task]) -> None:
         """List pictures, films and pages that a measurement made itself."""

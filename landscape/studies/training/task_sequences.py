@@ -28,13 +28,14 @@ class TaskSequence:
     number: int = 5
     angle: float = 22.5  # degrees from one task to the next, counter-clockwise
     decay: float = 1.0  # the learning rate of a task over that of the task before
+    joint: bool = False  # each task is learnt together with all before it: in as many steps, of images drawn from all
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> TaskSequence:
         """Read what a recipe says; UsageError where it makes no sense."""
         unknown = set(given) - set(cls.__dataclass_fields__)
         if unknown:
-            raise UsageError(f"tasks have no {', '.join(sorted(unknown))}; there are kind, number, angle, decay")
+            raise UsageError(f"tasks have no {', '.join(sorted(unknown))}; there are kind, number, angle, decay, joint")
         found = cls(**given)
         if found.kind not in KINDS or found.number < 1 or not found.decay > 0:
             raise UsageError(
@@ -56,6 +57,16 @@ class TaskSequence:
         matrix = torch.tensor([[cos, -sin, 0.0], [sin, cos, 0.0]]).expand(len(x), 2, 3)
         grid = functional.affine_grid(matrix, list(x.shape), align_corners=False)
         return functional.grid_sample(x, grid, align_corners=False)
+
+    def training_inputs(self, x: Tensor, task: int, generator: torch.Generator) -> Tensor:
+        """Return images to learn a task from: as it shows them, or, jointly, each as a task drawn from all up to it."""
+        if not self.joint or task == 0:
+            return self.inputs(x, task)
+        drawn = torch.randint(0, task + 1, (len(x),), generator=generator)
+        found = torch.empty_like(x)
+        for each in range(task + 1):
+            found[drawn == each] = self.inputs(x[drawn == each], each)
+        return found
 
 
 def forgetting_of(rows: Sequence[Sequence[float]]) -> dict[str, float]:

@@ -167,7 +167,8 @@ class _Training:
         if epoch_step == 0 or not len(self.shuffled):
             self.shuffled = torch.randperm(len(self.sets["train"][0]), generator=self.order)
         chosen = self.shuffled[epoch_step * self.batch : (epoch_step + 1) * self.batch]
-        x, y = self._inputs("train", task, chosen), self.sets["train"][1][chosen]
+        x, y = self.sets["train"][0][chosen], self.sets["train"][1][chosen]
+        x = self.tasks.training_inputs(x, task, self.order) if self.tasks else x
         x = self._attacked(augment(x, self.recipe.augmentation, self.order), y)
         rate = self._rate(at, task)
         for group in self.optimizer.param_groups:

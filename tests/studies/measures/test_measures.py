@@ -209,6 +209,64 @@ def test_what_the_tasks_cost_is_beside_the_bound(networks, data, tmp_path):
         measured("forgetting", networks[:1], data, tmp_path)
 
 
+@pytest.fixture(scope="module")
+def jointly(networks, data, tmp_path_factory):
+    """The network of the tasks in sequence once more, each learnt together with those before it."""
+    from dataclasses import replace
+
+    alone = networks[2]
+    recipe = replace(alone.recipe, tasks={**alone.recipe.tasks, "joint": True})
+    folder = tmp_path_factory.mktemp("joint")
+    return TrainedNetwork("j", "", alone.seed, recipe, folder, trainer.train(recipe, alone.seed, data, folder))
+
+
+def test_stability_plasticity_and_robustness_are_those_of_the_tables(networks, data, tmp_path):
+    found = measured("triangle", networks[2:], data, tmp_path, epsilon=0.05, steps=3)
+    table = read_table(networks[2].folder / "tasks.csv")
+    grid = table["accuracy"].reshape(3, 3)  # after, task
+    assert found["plasticity"] == pytest.approx(grid.diagonal().mean())
+    assert found["stability"] == pytest.approx(1 - networks[2].scores["forgetting"])
+    under = read_table(tmp_path / "robustness.curve.csv")["accuracy_under_attack"]
+    assert (under <= grid.diagonal() + 1e-12).all()
+    assert found["robustness"] == pytest.approx(under.mean())
+    assert found["robustness_lost"] == pytest.approx(under[0] - under[2])
+    with pytest.raises(UsageError, match="one task"):
+        measured("triangle", networks[:1], data, tmp_path)
+
+
+def test_the_joint_plane_leads_through_the_three_networks(networks, jointly, data, tmp_path):
+    """At each of them both losses are those of the network itself, and the line begins and ends there."""
+    from landscape.files.store import read_surface
+    from landscape.problem.checkpoint import apply_checkpoint, load_checkpoint
+    from landscape.studies.training.task_sequences import TaskSequence
+
+    alone = networks[2]
+    for task in (0, 1):  # the first task is learnt alone by both
+        one, other = (load_checkpoint(each.folder / f"task-{task}.pt").tensors for each in (alone, jointly))
+        assert all(torch.equal(one[name], other[name]) for name in one) == (task == 0)
+    found = measured("joint_plane", [alone, jointly], data, tmp_path, points=5, line_points=3)
+    surface = read_surface(tmp_path / "joint.h5")
+    assert {"task1/loss", "task2/loss"} <= set(surface.values)
+    tasks, (x, y) = TaskSequence.of(alone.recipe.tasks), data["train"].fetch(range(60))
+
+    def loss(path, task):
+        model = alone.model()
+        apply_checkpoint(model, load_checkpoint(path))
+        with torch.no_grad():
+            return float(nn.functional.cross_entropy(model.eval()(tasks.inputs(x, task)), y))
+
+    start = alone.folder / "task-0.pt"
+    for network in (alone, jointly):
+        for task, name in enumerate(("first_rise", "second_rise")):
+            rise = loss(network.folder / "task-1.pt", task) - loss(start, task)
+            assert found[f"{network.variant}/{name}"] == pytest.approx(rise, abs=1e-4)
+        assert found[f"{network.variant}/highest"] >= max(found[f"{network.variant}/first_rise"], 0.0)
+    first = surface.axes[0].values
+    assert first.min() < 0 < found[f"{alone.variant}/distance"] < first.max()
+    with pytest.raises(UsageError, match="has to be trained in sequence"):
+        measured("joint_plane", [jointly, alone], data, tmp_path)
+
+
 def test_dropout_spreads_and_without_it_there_is_no_field(networks, data, tmp_path):
     assert measured("noise", networks[:1], data, tmp_path, x="-1:1:5", draws=3)["spread_at_0"] > 0
     with pytest.raises(UsageError, match="2 or more"):

@@ -285,3 +285,21 @@ def test_training_against_an_attack_trains_on_what_it_found(data, tmp_path):
     attacked = trainer.train(recipe, 0, data, tmp_path)
     assert float(table(tmp_path / "history.csv")[0]["train_loss"]) > first
     assert attacked["train_loss"] != clean["train_loss"]
+
+
+def test_tasks_learnt_jointly_show_images_of_all_tasks_so_far_and_of_no_later_one():
+    from landscape.studies.training.task_sequences import TaskSequence
+
+    tasks = TaskSequence("permuted", 4, joint=True)
+    x = torch.arange(300 * 16, dtype=torch.float32).reshape(300, 1, 4, 4)
+    shown = [tasks.inputs(x, task) for task in range(4)]
+    found = tasks.training_inputs(x, 2, torch.Generator().manual_seed(0))
+    of = [[bool(torch.equal(found[k], each[k])) for each in shown] for k in range(300)]
+    counts = [sum(each) for each in zip(*of, strict=True)]
+    assert sum(counts) == 300
+    assert counts[3] == 0
+    assert all(abs(each - 100) < 30 for each in counts[:3])
+    # The first task is that of a sequence, and draws nothing.
+    generator = torch.Generator().manual_seed(0)
+    assert torch.equal(tasks.training_inputs(x, 0, generator), x)
+    assert torch.equal(generator.get_state(), torch.Generator().manual_seed(0).get_state())
