@@ -22,12 +22,9 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 0.62, 0.12, 0.1, 0.42
 
 
 def look_of(number: int) -> tuple[str, str, str]:
-    """Return colour, mark and dashes of a group: other dashes where the colours are used up."""
-    return (
-        COLOURS[number % len(COLOURS)],
-        MARKS[number % len(MARKS)],
-        DASHES[number // len(COLOURS) % len(DASHES)],
-    )
+    """Return colour, mark and dashes of a group: other marks and dashes where the colours are used up."""
+    again, colour = divmod(number, len(COLOURS))
+    return COLOURS[colour], MARKS[(colour + again) % len(MARKS)], DASHES[again % len(DASHES)]
 
 
 def compared_panel(

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from landscape.plot.comparisons.groups import look_of
 from landscape.plot.comparisons.seed_bands import spans_decades
 
 from landscape.studies.report.report_pictures import _Drawn
@@ -46,3 +47,10 @@ def test_heights_are_logarithmic_where_all_are_above_zero_and_far_apart(values, 
 def test_a_line_between_variants_says_which_lies_where(tmp_path):
     assert drawn(tmp_path)._ends("between") == "from a (0) to b (1)"
     assert drawn(tmp_path)._ends("line") == ""
+
+
+def test_groups_are_told_apart_in_clouds_and_in_lines():
+    looks = [look_of(number) for number in range(28)]
+    assert (
+        len({(colour, mark) for colour, mark, _ in looks}) == len({(colour, dash) for colour, _, dash in looks}) == 28
+    )
