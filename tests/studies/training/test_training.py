@@ -299,6 +299,8 @@ def test_tasks_learnt_jointly_show_images_of_all_tasks_so_far_and_of_no_later_on
     assert sum(counts) == 300
     assert counts[3] == 0
     assert all(abs(each - 100) < 30 for each in counts[:3])
+    few = TaskSequence("rotated", 4, joint=True).training_inputs(x[:1], 3, torch.Generator().manual_seed(0))
+    assert few.shape == (1, 1, 4, 4)  # three tasks get no image
     # The first task is that of a sequence, and draws nothing.
     generator = torch.Generator().manual_seed(0)
     assert torch.equal(tasks.training_inputs(x, 0, generator), x)
