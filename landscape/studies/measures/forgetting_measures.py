@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from torch import nn
 
 from landscape.errors import UsageError
+from landscape.files.atomic import replace_file
 from landscape.studies.measures.measure_parts import (
     Numbers,
     chosen_data,
@@ -181,6 +183,11 @@ def triangle(
     }
 
 
+def _copied(source: Path, target: Path) -> Path:
+    replace_file(target, source.read_bytes())
+    return target
+
+
 def joint_plane(
     context: Context,
     *,
@@ -235,10 +242,14 @@ def joint_plane(
     x, y = source.fetch(range(source.size))
     both = {f"task{task + 1}": as_data((tasks.inputs(x, task), y), f"task{task + 1}") for task in (0, 1)}
     model = alone.model()
-    start = alone.folder / "task-0.pt"
+    # Copies under names that tell the networks apart: pictures call them by their files.
+    start = _copied(alone.folder / "task-0.pt", context.folder / "first task.pt")
+    ends = {
+        alone.variant: _copied(alone.folder / "task-1.pt", context.folder / "second task.pt"),
+        jointly.variant: _copied(jointly.folder / "task-1.pt", context.folder / "both tasks.pt"),
+    }
     apply_checkpoint(model, load_checkpoint(start))
     model.eval()
-    ends = {alone.variant: alone.folder / "task-1.pt", jointly.variant: jointly.folder / "task-1.pt"}
     about = {**described(alone), "checkpoint": str(start)}
     how: dict[str, Any] = {"samples": samples, "sample_seed": context.seed, **about}
     plane = orthonormal_plane(model, list(ends.values()))
