@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Any
 
 from landscape.commands.options import (
     add_problem_options,
-    command_line,
     default_output,
     describe_model_options,
     load_problem,
     pick_device,
 )
+from landscape.commands.reports.report_options import add_device_option, add_output_options, made
 from landscape.commands.words import say
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--batch-size", type=int, metavar="N", help="samples in one pass (default: 256, or fewer so that there are 8)"
     )
-    group.add_argument("--device", metavar="DEVICE", help="cpu, cuda, cuda:1, mps (default: cuda where there is one)")
+    add_device_option(group)
     group.add_argument("--include", metavar="REGEX", help="only parameters whose names have this")
     group.add_argument("--exclude", metavar="REGEX", help="no parameters whose names have this")
     group.add_argument(
@@ -74,11 +74,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="a line or plane through this checkpoint, to compare with all directions",
     )
     group.add_argument("--no-gauss-newton", action="store_true", help="leave out the Gauss-Newton matrix")
-    output = parser.add_argument_group("output")
-    output.add_argument(
-        "-o", "--output", metavar="FILE", help="the file (default: the checkpoint's name with .curvature.h5, here)"
-    )
-    output.add_argument("--overwrite", action="store_true", help="replace FILE, whatever it is")
+    output = add_output_options(parser, ".curvature.h5")
     output.add_argument(
         "--dry-run", action="store_true", help="say what it would cost in products, time and memory, and stop"
     )
@@ -106,12 +102,6 @@ def _measuring(options: argparse.Namespace, settings: Settings) -> dict[str, Any
         "settings": settings,
         "gauss_newton": not options.no_gauss_newton,
     }
-
-
-def _about() -> dict[str, str]:
-    from landscape.evaluation.provenance import now, software
-
-    return {"software": software(), "created": now(), "command": command_line()}
 
 
 def _at_one_network(options: argparse.Namespace, settings: Settings) -> int:
@@ -146,7 +136,7 @@ def _at_one_network(options: argparse.Namespace, settings: Settings) -> int:
             )
         problem = {**report.problem, "model": described, "data": describe_data(each, report.samples)}
         reports[name] = replace(report, problem=problem, origin=origin, path=path)
-    write_curvature(path, reports, _about())
+    write_curvature(path, reports, made())
     show(print_curvature, curvature_facts(path, reports))
     say(f"wrote {path}")
     return 0
@@ -180,7 +170,7 @@ def _along_a_run(options: argparse.Namespace, settings: Settings) -> int:
     found = {} if options.overwrite or not os.path.exists(path) else read_curvature_run(path)
     model, _, data = load_problem(options)
     model.to(pick_device(options.device))
-    about = _about()
+    about = made()
     with progress_bar(f"curvature of {run.name}", "steps") as progress:
         reports = measure_run_curvature(
             model,

@@ -15,12 +15,17 @@ from dataclasses import replace
 
 from landscape.commands.options import (
     add_problem_options,
-    command_line,
     default_output,
-    describe_model_options,
     list_of,
     load_problem,
     pick_device,
+)
+from landscape.commands.reports.report_options import (
+    add_checkpoint,
+    add_device_option,
+    add_output_options,
+    add_sample_options,
+    made_of,
 )
 from landscape.commands.words import say
 from landscape.errors import UsageError
@@ -28,7 +33,7 @@ from landscape.errors import UsageError
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options of this command."""
-    parser.add_argument("checkpoint", metavar="CHECKPOINT", help="the trained weights: .pt, .pth, .ckpt, .safetensors")
+    add_checkpoint(parser)
     add_problem_options(parser)
     group = parser.add_argument_group("filters")
     group.add_argument(
@@ -45,24 +50,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--clip", metavar="LOW:HIGH", help="the inputs' valid range, which changed images do not leave")
     group.add_argument("--seed", type=int, default=0, metavar="S", help="of PGD's random start")
     group = parser.add_argument_group("measuring")
-    group.add_argument(
-        "--samples", type=int, metavar="N", help="the first N of a seeded permutation of the data (default: all)"
-    )
-    group.add_argument("--sample-seed", type=int, default=0, metavar="S", help="of that permutation")
-    group.add_argument("--batch-size", type=int, default=256, metavar="N", help="images filtered at a time")
-    group.add_argument("--device", metavar="DEVICE", help="cpu, cuda, cuda:1, mps (default: cuda where there is one)")
-    output = parser.add_argument_group("output")
-    output.add_argument(
-        "-o", "--output", metavar="FILE", help="the file (default: the checkpoint's name with .frequencies.h5, here)"
-    )
-    output.add_argument("--overwrite", action="store_true", help="replace FILE, whatever it is")
+    add_sample_options(group, batch_size="images filtered at a time")
+    add_device_option(group)
+    add_output_options(parser, ".frequencies.h5")
 
 
 def run(options: argparse.Namespace) -> int:
     """Filter; print and store what was found."""
     from landscape.commands.printed import show
     from landscape.commands.reports.frequencies_tables import frequencies_facts, print_frequencies
-    from landscape.evaluation.provenance import now, software
     from landscape.files.frequencies_file import FREQUENCIES, write_frequencies
     from landscape.inputs.frequencies import frequencies
     from landscape.inputs.input_space import parse_clip
@@ -79,15 +75,7 @@ def run(options: argparse.Namespace) -> int:
     with progress_bar("frequencies", "batches") as progress:
         clip = None if options.clip is None else parse_clip(options.clip)
         found = frequencies(model, data, clip=clip, progress=progress, **how)
-    found = replace(
-        found,
-        problem={**found.problem, "model": describe_model_options(options, model)},
-        origin={"checkpoint": str(checkpoint.path), "sha256": checkpoint.sha256},
-        software=software(),
-        created=now(),
-        command=command_line(),
-        path=path,
-    )
+    found = replace(found, **made_of(found, options, model, checkpoint), path=path)
     write_frequencies(path, found)
     show(print_frequencies, frequencies_facts(found))
     say(f"wrote {path}")

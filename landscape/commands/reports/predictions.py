@@ -14,7 +14,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from landscape.commands.options import command_line, pick_device
+from landscape.commands.options import pick_device
 from landscape.commands.reports.network_options import (
     Given,
     add_network_options,
@@ -22,6 +22,7 @@ from landscape.commands.reports.network_options import (
     load_data,
     load_networks,
 )
+from landscape.commands.reports.report_options import add_device_option, add_sample_options, made
 from landscape.commands.words import say
 from landscape.errors import UsageError
 
@@ -33,16 +34,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options of this command."""
     add_network_options(parser, positional=False, needs_model=False)
     group = parser.add_argument_group("measuring")
-    group.add_argument(
-        "--samples", type=int, metavar="N", help="the first N of a seeded permutation of the data (default: all)"
-    )
-    group.add_argument("--sample-seed", type=int, default=0, metavar="S", help="of that permutation")
-    group.add_argument("--batch-size", type=int, default=256, metavar="N", help="samples in one forward pass")
+    add_sample_options(group, batch_size="samples in one forward pass")
     group.add_argument(
         "--outputs", default="logits", choices=("logits", "probabilities"), help="what the networks return"
     )
     group.add_argument("--half", action="store_true", help="store probabilities as float16")
-    group.add_argument("--device", metavar="DEVICE", help="cpu, cuda, cuda:1, mps (default: cuda where there is one)")
+    add_device_option(group)
     output = parser.add_argument_group("output")
     output.add_argument("-o", "--output", metavar="FILE", default="predictions.h5", help="the file")
     output.add_argument("--overwrite", action="store_true", help="start again a file that holds something else")
@@ -84,12 +81,11 @@ def _joined(options: argparse.Namespace, files: list[Given]) -> Populations:
     """Put several files together."""
     from dataclasses import replace
 
-    from landscape.evaluation.provenance import now, software
     from landscape.files.predictions_file import read_predictions, write_predictions
     from landscape.surface.population_statistics import joined
 
     parts = [(each.group, read_predictions(each.path)) for each in files]
-    found = replace(joined(parts), software=software(), created=now(), command=command_line(), path=options.output)
+    found = replace(joined(parts), **made(), path=options.output)
     write_predictions(options.output, found)
     return found
 
@@ -97,7 +93,6 @@ def _joined(options: argparse.Namespace, files: list[Given]) -> Populations:
 def _measured(options: argparse.Namespace, given: list[Given]) -> Populations | None:
     from dataclasses import replace
 
-    from landscape.evaluation.provenance import now, software
     from landscape.files.locks import Lock
     from landscape.files.predictions_file import write_predictions
     from landscape.parallel.comm import current_comm
@@ -120,7 +115,7 @@ def _measured(options: argparse.Namespace, given: list[Given]) -> Populations | 
     comm = current_comm()
 
     def stored(found: Populations) -> Populations:
-        return replace(found, software=software(), created=now(), command=command_line(), path=options.output)
+        return replace(found, **made(), path=options.output)
 
     def write(found: Populations) -> None:
         write_predictions(options.output, stored(found))

@@ -17,12 +17,17 @@ from typing import TYPE_CHECKING, Any
 
 from landscape.commands.options import (
     add_problem_options,
-    command_line,
     default_output,
-    describe_model_options,
     list_of,
     load_problem,
     pick_device,
+)
+from landscape.commands.reports.report_options import (
+    add_checkpoint,
+    add_device_option,
+    add_output_options,
+    add_sample_options,
+    made_of,
 )
 from landscape.commands.words import say
 from landscape.errors import UsageError
@@ -33,7 +38,7 @@ if TYPE_CHECKING:
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options of this command."""
-    parser.add_argument("checkpoint", metavar="CHECKPOINT", help="the trained weights: .pt, .pth, .ckpt, .safetensors")
+    add_checkpoint(parser)
     add_problem_options(parser)
     group = parser.add_argument_group("attacks")
     group.add_argument(
@@ -53,17 +58,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--seed", type=int, default=0, metavar="S", help="of random starts and changes")
     group = parser.add_argument_group("measuring")
-    group.add_argument(
-        "--samples", type=int, metavar="N", help="the first N of a seeded permutation of the data (default: all)"
-    )
-    group.add_argument("--sample-seed", type=int, default=0, metavar="S", help="of that permutation")
-    group.add_argument("--batch-size", type=int, default=256, metavar="N", help="samples attacked at a time")
-    group.add_argument("--device", metavar="DEVICE", help="cpu, cuda, cuda:1, mps (default: cuda where there is one)")
-    output = parser.add_argument_group("output")
-    output.add_argument(
-        "-o", "--output", metavar="FILE", help="the file (default: the checkpoint's name with .robustness.h5, here)"
-    )
-    output.add_argument("--overwrite", action="store_true", help="replace FILE, whatever it is")
+    add_sample_options(group, batch_size="samples attacked at a time")
+    add_device_option(group)
+    output = add_output_options(parser, ".robustness.h5")
     output.add_argument(
         "--save-examples",
         metavar="FILE.npz",
@@ -75,7 +72,6 @@ def run(options: argparse.Namespace) -> int:
     """Attack; print and store what was found."""
     from landscape.commands.printed import show
     from landscape.commands.reports.robustness_tables import print_robustness, robustness_facts
-    from landscape.evaluation.provenance import now, software
     from landscape.files.robustness_file import ROBUSTNESS, write_robustness
     from landscape.inputs.input_space import parse_clip
     from landscape.inputs.robustness import robustness
@@ -98,15 +94,7 @@ def run(options: argparse.Namespace) -> int:
         found = robustness(
             model, data, epsilons=options.epsilon, random=options.random, transfer=other, progress=progress, **how
         )
-    found = replace(
-        found,
-        problem={**found.problem, "model": describe_model_options(options, model)},
-        origin={"checkpoint": str(checkpoint.path), "sha256": checkpoint.sha256},
-        software=software(),
-        created=now(),
-        command=command_line(),
-        path=path,
-    )
+    found = replace(found, **made_of(found, options, model, checkpoint), path=path)
     write_robustness(path, found)
     show(print_robustness, robustness_facts(found))
     say(f"wrote {path}")

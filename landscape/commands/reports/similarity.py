@@ -17,8 +17,9 @@ from contextlib import nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from landscape.commands.options import command_line, default_output, pick_device
+from landscape.commands.options import default_output, pick_device
 from landscape.commands.reports.network_options import add_network_options, given_networks, load_data, load_networks
+from landscape.commands.reports.report_options import add_device_option, add_output_options, add_sample_options, made
 from landscape.commands.words import number_of_bytes, say
 from landscape.errors import UsageError
 
@@ -39,11 +40,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="layers in whose name this is found, or 'blocks': residual blocks, say (default: every module without "
         "others in it, and residual sums)",
     )
-    group.add_argument(
-        "--samples", type=int, metavar="N", help="the first N of a seeded permutation of the data (default: all)"
+    add_sample_options(
+        group, batch_size="samples of a batch at most, from 4 on", seed="of that permutation, and of batches"
     )
-    group.add_argument("--sample-seed", type=int, default=0, metavar="S", help="of that permutation, and of batches")
-    group.add_argument("--batch-size", type=int, default=256, metavar="N", help="samples of a batch at most, from 4 on")
     group.add_argument(
         "--passes",
         type=int,
@@ -81,15 +80,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="BATCHES",
         help="also the Procrustes distance, on so many batches (4)",
     )
-    group.add_argument("--device", metavar="DEVICE", help="cpu, cuda, cuda:1, mps (default: cuda where there is one)")
-    output = parser.add_argument_group("output")
-    output.add_argument(
-        "-o",
-        "--output",
-        metavar="FILE",
-        help="the file (default: the first checkpoint's name with .similarity.h5, here)",
-    )
-    output.add_argument("--overwrite", action="store_true", help="replace FILE, whatever it is")
+    add_device_option(group)
+    output = add_output_options(parser, ".similarity.h5", named="the first checkpoint's")
     output.add_argument("--write-every", type=float, default=30.0, metavar="SECONDS", help="of FILE, while measuring")
     output.add_argument("--dry-run", action="store_true", help="say what it takes, time and memory, and stop")
 
@@ -98,7 +90,6 @@ def run(options: argparse.Namespace) -> int:
     """Measure what is not known yet; print and store what was found."""
     from landscape.commands.printed import show
     from landscape.commands.reports.similarity_tables import print_similarity, similarity_facts
-    from landscape.evaluation.provenance import now, software
     from landscape.files.locks import Lock
     from landscape.files.similarity_file import LAYOUT, write_similarity
     from landscape.parallel.comm import current_comm
@@ -131,7 +122,7 @@ def run(options: argparse.Namespace) -> int:
         return 0
 
     def stored(found: Similarity) -> Similarity:
-        return replace(found, software=software(), created=now(), command=command_line(), path=path)
+        return replace(found, **made(), path=path)
 
     def write(found: Similarity, state: State | None) -> None:
         write_similarity(path, stored(found), state)

@@ -114,7 +114,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Read, draw, write, and say what the picture shows."""
     from landscape.commands.reports.report_kinds import report_kind
-    from landscape.commands.shown.plot_others import PICTURES
+    from landscape.commands.shown.plot_others import draw_report
     from landscape.files.curvature_file import is_curvature
     from landscape.files.curvature_run_file import is_curvature_run
     from landscape.files.store import read_surface
@@ -128,47 +128,16 @@ def run(options: argparse.Namespace) -> int:
         return write_film_file(options)
     outputs = [checked_target(each) for each in options.output or [Path(options.files[0]).with_suffix(".png")]]
     if any(is_curvature(each) or is_curvature_run(each) for each in options.files):
-        return _plot_curvature(options, outputs)
-    kinds = [kind for kind in map(report_kind, options.files) if kind is not None]
-    if kinds:
-        return PICTURES[kinds[0]](options, outputs)
-    surfaces = [read_surface(each) for each in options.files]
-    figure = _draw(surfaces, options)
-    for output in outputs:
-        save_figure(figure, output, dpi=options.dpi)
-    say(f"wrote {', '.join(map(str, outputs))}")
-    said = [recall(figure).get("Description", "")]
-    if options.cap is None and options.kind in (None, "contour", "heatmap", "surface") and surfaces[0].shape[1:]:
-        said.append(_hint(surfaces, options))
-    for text in filter(None, said):
-        say(text)
-    return 0
-
-
-def _plot_curvature(options: argparse.Namespace, outputs: list[Path]) -> int:
-    """Draw a file of `landscape curvature`: spectra, and traces by layer; of a run, numbers over steps."""
-    from landscape.files.curvature_file import read_curvature
-    from landscape.files.curvature_run_file import is_curvature_run, read_curvature_run
-    from landscape.plot.saving import save_figure
-    from landscape.plot.spectra.run_figures import draw_curvature_run
-    from landscape.plot.spectra.spectrum_figures import draw_curvature
-    from landscape.plot.style.fields import recall
-
-    if len(options.files) > 1:
-        raise UsageError("a picture of curvature is of one file at a time")
-    names = "kind name cap eps levels title headline columns hillshade no_interpolation marks color"
-    given = [name for name in names.split() if getattr(options, name) not in (None, False, [])]
-    if given:
-        raise UsageError(f"--{given[0].replace('_', '-')} does not go with curvature, which has a picture of its own")
-    path, caption = options.files[0], not options.no_caption
-    if is_curvature_run(path):
-        figure = draw_curvature_run(read_curvature_run(path), caption=caption)
+        kind: str | None = "curvature"
     else:
-        figure = draw_curvature(read_curvature(path), caption=caption)
+        kind = next((kind for kind in map(report_kind, options.files) if kind is not None), None)
+    surfaces = [] if kind else [read_surface(each) for each in options.files]
+    figure = draw_report(kind, options) if kind else _draw(surfaces, options)
     for output in outputs:
         save_figure(figure, output, dpi=options.dpi)
     say(f"wrote {', '.join(map(str, outputs))}")
-    say(recall(figure).get("Description", ""))
+    for text in filter(None, [recall(figure).get("Description", ""), _hint(surfaces, options)]):
+        say(text)
     return 0
 
 
@@ -178,6 +147,10 @@ def _hint(surfaces: list[Surface], options: argparse.Namespace) -> str:
 
     from landscape.plot.scale.scale import Scale, default_name
 
+    if not surfaces or options.cap is not None or options.kind not in (None, "contour", "heatmap", "surface"):
+        return ""
+    if not surfaces[0].shape[1:]:
+        return ""
     name = (options.name or [default_name(surfaces[0])])[0]
     parts = [each.finished_part() for each in surfaces]
     scale = Scale.of(parts, name, kind=options.scale, eps=options.eps, cap="auto")
