@@ -20,13 +20,9 @@ sees a byte, and what a reader does not know it ignores.
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import io
 import math
-import os
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -34,15 +30,14 @@ import h5py
 import numpy as np
 
 from landscape.errors import FormatError
-from landscape.files.atomic import check_place, looks_like, read_all, read_start, replace_file
-from landscape.files.hdf5_layout import USER_BLOCK, WRONG
+from landscape.files.checked_image import calls_itself, check_writable, new_image, opened_image
 from landscape.files.hdf5_parts import child, children, stored_array
 from landscape.files.strict_json import from_json, to_json
 from landscape.surface.curvature import Curvature, FilterCurvature, LayerCurvature, SliceCurvature, Spectrum
 from landscape.surface.grid import LARGEST
 
 VERSION = 1
-_HEAD = re.compile(rb"landscape curvature (\d{1,9})\n")
+_FORMAT = "landscape curvature"
 _MATRICES = ("raw", "normalised")
 _PAIRS, _PROBES, _STEPS = (
     ("eigenvalues", "residuals", "samples_stderr"),
@@ -54,25 +49,12 @@ _NAME = re.compile(r"(?!\.+\Z)[A-Za-z0-9_.-]+")
 
 def is_curvature(path: str | Path) -> bool:
     """Return whether a file calls itself one of curvature; FormatError where it cannot be read."""
-    return _HEAD.match(read_start(path, USER_BLOCK)) is not None
+    return calls_itself(path, _FORMAT)
 
 
 def check_curvature_writable(path: str | Path, *, overwrite: bool = False) -> None:
-    """Find out before anything is measured whether reports can be written.
-
-    Raises
-    ------
-    StoreError
-        The folder is missing or read-only, or the path is a folder or a device.
-    FormatError
-        Something is there that is no file of curvature, and ``overwrite`` is not set.
-    """
-    check_place(path)
-    if not overwrite and os.path.exists(path) and not is_curvature(path):
-        raise FormatError(
-            f"{path} exists and holds no curvature but is {looks_like(read_start(path))}; it is left as it is: name "
-            "another file, or ask for it to be overwritten"
-        )
+    """Find out before anything is measured whether reports can be written; see `checked_image.check_writable`."""
+    check_writable(path, _FORMAT, "curvature", overwrite=overwrite)
 
 
 def write_curvature(path: str | Path, reports: Mapping[str, Curvature], about: Mapping[str, str]) -> None:
@@ -96,24 +78,10 @@ def write_curvature(path: str | Path, reports: Mapping[str, Curvature], about: M
     bad = next((name for name in reports if not _NAME.fullmatch(name)), None)
     if bad is not None:
         raise ValueError(f"a data set's name is of letters, digits, '_', '.' and '-'; got {bad!r}")
-    with new_image("landscape curvature", path, about) as file:
+    with new_image(path, _FORMAT, VERSION, about) as file:
         group = file.create_group("curvature", track_order=True)
         for name, report in reports.items():
             write_report(group.create_group(name), report)
-
-
-@contextmanager
-def new_image(format: str, path: str | Path, about: Mapping[str, str]) -> Iterator[h5py.File]:
-    """Give an HDF5 file in memory; it is written at the end, with its user block, as a whole or not at all."""
-    image = io.BytesIO()
-    with h5py.File(image, "w", userblock_size=USER_BLOCK, libver=("v108", "v108")) as file:
-        for name, text in {"format": format, **about}.items():
-            file.attrs[name] = text
-        file.attrs["version"] = VERSION
-        yield file
-    body = image.getvalue()[USER_BLOCK:]
-    block = b"%s %d\n%s\n" % (format.encode(), VERSION, hashlib.sha256(body).hexdigest().encode())
-    replace_file(path, block.ljust(USER_BLOCK, b"\0") + body)
 
 
 def write_report(group: h5py.Group, report: Curvature) -> None:
@@ -151,40 +119,15 @@ def read_curvature(path: str | Path) -> dict[str, Curvature]:
     FormatError
         There is no such file, it is none of curvature, is damaged, or is of a newer version.
     """
-    with opened_image("landscape curvature", path) as file:
+    with opened_image(path, _FORMAT, VERSION, "curvature") as file:
         return {
             name: read_report(group, str(path))
             for name, group in children(child(file, "curvature", h5py.Group), h5py.Group)
         }
 
 
-@contextmanager
-def opened_image(format: str, path: str | Path) -> Iterator[h5py.File]:
-    """Give the HDF5 file of a format, checked against its hash; what goes wrong with it becomes a FormatError."""
-    image = read_all(path)
-    head = re.match(rb"%s (\d{1,9})\n" % format.encode(), image)
-    if head is None:
-        raise FormatError(f"{path} holds no {format.removeprefix('landscape ')}: it is {looks_like(image[:1024])}")
-    if int(head[1]) != VERSION:
-        raise FormatError(f"{path} is of version {int(head[1])} of the format, this landscape reads version {VERSION}")
-    said = re.match(rb"[^\n]+\n([0-9a-f]{64})\n", image)
-    if said is None or hashlib.sha256(memoryview(image)[USER_BLOCK:]).hexdigest().encode() != said[1]:
-        raise FormatError(
-            f"{path} is damaged: its content is not what its checksum says; take it from where it was copied from, "
-            "or measure again"
-        )
-    try:
-        with h5py.File(io.BytesIO(image), "r") as file:
-            yield file
-    except FormatError:
-        raise
-    except WRONG as error:
-        words = " ".join(f"{type(error).__name__}: {error}".split())[:200]
-        raise FormatError(f"{path} does not hold curvature as its format wants it: {words}") from error
-
-
 def read_report(group: h5py.Group, path: str) -> Curvature:
-    """Read one report from its group; inside `opened_image`, which says what is wrong with it."""
+    """Read one report from its group; inside `checked_image.opened_image`, which says what is wrong with it."""
     plain = from_json(group.attrs["json"])
     known = {field.name for field in dataclasses.fields(Curvature)}
     layers = tuple(LayerCurvature(**_only(LayerCurvature, each)) for each in plain.pop("layers"))

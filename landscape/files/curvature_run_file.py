@@ -2,7 +2,7 @@
 
 ::
 
-    user block   512 bytes, as of `landscape.files.curvature_file`: "landscape curvature run 1\\n", a SHA-256
+    user block   512 bytes, as of `landscape.files.checked_image`: "landscape curvature run 1\\n", a SHA-256
     /            attributes: format "landscape curvature run"; version 1; software, created, command (text)
     /run/NAME    a data set; attribute: json: name, unit, steps, learning_rates, complete
     /run/NAME/K  the report of step K, counted from 0; as /curvature/NAME of `landscape.files.curvature_file`
@@ -13,46 +13,29 @@ Everything else is as of that format.
 from __future__ import annotations
 
 import math
-import os
-import re
 from collections.abc import Mapping
 from pathlib import Path
 
 import h5py
 
 from landscape.errors import FormatError
-from landscape.files.atomic import check_place, looks_like, read_start
-from landscape.files.curvature_file import new_image, opened_image, read_report, write_report
-from landscape.files.hdf5_layout import USER_BLOCK
+from landscape.files.checked_image import calls_itself, check_writable, new_image, opened_image
+from landscape.files.curvature_file import VERSION, read_report, write_report
 from landscape.files.hdf5_parts import child, children
 from landscape.files.strict_json import from_json, to_json
 from landscape.surface.curvature import CurvatureRun
 
 _FORMAT = "landscape curvature run"
-_HEAD = re.compile(rb"landscape curvature run \d{1,9}\n")
 
 
 def is_curvature_run(path: str | Path) -> bool:
     """Return whether a file calls itself one of curvature along a run; FormatError where it cannot be read."""
-    return _HEAD.match(read_start(path, USER_BLOCK)) is not None
+    return calls_itself(path, _FORMAT)
 
 
 def check_run_writable(path: str | Path, *, overwrite: bool = False) -> None:
-    """Find out before anything is measured whether a run can be written.
-
-    Raises
-    ------
-    StoreError
-        The folder is missing or read-only, or the path is a folder or a device.
-    FormatError
-        Something is there that is no such file, and ``overwrite`` is not set.
-    """
-    check_place(path)
-    if not overwrite and os.path.exists(path) and not is_curvature_run(path):
-        raise FormatError(
-            f"{path} exists and holds no curvature along a run but is {looks_like(read_start(path))}; it is left as it "
-            "is: name another file, or ask for it to be overwritten"
-        )
+    """Find out before anything is measured whether a run can be written; see `checked_image.check_writable`."""
+    check_writable(path, _FORMAT, "curvature along a run", overwrite=overwrite)
 
 
 def write_curvature_run(path: str | Path, runs: Mapping[str, CurvatureRun], about: Mapping[str, str]) -> None:
@@ -63,7 +46,7 @@ def write_curvature_run(path: str | Path, runs: Mapping[str, CurvatureRun], abou
     StoreError
         It cannot be written.
     """
-    with new_image(_FORMAT, path, about) as file:
+    with new_image(path, _FORMAT, VERSION, about) as file:
         group = file.create_group("run", track_order=True)
         for name, run in runs.items():
             place = group.create_group(name)
@@ -82,7 +65,7 @@ def read_curvature_run(path: str | Path) -> dict[str, CurvatureRun]:
     FormatError
         There is no such file, it is none of curvature along a run, is damaged, or is of a newer version.
     """
-    with opened_image(_FORMAT, path) as file:
+    with opened_image(path, _FORMAT, VERSION, "curvature") as file:
         groups = children(child(file, "run", h5py.Group), h5py.Group)
         return {name: _read(group, str(path)) for name, group in groups}
 

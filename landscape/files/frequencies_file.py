@@ -10,45 +10,15 @@ Version 1, of the layout in `landscape.files.report_layout`, kind "landscape fre
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from landscape.errors import FormatError
-from landscape.files.report_layout import Array, Layout, about_fields, required, split_fields
+from landscape.files.report_layout import Array, Layout, about_fields, required
 from landscape.surface.frequencies import CHANGES, INPUTS, Frequencies
 
-FREQUENCIES = Layout("landscape frequencies", 1, "frequencies")
-
 _TEXTS = ("data", "software", "created", "command")
-
-
-def is_frequencies(path: str | Path) -> bool:
-    """Return whether a file calls itself one of frequencies; FormatError where it cannot be read."""
-    return FREQUENCIES.recognises(path)
-
-
-def write_frequencies(path: str | Path, found: Frequencies) -> None:
-    """Write answers for filtered inputs.
-
-    Raises
-    ------
-    StoreError
-        It cannot be written; the last good file is kept.
-    """
-    FREQUENCIES.write(path, *split_fields(found))
-
-
-def read_frequencies(path: str | Path) -> Frequencies:
-    """Read answers for filtered inputs.
-
-    Raises
-    ------
-    FormatError
-        There is no such file, it holds no frequencies, is damaged, or is of a newer version.
-    """
-    return FREQUENCIES.parse(path, _parsed)
 
 
 def _parsed(plain: dict[str, Any], arrays: dict[str, Array], path: str) -> Frequencies:
@@ -80,3 +50,7 @@ def _parsed(plain: dict[str, Any], arrays: dict[str, Array], path: str) -> Frequ
         **about_fields(plain, _TEXTS),
         path=path,
     )
+
+
+FREQUENCIES = Layout("landscape frequencies", 1, _parsed)
+is_frequencies, write_frequencies, read_frequencies = FREQUENCIES.recognises, FREQUENCIES.write, FREQUENCIES.read

@@ -12,62 +12,21 @@ Networks that are not done have zeros. The same command goes on with them.
 
 from __future__ import annotations
 
-import dataclasses
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from landscape.errors import FormatError
-from landscape.files.report_layout import Array, Layout, required
+from landscape.files.report_layout import Array, Layout, required, split_fields
 from landscape.surface.populations import Populations
 
-PREDICTIONS = Layout("landscape predictions", 1, "predictions")
-
-_ARRAYS = ("probabilities", "labels", "numbers", "done", "images")
 _TEXTS = ("software", "created", "command")
 
 
-def is_predictions(path: str | Path) -> bool:
-    """Return whether a file calls itself one of predictions; FormatError where it cannot be read."""
-    return PREDICTIONS.recognises(path)
-
-
-def write_predictions(path: str | Path, found: Populations) -> None:
-    """Write predictions.
-
-    Raises
-    ------
-    StoreError
-        It cannot be written; the last good file is kept.
-    """
-    plain = {
-        field.name: getattr(found, field.name)
-        for field in dataclasses.fields(found)
-        if field.name not in (*_ARRAYS, "path")
-    }
-    plain["about"] = [dict(each) for each in found.about]
-    arrays: dict[str, Array] = {name: getattr(found, name) for name in _ARRAYS[:3]}
-    arrays["done"] = found.done.astype(np.uint8)
-    if found.images is not None:
-        arrays["images"] = found.images
-    PREDICTIONS.write(path, plain, arrays)
-
-
-def read_predictions(path: str | Path) -> Populations:
-    """Read predictions.
-
-    Raises
-    ------
-    FormatError
-        There is no such file, it holds no predictions, is damaged, or is of a newer version.
-    """
-    plain, arrays = PREDICTIONS.read(path)
-    try:
-        return _parsed(plain, arrays, str(path))
-    except (FormatError, KeyError, TypeError, ValueError, AttributeError) as error:
-        words = " ".join(f"{'' if isinstance(error, FormatError) else type(error).__name__} {error}".split())[:200]
-        raise FormatError(f"{path} does not hold predictions as its format wants it: {words}") from error
+def _split(found: Populations) -> tuple[dict[str, Any], dict[str, Array]]:
+    plain, arrays = split_fields(found)
+    plain.pop("images", None)  # that there are none is no value
+    return {**plain, "about": [dict(each) for each in found.about]}, arrays
 
 
 def _parsed(plain: dict[str, Any], arrays: dict[str, Array], path: str) -> Populations:
@@ -114,3 +73,7 @@ def _parsed(plain: dict[str, Any], arrays: dict[str, Array], path: str) -> Popul
         **{name: plain.get(name, "") for name in _TEXTS},
         path=path,
     )
+
+
+PREDICTIONS = Layout("landscape predictions", 1, _parsed, _split)
+is_predictions, write_predictions, read_predictions = PREDICTIONS.recognises, PREDICTIONS.write, PREDICTIONS.read

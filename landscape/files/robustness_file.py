@@ -10,45 +10,15 @@ Version 1, of the layout in `landscape.files.report_layout`, kind "landscape rob
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from landscape.errors import FormatError
-from landscape.files.report_layout import Array, Layout, about_fields, required, split_fields
+from landscape.files.report_layout import Array, Layout, about_fields, required
 from landscape.surface.robustness import GRADIENT_ATTACKS, Robustness
 
-ROBUSTNESS = Layout("landscape robustness", 1, "robustness")
-
 _TEXTS = ("data", "norm", "software", "created", "command")
-
-
-def is_robustness(path: str | Path) -> bool:
-    """Return whether a file calls itself one of robustness; FormatError where it cannot be read."""
-    return ROBUSTNESS.recognises(path)
-
-
-def write_robustness(path: str | Path, found: Robustness) -> None:
-    """Write what attacks found.
-
-    Raises
-    ------
-    StoreError
-        It cannot be written; the last good file is kept.
-    """
-    ROBUSTNESS.write(path, *split_fields(found))
-
-
-def read_robustness(path: str | Path) -> Robustness:
-    """Read what attacks found.
-
-    Raises
-    ------
-    FormatError
-        There is no such file, it holds no robustness, is damaged, or is of a newer version.
-    """
-    return ROBUSTNESS.parse(path, _parsed)
 
 
 def _parsed(plain: dict[str, Any], arrays: dict[str, Array], path: str) -> Robustness:
@@ -86,3 +56,7 @@ def _parsed(plain: dict[str, Any], arrays: dict[str, Array], path: str) -> Robus
         **about_fields(plain, _TEXTS),
         path=path,
     )
+
+
+ROBUSTNESS = Layout("landscape robustness", 1, _parsed)
+is_robustness, write_robustness, read_robustness = ROBUSTNESS.recognises, ROBUSTNESS.write, ROBUSTNESS.read

@@ -23,76 +23,10 @@ from landscape.errors import FormatError
 from landscape.files.report_layout import Array, Layout, required
 from landscape.surface.similarity import Block, NetworkLayers, Similarity
 
-LAYOUT = Layout("landscape similarity", 1, "similarity")
-
 _SQUARE, _ROWS = ("cka", "stderr", "pc_cosine"), ("pc_share", "pc_share_stderr", "pc_residual")
 _ARRAYS = (*_SQUARE, *_ROWS, "dominant", "images", "others")
 _COUNTS = ("samples", "batches", "passes")
 _TEXTS = ("kernel", "software", "created", "command")
-
-
-def is_similarity(path: str | Path) -> bool:
-    """Return whether a file calls itself one of similarity; FormatError where it cannot be read."""
-    return LAYOUT.recognises(path)
-
-
-def write_similarity(
-    path: str | Path,
-    found: Similarity,
-    state: tuple[Mapping[str, Any], Mapping[str, Array]] | None = None,
-) -> None:
-    """Write a result, with what its run needs to go on where it is not complete, or to add passes where it is.
-
-    Raises
-    ------
-    StoreError
-        It cannot be written; the last good file is kept.
-    """
-    plain: dict[str, Any] = {
-        field.name: getattr(found, field.name)
-        for field in dataclasses.fields(found)
-        if field.name not in (*_ARRAYS, "networks", "blocks", "path")
-    }
-    plain["networks"] = [dataclasses.asdict(each) for each in found.networks]
-    plain["blocks"] = [None if each is None else dataclasses.asdict(each) for each in found.blocks]
-    arrays: dict[str, Any] = {name: np.asarray(getattr(found, name), np.float64) for name in (*_SQUARE, *_ROWS)}
-    arrays = {name: array for name, array in arrays.items() if array.size}
-    arrays |= {f"other.{name}": np.asarray(each, np.float64) for name, each in found.others.items()}
-    if found.dominant.size:
-        arrays["dominant"] = found.dominant
-    if found.images is not None:
-        arrays["images"] = found.images
-    if state is not None:
-        plain["state"] = dict(state[0])
-        arrays |= {f"state.{name}": array for name, array in state[1].items()}
-    LAYOUT.write(path, plain, arrays)
-
-
-def read_similarity(path: str | Path) -> Similarity:
-    """Read a result.
-
-    Raises
-    ------
-    FormatError
-        There is no such file, it is none of similarity, is damaged, or is of a newer version.
-    """
-    plain, arrays = LAYOUT.read(path)
-    try:
-        return _parsed(plain, arrays, str(path))
-    except FormatError as error:
-        raise FormatError(f"{path} does not hold similarity as its format wants it: {error}") from error
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        words = " ".join(f"{type(error).__name__}: {error}".split())[:200]
-        raise FormatError(f"{path} does not hold similarity as its format wants it: {words}") from error
-
-
-def read_state(path: str | Path) -> tuple[dict[str, Any], dict[str, Array]] | None:
-    """Return what the run of a file needs to go on, or to add passes; None where there is nothing of it."""
-    plain, arrays = LAYOUT.read(path)
-    if not isinstance(plain.get("state"), dict):
-        return None
-    kept = {name.removeprefix("state."): each for name, each in arrays.items() if name.startswith("state.")}
-    return plain["state"], kept
 
 
 def _parsed(plain: dict[str, Any], arrays: Mapping[str, Array], path: str) -> Similarity:
@@ -156,3 +90,48 @@ def _block(found: dict[str, Any], rows: int) -> Block:
     if not all(isinstance(each, float) for each in (*numbers.values(), *shared.values())):
         raise FormatError("a block's values are no numbers")
     return Block(first, last, **numbers, shared=shared)
+
+
+LAYOUT = Layout("landscape similarity", 1, _parsed)
+is_similarity, read_similarity = LAYOUT.recognises, LAYOUT.read
+
+
+def write_similarity(
+    path: str | Path,
+    found: Similarity,
+    state: tuple[Mapping[str, Any], Mapping[str, Array]] | None = None,
+) -> None:
+    """Write a result, with what its run needs to go on where it is not complete, or to add passes where it is.
+
+    Raises
+    ------
+    StoreError
+        It cannot be written; the last good file is kept.
+    """
+    plain: dict[str, Any] = {
+        field.name: getattr(found, field.name)
+        for field in dataclasses.fields(found)
+        if field.name not in (*_ARRAYS, "networks", "blocks", "path")
+    }
+    plain["networks"] = [dataclasses.asdict(each) for each in found.networks]
+    plain["blocks"] = [None if each is None else dataclasses.asdict(each) for each in found.blocks]
+    arrays: dict[str, Any] = {name: np.asarray(getattr(found, name), np.float64) for name in (*_SQUARE, *_ROWS)}
+    arrays = {name: array for name, array in arrays.items() if array.size}
+    arrays |= {f"other.{name}": np.asarray(each, np.float64) for name, each in found.others.items()}
+    if found.dominant.size:
+        arrays["dominant"] = found.dominant
+    if found.images is not None:
+        arrays["images"] = found.images
+    if state is not None:
+        plain["state"] = dict(state[0])
+        arrays |= {f"state.{name}": array for name, array in state[1].items()}
+    LAYOUT.write_parts(path, plain, arrays)
+
+
+def read_state(path: str | Path) -> tuple[dict[str, Any], dict[str, Array]] | None:
+    """Return what the run of a file needs to go on, or to add passes; None where there is nothing of it."""
+    plain, arrays = LAYOUT.read_parts(path)
+    if not isinstance(plain.get("state"), dict):
+        return None
+    kept = {name.removeprefix("state."): each for name, each in arrays.items() if name.startswith("state.")}
+    return plain["state"], kept

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -47,7 +48,7 @@ KINDS = {
 }
 
 
-def changes(kind: str, layout: Layout | None, path: Path, number: int) -> Iterator[str]:
+def changes(kind: str, layout: Layout[Any] | None, path: Path, number: int) -> Iterator[str]:
     """Change the file again and again; yield what was changed."""
     if layout is not None:
         yield from hostile_reports(layout, path, number, seed=FILES)

@@ -28,14 +28,14 @@ def test_what_is_written_comes_back(tmp_path, kind):
 def test_what_does_not_fit_together_is_refused(tmp_path):
     path = tmp_path / "pred.h5"
     write_predictions(path, populations())
-    plain, arrays = PREDICTIONS.read(path)
+    plain, arrays = PREDICTIONS.read_parts(path)
     half = arrays["probabilities"] / 2
     changes = ({"labels": arrays["labels"] + 4}, {"probabilities": half}, {"done": arrays["done"][1:]})
     for change in changes:
-        PREDICTIONS.write(path, plain, {**arrays, **change})
+        PREDICTIONS.write_parts(path, plain, {**arrays, **change})
         with pytest.raises(FormatError, match="as its format wants it"):
             read_predictions(path)
     for wrong in ({"names": ["a"]}, {"pictured": [0, 1, 999]}, {"problem": 3}):
-        PREDICTIONS.write(path, {**plain, **wrong}, arrays)
+        PREDICTIONS.write_parts(path, {**plain, **wrong}, arrays)
         with pytest.raises(FormatError, match="as its format wants it"):
             read_predictions(path)

@@ -36,12 +36,12 @@ def test_a_damaged_file_and_one_whose_arrays_do_not_fit_are_refused(tmp_path):
     (tmp_path / "damaged.h5").write_bytes(image)
     with pytest.raises(FormatError, match="damaged"):
         read_similarity(tmp_path / "damaged.h5")
-    plain, arrays = LAYOUT.read(path)
+    plain, arrays = LAYOUT.read_parts(path)
     for change in ({"cka": arrays["cka"][1:]}, {"pc_share": arrays["pc_share"].astype(np.float32)}):
-        LAYOUT.write(path, plain, {**arrays, **change})
+        LAYOUT.write_parts(path, plain, {**arrays, **change})
         with pytest.raises(FormatError, match="is needed"):
             read_similarity(path)
     for wrong in ({"networks": 3}, {"samples": -1}, {"blocks": [{}, {}]}, {"software": 4}):
-        LAYOUT.write(path, {**plain, **wrong}, arrays)
+        LAYOUT.write_parts(path, {**plain, **wrong}, arrays)
         with pytest.raises(FormatError, match="as its format wants it"):
             read_similarity(path)

@@ -31,9 +31,9 @@ def hostile_files(data: bytes, number: int, seed: int, kind: str = "landscape") 
         yield f"{kind} 1\n{hashlib.sha256(body).hexdigest()}\n".encode().ljust(512, b"\0") + body, "; ".join(said)
 
 
-def hostile_reports(layout: Layout, path: Path, number: int, seed: int) -> Iterator[str]:
+def hostile_reports(layout: Layout[Any], path: Path, number: int, seed: int) -> Iterator[str]:
     """Change a file of a report again and again, in what it says and in its arrays; yield what was changed."""
-    plain, arrays = layout.read(path)
+    plain, arrays = layout.read_parts(path)
     chance = random.Random(seed)
     for _ in range(number):
         said, changed, others = [], plain, dict(arrays)
@@ -47,7 +47,7 @@ def hostile_reports(layout: Layout, path: Path, number: int, seed: int) -> Itera
                 others[name] = _changed_array(others[name].copy(), chance)
                 said.append(f"{name}: {others[name].dtype} {others[name].shape} {others[name].ravel()[:4]}")
         different = {key: value for key, value in changed.items() if value is not plain.get(key)}
-        layout.write(path, changed, others)
+        layout.write_parts(path, changed, others)
         yield f"{'; '.join(said)} {different!r}"[:600]
 
 

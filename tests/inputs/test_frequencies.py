@@ -140,11 +140,11 @@ def test_a_file_that_does_not_fit_together_is_refused(found, tmp_path, name):
     path = tmp_path / "f.h5"
     write_frequencies(path, found)
     np.testing.assert_array_equal(read_frequencies(path).right, found.right)
-    plain, arrays = FREQUENCIES.read(path)
+    plain, arrays = FREQUENCIES.read_parts(path)
     if name in arrays:
         arrays[name] = arrays[name][:-1].copy()
     else:
         plain[name] = 7
-    FREQUENCIES.write(path, plain, arrays)
+    FREQUENCIES.write_parts(path, plain, arrays)
     with pytest.raises(FormatError, match="does not hold frequencies"):
         read_frequencies(path)

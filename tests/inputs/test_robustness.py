@@ -196,13 +196,13 @@ def test_a_file_that_does_not_fit_together_is_refused(found, tmp_path, change):
     again = read_robustness(path)
     np.testing.assert_array_equal(again.right, found.right)
     assert again.verdict == found.verdict
-    plain, arrays = ROBUSTNESS.read(path)
+    plain, arrays = ROBUSTNESS.read_parts(path)
     if change == "epsilons":
         arrays["epsilons"] = arrays["epsilons"][::-1].copy()
     elif change in arrays:
         arrays[change] = arrays[change][..., :-1].copy()
     else:
         plain[change] = None
-    ROBUSTNESS.write(path, plain, arrays)
+    ROBUSTNESS.write_parts(path, plain, arrays)
     with pytest.raises(FormatError, match="does not hold robustness"):
         read_robustness(path)
