@@ -14,7 +14,8 @@ from landscape.errors import UsageError
 from landscape.evaluation.anchors.choice import anchored_data
 from landscape.evaluation.forward_pass.baseline import Baseline
 from landscape.evaluation.forward_pass.forward import Forward
-from landscape.evaluation.forward_pass.objective import Chunk, Objective
+from landscape.evaluation.forward_pass.objective import Objective
+from landscape.evaluation.forward_pass.sample_values import Chunk
 from landscape.evaluation.looks import looks, steps_between
 from landscape.evaluation.quantities import PointResult, Step
 from landscape.evaluation.setup import Setup

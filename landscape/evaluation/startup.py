@@ -16,7 +16,8 @@ from landscape.engine.memory import is_out_of_memory
 from landscape.errors import ClusterError, EvaluationError
 from landscape.evaluation.forward_pass.baseline import Baseline, measure_baseline, require_same_start
 from landscape.evaluation.forward_pass.forward import WORTH_TIMING, Forward, choose, install, time_batch_sizes
-from landscape.evaluation.forward_pass.objective import DEFAULT_BATCH_SIZE, Objective, SampleValues
+from landscape.evaluation.forward_pass.objective import DEFAULT_BATCH_SIZE, Objective
+from landscape.evaluation.forward_pass.sample_values import SampleValues
 from landscape.evaluation.losses_and_metrics import LossesAndMetrics
 from landscape.evaluation.settings import PRECISIONS
 from landscape.evaluation.setup import Setup

@@ -30,7 +30,8 @@ from ..style.captions import caption, panel_title
 from ..style.colorbars import draw_colorbar
 from ..style.style import SOFT_INK, look, our_style, wrapped
 from ..surfaces.camera import Camera
-from ..surfaces.surfaces3d import BAR_ROOM, Still
+from ..surfaces.still import Still
+from ..surfaces.surfaces3d import BAR_ROOM
 from .flights import FLIGHTS, Moment, azimuths, flight
 
 # Suffix -> (container, codec) of PyAV; None where Pillow writes it.

@@ -18,7 +18,9 @@ import torch
 from landscape.engine.memory import is_out_of_memory
 from landscape.errors import EvaluationError, LandscapeError
 from landscape.evaluation.forward_pass.noise import why_different
-from landscape.evaluation.forward_pass.objective import Chunk, Objective, SampleValues, Span
+from landscape.evaluation.forward_pass.objective import Objective
+from landscape.evaluation.forward_pass.sample_values import Chunk, SampleValues
+from landscape.parallel.scheduler import Span
 from landscape.problem.datasets import fingerprint
 from landscape.problem.references import failure
 

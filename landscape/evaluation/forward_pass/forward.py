@@ -21,9 +21,10 @@ from landscape.directions.displacement import Displacement
 from landscape.engine.memory import is_out_of_memory, resident_budget
 from landscape.engine.prepare import PRECISIONS, Engine, prepare
 from landscape.errors import ProblemError
-from landscape.evaluation.forward_pass.objective import DEFAULT_BATCH_SIZE, Objective, Span
+from landscape.evaluation.forward_pass.objective import DEFAULT_BATCH_SIZE, Objective
 from landscape.evaluation.forward_pass.precision import choose_batch_size, choose_precision
 from landscape.evaluation.forward_pass.stand_in import StandIn
+from landscape.parallel.scheduler import Span
 from landscape.problem.batches import split_inputs_targets
 from landscape.problem.model import misfit
 from landscape.surface.grid import Floats

@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -20,12 +19,13 @@ from torch import Tensor, nn
 from landscape.engine.memory import resident_budget
 from landscape.errors import ProblemError
 from landscape.evaluation.forward_pass.noise import generators_kept, seed_generators
+from landscape.evaluation.forward_pass.sample_values import Chunk, SampleValues
 from landscape.evaluation.forward_pass.stand_in import StandIn, Watched
+from landscape.parallel.scheduler import Span
 from landscape.problem.attributes import Attributes
 from landscape.problem.batches import batch_bytes, map_tensors, to_device
 from landscape.problem.datasets import Data, choose
 from landscape.problem.losses import Loss
-from landscape.surface.grid import Floats
 
 logger = logging.getLogger(__name__)
 
@@ -36,37 +36,6 @@ BATCH_NORM_SAMPLES = 1024
 
 # What torch says where a loss takes derivatives while gradients are off.
 _NO_GRADIENT = "does not require grad"
-
-Span = tuple[str, int, int]  # data set, first sample, behind the last
-
-
-@dataclass
-class Chunk:
-    """Samples of one data set, on the device in batches."""
-
-    name: str
-    start: int
-    stop: int
-    batches: list[Any]
-
-
-@dataclass
-class SampleValues:
-    """One value a sample, for each (data set, metric)."""
-
-    values: dict[tuple[str, str], Floats] = field(default_factory=dict)
-    per_sample: dict[tuple[str, str], bool] = field(default_factory=dict)  # False: only batch means are known
-
-    def joined(self, later: SampleValues) -> SampleValues:
-        """Return these samples followed by others."""
-        values = dict(self.values)
-        for key, more in later.values.items():
-            values[key] = np.concatenate([values[key], more]) if key in values else more
-        return SampleValues(values, {**self.per_sample, **later.per_sample})
-
-    def first_of(self, other: SampleValues) -> SampleValues:
-        """Return as many of these samples as there are in another's, whose first they are."""
-        return SampleValues({key: self.values[key][: len(each)] for key, each in other.values.items()})
 
 
 class Objective:

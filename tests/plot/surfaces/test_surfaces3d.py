@@ -13,7 +13,9 @@ from landscape.plot.surfaces.camera import GAP, Camera
 from landscape.plot.surfaces.frame3d import fit_frame, thin_ticks
 from landscape.plot.surfaces.panel3d import Panel
 from landscape.plot.surfaces.scenes import SurfaceImage
-from landscape.plot.surfaces.surfaces3d import Still, draw_panel, placed_labels
+from landscape.plot.surfaces.still import Still
+from landscape.plot.surfaces.surfaces3d import draw_panel
+from landscape.plot.surfaces.surroundings import placed_labels
 from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import PathPatch

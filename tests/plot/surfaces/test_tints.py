@@ -11,7 +11,8 @@ from landscape.plot.scale.convexity_ratio import OPEN, ratio_of, ratio_scale
 from landscape.plot.surfaces.camera import HEIGHT
 from landscape.plot.surfaces.scenes import SurfaceImage
 from landscape.plot.surfaces.shading import to_linear
-from landscape.plot.surfaces.surfaces3d import Still, surface
+from landscape.plot.surfaces.still import Still
+from landscape.plot.surfaces.surfaces3d import surface
 
 import landscape
 from landscape.cli import main

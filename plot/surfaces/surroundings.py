@@ -1,0 +1,218 @@
+"""What stands around a lit surface: floor and walls, axes with their labels, the checkpoint, notes in a corner.
+
+The floor lies below the surface and the eye above, so what is drawn on the floor is hidden by drawing the surface over
+it; what stands higher is cut where the depth buffer hides it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import PurePath
+from typing import Any
+
+import numpy as np
+from matplotlib.collections import LineCollection, PolyCollection
+from matplotlib.patches import PathPatch
+from matplotlib.path import Path
+from matplotlib.patheffects import withStroke
+
+from landscape.surface.grid import Floats
+
+from ..paths.path_words import path_lines
+from ..planes.marks import NETWORK, corner_lines, hole_cells, hole_colors
+from ..scale.scale import OK
+from ..scale.smoothing import snapped
+from ..style.style import HATCH, HATCH_GREY, INK, SOFT_INK, look, text_width
+from ..style.wording import plain_text, short_name
+from .frame3d import TICK_LENGTH, Label
+from .panel3d import LIFT, Panel
+from .trajectories3d import legend_area
+
+# Of a label, on the surface: less is an edge that both share.
+TOUCH = 0.02
+
+
+def draw_notes(panel: Panel, *, anywhere: bool = True) -> int:
+    """Say in a free corner what the picture has to say of missing, capped and smoothed points.
+
+    Where no corner is free nothing is drawn, unless it may be ``anywhere``; returned is how many lines need room.
+    """
+    scene = panel.scene
+    lines = corner_lines(scene.sheet, to_scale=scene.box.to_scale, smoothed=scene.smoothed)
+    lines += path_lines(scene.sheet.whole)
+    if not lines:
+        return 0
+    size, taken = np.array(panel.frame.view.size), np.concatenate([panel.occupied(), legend_area(panel)])
+    # The lower right first, where the other pictures have it.
+    corners = ((1, 0), (0, 0), (1, 1), (0, 1))
+    placed: dict[tuple[int, int], list[str]] = {corner: [] for corner in corners}
+
+    def crowded(corner: tuple[int, int], texts: list[str]) -> int:
+        reach = (
+            np.array([max(text_width(each, look().small) for each in texts) * 72, len(texts) * 1.3 * look().small]) + 8
+        )
+        low = (size - reach) * corner
+        return int(((taken >= low) & (taken <= low + reach)).all(axis=1).sum())
+
+    best = min(corners, key=lambda corner: crowded(corner, lines))
+    if crowded(best, lines):
+        # No corner has room for all of them: each line for itself.
+        for line in lines:
+            placed[min(corners, key=lambda corner: crowded(corner, [*placed[corner], line]))].append(line)
+    else:
+        placed[best] = lines
+    if not anywhere and any(texts and crowded(corner, texts) for corner, texts in placed.items()):
+        return len(lines)
+    for (right, up), texts in placed.items():
+        x, y = (size - 4) * (right, up) + 2
+        note = panel.axes.text(x, y, "\n".join(texts), fontsize=look().small, color=INK, linespacing=1.25, zorder=8)
+        note.set(ha="right" if right else "left", va="top" if up else "bottom", parse_math=False, gid="notes")
+    return 0
+
+
+def draw_ground(panel: Panel) -> None:
+    """Draw what lies behind the surface: the walls' height lines, and the floor with grid, holes and contours."""
+    from contourpy import contour_generator
+
+    ax, scene, frame = panel.axes, panel.scene, panel.frame
+    box, scale = scene.box, scene.sheet.scale
+    outline = panel.flat(np.concatenate([frame.corners, frame.corners[:1]]))
+    ax.add_collection(PolyCollection([outline], facecolors="#fafafa", zorder=1))
+    grid = [panel.floor([x, x], box.y) for x in frame.x_ticks] + [panel.floor(box.x, [y, y]) for y in frame.y_ticks]
+    ax.add_collection(LineCollection(grid, colors="#dedede", linewidths=0.5, zorder=1.1))
+    ax.add_collection(
+        LineCollection([panel.flat(line) for line in frame.walls], colors="#e4e4e4", linewidths=0.5, zorder=1)
+    )
+    ax.plot(*outline.T, color=SOFT_INK, lw=0.7, zorder=1.3, solid_joinstyle="round", gid="floor")
+    _draw_holes(panel)
+
+    masked = np.ma.masked_invalid(snapped(scene.heights, scale.forward(list(scale.levels))))
+    lines = contour_generator(scene.x, scene.y, masked, corner_mask=False)
+    if scene.ceiling is not None:
+        _draw_capped(panel, lines.filled(scene.ceiling, np.inf))
+    # A plateau has no contours, only rounding.
+    flat = np.nanmax(scene.heights) - np.nanmin(scene.heights) < 1e-9 * (box.z[1] - box.z[0])
+    for level in scale.levels if not flat else ():
+        found = [panel.floor(*np.asarray(line).T) for line in lines.lines(float(scale.forward(level)))]
+        if found and (scale.cap is None or level < scale.cap):
+            # Where colours mean something else, heights have none.
+            color = scale.colors(level) if scene.tint is None else SOFT_INK
+            ax.add_collection(LineCollection(found, colors=[color], linewidths=1.0, zorder=1.5, gid=f"level {level:g}"))
+
+
+def _draw_holes(panel: Panel) -> None:
+    """Paint the floor's cells that touch a point without a value, in the colours of the 2D pictures."""
+    sheet = panel.scene.sheet
+    cells = hole_cells(sheet.codes)
+    quads, codes = [], []
+    for j, row in enumerate(cells):
+        # Neighbours with one code are one piece: no seams, and a small file.
+        starts = np.flatnonzero(np.diff(row.astype(int), prepend=-1))
+        for start, end in zip(starts, [*starts[1:], len(row)], strict=True):
+            if row[start] != OK:
+                x, y = sheet.x[[start, end, end, start]], sheet.y[[j, j, j + 1, j + 1]]
+                quads.append(panel.floor(x, y))
+                codes.append(row[start])
+    if quads:
+        colors = hole_colors(np.array(codes, dtype=np.uint8))
+        panel.axes.add_collection(
+            PolyCollection(quads, facecolors=colors, edgecolors=colors, linewidths=0.5, zorder=1.2, gid="holes")
+        )
+
+
+def _draw_capped(panel: Panel, filled: Any) -> None:
+    """Hatch the floor where the surface is cut away."""
+    polygons, offsets = filled
+    for points, starts in zip(polygons, offsets, strict=True):
+        flat = panel.floor(*np.asarray(points).T)
+        codes = np.full(len(flat), Path.LINETO)
+        codes[starts[:-1]] = Path.MOVETO
+        codes[starts[1:] - 1] = Path.CLOSEPOLY
+        patch = PathPatch(Path(flat, codes), facecolor="none", edgecolor=HATCH_GREY, hatch=HATCH, lw=0, zorder=1.2)
+        patch.set_gid("above the cap")
+        panel.axes.add_patch(patch)
+
+
+def draw_axes(panel: Panel) -> None:
+    """Draw the height axis where nothing hides it, and the ticks and labels that do not lie on the surface."""
+    ax = panel.axes
+    for part in panel.cut(panel.frame.height_axis):
+        ax.plot(*part.T, color=SOFT_INK, lw=0.7, zorder=4, gid="height axis")
+    for label, shift, covered in placed_labels(panel):
+        spot = panel.flat(label.anchor)
+        if label.tick:
+            ax.plot(*np.stack([spot, spot + label.direction * TICK_LENGTH]).T, color=SOFT_INK, lw=0.7, zorder=4)
+        x, y = spot + label.direction * label.offset + shift
+        text = ax.text(x, y, label.text, fontsize=label.size, color=INK, ha="center", va="center", zorder=5)
+        text.set(rotation=label.rotation, rotation_mode="anchor", parse_math=False)
+        if covered:
+            # Only over the surface: with a halo, letters become outlines in a PDF.
+            text.set_path_effects([withStroke(linewidth=2.0, foreground="white", alpha=0.85)])
+
+
+def placed_labels(panel: Panel) -> list[tuple[Label, Floats, float]]:
+    """Return the labels to draw, by how much each is moved along its axis, and how much of it lies on the surface.
+
+    A title moves along its axis to where the surface is not. A number on the surface would be read as one of its own:
+    it is left out as long as two of its axis are left, and so is one that touches another axis's in any case.
+    """
+    found: list[tuple[Label, Floats, float]] = []
+    for axis in (2, 0, 1):
+        labels = [label for label in panel.frame.labels if label.axis == axis]
+        ticks = [label for label in labels if label.tick]
+        costs = [panel.covered(label) + any(_touch(panel, label, other) for other, *_ in found) for label in ticks]
+        order = np.argsort(costs, kind="stable")
+        kept = [k for n, k in enumerate(order) if costs[k] < (1 if n < 2 else TOUCH)]
+        found += [(ticks[k], np.zeros(2), costs[k]) for k in kept]
+        for title in (label for label in labels if not label.tick):
+            shifts = [each for each in _along(panel, ticks, title.size) if panel.holds(title, each)] or [np.zeros(2)]
+            shares = np.array([panel.covered(title, each) for each in shifts])
+            best = int(np.argmax(shares < TOUCH)) if shares.min() < TOUCH else int(np.argmin(shares))
+            found.append((title, shifts[best], float(shares[best])))
+    return found
+
+
+def _touch(panel: Panel, one: Label, other: Label) -> bool:
+    """Whether two numbers touch."""
+    spots = [panel.flat(label.anchor) + label.direction * label.offset for label in (one, other)]
+    return other.tick and bool((np.abs(spots[0] - spots[1]) < np.add(one.half, other.half)).all())
+
+
+def _along(panel: Panel, ticks: Sequence[Label], step: float) -> list[Floats]:
+    """Return by how much a title may be moved along its axis, the least first."""
+    ends = panel.flat([ticks[0].anchor, ticks[-1].anchor]) if ticks else np.zeros((2, 2))
+    way = ends[1] - ends[0]
+    most = int(np.hypot(*way) / 2 / step)
+    return [np.zeros(2), *(sign * n * step * way / np.hypot(*way) for n in range(1, most + 1) for sign in (1, -1))]
+
+
+def draw_checkpoint(panel: Panel) -> None:
+    """Mark the checkpoint with stars on the floor and, where it can be seen, on the surface, and a plumb line.
+
+    So are other networks with diamonds; each has its name where there are several.
+    """
+    sheet = panel.scene.sheet
+    star: dict[str, Any] = {"marker": "*", "ms": 7.0, "mfc": "white", "mec": "black", "mew": 0.6, "ls": "none"}
+    own = plain_text(PurePath(str(sheet.surface.origin.get("checkpoint") or "")).name) if sheet.networks else ""
+    marks = [(0.0, 0.0, own, {**star, "label": "checkpoint"})] if sheet.has_checkpoint else []
+    for x, y, name, style in [*marks, *((*each, NETWORK) for each in sheet.networks)]:
+        foot, loss = panel.floor(x, y), panel.drape([x], [y])[2][0]
+        panel.axes.plot(*foot, zorder=2, **style | {"label": f"{style['label']}, on the floor"})
+        seen = foot
+        if np.isfinite(loss):
+            point = panel.place(x, y, loss)
+            spot = panel.flat(point)
+            panel.axes.plot(*np.stack([foot, spot]).T, ":", color=SOFT_INK, lw=0.7, zorder=1.9)
+            if (panel.scene.lid is None or point[2] <= panel.scene.lid) and panel.raster.visible(point + LIFT):
+                panel.axes.plot(*spot, zorder=6, **style)
+                seen = spot
+        if name:
+            _write_name(panel, name, seen)
+
+
+def _write_name(panel: Panel, name: str, at: Floats) -> None:
+    """Write a network's name beside its mark, towards the middle of the picture."""
+    left = at[0] > panel.frame.view.size[0] / 2
+    text = panel.axes.text(at[0] + (-6 if left else 6), at[1] + 5, short_name(name), fontsize=look().small, color=INK)
+    text.set(ha="right" if left else "left", va="bottom", zorder=7, parse_math=False, gid="network")
+    text.set_path_effects([withStroke(linewidth=2.2, foreground="white", alpha=0.9)])
