@@ -1,8 +1,8 @@
 """What a run of similarity needs to go on after it was cut short: sums over batches, and components of networks.
 
-It is kept in the file of the result (`landscape.files.similarity_file`), as plain values and arrays. Sums are added up
-in the order in which batches come, so that a run of one process that was killed and went on gives the same numbers to
-the last digit as one that nobody disturbed; several processes agree but for the rounding of sums.
+It is kept in the file of the result (`landscape.files.reports.similarity_file`), as plain values and arrays. Sums are
+added up in the order in which batches come, so that a run of one process that was killed and went on gives the same
+numbers to the last digit as one that nobody disturbed; several processes agree but for the rounding of sums.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from landscape.files.report_layout import Layout
+from landscape.files.reports.report_layout import Layout
 
 NUMBERS = [0, -1, 1, 2**31, 2**53 + 1, 2**62, -(2**62), 1e300, -1e300, 1e-300, 5e-324, float("nan"), float("inf")]
 VALUES: list[Any] = [None, True, "", "x", "\x1b[2J\x07", "\u202e", "a" * 5000, [], {}, [None], [[1]]]

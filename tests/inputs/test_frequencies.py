@@ -13,7 +13,7 @@ from torch import nn
 import landscape
 from landscape.cli import main
 from landscape.errors import FormatError, UsageError
-from landscape.files.frequencies_file import FREQUENCIES, read_frequencies, write_frequencies
+from landscape.files.reports.frequencies_file import FREQUENCIES, read_frequencies, write_frequencies
 from landscape.inputs.frequency_filters import low_pass, radii
 
 SIDE = 16

@@ -13,7 +13,7 @@ from torch import nn
 import landscape
 from landscape.cli import main
 from landscape.errors import FormatError, UsageError
-from landscape.files.robustness_file import ROBUSTNESS, read_robustness, write_robustness
+from landscape.files.reports.robustness_file import ROBUSTNESS, read_robustness, write_robustness
 from landscape.inputs.attacks import pgd
 from landscape.inputs.examples import Examples
 from landscape.problem.losses import resolve_loss

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from landscape.cli import main
-from landscape.files.similarity_file import read_similarity, read_state
+from landscape.files.reports.similarity_file import read_similarity, read_state
 from tests.helpers import jobs, tiny_problem
 from tests.helpers.similarities import assert_same
 

@@ -108,7 +108,7 @@ def _at_one_network(options: argparse.Namespace, settings: Settings) -> int:
     from landscape.commands.printed import show
     from landscape.commands.reports.curvature_tables import curvature_facts, print_curvature
     from landscape.curvature.analysis import measure_curvature
-    from landscape.files.curvature_file import check_curvature_writable, write_curvature
+    from landscape.files.reports.curvature_file import check_curvature_writable, write_curvature
     from landscape.parallel.progress import progress_bar
     from landscape.problem.datasets import describe_data
 
@@ -149,7 +149,7 @@ def _along_a_run(options: argparse.Namespace, settings: Settings) -> int:
     from landscape.commands.printed import show
     from landscape.commands.reports.curvature_tables import print_curvature_run, run_facts
     from landscape.errors import UsageError
-    from landscape.files.curvature_run_file import check_run_writable, read_curvature_run, write_curvature_run
+    from landscape.files.reports.curvature_run_file import check_run_writable, read_curvature_run, write_curvature_run
     from landscape.parallel.progress import progress_bar
     from landscape.trajectory.curvature_steps import measure_run_curvature
     from landscape.trajectory.runs import find_runs

@@ -59,7 +59,7 @@ def run(options: argparse.Namespace) -> int:
     """Filter; print and store what was found."""
     from landscape.commands.printed import show
     from landscape.commands.reports.frequencies_tables import frequencies_facts, print_frequencies
-    from landscape.files.frequencies_file import FREQUENCIES, write_frequencies
+    from landscape.files.reports.frequencies_file import FREQUENCIES, write_frequencies
     from landscape.inputs.frequencies import frequencies
     from landscape.inputs.input_space import parse_clip
     from landscape.parallel.progress import progress_bar

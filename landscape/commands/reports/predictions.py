@@ -50,7 +50,7 @@ def run(options: argparse.Namespace) -> int:
     """Measure what is not known yet; print and store what was found."""
     from landscape.commands.printed import show
     from landscape.commands.reports.predictions_tables import predictions_facts, print_predictions
-    from landscape.files.predictions_file import PREDICTIONS
+    from landscape.files.reports.predictions_file import PREDICTIONS
     from landscape.parallel.comm import current_comm
 
     given = given_networks(options)
@@ -72,7 +72,7 @@ def run(options: argparse.Namespace) -> int:
 def _is_file(path: str) -> bool:
     import os
 
-    from landscape.files.predictions_file import is_predictions
+    from landscape.files.reports.predictions_file import is_predictions
 
     return os.path.isfile(path) and is_predictions(path)
 
@@ -81,7 +81,7 @@ def _joined(options: argparse.Namespace, files: list[Given]) -> Populations:
     """Put several files together."""
     from dataclasses import replace
 
-    from landscape.files.predictions_file import read_predictions, write_predictions
+    from landscape.files.reports.predictions_file import read_predictions, write_predictions
     from landscape.surface.population_statistics import joined
 
     parts = [(each.group, read_predictions(each.path)) for each in files]
@@ -94,7 +94,7 @@ def _measured(options: argparse.Namespace, given: list[Given]) -> Populations | 
     from dataclasses import replace
 
     from landscape.files.locks import Lock
-    from landscape.files.predictions_file import write_predictions
+    from landscape.files.reports.predictions_file import write_predictions
     from landscape.parallel.comm import current_comm
     from landscape.parallel.progress import progress_bar
     from landscape.similarity.class_probabilities import predictions
@@ -166,7 +166,7 @@ def _known(options: argparse.Namespace, about: dict[str, Any]) -> Populations | 
     import os
 
     from landscape.errors import SurfaceMismatch
-    from landscape.files.predictions_file import read_predictions
+    from landscape.files.reports.predictions_file import read_predictions
 
     if options.overwrite or not os.path.exists(options.output):
         return None

@@ -1,4 +1,4 @@
-"""Kinds of reports that a file may hold, by name: ``X`` lies in ``files/X_file.py``, ``X_tables.py`` prints it."""
+"""Kinds of reports a file may hold: ``files/reports/X_file.py`` reads the kind ``X``, ``X_tables.py`` prints it."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ KINDS = ("similarity", "predictions", "robustness", "frequencies")
 
 def report_kind(path: str) -> str | None:
     """Return which kind of report a file calls itself, None where it is none; FormatError where it cannot be read."""
-    return next((kind for kind in KINDS if _of(f"files.{kind}_file", f"is_{kind}")(path)), None)
+    return next((kind for kind in KINDS if _of(f"files.reports.{kind}_file", f"is_{kind}")(path)), None)
 
 
 def read_report(kind: str, path: str) -> Any:
     """Return what a report holds; FormatError where it holds something else."""
-    return _of(f"files.{kind}_file", f"read_{kind}")(path)
+    return _of(f"files.reports.{kind}_file", f"read_{kind}")(path)
 
 
 def report_facts(kind: str, found: Any) -> dict[str, Any]:

@@ -72,7 +72,7 @@ def run(options: argparse.Namespace) -> int:
     """Attack; print and store what was found."""
     from landscape.commands.printed import show
     from landscape.commands.reports.robustness_tables import print_robustness, robustness_facts
-    from landscape.files.robustness_file import ROBUSTNESS, write_robustness
+    from landscape.files.reports.robustness_file import ROBUSTNESS, write_robustness
     from landscape.inputs.input_space import parse_clip
     from landscape.inputs.robustness import robustness
     from landscape.parallel.progress import progress_bar

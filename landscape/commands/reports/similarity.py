@@ -24,7 +24,7 @@ from landscape.commands.words import number_of_bytes, say
 from landscape.errors import UsageError
 
 if TYPE_CHECKING:
-    from landscape.files.report_layout import Array
+    from landscape.files.reports.report_layout import Array
     from landscape.similarity.same_run import SimilarityCost
     from landscape.similarity.unfinished import State
     from landscape.surface.similarity import Similarity
@@ -91,7 +91,7 @@ def run(options: argparse.Namespace) -> int:
     from landscape.commands.printed import show
     from landscape.commands.reports.similarity_tables import print_similarity, similarity_facts
     from landscape.files.locks import Lock
-    from landscape.files.similarity_file import LAYOUT, write_similarity
+    from landscape.files.reports.similarity_file import LAYOUT, write_similarity
     from landscape.parallel.comm import current_comm
     from landscape.parallel.progress import progress_bars
     from landscape.similarity.layer_similarity import measure_similarity, similarity_cost
@@ -154,7 +154,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _known(path: str) -> tuple[Similarity, tuple[dict[str, object], dict[str, Array]]] | None:
     """Return what a file holds, and what is needed to go on with it, or to add passes."""
-    from landscape.files.similarity_file import read_similarity, read_state
+    from landscape.files.reports.similarity_file import read_similarity, read_state
 
     if not os.path.exists(path):
         return None

@@ -69,8 +69,8 @@ def _facts(path: str, options: argparse.Namespace) -> dict[str, Any]:
 
 def _load(path: str, options: argparse.Namespace) -> Found:
     from landscape.files.atomic import HDF5_SIGNATURE, read_start
-    from landscape.files.curvature_file import is_curvature, read_curvature
-    from landscape.files.curvature_run_file import is_curvature_run, read_curvature_run
+    from landscape.files.reports.curvature_file import is_curvature, read_curvature
+    from landscape.files.reports.curvature_run_file import is_curvature_run, read_curvature_run
     from landscape.files.store import is_surface, read_surface
 
     if is_surface(path):

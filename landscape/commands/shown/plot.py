@@ -115,8 +115,8 @@ def run(options: argparse.Namespace) -> int:
     """Read, draw, write, and say what the picture shows."""
     from landscape.commands.reports.report_kinds import report_kind
     from landscape.commands.shown.plot_others import draw_report
-    from landscape.files.curvature_file import is_curvature
-    from landscape.files.curvature_run_file import is_curvature_run
+    from landscape.files.reports.curvature_file import is_curvature
+    from landscape.files.reports.curvature_run_file import is_curvature_run
     from landscape.files.store import read_surface
     from landscape.plot.saving import checked_target, save_figure
     from landscape.plot.style.fields import recall

@@ -33,7 +33,7 @@ def _page(options: argparse.Namespace) -> dict[str, Any]:
 
 def _similarity(options: argparse.Namespace) -> Figure:
     """Draw a file of `landscape similarity`: a heat map of each network and of each pair of them."""
-    from landscape.files.similarity_file import read_similarity
+    from landscape.files.reports.similarity_file import read_similarity
     from landscape.plot.representations.similarity_maps import similarity
 
     _refuse_others(options, "similarity", one=True)
@@ -50,7 +50,7 @@ def _similarity(options: argparse.Namespace) -> Figure:
 
 def _predictions(options: argparse.Namespace) -> Figure:
     """Draw a file of `landscape predictions`: its first two groups, or those that --name says."""
-    from landscape.files.predictions_file import read_predictions
+    from landscape.files.reports.predictions_file import read_predictions
     from landscape.plot.representations.population_figures import predictions
 
     _refuse_others(options, "predictions", one=True)
@@ -66,7 +66,7 @@ def _predictions(options: argparse.Namespace) -> Figure:
 
 def _robustness(options: argparse.Namespace) -> Figure:
     """Draw files of `landscape robustness`: accuracy against strength, a curve each."""
-    from landscape.files.robustness_file import read_robustness
+    from landscape.files.reports.robustness_file import read_robustness
     from landscape.plot.lines.robustness_curves import robustness
 
     _refuse_others(options, "robustness", but="title")
@@ -79,7 +79,7 @@ def _robustness(options: argparse.Namespace) -> Figure:
 
 def _frequencies(options: argparse.Namespace) -> Figure:
     """Draw a file of `landscape frequencies`: accuracy against cut-offs."""
-    from landscape.files.frequencies_file import read_frequencies
+    from landscape.files.reports.frequencies_file import read_frequencies
     from landscape.plot.lines.frequency_curves import frequencies
 
     _refuse_others(options, "frequencies", but="title")
@@ -92,8 +92,8 @@ def _frequencies(options: argparse.Namespace) -> Figure:
 
 def _curvature(options: argparse.Namespace) -> Figure:
     """Draw a file of `landscape curvature`: spectra, and traces by layer; of a run, numbers over steps."""
-    from landscape.files.curvature_file import read_curvature
-    from landscape.files.curvature_run_file import is_curvature_run, read_curvature_run
+    from landscape.files.reports.curvature_file import read_curvature
+    from landscape.files.reports.curvature_run_file import is_curvature_run, read_curvature_run
     from landscape.plot.spectra.run_figures import draw_curvature_run
     from landscape.plot.spectra.spectrum_figures import draw_curvature
 

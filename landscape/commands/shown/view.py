@@ -58,7 +58,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _page(first: Path, options: argparse.Namespace, settings: dict[str, Any]) -> int:
-    from landscape.files.similarity_file import is_similarity, read_similarity
+    from landscape.files.reports.similarity_file import is_similarity, read_similarity
     from landscape.plot.page.html import write_page
 
     output = Path(options.output) if options.output else first.with_suffix(".html")
@@ -83,7 +83,7 @@ def _page(first: Path, options: argparse.Namespace, settings: dict[str, Any]) ->
 
 def _reports(options: argparse.Namespace) -> list[Curvature]:
     """Take reports of curvature out of the files that were given, and return them."""
-    from landscape.files.curvature_file import is_curvature, read_curvature
+    from landscape.files.reports.curvature_file import is_curvature, read_curvature
 
     found = [path for path in options.files if is_curvature(path)]
     options.files = [path for path in options.files if path not in found]

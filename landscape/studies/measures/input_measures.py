@@ -51,7 +51,7 @@ def frequencies(
         ``epsilon`` as well ``low_change_...``, ``high_change_...`` of the same, for images with only these frequencies
         of their change, and ``change_middle``, the cut-off within which half the change's variance lies.
     """
-    from landscape.files.frequencies_file import write_frequencies
+    from landscape.files.reports.frequencies_file import write_frequencies
     from landscape.inputs.frequencies import frequencies as measure
 
     network = one_network(context)

@@ -255,7 +255,7 @@ def curvature(
         D H D, each with its logarithm; ``least_eigenvalue``, ``gradient``, ``converged`` (share of eigenvalues).
     """
     from landscape.curvature.analysis import measure_curvature
-    from landscape.files.curvature_file import write_curvature
+    from landscape.files.reports.curvature_file import write_curvature
 
     network = one_network(context)
     report = measure_curvature(

@@ -50,7 +50,7 @@ def populations(
         ``agreement`` of two of its networks, ``calibration_error``, and, of four networks or more, ``null`` with its
         own interval: the excess between two halves of it.
     """
-    from landscape.files.predictions_file import write_predictions
+    from landscape.files.reports.predictions_file import write_predictions
     from landscape.plot.representations.population_figures import predictions as draw
     from landscape.plot.saving import save
     from landscape.similarity.class_probabilities import predictions

@@ -35,7 +35,7 @@ def block(
         ``extent``: the block's share of all layers, 0 where there is none; ``alike``: mean CKA of different layers;
         ``first_component``: mean share of the first principal component over layers.
     """
-    from landscape.files.similarity_file import write_similarity
+    from landscape.files.reports.similarity_file import write_similarity
     from landscape.similarity.layer_similarity import measure_similarity
 
     network = one_network(context)
@@ -82,7 +82,7 @@ def attacks(
         ``clean_accuracy``; ``suspicious``: how many checks speak against the attacks, so that accuracies may be too
         high.
     """
-    from landscape.files.robustness_file import write_robustness
+    from landscape.files.reports.robustness_file import write_robustness
     from landscape.inputs.robustness import robustness
 
     network = one_network(context)

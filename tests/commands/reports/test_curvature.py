@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from landscape.cli import main
-from landscape.files.curvature_file import read_curvature
+from landscape.files.reports.curvature_file import read_curvature
 
 NETS = """
 from torch import nn

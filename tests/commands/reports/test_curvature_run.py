@@ -15,7 +15,7 @@ from torch import nn
 import landscape
 from landscape.cli import main
 from landscape.errors import FormatError
-from landscape.files.curvature_run_file import read_curvature_run
+from landscape.files.reports.curvature_run_file import read_curvature_run
 from landscape.trajectory import curvature_steps
 
 NETS = """

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from landscape.cli import main
-from landscape.files.predictions_file import read_predictions
+from landscape.files.reports.predictions_file import read_predictions
 from tests.helpers import tiny_problem
 
 MODEL = ["--model", "tests/helpers/tiny_problem.py:net", "--data", "test=tests/helpers/tiny_problem.py:data"]

@@ -6,7 +6,7 @@ import pytest
 from landscape.plot.page.html import read_page
 
 from landscape.cli import main
-from landscape.files.similarity_file import write_similarity
+from landscape.files.reports.similarity_file import write_similarity
 from landscape.files.store import write_surface
 from tests.helpers.plot_fixtures import valley
 from tests.helpers.similarities import similarity

@@ -10,7 +10,7 @@ from landscape.plot.page.html import page_text, read_page
 
 from landscape.cli import main
 from landscape.errors import PlotError
-from landscape.files.curvature_file import write_curvature
+from landscape.files.reports.curvature_file import write_curvature
 from landscape.files.store import write_surface
 from landscape.surface.surface import Surface
 from tests.helpers.curvatures import curvature

@@ -274,7 +274,7 @@ def test_dropout_spreads_and_without_it_there_is_no_field(networks, data, tmp_pa
 
 
 def test_accuracy_under_attack_is_that_of_samples_that_nothing_made_wrong(networks, data, tmp_path):
-    from landscape.files.robustness_file import read_robustness
+    from landscape.files.reports.robustness_file import read_robustness
 
     strengths = [0.01, 0.03, 0.06, 0.1]
     found = measured("attacks", networks[:1], data, tmp_path, epsilons=strengths, steps=3)
@@ -310,7 +310,7 @@ def test_the_plane_over_the_input_holds_what_the_network_says_of_moved_images(ne
 
 
 def test_what_a_network_does_with_filtered_images_stands_in_its_file(networks, data, tmp_path):
-    from landscape.files.frequencies_file import read_frequencies
+    from landscape.files.reports.frequencies_file import read_frequencies
 
     own = {"test": data["train"]}
     found = measured("frequencies", networks[:1], own, tmp_path, epsilon=0.2, steps=3)
@@ -328,7 +328,7 @@ def test_what_a_network_does_with_filtered_images_stands_in_its_file(networks, d
 def test_populations_are_compared_as_the_tool_compares_them(networks, data, tmp_path):
     from dataclasses import replace
 
-    from landscape.files.predictions_file import read_predictions
+    from landscape.files.reports.predictions_file import read_predictions
     from landscape.surface.population_statistics import compare
 
     given = [

@@ -1,6 +1,6 @@
 """The predictions file: probabilities of several networks for the same examples. This text is its specification.
 
-Version 1, of the layout in `landscape.files.report_layout`, kind "landscape predictions", with the fields of
+Version 1, of the layout in `landscape.files.reports.report_layout`, kind "landscape predictions", with the fields of
 `landscape.surface.populations.Populations`:
 
 * JSON: names, groups (lists of text), about (a list of mappings), pictured, and all other fields that are no arrays;
@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from landscape.errors import FormatError
-from landscape.files.report_layout import Array, Layout, required, split_fields
+from landscape.files.reports.report_layout import Array, Layout, required, split_fields
 from landscape.surface.populations import Populations
 
 _TEXTS = ("software", "created", "command")

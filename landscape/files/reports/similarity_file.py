@@ -1,6 +1,6 @@
 """The similarity file: matrices over the layers of several networks. This text is its specification, version 1.
 
-Of the layout in `landscape.files.report_layout`, kind "landscape similarity", with the fields of
+Of the layout in `landscape.files.reports.report_layout`, kind "landscape similarity", with the fields of
 `landscape.surface.similarity.Similarity`:
 
 * JSON: networks (a list of mappings), blocks (a list of mappings or null), and all other fields that are no arrays;
@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from landscape.errors import FormatError
-from landscape.files.report_layout import Array, Layout, required
+from landscape.files.reports.report_layout import Array, Layout, required
 from landscape.surface.similarity import Block, NetworkLayers, Similarity
 
 _SQUARE, _ROWS = ("cka", "stderr", "pc_cosine"), ("pc_share", "pc_share_stderr", "pc_residual")

@@ -2,10 +2,10 @@
 
 ::
 
-    user block   512 bytes, as of `landscape.files.checked_image`: "landscape curvature run 1\\n", a SHA-256
+    user block   512 bytes, as of `landscape.files.reports.checked_image`: "landscape curvature run 1\\n", a SHA-256
     /            attributes: format "landscape curvature run"; version 1; software, created, command (text)
     /run/NAME    a data set; attribute: json: name, unit, steps, learning_rates, complete
-    /run/NAME/K  the report of step K, counted from 0; as /curvature/NAME of `landscape.files.curvature_file`
+    /run/NAME/K  the report of step K, counted from 0; as /curvature/NAME of `landscape.files.reports.curvature_file`
 
 Everything else is as of that format.
 """
@@ -19,9 +19,9 @@ from pathlib import Path
 import h5py
 
 from landscape.errors import FormatError
-from landscape.files.checked_image import calls_itself, check_writable, new_image, opened_image
-from landscape.files.curvature_file import VERSION, read_report, write_report
 from landscape.files.hdf5_parts import child, children
+from landscape.files.reports.checked_image import calls_itself, check_writable, new_image, opened_image
+from landscape.files.reports.curvature_file import VERSION, read_report, write_report
 from landscape.files.strict_json import from_json, to_json
 from landscape.surface.curvature import CurvatureRun
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from landscape.errors import FormatError
-from landscape.files.predictions_file import PREDICTIONS, read_predictions, write_predictions
+from landscape.files.reports.predictions_file import PREDICTIONS, read_predictions, write_predictions
 from tests.helpers.population_results import populations
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from landscape.errors import FormatError
-from landscape.files.similarity_file import LAYOUT, read_similarity, read_state, write_similarity
+from landscape.files.reports.similarity_file import LAYOUT, read_similarity, read_state, write_similarity
 from tests.helpers.similarities import similarity
 
 

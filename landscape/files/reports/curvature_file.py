@@ -30,8 +30,8 @@ import h5py
 import numpy as np
 
 from landscape.errors import FormatError
-from landscape.files.checked_image import calls_itself, check_writable, new_image, opened_image
 from landscape.files.hdf5_parts import child, children, stored_array
+from landscape.files.reports.checked_image import calls_itself, check_writable, new_image, opened_image
 from landscape.files.strict_json import from_json, to_json
 from landscape.surface.curvature import Curvature, FilterCurvature, LayerCurvature, SliceCurvature, Spectrum
 from landscape.surface.grid import LARGEST

@@ -13,7 +13,12 @@ import numpy as np
 import pytest
 
 from landscape.errors import FormatError, LandscapeError
-from landscape.files.curvature_file import check_curvature_writable, is_curvature, read_curvature, write_curvature
+from landscape.files.reports.curvature_file import (
+    check_curvature_writable,
+    is_curvature,
+    read_curvature,
+    write_curvature,
+)
 from landscape.files.store import is_surface, read_surface
 from landscape.surface.curvature import Curvature
 from tests.helpers.curvatures import curvature

@@ -24,8 +24,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from landscape.errors import FormatError
-from landscape.files.checked_image import calls_itself, check_writable, new_image, opened_image
 from landscape.files.hdf5_parts import child, children, stored_array
+from landscape.files.reports.checked_image import calls_itself, check_writable, new_image, opened_image
 from landscape.files.strict_json import from_json, to_json
 
 Array = NDArray[Any]

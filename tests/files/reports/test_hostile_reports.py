@@ -1,6 +1,6 @@
 """Reports with absurd content and a right checksum: every reader says why not, or info and plot do their work.
 
-160 files in the usual suite. The long run: ``LANDSCAPE_HOSTILE=5000 pytest tests/files/test_hostile_reports.py``.
+160 files in the usual suite. The long run, with this file's name behind it: ``LANDSCAPE_HOSTILE=5000 pytest``.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ import pytest
 
 from landscape.cli import main
 from landscape.commands.reports import report_kinds
-from landscape.files.curvature_file import write_curvature
-from landscape.files.curvature_run_file import write_curvature_run
-from landscape.files.frequencies_file import FREQUENCIES, write_frequencies
-from landscape.files.predictions_file import PREDICTIONS, write_predictions
-from landscape.files.report_layout import Layout
-from landscape.files.robustness_file import ROBUSTNESS, write_robustness
-from landscape.files.similarity_file import LAYOUT, write_similarity
+from landscape.files.reports.curvature_file import write_curvature
+from landscape.files.reports.curvature_run_file import write_curvature_run
+from landscape.files.reports.frequencies_file import FREQUENCIES, write_frequencies
+from landscape.files.reports.predictions_file import PREDICTIONS, write_predictions
+from landscape.files.reports.report_layout import Layout
+from landscape.files.reports.robustness_file import ROBUSTNESS, write_robustness
+from landscape.files.reports.similarity_file import LAYOUT, write_similarity
 from landscape.surface.curvature import CurvatureRun
 from tests.helpers.attacks import filtered, robust
 from tests.helpers.curvatures import curvature

@@ -1,6 +1,6 @@
 """The frequencies file: answers for filtered inputs. This text is its specification.
 
-Version 1, of the layout in `landscape.files.report_layout`, kind "landscape frequencies", with the fields of
+Version 1, of the layout in `landscape.files.reports.report_layout`, kind "landscape frequencies", with the fields of
 `landscape.surface.frequencies.Frequencies`:
 
 * JSON: kinds (a list of text) and all other fields that are no arrays;
@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from landscape.errors import FormatError
-from landscape.files.report_layout import Array, Layout, about_fields, required
+from landscape.files.reports.report_layout import Array, Layout, about_fields, required
 from landscape.surface.frequencies import CHANGES, INPUTS, Frequencies
 
 _TEXTS = ("data", "software", "created", "command")

@@ -1,6 +1,6 @@
 """The robustness file: whether each sample is right after each attack. This text is its specification.
 
-Version 1, of the layout in `landscape.files.report_layout`, kind "landscape robustness", with the fields of
+Version 1, of the layout in `landscape.files.reports.report_layout`, kind "landscape robustness", with the fields of
 `landscape.surface.robustness.Robustness`:
 
 * JSON: attacks (a list of text) and all other fields that are no arrays;
@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from landscape.errors import FormatError
-from landscape.files.report_layout import Array, Layout, about_fields, required
+from landscape.files.reports.report_layout import Array, Layout, about_fields, required
 from landscape.surface.robustness import GRADIENT_ATTACKS, Robustness
 
 _TEXTS = ("data", "norm", "software", "created", "command")
