@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -13,49 +12,11 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from landscape.engine.agreement import AGREEMENT, difference
-from landscape.engine.kernels import Convolution, onednn_fuses, scales_and_shifts
-from landscape.engine.lowering import Program, lower
-from landscape.engine.tracing import NotTraceable, module_of
+from landscape.engine.kernels import scales_and_shifts
+from landscape.engine.lowering import lower
+from landscape.engine.tracing import NotTraceable
+from tests.helpers.engine_calls import Written, both, conv, images, lowered, needs_onednn
 from tests.helpers.engine_networks import FAMILIES, as_trained, make, moved
-
-CPU = torch.device("cpu")
-needs_onednn = pytest.mark.skipif(not onednn_fuses(torch.float32, CPU), reason="torch was built without oneDNN")
-
-
-def lowered(model: nn.Module, x: Tensor, **options: Any) -> Program:
-    return lower(model, (x,), {}, dtype=options.pop("dtype", x.dtype), **options)
-
-
-def both(model: nn.Module, program: Program, x: Tensor) -> tuple[Any, Any]:
-    """Return what the program and the network give for an input neither may change for the other."""
-    program.refresh()
-    with torch.inference_mode():
-        ours = program.run(x.clone().to(program.dtype))
-    with torch.no_grad():
-        return ours, model(x.clone())
-
-
-def images(number: int = 3, channels: int = 3, side: int = 16) -> Tensor:
-    return torch.randn(number, channels, side, side, generator=torch.Generator().manual_seed(5))
-
-
-class Written(nn.Module):
-    """A network whose forward pass is a function of itself and x; its layers are given by name."""
-
-    def __init__(self, forward: Callable[[Any, Tensor], Any], **layers: Any) -> None:
-        super().__init__()
-        for name, layer in layers.items():
-            setattr(self, name, layer)
-        self._forward = forward
-        as_trained(self)
-
-    def forward(self, x: Tensor) -> Any:
-        return self._forward(self, x)
-
-
-def conv(inside: int = 3, outside: int = 3, **options: Any) -> nn.Conv2d:
-    return nn.Conv2d(inside, outside, 3, padding=1, **options)
-
 
 FOUND = {
     "resnet": {
@@ -77,7 +38,7 @@ FOUND = {
 @needs_onednn
 @pytest.mark.parametrize("family", FAMILIES)
 def test_each_family_is_matched_completely(family):
-    assert lowered(make(family), images()).layers == FOUND[family]
+    assert lowered(make(family), images(3)).layers == FOUND[family]
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -85,7 +46,7 @@ def test_each_family_is_matched_completely(family):
 @pytest.mark.parametrize("distance", [0.0, 0.3, 1.0, 10.0, 1000.0])
 def test_replaced_layers_give_what_the_network_gives_near_and_far(family, fuse, distance):
     model = make(family)
-    program = lowered(model, images(), fuse=fuse)
+    program = lowered(model, images(3), fuse=fuse)
     moved(model, distance, seed=3)
     assert difference(*both(model, program, images(5))) < AGREEMENT[torch.float32] / 10
 
@@ -93,17 +54,17 @@ def test_replaced_layers_give_what_the_network_gives_near_and_far(family, fuse, 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_in_double_precision_folding_differs_by_its_rounding_alone(family):
     model = make(family).double()
-    program = lowered(model, images().double())
+    program = lowered(model, images(3).double())
     moved(model, 1.0)
     assert any("norm" in title for title in program.layers)
-    assert difference(*both(model, program, images().double())) < 1e-12
+    assert difference(*both(model, program, images(3).double())) < 1e-12
 
 
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 def test_in_low_precision_nothing_is_left_in_float32_but_the_head(family, dtype):
     model = make(family)
-    program = lowered(model, images(), dtype=dtype)
+    program = lowered(model, images(3), dtype=dtype)
     ours, plain = both(model, program, images(8))
     # Rounding to 8 or 11 bits in each of some ten layers: a few times 2^-8, or 2^-11.
     assert float((ours.float() - plain).norm() / plain.norm()) < (0.03 if dtype == torch.bfloat16 else 0.004)
@@ -113,22 +74,22 @@ def test_in_low_precision_nothing_is_left_in_float32_but_the_head(family, dtype)
 
 
 def test_a_head_that_costs_next_to_nothing_stays_in_float32():
-    heavy = lowered(make("vgg"), images(), dtype=torch.bfloat16)
+    heavy = lowered(make("vgg"), images(3), dtype=torch.bfloat16)
     layers = [conv(3, 32), conv(32, 32), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(32, 5)]
     model = as_trained(nn.Sequential(*layers))
-    light = lowered(model, images(), dtype=torch.bfloat16)
+    light = lowered(model, images(3), dtype=torch.bfloat16)
     assert (heavy.precise_head, light.precise_head) == (True, True)
     wide = as_trained(nn.Sequential(conv(), nn.Flatten(), nn.Linear(768, 768)))
-    assert not lowered(wide, images(), dtype=torch.bfloat16).precise_head
+    assert not lowered(wide, images(3), dtype=torch.bfloat16).precise_head
     with torch.inference_mode():
-        assert light.run(images().bfloat16()).dtype == torch.float32
+        assert light.run(images(3).bfloat16()).dtype == torch.float32
 
 
 def test_a_norm_is_not_folded_where_another_reads_what_it_reads():
     model = Written(lambda self, x: self.bn(y := self.conv(x)) + y.abs(), conv=conv(), bn=nn.BatchNorm2d(3))
-    program = lowered(model, images())
+    program = lowered(model, images(3))
     assert not any("norm" in title for title in program.layers)
-    assert difference(*both(model, program, images())) < 1e-5
+    assert difference(*both(model, program, images(3))) < 1e-5
 
 
 @pytest.mark.parametrize(
@@ -139,9 +100,9 @@ def test_a_norm_is_not_folded_where_another_reads_what_it_reads():
 def test_what_depends_on_the_batch_or_the_sample_is_not_folded(norm):
     model = Written(lambda self, x: self.norm(self.conv(x)), conv=conv(), norm=norm)
     norm.train(isinstance(norm, nn.BatchNorm2d) and norm.track_running_stats)
-    program = lowered(model, images())
+    program = lowered(model, images(3))
     assert not any("norm" in title for title in program.layers)
-    assert difference(*both(model, program, images())) < 1e-5
+    assert difference(*both(model, program, images(3))) < 1e-5
 
 
 def test_a_norm_of_a_sequence_is_no_norm_of_the_layers_outputs():
@@ -190,7 +151,7 @@ def test_norms_of_all_kinds_are_folded_at_once():
 def test_dropout_that_is_on_is_not_left_out():
     model = Written(lambda self, x: self.drop(self.conv(x)), conv=conv(), drop=nn.Dropout(0.5))
     model.drop.train()
-    result = lowered(model, images()).run(images())
+    result = lowered(model, images(3)).run(images(3))
     assert 0.3 < float((result == 0).float().mean()) < 0.7
 
 
@@ -206,155 +167,10 @@ class Standardized(nn.Conv2d):
 )
 def test_a_layer_that_does_something_else_with_its_weight_is_left_alone(layer):
     model = as_trained(nn.Sequential(layer, nn.BatchNorm2d(3), nn.ReLU()))
-    program = lowered(model, images())
+    program = lowered(model, images(3))
     assert not any("convolution" in title for title in program.layers)
     moved(model, 0.5)
-    assert difference(*both(model, program, images())) < 1e-5
-
-
-ACTIVATIONS = [
-    nn.ReLU(),
-    nn.ReLU(inplace=True),
-    nn.ReLU6(inplace=True),
-    nn.Hardtanh(-0.3, 0.7),
-    nn.LeakyReLU(0.2, inplace=True),
-    nn.SiLU(),
-    nn.SiLU(inplace=True),
-    nn.GELU(),
-    nn.GELU(approximate="tanh"),
-    nn.Hardswish(inplace=True),
-    nn.Hardsigmoid(),
-    nn.Sigmoid(),
-    nn.Tanh(),
-]
-FUNCTIONS: list[Callable[[Tensor], Tensor]] = [
-    F.relu,
-    torch.relu,
-    torch.relu_,
-    lambda x: F.relu(x, True),
-    lambda x: F.relu(x, False),
-    lambda x: F.leaky_relu(x, 0.3, True),
-    lambda x: F.leaky_relu(x, negative_slope=0.3),
-    lambda x: F.hardtanh(x, -0.5, 0.5),
-    lambda x: F.hardtanh_(x, max_val=0.4),
-    lambda x: F.relu6(x, inplace=True),
-    lambda x: F.gelu(x, approximate="tanh"),
-    lambda x: F.silu(x, inplace=True),
-    F.hardswish,
-    F.hardsigmoid,
-    F.sigmoid,
-    torch.tanh_,
-    lambda x: x.relu_(),
-    lambda x: x.sigmoid(),
-    lambda x: x.tanh_(),
-]
-
-
-@needs_onednn
-@pytest.mark.parametrize("activation", [*ACTIVATIONS, *FUNCTIONS], ids=lambda a: str(getattr(a, "__name__", a)))
-def test_activations_are_fused_in_every_spelling(activation):
-    model = Written(lambda self, x: self.act(self.conv(x)) + 0.5, conv=conv(), act=activation)
-    program = lowered(model, images())
-    assert list(program.layers.values()) == [1]
-    assert next(iter(program.layers)).startswith("convolution + ")
-    moved(model, 0.5)
-    # 1e-6: oneDNN computes exponentials by polynomials of its own.
-    assert difference(*both(model, program, images())) < 1e-6
-
-
-@needs_onednn
-@pytest.mark.parametrize(
-    ("activation", "found"),
-    [
-        (nn.GELU(), {"linear + gelu": 1}),
-        (F.silu, {"linear + swish": 1}),
-        (lambda x: F.leaky_relu(x, 0.2, True), {"linear + leaky_relu": 1}),
-        (nn.ReLU(inplace=True), {}),  # nothing is gained, and NaN would have to be watched for
-        (F.hardtanh, {}),
-    ],
-)
-def test_linear_layers_are_fused_with_what_costs_something(activation, found):
-    model = Written(lambda self, x: self.act(self.fc(x)) + 0.5, fc=nn.Linear(16, 16), act=activation)
-    program = lowered(model, images())
-    assert program.layers == found
-    assert not program.hides_nan
-    moved(model, 0.5)
-    assert difference(*both(model, program, images())) < 1e-6
-
-
-@pytest.mark.parametrize("activation", [nn.Mish(), nn.Mish(inplace=True), nn.ELU(inplace=True), F.mish, F.elu_])
-def test_an_activation_that_onednn_lacks_runs_as_it_is(activation):
-    layers = {"conv": conv(), "bn": nn.BatchNorm2d(3), "act": activation}
-    model = Written(lambda self, x: self.act(self.bn(self.conv(x))), **layers)
-    program = lowered(model, images())
-    assert list(program.layers) == ["convolution + norm"]
-    assert difference(*both(model, program, images())) < 1e-6
-
-
-def overwriting_kernels(program: Program) -> list[bool]:
-    kernels = [(module_of(node), len(node.args)) for node in program.run.graph.nodes]
-    return [kernel.in_place for kernel, inputs in kernels if isinstance(kernel, Convolution) and inputs == 2]
-
-
-@needs_onednn
-@pytest.mark.parametrize(
-    ("forward", "overwrites"),
-    [
-        (lambda self, x: F.relu(self.a(x) + self.b(x)), [True]),
-        (lambda self, x: self.a(x) + x, [False]),  # the caller's
-        (lambda self, x: self.b(y := self.a(x)) + y, [False]),  # what it reads itself
-        (lambda self, x: self.b(self.b(y := self.a(x))) + y, [True]),
-        (lambda self, x: (self.b(self.b(y := self.a(x))) + y) * y.sum(), [False]),  # read later
-        (lambda self, x: self.b(self.b(y := self.a(x)).view(-1, 3, 16, 16)) + y, [True]),
-        (lambda self, x: self.b((y := self.a(x)).transpose(2, 3).abs() * 1) + y, [False]),  # seen by a view
-        (lambda self, x: self.b((z := self.a(x)) * 2) + z.flatten(1).view_as(z), [False]),  # is a view
-        (lambda self, x: torch.cat([y := self.a(x), self.b(y * 2) + y]), [False]),
-    ],
-)
-def test_a_sum_overwrites_only_what_nobody_needs_any_more(forward, overwrites):
-    model = Written(forward, a=conv(), b=conv())
-    program = lowered(model, images())
-    assert overwriting_kernels(program) == overwrites
-    for _ in range(2):
-        assert difference(*both(model, program, images())) < 1e-5
-
-
-@needs_onednn
-def test_only_tensors_of_one_shape_that_come_from_the_input_are_added_on_the_way():
-    model = Written(lambda self, x: self.conv(x) + self.bias, conv=conv())
-    for shape in ((3, 1, 1), (1, 3, 16, 16)):
-        model.bias = nn.Parameter(torch.randn(shape))
-        program = lowered(model, images(1))
-        assert list(program.layers) == ["convolution"]
-        assert difference(*both(model, program, images(5))) < 1e-5
-    narrow = Written(lambda self, x: self.conv(x) + x.mean((2, 3), keepdim=True), conv=conv())
-    assert list(lowered(narrow, images()).layers) == ["convolution"]
-    twice = Written(lambda self, x: (y := self.conv(x)) + y, conv=conv())
-    assert list(lowered(twice, images()).layers) == ["convolution"]
-    scaled = Written(lambda self, x: torch.add(self.conv(x), x, alpha=2), conv=conv())
-    assert list(lowered(scaled, images()).layers) == ["convolution"]
-    assert difference(*both(scaled, lowered(scaled, images()), images())) < 1e-5
-
-
-IN_PLACE: list[Callable[[Any, Tensor], Any]] = [
-    lambda self, x: F.relu_(y := self.conv(x)) + y,  # y is activated here
-    lambda self, x: (y := self.conv(x)) * 1 + F.relu_(y),  # y was read before
-    lambda self, x: (y := self.conv(x)).transpose(1, 2).relu_().sum() + y,  # by way of a view
-    lambda self, x: self.bn(y := self.conv(x)) + y.add_(1),
-    lambda self, x: (y := self.conv(x)).add_(self.bn(y)).relu_() + y,
-    lambda self, x: [y := self.conv(x), y.mul_(2), self.bn(y)][2],
-    lambda self, x: [y := self.conv(x), y.__setitem__((slice(None), 0), 0.0), F.relu(y)][2],
-    lambda self, x: [y := self.conv(x), z := y[:, :1], z.add_(5), F.relu(y + x)][3],
-    lambda self, x: torch.relu(torch.add(self.conv(x), x, out=self.bn(x))),
-]
-
-
-@pytest.mark.parametrize("forward", IN_PLACE)
-def test_what_is_overwritten_is_seen_by_those_who_read_it_afterwards(forward):
-    model = Written(forward, conv=conv(), bn=nn.BatchNorm2d(3))
-    program = lowered(model, images())
-    for _ in range(2):
-        assert difference(*both(model, program, images())) < 1e-5
+    assert difference(*both(model, program, images(3))) < 1e-5
 
 
 def test_a_layer_used_twice_has_its_weights_once_and_a_norm_each():
@@ -364,13 +180,13 @@ def test_a_layer_used_twice_has_its_weights_once_and_a_norm_each():
         b1=nn.BatchNorm2d(3),
         b2=nn.BatchNorm2d(3),
     )
-    program = lowered(model, images(), fuse=True)
+    program = lowered(model, images(3), fuse=True)
     moved(model, 0.5)
-    assert difference(*both(model, program, images())) < 1e-5
+    assert difference(*both(model, program, images(3))) < 1e-5
     again = Written(lambda self, x: self.conv(F.relu(self.conv(F.relu(self.conv(x))))), conv=conv())
-    program = lowered(again, images())
+    program = lowered(again, images(3))
     assert len(program.weights) <= 1
-    assert difference(*both(again, program, images())) < 1e-5
+    assert difference(*both(again, program, images(3))) < 1e-5
 
 
 class OddlyHeld(nn.Module):
@@ -394,17 +210,17 @@ class OddlyHeld(nn.Module):
 
 def test_parameters_and_buffers_that_forward_reads_itself_move_with_the_network():
     model = OddlyHeld().eval()
-    program = lowered(model, images())
-    low = lowered(model, images(), dtype=torch.bfloat16)
+    program = lowered(model, images(3))
+    low = lowered(model, images(3), dtype=torch.bfloat16)
     moved(model, 0.7)
-    ours, plain = both(model, program, images())
+    ours, plain = both(model, program, images(3))
     assert difference(ours, plain) < 1e-6
     assert ours["parts"][1] == 3
-    ours, plain = both(model, low, images())
+    ours, plain = both(model, low, images(3))
     assert difference(ours, plain) < 0.03
-    masked = lower(model, (images(),), {"mask": images() > 0}, dtype=torch.float32)
+    masked = lower(model, (images(3),), {"mask": images(3) > 0}, dtype=torch.float32)
     with torch.inference_mode():
-        assert difference(masked.run(images(), mask=images() < 0.5), model(images(), images() < 0.5)) < 1e-6
+        assert difference(masked.run(images(3), mask=images(3) < 0.5), model(images(3), images(3) < 0.5)) < 1e-6
 
 
 class Branching(nn.Module):
@@ -428,7 +244,7 @@ def hooked() -> nn.Module:
 )
 def test_what_cannot_be_recorded_says_why(model, why):
     with pytest.raises(NotTraceable, match=why):
-        lowered(model.eval(), images())
+        lowered(model.eval(), images(3))
 
 
 class Random(nn.Module):
@@ -463,7 +279,11 @@ class Random(nn.Module):
 
 
 KINDS = ["conv", "conv", "norm", "norm", "relu", "relu_", "add", "add_", "view", "identity"]
+
+
 STEPS = st.lists(st.tuples(st.sampled_from(KINDS), st.integers(0, 20), st.integers(0, 20)), min_size=3, max_size=14)
+
+
 # Mostly chains, in which there is much to match: 0 stands for the latest result.
 CHAINS = STEPS.map(lambda steps: [(k, i if a > 12 else a, i if b > 6 else b) for i, (k, a, b) in enumerate(steps)])
 
@@ -472,7 +292,7 @@ CHAINS = STEPS.map(lambda steps: [(k, i if a > 12 else a, i if b > 6 else b) for
 @given(CHAINS, st.booleans())
 def test_networks_put_together_at_random_give_the_same_when_lowered(steps, fuse):
     model = as_trained(Random(steps))
-    x = images(2, 3, 5)
+    x = images(2, side=5)
     program = lowered(model, x, fuse=fuse)
     for distance in (0.0, 0.5):
         moved(model, distance)

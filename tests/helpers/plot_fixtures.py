@@ -211,3 +211,27 @@ def boxes_of(ax: Any, texts: Any) -> list[Any]:
     canvas = FigureCanvasAgg(ax.get_figure(root=True))
     canvas.draw()
     return [text.get_window_extent(canvas.get_renderer()) for text in texts]
+
+
+def noisy(number: int, seed: int) -> Surface:
+    """A smooth surface whose values have all their bits: what a mean of many single precision losses looks like."""
+    rng = np.random.default_rng(seed)
+    x = np.linspace(-1, 1, number)
+    loss = np.exp(3 * (x[None, :] ** 2 + 0.7 * x[:, None] ** 2)) * (1 + 1e-4 * rng.normal(size=(number, number)))
+    accuracy = np.round(1000 / (1 + loss)) / 1000
+    values = {"train/loss": loss, "train/accuracy": accuracy}
+    return surface_of(
+        values, random_axis(x, 0), random_axis(x, 1), stderr={name: 0.01 * array for name, array in values.items()}
+    )
+
+
+def seeded(*seeds: int) -> Surface:
+    """A plane in several random planes, the loss of each a multiple of the first one's."""
+    plane = valley(6, 5)
+    recipes = [[{"recipe": {**axis.recipe, "seed": seed}} for axis in plane.axes] for seed in seeds]
+    return Surface(
+        (*plane.axes, Axis(np.arange(float(len(seeds))), "seed", kind="repeat", recipe={"repeats": recipes})),
+        {"train/loss": np.stack([plane["train/loss"] * (k + 1) for k in range(len(seeds))])},
+        np.ones((len(seeds), 5, 6), np.uint8),
+        title="net",
+    )

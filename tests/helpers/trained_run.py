@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from landscape.cli import main
 from landscape.trajectory.record_losses import put_record
 from landscape.trajectory.recorder import Recorder
 from landscape.trajectory.runs import TrainingRun, find_run
@@ -44,3 +45,10 @@ def at_end(run: TrainingRun) -> nn.Module:
     model = network().eval()
     put_record(model, run.records[-1])
     return model
+
+
+PROBLEM = ["--model", f"{__file__}:network", "--data", f"train={__file__}:data"]
+
+
+def command(*words, output):
+    return main(["trajectory", *map(str, words), *PROBLEM, "-o", str(output)])

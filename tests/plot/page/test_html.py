@@ -16,22 +16,14 @@ from hypothesis.extra import numpy as arrays
 from landscape.plot.page.gallery import write_gallery
 from landscape.plot.page.html import page_text, read_page, write_page
 from landscape.plot.page.packing import Packer, unpack
-from landscape.plot.page.records import frames_of, surface_record
-from landscape.plot.page.trust import trust_rows
 from landscape.plot.style.wording import plain_text
 
 from landscape.errors import FormatError, PlotError, StoreError, UsageError
 from landscape.files.store import write_surface
 from landscape.surface.grid import Axis
-from landscape.surface.surface import INTERPOLATED, NOT_COMPUTED, Surface, Trajectory, sampling_factor
-from tests.helpers.plot_fixtures import random_axis, surface_of, valley
+from landscape.surface.surface import Surface
+from tests.helpers.plot_fixtures import noisy, random_axis, seeded, surface_of, valley
 from tests.helpers.similarities import similarity
-
-
-@pytest.fixture(autouse=True)
-def poster(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Draw no picture for where nothing runs: it takes most of a page's time. Tests of it undo this."""
-    monkeypatch.setattr("landscape.plot.page.poster.draw_poster", lambda *_: b"\x89PNG")
 
 
 class Elements(HTMLParser):
@@ -46,23 +38,13 @@ class Elements(HTMLParser):
         self.found.append((tag, dict(attrs)))
 
 
-def noisy(number: int, seed: int) -> Surface:
-    """A smooth surface whose values have all their bits: what a mean of many single precision losses looks like."""
-    rng = np.random.default_rng(seed)
-    x = np.linspace(-1, 1, number)
-    loss = np.exp(3 * (x[None, :] ** 2 + 0.7 * x[:, None] ** 2)) * (1 + 1e-4 * rng.normal(size=(number, number)))
-    accuracy = np.round(1000 / (1 + loss)) / 1000
-    values = {"train/loss": loss, "train/accuracy": accuracy}
-    return surface_of(
-        values, random_axis(x, 0), random_axis(x, 1), stderr={name: 0.01 * array for name, array in values.items()}
-    )
-
-
 def line() -> Surface:
     return surface_of({"train/loss": np.array([2.0, 1.0, 3.0])}, random_axis(np.array([-1.0, 0.0, 1.0]), 0))
 
 
 dtypes = st.sampled_from([np.float64, np.float32, np.int64, np.uint8])
+
+
 shapes = arrays.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=7)
 
 
@@ -105,15 +87,6 @@ def test_a_page_gives_back_what_was_measured(tmp_path: Path) -> None:
         assert stored[record["values"][name]].tobytes() == array.tobytes()
     for axis, known in zip(record["axes"], surface.axes, strict=True):
         assert stored[axis["values"]].tobytes() == known.values.tobytes()
-
-
-def test_errors_are_kept_to_three_digits() -> None:
-    surface = noisy(9, 0)
-    packer = Packer()
-    record = surface_record(surface, packer)
-    stored = unpack(packer.index, packer.text())[record["stderr"]["train/loss"]]
-    shown = surface.stderr["train/loss"] * sampling_factor(surface, "train/loss")
-    np.testing.assert_allclose(stored, shown, rtol=5e-4)
 
 
 def test_the_same_surfaces_give_the_same_page(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -238,199 +211,9 @@ def test_a_page_of_a_newer_version_is_refused(tmp_path: Path) -> None:
         read_page(path)
 
 
-def test_seeds_and_slices_become_frames() -> None:
-    plane = valley(6, 5)
-    seeds = Surface(
-        (*plane.axes, Axis(np.arange(3.0), "seed", kind="repeat", recipe={"repeats": [[{}, {}]] * 3})),
-        {"train/loss": np.stack([plane["train/loss"] * k for k in (1, 2, 3)])},
-        np.ones((3, 5, 6), np.uint8),
-    )
-    frames, label = frames_of(seeds)
-    assert label == "seed"
-    np.testing.assert_array_equal(frames[2]["train/loss"], plane["train/loss"] * 3)
-    volume = dataclasses.replace(seeds, axes=(*plane.axes, Axis(np.array([-1.0, 0.5, 2.0]), "third")))
-    frames, label = frames_of(volume)
-    assert (label, frames[1].title) == ("γ", "γ = 0.5")
-    np.testing.assert_array_equal(frames[1]["train/loss"], plane["train/loss"] * 2)
-
-
-def test_an_unfinished_run_is_shown_as_far_as_it_is_whole() -> None:
-    surface = valley(31, 23)
-    state = surface.state.copy()
-    state[1::2] = NOT_COMPUTED
-    values = {name: np.where(state == NOT_COMPUTED, np.nan, array) for name, array in surface.values.items()}
-    unfinished = dataclasses.replace(surface, values=values, state=state)
-    packer = Packer()
-    record = surface_record(unfinished, packer)
-    arrays = unpack(packer.index, packer.text())
-    missing = int((state == NOT_COMPUTED).sum())
-    assert record["trust"][0] == (
-        ["unfinished", f"{missing} of 713 points to come; drawn is the complete, coarser grid"]
-    )
-    assert dict(record["trust"])["not computed"] == f"{missing} of 713"
-    assert dict(record["trust"])["not finite"] == "none", "what was not computed is not that"
-    assert record["unfinished"] == f"{missing} of 713 points to come"
-    # What is drawn has no hole, and is the run's own at the same places.
-    x, y = (arrays[axis["values"]] for axis in record["axes"])
-    assert 2 <= len(y) < 23
-    assert (arrays[record["state"]] == 1).all()
-    i, j = (np.searchsorted(axis.values, kept) for axis, kept in zip(surface.axes, (x, y), strict=True))
-    for name in surface.values:
-        np.testing.assert_array_equal(arrays[record["values"][name]], surface[name][np.ix_(j, i)])
-
-
-def test_trust_says_what_is_known_and_nothing_else() -> None:
-    surface = valley(9, 8)
-    surface = dataclasses.replace(surface, stderr={"train/loss": 0.05 * surface["train/loss"]})
-    rows = dict(trust_rows(surface, "train/loss"))
-    assert rows["points"] == "9 × 8, 72 of 72 measured"
-    assert rows["samples of train"] == "1000 of 50000"
-    assert rows["cosine of the axes"] == "0.0123"
-    assert "not computed" not in rows
-    assert rows["not finite"] == "none"
-    assert rows["checkpoint"].startswith("net.pt")
-    assert rows["at the checkpoint"].startswith("training loss 0.41")
-    error = 0.05 * surface["train/loss"] * np.sqrt(1 - 1000 / 50000)
-    middle, most = (f"{float(f'{each:.3g}'):g}" for each in (np.median(error), error.max()))
-    assert rows["standard error"] == f"± {middle} (median) of the training loss, at most ± {most}"
-    made = "filter-normalised, seed 7, biases and batch norm left out, length 3.5"
-    assert [rows[f"direction {each}"] for each in "αβ"] == [f"random direction {k}, {made}" for k in (1, 2)]
-    bare = Surface(valley(4, 3).axes[:2], {"train/loss": np.ones((3, 4))}, np.ones((3, 4), np.uint8))
-    assert {label for label, _ in trust_rows(bare, "train/loss")} <= {
-        "points",
-        "not finite",
-        "direction α",
-        "direction β",
-    }
-
-
-def repeated(*seeds: int) -> Surface:
-    """A plane in several random planes, the loss of each a multiple of the first one's."""
-    plane = valley(6, 5)
-    recipes = [[{"recipe": {**axis.recipe, "seed": seed}} for axis in plane.axes] for seed in seeds]
-    return Surface(
-        (*plane.axes, Axis(np.arange(float(len(seeds))), "seed", kind="repeat", recipe={"repeats": recipes})),
-        {"train/loss": np.stack([plane["train/loss"] * (k + 1) for k in range(len(seeds))])},
-        np.ones((len(seeds), 5, 6), np.uint8),
-        title="net",
-    )
-
-
-def volume() -> Surface:
-    plane = valley(6, 5)
-    third = Axis(np.array([-1.0, 0.0, 2.0]), "third", "random")
-    loss = np.stack([plane["train/loss"] + shift for shift in (5.0, 0.0, 9.0)])
-    origin = {"values": {"train/loss": 0.41}}
-    return Surface((*plane.axes, third), {"train/loss": loss}, np.ones((3, 5, 6), np.uint8), origin=origin, title="net")
-
-
-def test_each_seed_is_named_and_the_page_says_how_much_they_differ(tmp_path: Path) -> None:
-    content, _ = read_page(write_page(repeated(3, 5, 8), tmp_path / "page.html"))
-    frames = content["panes"][0]["frames"]
-    assert [frame["title"] for frame in frames] == ["net, seed 3", "net, seed 5", "net, seed 8"]
-    assert [f"seed {k}" in text for k, text in zip((3, 5, 8), content["captions"]["train/loss"], strict=True)] == [
-        True
-    ] * 3
-    rows = dict(frames[1]["trust"])
-    assert "by a factor of" in rows["seeds"]
-
-
-def test_only_the_slice_that_holds_the_checkpoint_claims_its_values(tmp_path: Path) -> None:
-    content, _ = read_page(write_page(volume(), tmp_path / "page.html"))
-    frames = content["panes"][0]["frames"]
-    assert [frame["centred"] for frame in frames] == [False, True, False]
-    assert [frame["origin"] for frame in frames] == [{}, {"train/loss": 0.41}, {}]
-    assert content["start"]["frame"] == 1, "the slider starts where the checkpoint is"
-
-
-def test_a_page_is_told_of_the_networks_on_its_planes_and_only_there(tmp_path: Path) -> None:
-    there = Axis(np.linspace(-1.0, 1.0, 3), "", "checkpoint", {"path": "runs/b.pt", "differs": []})
-    behind = Axis(np.linspace(0.0, 1.0, 3), "", "checkpoint", {"path": "runs/c.pt", "differs": []})
-    volume = surface_of({"train/loss": np.ones((3, 3, 3))}, there, random_axis(np.linspace(-1, 1, 3), 1), behind)
-    frames = read_page(write_page(volume, tmp_path / "page.html"))[0]["panes"][0]["frames"]
-    told = [[(each["name"], each["short"], each["x"], each["y"]) for each in frame["networks"]] for frame in frames]
-    assert told == [[("b.pt", "b", 1.0, 0.0)], [], [("c.pt", "c", 0.0, 0.0)]]
-    assert [frame["checkpoint"] for frame in frames] == ["net.pt", "", ""]
-    elsewhere = dataclasses.replace(volume, origin={**volume.origin, "elsewhere": True})
-    frames = read_page(write_page(elsewhere, tmp_path / "page.html"))[0]["panes"][0]["frames"]
-    assert not any(frame["networks"] for frame in frames)
-
-
-def test_what_is_said_follows_what_is_drawn(tmp_path: Path) -> None:
-    surface = valley()
-    surface = dataclasses.replace(surface, values={**surface.values, "test/loss": surface["train/loss"] * 2})
-    content, _ = read_page(write_page(surface, tmp_path / "page.html"))
-    starts = {name: texts[0].split(" of ")[0] for name, texts in content["captions"].items()}
-    assert starts["train/loss"] == "Training loss (cross entropy)"
-    assert starts["test/loss"] == "Test loss (cross entropy)"
-    assert starts["train/accuracy"] == "Training accuracy"
-    assert starts["gap/loss"] == "Loss (cross entropy)"
-
-
-def test_interpolated_points_are_counted_with_their_error() -> None:
-    surface = valley()
-    state, count = surface.state.copy(), surface.counts["train"].copy()
-    state[::2, ::2], count[::2, ::2] = INTERPOLATED, 0
-    quality = {"interpolation_error": 0.0123, "interpolation": {"held_out": 60}}
-    surface = dataclasses.replace(surface, state=state, counts={"train": count}, quality=quality)
-    rows = dict(trust_rows(surface, "train/loss"))
-    filled = int((state == INTERPOLATED).sum())
-    assert rows["interpolated"] == f"{filled} of 713 (95 % of them to 1.2 % of loss + eps, by 60 held out)"
-    assert rows["samples of train"] == "1000 of 50000", "interpolated points have no samples to count"
-    record = surface_record(surface, Packer())
-    assert record["interpolation"]["train/loss"] == "95 % of them to 1.2 % of loss + eps, by 60 held out"
-
-
-def test_a_page_is_told_how_many_samples_the_checkpoint_was_measured_on() -> None:
-    surface = dataclasses.replace(valley(), quality={"unfinished": 7})
-    record = surface_record(surface, Packer())
-    assert record["samples"] == {"train": 1000}
-    assert record["unfinished"] == "7 of 713 points lack samples"
-    assert dict(trust_rows(surface, "train/loss"))["unfinished"] == "7 of 713 still lack samples"
-
-
-def test_a_page_states_the_errors_that_the_samples_left_out_leave() -> None:
-    surface = valley()
-    shape = surface.shape
-    counts = np.full(shape, 37_500)
-    counts[0] = 50_000  # all of them: nothing is left to chance
-    errors = {"train/loss": np.full(shape, 0.25)}
-    surface = dataclasses.replace(surface, counts={"train": counts}, stderr=errors, paired_stderr=errors)
-    packer = Packer()
-    record = surface_record(surface, packer)
-    for kind in ("stderr", "paired"):
-        shown = unpack(packer.index, packer.text())[record[kind]["train/loss"]]
-        assert (shown[0] == 0).all()
-        np.testing.assert_allclose(shown[1:], 0.125, rtol=1e-3)  # half of it, as a quarter was left out
-    assert "at most ± 0.125" in dict(trust_rows(surface, "train/loss"))["standard error"]
-
-
-def test_trust_names_the_values_that_are_not_finite_and_whose_variance_it_is() -> None:
-    surface = valley(9, 8)
-    accuracy = surface["train/accuracy"].copy()
-    accuracy[1, 2:4] = np.nan
-    runs = {
-        name: Trajectory(
-            np.zeros((2, 2)), np.zeros(2), np.zeros(2), np.arange(2), {"explained_variance": [0.7, 0.2, 0.06]}
-        )
-        for name in ("SGD", "Adam")
-    }
-    axes = tuple(dataclasses.replace(axis, source="pca") for axis in surface.axes)
-    surface = dataclasses.replace(
-        surface, axes=axes, values={**surface.values, "train/accuracy": accuracy}, trajectories=runs
-    )
-    rows = dict(trust_rows(surface, "train/loss"))
-    assert rows["not finite"] == "2 of 72 (training accuracy)"
-    assert rows["variance"] == "90.0 % of all runs' variance together lies in this plane, 10.0 % outside"
-    alone = dataclasses.replace(surface, trajectories={"SGD": runs["SGD"]})
-    assert dict(trust_rows(alone, "train/loss"))["variance"].startswith("90.0 % of the run's variance lies")
-    record = surface_record(surface, Packer())
-    assert [axis["name"] for axis in record["axes"]] == ["PC 1", "PC 2"], "what read-outs call them"
-
-
 def test_a_slider_over_checkpoints_takes_several_single_planes() -> None:
     with pytest.raises(PlotError, match="holds 2 planes itself"):
-        page_text([repeated(1, 2), repeated(1, 2)], epochs=True)
+        page_text([seeded(1, 2), seeded(1, 2)], epochs=True)
     with pytest.raises(PlotError, match="several surfaces, got 1"):
         page_text(valley(), epochs=True)
     named = [dataclasses.replace(valley(9, 8), title=f"epoch {k}") for k in (0, 5, 9)]

@@ -22,59 +22,9 @@ from matplotlib.text import Text
 
 from landscape.cli import main
 from landscape.commands.surfaces.summary import describe_paths
-from landscape.errors import PlotError, UsageError
+from landscape.errors import UsageError
 from landscape.files.store import write_surface
-from landscape.surface.grid import Axis
-from landscape.surface.surface import Surface, Trajectory
-
-RECIPE = {"source": "pca", "runs": [{"name": "sgd"}, {"name": "adam"}]}
-SHARES = [0.612, 0.2, 0.1, 0.05, 0.038]
-
-
-def run_on(points, *, residual=None, own=None, below=None, first=0, every=10, unit="step", **attributes):
-    points = np.array(points, dtype=float)
-    if own is not None:
-        attributes |= {"values": {"train/loss": list(own)}, "loss_name": "train/loss"}
-    if below is not None:
-        attributes |= {"plane_values": {"train/loss": list(below)}}
-    return Trajectory(
-        points,
-        residual=np.zeros(len(points)) if residual is None else np.array(residual, dtype=float),
-        loss=np.full(len(points), np.nan) if own is None else np.array(own, dtype=float),
-        step=first + every * np.arange(len(points)),
-        attributes={"unit": unit, **attributes},
-    )
-
-
-def principal_surface(runs, function=lambda x, y: 1 + 0.2 * x**2 + 0.5 * (y - 0.5) ** 2 + 0.1 * x):
-    """A plane of principal components, with more columns than rows and uneven steps."""
-    x, y = np.linspace(-2, 5, 36) + 0.01 * np.arange(36), np.linspace(-1.5, 3, 21)
-    axes = tuple(
-        Axis(values, f"PC {k + 1} ({100 * SHARES[k]:.1f} % of variance)", "pca", RECIPE, 1.0, str(k) * 64)
-        for k, values in enumerate((x, y))
-    )
-    values = {"train/loss": function(*np.meshgrid(x, y))}
-    state = np.ones((21, 36), np.uint8)
-    return Surface(axes, values, state, cosines=np.eye(2), trajectories=runs, path="run.h5", title="run")
-
-
-BENT = [(4.0, 0.5), (2.0, 2.0), (1.0, 1.5), (0.5, 0.4), (0.0, 0.0)]
-
-
-@pytest.fixture
-def one():
-    run = run_on(BENT, residual=[2, 1, 1, 0.5, 0], own=[3, 2, 1.5, 1.2, 1.1], explained_variance=SHARES, lr_drops=[25])
-    return principal_surface({"sgd": run})
-
-
-@pytest.fixture
-def two(one):
-    other = run_on([(4.0, 0.5), (3.0, -1.0), (9.0, -1.0)], first=5, explained_variance=SHARES)
-    return dataclasses.replace(one, trajectories={**one.trajectories, "adam": other})
-
-
-def lines_of(ax, label):
-    return [line for line in ax.lines if line.get_label() == label]
+from tests.helpers.runs_on_planes import BENT, SHARES, lines_of, principal_surface, run_on
 
 
 def path_collection(ax, name):
@@ -132,14 +82,6 @@ def test_the_command_marks_steps_on_every_picture_of_a_plane(one, tmp_path, kind
     found = set(re.findall(r'id="mark (\d+)"', out.read_text()))
     assert found == {"10", "25", "30"}  # at 25 the learning rate fell
     assert "ticks across: the learning rate fell; step 10, 30" in " ".join(capsys.readouterr().out.split())
-
-
-def test_the_command_marks_steps_in_the_panels_over_steps(one, tmp_path, capsys):
-    write_surface(tmp_path / "run.h5", one)
-    out = tmp_path / "steps.svg"
-    assert main(["plot", str(tmp_path / "run.h5"), "--kind", "steps", "--marks", "10", "-o", str(out)]) == 0
-    assert len(re.findall(r'id="mark 10"', out.read_text())) == 3
-    assert "Thin vertical lines: the learning rate fell; step 10" in " ".join(capsys.readouterr().out.split())
 
 
 @pytest.mark.parametrize(
@@ -413,48 +355,6 @@ def test_notes_and_legend_keep_apart_at_any_camera(one, azimuth):
     assert not any(note.get_window_extent().overlaps(legend) for note in notes)
 
 
-def test_step_panels_show_distances_losses_shares_and_variance(two):
-    figure = steps(two)
-    panels = {ax.get_label(): ax for ax in figure.axes}
-    distance = {line.get_label(): line.get_xydata() for line in panels["distances"].lines}
-    np.testing.assert_allclose(distance["sgd, distance"][0], (0, np.sqrt(16 + 0.25 + 4)))
-    np.testing.assert_allclose(distance["sgd, off the plane"][:, 1], [2, 1, 1, 0.5, 0])
-    losses = {line.get_label(): line.get_ydata() for line in panels["losses"].lines}
-    np.testing.assert_array_equal(losses["sgd, own"], [3, 2, 1.5, 1.2, 1.1])
-    assert "adam, own" not in losses  # nothing was measured there
-    shares = {line.get_label(): line.get_ydata() for line in panels["shares"].lines}
-    np.testing.assert_allclose(shares["sgd"], [2 / np.sqrt(20.25), 1 / 3, 1 / np.sqrt(4.25), *shares["sgd"][3:]])
-    assert np.isnan(shares["sgd"][-1])  # theta* itself has no way to have a share of
-    bars = [bar.get_height() for bar in panels["variance"].patches]
-    np.testing.assert_allclose(bars, SHARES)
-    assert any("81.2 % in the picture,\n18.8 % outside" in text.get_text() for text in panels["variance"].texts)
-    assert {line.get_gid() for line in panels["losses"].lines} >= {"drop 25"}
-    assert "Variance is about the mean" in recall(figure)["Description"]
-
-
-def test_step_panels_of_a_line_or_of_other_directions_leave_the_variance_out(one):
-    axes = tuple(dataclasses.replace(axis, source="random") for axis in one.axes)
-    assert len(steps(dataclasses.replace(one, axes=axes)).axes) == 3
-
-
-def test_step_panels_are_a_kind_of_picture_like_others(one, tmp_path, capsys):
-    assert len(draw(one, kind="steps", name=["train/loss"]).axes) == 4
-    with pytest.raises(PlotError, match="one surface at a time, 2 were given"):
-        draw([one, one], kind="steps")
-    with pytest.raises(UsageError, match="no option hillshade"):
-        draw(one, kind="steps", hillshade=True)
-    with pytest.raises(UsageError, match="one kind of values at a time"):
-        draw(one, kind="steps", name=["train/loss", "test/loss"])
-    write_surface(tmp_path / "run.h5", one)
-    assert main(["plot", str(tmp_path / "run.h5"), "--kind", "steps", "-o", str(tmp_path / "steps.svg")]) == 0
-    assert "share of that distance off the plane" in (tmp_path / "steps.svg").read_text()
-
-
-def test_step_panels_without_a_run_are_refused(one):
-    with pytest.raises(PlotError, match=r"run\.h5 has no training run on it"):
-        steps(dataclasses.replace(one, trajectories={}))
-
-
 def test_a_name_with_dollar_signs_is_written_as_it_is(one):
     surface = dataclasses.replace(one, trajectories={"cost $5 $x_1$": one.trajectories["sgd"]})
     with our_style():
@@ -463,30 +363,6 @@ def test_a_name_with_dollar_signs_is_written_as_it_is(one):
             texts = [each for each in figure.findobj(Text) if "$" in each.get_text()]
             assert texts
             assert not any(each.get_parse_math() for each in texts)
-
-
-def test_steps_on_a_line_stand_at_their_own_losses(tmp_path):
-    axis = Axis(np.linspace(-0.5, 1.5, 9), "towards a.pt", "checkpoint", {}, 2.0)
-    run = run_on([(1.0,), (0.6,), (3.0,), (0.0,)], residual=[0, 1.2, 0.5, 0], own=[2.0, 1.0, 1.0, 0.5])
-    values = {"train/loss": 0.5 + axis.values**2}
-    surface = Surface((axis,), values, np.ones(9, np.uint8), trajectories={"sgd": run}, path="line.h5")
-    figure = draw(surface)
-    ax = figure.axes[0]
-    (dots,) = [each for each in ax.collections if each.get_label() == "steps of sgd"]
-    np.testing.assert_array_equal(dots.get_offsets(), np.stack([run.coordinates[:, 0], run.loss], axis=1))
-    corner = "\n".join(text.get_text() for text in ax.texts)
-    # 0.6 of a direction of length 2 is as far along the line as the step is off it.
-    assert "run up to 71 % off the line" in corner
-    assert "1 of 4 steps outside the picture" in corner
-    assert "Dots: recorded steps of sgd" in recall(figure)["Description"]
-    # The colour of accuracy means accuracy.
-    assert lines_of(ax, "end of sgd")[0].get_markerfacecolor() != "#D55E00"
-
-
-def test_paths_of_a_line_are_not_drawn_as_planes():
-    axis = Axis(np.linspace(0, 1, 5), "line", "checkpoint", {}, 1.0)
-    surface = Surface((axis,), {"train/loss": np.ones(5)}, np.ones(5, np.uint8), trajectories={"a": run_on([(0.5,)])})
-    assert paths_of(surface) == []
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,6 @@ from landscape.plot.figures import draw
 from landscape.plot.planes.contours import contour, draw_contours
 from landscape.plot.planes.marks import Sheet
 from landscape.plot.scale.scale import NOT_FINITE_GREY, Scale
-from landscape.plot.style.colorbars import fitting_ticks, tick_texts
 from landscape.plot.style.fields import recall
 from landscape.plot.style.labels import label_lines
 from landscape.plot.style.placement import Room
@@ -28,7 +27,6 @@ from landscape.surface.grid import Axis
 from landscape.surface.surface import COMPUTED, INTERPOLATED, NOT_COMPUTED
 from tests.helpers.panels3d import floor_lines, floor_point, panel_of
 from tests.helpers.plot_fixtures import (
-    boxes_of,
     damaged_valley,
     half_finished_valley,
     pixel_at,
@@ -354,56 +352,6 @@ def test_a_constant_surface_beside_another_has_its_colour_on_their_scale():
     ax = axes_of(dataclasses.replace(plain, values={"train/loss": loss}), scale=scale)
     np.testing.assert_allclose(pixel_at(ax, 0.7, 0.3), scale.colors(0.7)[:3], atol=0.02)
     np.testing.assert_allclose(pixel_at(ax, x[3], y[4]), NOT_FINITE_GREY[:3], atol=0.01)
-
-
-@pytest.mark.parametrize("hillshade", [False, True])
-def test_a_colour_bar_stands_beside_with_ticks_in_loss_units(hillshade):
-    figure = Figure(figsize=(5, 4))
-    ax = contour(valley(), ax=figure.add_subplot(), hillshade=hillshade)
-    (bar,) = [each for each in figure.axes if each is not ax]
-    assert bar.get_ylabel() == "training loss, z = log(L + 0.1)"
-    assert {"1", "10", "100"} <= {text.get_text() for text in bar.get_yticklabels()}
-    scale = Scale.of(valley(), "train/loss")
-    ticks = {text.get_text(): text.get_position()[1] for text in bar.get_yticklabels()}
-    assert ticks["10"] == pytest.approx(10.0)
-    assert bar.get_ylim() == pytest.approx((scale.low, scale.high))
-
-
-@pytest.mark.parametrize(
-    ("base", "step", "common", "some"),
-    [(1e6, 1e-3, "10⁶ + …", "0.01"), (-123456.0, 1e-3, "−1.23456·10⁵ + …", "0.01"), (1e12, 1.0, "10¹² + …", "10")],
-)
-def test_what_large_values_have_in_common_is_written_once(base, step, common, some):
-    surface = valley()
-    loss = base + step * 20 * (surface["train/loss"] / surface["train/loss"].max())
-    figure = draw(dataclasses.replace(surface, values={"train/loss": loss}))
-    bar = figure.axes[-1]
-    assert [text.get_text() for text in bar.texts] == [common]
-    ticks = {text.get_text(): text.get_position()[1] for text in bar.get_yticklabels()}
-    assert ticks[some] == pytest.approx(base + float(some), abs=step * 1e-3)
-    assert f"levels: {common}" in corner_of(figure.axes[0])
-    width = figure.get_size_inches()[0] * figure.dpi
-    assert max(box.x1 for box in boxes_of(bar, [*bar.get_yticklabels(), *bar.texts, bar.yaxis.label])) < width
-
-
-def test_values_that_span_far_more_than_they_share_keep_their_own_texts():
-    scale = Scale.of(valley(), "train/loss")
-    assert tick_texts(scale, [0.1, 10.0]) == ("", ["0.1", "10"])
-    surface = valley()
-    wide = dataclasses.replace(surface, values={"train/loss": 1.23456789e6 * surface["train/loss"]})
-    assert tick_texts(Scale.of(wide, "train/loss"), [1.23456789e6])[0] == ""
-
-
-@pytest.mark.parametrize("decades", [5, 12, 20, 60])
-def test_wide_scales_have_at_most_a_dozen_ticks_evenly_apart(decades):
-    x, y = np.linspace(-1, 1, 21), np.linspace(-1, 1, 9)
-    loss = 10.0 ** (np.linspace(-1, decades - 1, 21) + 0 * y[:, None])
-    scale = Scale.of(surface_of({"train/loss": loss}, random_axis(x, 0), random_axis(y, 1)), "train/loss")
-    ticks = fitting_ticks(scale, 3.2)
-    assert 5 <= len(ticks) <= 12
-    powers = np.log10([tick for tick in ticks if np.log10(tick) % 1 == 0])
-    assert np.ptp(np.diff(powers[1:])) < 1.5
-    assert powers[-1] >= decades - 3
 
 
 def test_a_line_is_not_a_plane():
