@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 from landscape.errors import UsageError
 from landscape.surface.grid import Floats
 
-from ..style.fields import remember
-from ..style.paper import page_size
-from ..style.style import Look, look, new_figure, our_style, wrapped
+from ..style.framed import Frame, Page, page_style
+from ..style.style import look, new_figure
 from ..style.wording import one_line
 
 if TYPE_CHECKING:
@@ -66,50 +65,31 @@ def draw_panels(
     UsageError
         They do not fit into the size.
     """
-    page = page_size(size)
-    with our_style(Look.of_settings(font, page[0] if page else None)):
-        return _draw(
-            panels, text, {"Title": headline or title, "Description": text, "Command": command}, headline, caption, page
-        )
+    with page_style(size, font) as page:
+        width = page[0] if page else _WIDTH
+        # Letters on the pixels of a screen are up to 7 % wider than their outlines.
+        frame = Frame.of(text, width, headline, caption, fill=0.93)
+        return frame.write(_drawn(panels, frame, width, page), title, command)
 
 
-def _draw(
-    panels: Sequence[Callable[[Axes], None]],
-    text: str,
-    described: dict[str, str],
-    headline: str,
-    caption: bool,
-    page: tuple[float, float | None] | None,
-) -> Figure:
+def _drawn(panels: Sequence[Callable[[Axes], None]], frame: Frame, width: float, page: Page) -> Figure:
     factor, number = look().factor, len(panels)
-    width = page[0] if page else _WIDTH
-    # Letters on the pixels of a screen are up to 7 % wider than their outlines.
-    lines = wrapped(text, 0.93 * (width - 0.2), look().caption) if caption else []
-    line = look().caption * 1.32 / 72
-    foot = len(lines) * line + (0.16 if lines else 0.02)
-    head = 0.3 * factor if headline else 0.04
     left, bottom, title = _LEFT * factor, _BOTTOM * factor, _TITLE * factor
     across = (width - number * left - (number - 1) * (_GAP - _LEFT) * factor - _RIGHT) / number
     beside = number == 1 or across >= _NARROW * factor
     rows = 1 if beside else number
     side = across if beside else width - left - _RIGHT
-    free = page[1] - head - foot if page and page[1] else rows * (title + _HEIGHT * factor + bottom)
+    free = page[1] - frame.head - frame.foot if page and page[1] else rows * (title + _HEIGHT * factor + bottom)
     tall = free / rows - title - bottom
     if min(side, tall) < 0.6:
         given = " x ".join(f"{each:g}" for each in page or () if each)
         raise UsageError(f"the panels do not fit into a figure of {given} inches")
-    height = head + free + foot
+    height = frame.head + free + frame.foot
     figure = new_figure(width, height, shown=True)
     for place, draw in enumerate(panels):
         x = left + place * (side + _GAP * factor) if beside else left
-        y = foot + (0.0 if beside else (rows - 1 - place) * free / rows) + bottom
+        y = frame.foot + (0.0 if beside else (rows - 1 - place) * free / rows) + bottom
         draw(figure.add_axes((x / width, y / height, side / width, tall / height)))
-    if headline:
-        figure.text(0.1 / width, 1 - 0.06 / height, headline, va="top", fontsize=look().title, fontweight="bold")
-    for place, words in enumerate(lines):
-        y = (0.08 + line * (len(lines) - 1 - place)) / height
-        figure.text(0.1 / width, y, words, fontsize=look().caption, va="bottom", parse_math=False)
-    remember(figure, described)
     return figure
 
 

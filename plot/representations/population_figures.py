@@ -13,9 +13,8 @@ from landscape.surface.grid import Floats
 from landscape.surface.population_statistics import compare, halves, summary
 from landscape.surface.populations import Comparison, Excess, Populations
 
-from ..style.fields import remember
-from ..style.paper import page_size
-from ..style.style import BLUE, HAIRLINE, INK, MISSING_GREY, VERMILLION, Look, look, new_figure, our_style, wrapped
+from ..style.framed import Frame, Page, page_style
+from ..style.style import BLUE, HAIRLINE, INK, MISSING_GREY, VERMILLION, look, new_figure
 from ..style.wording import one_line
 
 if TYPE_CHECKING:
@@ -74,8 +73,7 @@ def predictions(
             raise UsageError("a picture of populations is of two groups; there is one")
         second = next(group for group in groups if group != first)
     said = compare(found, first, second)
-    page = page_size(size)
-    with our_style(Look.of_settings(font, page[0] if page else None)):
+    with page_style(size, font) as page:
         return _draw(found, said, names, one_line(headline), caption, page)
 
 
@@ -85,7 +83,7 @@ def _draw(
     names: Sequence[str] | None,
     headline: str,
     caption: bool,
-    page: tuple[float, float | None] | None,
+    page: Page,
 ) -> Figure:
     factor = look().factor
     width = page[0] if page else _WIDTH
@@ -96,11 +94,8 @@ def _draw(
         raise UsageError(f"three panels do not fit into {width:g} inches")
     images = min(_IMAGES, len(found.pictured)) if found.images is not None else 0
     strip = (_IMAGE + 0.55) * factor if images else 0.0
-    text = caption_of(found, said)
-    lines = wrapped(text, width - 0.2, look().caption) if caption else []
-    line = look().caption * 1.32 / 72
-    foot = len(lines) * line + (0.16 if lines else 0.02)
-    head = 0.3 * factor if headline else 0.04
+    frame = Frame.of(caption_of(found, said), width, headline, caption)
+    head, foot = frame.head, frame.foot
     tall = side if not page or not page[1] else page[1] - head - title - bottom - strip - foot
     if tall < 0.4:
         raise UsageError(f"the panels do not fit into {page[1] if page else 0:g} inches of height")
@@ -145,13 +140,7 @@ def _draw(
     _classes(panel(x, width - x - _RIGHT), said, names, figure, height, tall)
     if images:
         _examples(figure, found, said, names, images, (left, foot, width, height, factor))
-    if headline:
-        figure.text(0.1 / width, 1 - 0.06 / height, headline, va="top", fontsize=look().title, fontweight="bold")
-    for number, words in enumerate(lines):
-        place = (0.08 + line * (len(lines) - 1 - number)) / height
-        figure.text(0.1 / width, place, words, fontsize=look().caption, va="bottom", parse_math=False)
-    remember(figure, {"Title": headline or "Populations", "Description": text, "Command": found.command})
-    return figure
+    return frame.write(figure, "Populations", found.command)
 
 
 def _edges(steps: int) -> Floats:

@@ -16,9 +16,8 @@ from landscape.surface.dominant_samples import overlaps
 from landscape.surface.grid import Floats
 from landscape.surface.similarity import OTHERS, Similarity, nearest_layers
 
-from ..style.fields import remember
-from ..style.paper import page_size
-from ..style.style import BLUE, HAIRLINE, INK, MISSING_GREY, Look, look, new_figure, our_style, text_width, wrapped
+from ..style.framed import Frame, Page, page_style
+from ..style.style import BLUE, HAIRLINE, INK, MISSING_GREY, look, new_figure, text_width
 from ..style.wording import one_line
 from .dominant_images import draw_dominant, strip_height
 from .layer_axes import longest_name, name_layers
@@ -94,8 +93,7 @@ def similarity(
     """
     matrix = _values(found, values)
     chosen = _chosen(found, networks)
-    page = page_size(size)
-    with our_style(Look.of_settings(font, page[0] if page else None)):
+    with page_style(size, font) as page:
         if against is not None or len(chosen) > MOST_MAPS:
             sheet: _Maps | _Settling = _Settling(
                 found, matrix, values, chosen, _chosen(found, [against])[0] if against else chosen[-1]
@@ -251,7 +249,7 @@ def _draw(
     colormap: str,
     headline: str,
     caption: bool,
-    page: tuple[float, float | None] | None,
+    page: Page,
 ) -> Figure:
     factor = look().factor
     left = _LEFT * factor
@@ -267,12 +265,9 @@ def _draw(
     if side < 0.4:
         raise UsageError(f"{columns} maps side by side do not fit into {width:g} inches; choose fewer networks")
     text = caption_of(found, sheet.values, sheet.words, bars=sheet.bars, outlined=isinstance(sheet, _Maps))
-    lines = wrapped(text, width - 0.2, look().caption) if caption else []
-    line = look().caption * 1.32 / 72
-    foot = len(lines) * line + (0.16 if lines else 0.02)
+    frame = Frame.of(text, width, headline, caption, bare=0.06)
     strip = strip_height(found, factor) if sheet.strip else 0.0
-    foot += strip
-    head = 0.3 * factor if headline else 0.06
+    head, foot = frame.head, frame.foot + strip
     tall = side
     if page and page[1]:
         tall = (page[1] - head - foot) / rows - title - bar - bottom
@@ -308,13 +303,7 @@ def _draw(
     colourbar.outline.set_linewidth(0.6)
     if strip:
         draw_dominant(figure, found, sheet.strip, left=0.1, bottom=foot - strip, width=width - 0.2)
-    if headline:
-        figure.text(0.1 / width, 1 - 0.06 / height, headline, va="top", fontsize=look().title, fontweight="bold")
-    for number, words in enumerate(lines):
-        y = (0.08 + line * (len(lines) - 1 - number)) / height
-        figure.text(0.1 / width, y, words, fontsize=look().caption, va="bottom", parse_math=False)
-    remember(figure, {"Title": headline or "Similarity of layers", "Description": text, "Command": found.command})
-    return figure
+    return frame.write(figure, "Similarity of layers", found.command)
 
 
 def _range(sheet: _Maps | _Settling) -> tuple[float, float]:
@@ -376,19 +365,15 @@ def caption_of(
     found: Similarity, values: str = "cka", extra: str = "", *, bars: bool = True, outlined: bool = True
 ) -> str:
     """Return what a picture has to say: what was compared, on what, how, with which error, and what is missing."""
-    problem = found.problem
     rows = sum(len(each.layers) for each in found.networks)
     holes = int((~np.isfinite(np.diagonal(found.cka))).sum())
     error = found.stderr[np.isfinite(found.stderr) & ~np.eye(rows, dtype=bool)]
     passes = f"{found.passes} pass{'es' if found.passes != 1 else ''}"
+    data = one_line(str(found.problem.get("data", "the data")))
+    of = f" of {len(found.networks)} networks" if len(found.networks) > 1 else ""
     words = [
-        f"{WORDS.get(values, values)} of {rows} layers of {len(found.networks)} networks on {found.samples:,} samples "
-        f"of {one_line(str(problem.get('data', 'the data')))}, eval mode: unbiased minibatch estimate, {found.kernel} "
-        f"kernel, {found.batches} batches, {passes}, not clamped. "
-        if len(found.networks) > 1
-        else f"{WORDS.get(values, values)} of {rows} layers on {found.samples:,} samples of "
-        f"{one_line(str(problem.get('data', 'the data')))}, eval mode: unbiased minibatch estimate, {found.kernel} "
-        f"kernel, {found.batches} batches, {passes}, not clamped. ",
+        f"{WORDS.get(values, values)} of {rows} layers{of} on {found.samples:,} samples of {data}, eval mode: unbiased "
+        f"minibatch estimate, {found.kernel} kernel, {found.batches} batches, {passes}, not clamped. "
     ]
     if error.size:
         words.append(f"Standard error from samples: at most {error.max():.2g}. ")
