@@ -13,10 +13,16 @@ from landscape.errors import UsageError
 from landscape.inputs.attacks import look, pgd
 from landscape.inputs.examples import Clip, Examples
 from landscape.inputs.frequency_filters import low_pass, radii, require_images
-from landscape.inputs.labelled_batches import class_examples, generator_of, in_eval_mode, one_data_set, parts_of
+from landscape.inputs.labelled_batches import (
+    class_examples,
+    described_problem,
+    generator_of,
+    in_eval_mode,
+    one_data_set,
+    parts_of,
+)
 from landscape.inputs.norms import require_norm
 from landscape.parallel.progress import Progress, progress_of
-from landscape.problem.datasets import describe_data, fingerprint
 from landscape.problem.losses import Loss, resolve_loss
 from landscape.surface.frequencies import CHANGES, INPUTS, Frequencies
 from landscape.surface.grid import Floats
@@ -108,12 +114,7 @@ def frequencies(
         energy=weights @ np.stack([row["energy"] for row in rows]),
         change_energy=weights @ np.stack([row["change_energy"] for row in rows]),
         numbers=numbers,
-        problem={
-            "loss": resolved.name,
-            "data": describe_data(source, len(numbers)),
-            "sample_seed": sample_seed,
-            "fingerprint": fingerprint(source, numbers),
-        },
+        problem=described_problem(resolved, source, numbers, sample_seed),
         settings={
             "epsilon": epsilon,
             "norm": norm,

@@ -17,7 +17,7 @@ from landscape.errors import UsageError
 from landscape.inputs.examples import Clip, Examples, moved_part
 from landscape.inputs.stored_units import in_stored_units
 from landscape.problem.batches import split_inputs_targets, to_device
-from landscape.problem.datasets import choose
+from landscape.problem.datasets import choose, describe_data, fingerprint
 from landscape.problem.losses import Loss
 from landscape.problem.named_data import named_data
 from landscape.problem.samples import Data
@@ -30,6 +30,16 @@ def one_data_set(data: Any, samples: int | None, seed: int) -> tuple[str, Data, 
         raise UsageError(f"this is done with one data set at a time, there are {', '.join(sets)}")
     ((name, source),) = sets.items()
     return name, source, choose(source, samples, seed)
+
+
+def described_problem(loss: Loss, source: Data, numbers: NDArray[np.int64], seed: int) -> dict[str, Any]:
+    """Return what a report says of the samples and the loss that it is of."""
+    return {
+        "loss": loss.name,
+        "data": describe_data(source, len(numbers)),
+        "sample_seed": seed,
+        "fingerprint": fingerprint(source, numbers),
+    }
 
 
 def parts_of(number: int, size: int) -> Iterator[slice]:

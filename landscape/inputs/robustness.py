@@ -17,6 +17,7 @@ from landscape.inputs.attacks import fgsm, look, pgd, pgd_restarts, random_chang
 from landscape.inputs.examples import Clip, Examples
 from landscape.inputs.labelled_batches import (
     class_examples,
+    described_problem,
     generator_of,
     in_eval_mode,
     one_data_set,
@@ -25,7 +26,6 @@ from landscape.inputs.labelled_batches import (
 )
 from landscape.inputs.norms import require_norm
 from landscape.parallel.progress import Progress, progress_of
-from landscape.problem.datasets import describe_data, fingerprint
 from landscape.problem.losses import Loss, resolve_loss
 from landscape.problem.samples import Data
 from landscape.surface.robustness import Robustness
@@ -152,12 +152,7 @@ def robustness(
         far=np.concatenate([each.far for each in found]),
         far_epsilon=wide,
         numbers=numbers,
-        problem={
-            "loss": resolved.name,
-            "data": describe_data(source, len(numbers)),
-            "sample_seed": sample_seed,
-            "fingerprint": fingerprint(source, numbers),
-        },
+        problem=described_problem(resolved, source, numbers, sample_seed),
         settings={
             **{key: getattr(settings, key) for key in ("steps", "restarts", "random", "seed")},
             "clip": None if clip is None else list(clip),

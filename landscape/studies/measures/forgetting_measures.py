@@ -15,6 +15,7 @@ from landscape.studies.measures.measure_parts import (
     Numbers,
     chosen_data,
     described,
+    ends_of_spectrum,
     one_network,
     read_table,
     stage,
@@ -42,7 +43,6 @@ def forgetting(context: Context, *, data: str = "train", samples: int | None = N
         logarithm; ``bound_holds`` (share of pairs of tasks), ``forgotten`` (accuracy of the first task lost at the
         end).
     """
-    from landscape.curvature.analysis import measure_curvature
     from landscape.evaluation.evaluate import evaluate
     from landscape.problem.checkpoint import apply_checkpoint, load_checkpoint
     from landscape.problem.datasets import as_data
@@ -60,19 +60,7 @@ def forgetting(context: Context, *, data: str = "train", samples: int | None = N
     rows = []
     for task in range(tasks.number - 1):
         own = {data: as_data((tasks.inputs(x, task), y), data)}
-        report = measure_curvature(
-            at(task),
-            own,
-            loss=network.recipe.loss,
-            samples=samples,
-            sample_seed=context.seed,
-            eigenvalues=1,
-            most=most,
-            probes=2,
-            steps=1,
-            gauss_newton=False,
-            progress=False,
-        )
+        curved = ends_of_spectrum(context, at(task), own, samples=samples, most=most).greatest_eigenvalue
         start = flat_weights({name: p.detach().clone() for name, p in model.named_parameters()})
         losses = []
         for end in (task, task + 1):
@@ -87,7 +75,6 @@ def forgetting(context: Context, *, data: str = "train", samples: int | None = N
             )
             losses.append(float(np.asarray(found[f"{data}/loss"]).ravel()[0]))
         travel = float(np.linalg.norm(flat_weights({name: p.detach() for name, p in model.named_parameters()}) - start))
-        curved = report.raw.greatest_eigenvalue
         rows.append([float(task), curved, travel, curved * travel**2 / 2, losses[1] - losses[0]])
         context.progress(task + 1, tasks.number - 1)
     table = np.array(rows)

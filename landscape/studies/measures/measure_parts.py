@@ -6,7 +6,7 @@ import csv
 import inspect
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -15,6 +15,10 @@ from landscape.errors import UsageError
 from landscape.problem.datasets import Data
 from landscape.studies.study import Context, TrainedNetwork
 from landscape.studies.training.training_files import write_table
+from landscape.surface.curvature import Spectrum
+
+if TYPE_CHECKING:
+    from torch import nn
 
 Numbers = dict[str, float]
 
@@ -67,6 +71,20 @@ def chosen_data(context: Context, names: Sequence[str]) -> dict[str, Data]:
     if missing:
         raise UsageError(f"there is no data set {missing[0]!r}; there are {', '.join(context.data)}")
     return {name: context.data[name] for name in names}
+
+
+def ends_of_spectrum(
+    context: Context, model: nn.Module, data: Mapping[str, Data], *, samples: int | None, most: int, **how: Any
+) -> Spectrum:
+    """Return the greatest and the least eigenvalue of the Hessian, by few products: two probes of one step.
+
+    ``most`` products at most; ``how`` as for `landscape.curvature.analysis.Settings`.
+    """
+    from landscape.curvature.analysis import measure_curvature
+
+    how |= {"eigenvalues": 1, "most": most, "probes": 2, "steps": 1, "gauss_newton": False, "progress": False}
+    loss = one_network(context).recipe.loss
+    return measure_curvature(model, data, loss=loss, samples=samples, sample_seed=context.seed, **how).raw
 
 
 def with_log10(numbers: Mapping[str, float], *names: str) -> Numbers:

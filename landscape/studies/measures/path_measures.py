@@ -18,6 +18,7 @@ from landscape.studies.measures.measure_parts import (
     Numbers,
     chosen_data,
     described,
+    ends_of_spectrum,
     one_network,
     with_log10,
     write_curve,
@@ -267,7 +268,6 @@ def sharpening(
         ``early`` (greatest of the early steps), ``first``, ``last``, each with its logarithm, and ``first_ratio``:
         -lambda_min / lambda_max at the first record, where above 0 is not convex.
     """
-    from landscape.curvature.analysis import measure_curvature
     from landscape.trajectory.record_losses import put_record
 
     network = one_network(context)
@@ -276,22 +276,9 @@ def sharpening(
     most_curved, least_curved = [], []
     for number, record in enumerate(run.records):
         put_record(model, record)
-        report = measure_curvature(
-            model,
-            chosen,
-            loss=network.recipe.loss,
-            samples=samples,
-            sample_seed=context.seed,
-            eigenvalues=1,
-            most=most,
-            probes=2,
-            steps=1,
-            tolerance=0.05,
-            gauss_newton=False,
-            progress=False,
-        )
-        most_curved.append(report.raw.greatest_eigenvalue)
-        least_curved.append(report.raw.least_eigenvalue)
+        found = ends_of_spectrum(context, model, chosen, samples=samples, most=most, tolerance=0.05)
+        most_curved.append(found.greatest_eigenvalue)
+        least_curved.append(found.least_eigenvalue)
         context.progress(number + 1, len(run.records))
     steps = np.array([record.step for record in run.records])
     high, low = np.array(most_curved), np.array(least_curved)
