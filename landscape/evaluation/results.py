@@ -36,7 +36,6 @@ class ResultTable:
         # From how many anchors values are estimates; empty where a run has none.
         self.anchored = {name: self._counts_in(array.astype(np.float64)) for name, array in surface.anchored.items()}
         self.anchors = dict(surface.anchors)
-        self._stores = {each.name: each.stores for each in quantities}
         self._divisible = {each.name: each.divisible for each in quantities}
         self._measured = [
             f"{data}/{value}" for each in quantities for data, values in each.stores.items() for value in values

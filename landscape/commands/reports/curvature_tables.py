@@ -9,6 +9,7 @@ from typing import Any
 from rich.console import Console
 
 from landscape.commands.printed import print_heading, print_pairs, print_table
+from landscape.commands.reports.plain_facts import numbers
 from landscape.surface.curvature import Curvature, CurvatureRun, Spectrum
 
 # Layers that a terminal shows; all are in the file.
@@ -43,8 +44,8 @@ def run_facts(path: str, runs: Mapping[str, CurvatureRun]) -> dict[str, Any]:
                 "steps": [
                     {
                         "step": step,
-                        "learning_rate": _number(rate),
-                        "two_over_learning_rate": _number(edge),
+                        "learning_rate": numbers(rate),
+                        "two_over_learning_rate": numbers(edge),
                         **_facts(report),
                     }
                     for step, rate, edge, report in zip(
@@ -84,27 +85,27 @@ def _facts(report: Curvature) -> dict[str, Any]:
     return {
         "samples": report.samples,
         "verdict": report.verdict,
-        "loss": _number(report.loss),
-        "loss_stderr": _number(report.loss_stderr),
-        "gradient_norm": _number(report.gradient_norm),
-        "gradient_norm_stderr": _number(report.gradient_norm_stderr),
-        "gradient_noise": _number(report.gradient_noise),
-        "gradient_square": dict(zip(("value", "stderr"), map(_number, report.gradient_square), strict=True)),
+        "loss": numbers(report.loss),
+        "loss_stderr": numbers(report.loss_stderr),
+        "gradient_norm": numbers(report.gradient_norm),
+        "gradient_norm_stderr": numbers(report.gradient_norm_stderr),
+        "gradient_noise": numbers(report.gradient_noise),
+        "gradient_square": dict(zip(("value", "stderr"), numbers(report.gradient_square), strict=True)),
         **_matrix(report.raw),
         "normalised": {
             **_matrix(report.normalised),
-            "random_slice": _number(mean),
-            "random_slice_deviation": _number(spread),
-            "slice_bound": _number(report.slice_bound),
+            "random_slice": numbers(mean),
+            "random_slice_deviation": numbers(spread),
+            "slice_bound": numbers(report.slice_bound),
         },
         "gauss_newton": {
-            "greatest": _number(report.gauss_newton_greatest),
-            "residual": _number(report.gauss_newton_residual),
-            "trace": _number(report.gauss_newton_trace),
-            "trace_stderr": _number(report.gauss_newton_trace_stderr),
+            "greatest": numbers(report.gauss_newton_greatest),
+            "residual": numbers(report.gauss_newton_residual),
+            "trace": numbers(report.gauss_newton_trace),
+            "trace_stderr": numbers(report.gauss_newton_trace_stderr),
         },
         "slice": _slice_facts(report),
-        "layers": [{name: _number(value) for name, value in vars(layer).items()} for layer in report.layers],
+        "layers": [numbers(vars(layer)) for layer in report.layers],
         "problem": dict(report.problem),
         "origin": dict(report.origin),
         "settings": dict(report.settings),
@@ -119,13 +120,13 @@ def _slice_facts(report: Curvature) -> dict[str, Any] | None:
     return {
         "labels": list(drawn.labels),
         "hessian": drawn.hessian.tolist(),
-        "samples_stderr": [[_number(each) for each in row] for row in drawn.samples_stderr.tolist()],
-        "fitted": [[_number(each) for each in row] for row in drawn.fitted.tolist()],
-        "fitted_error": [[_number(each) for each in row] for row in drawn.fitted_error.tolist()],
-        "rank": [_number(each) for each in drawn.rank],
+        "samples_stderr": numbers(drawn.samples_stderr),
+        "fitted": numbers(drawn.fitted),
+        "fitted_error": numbers(drawn.fitted_error),
+        "rank": numbers(drawn.rank),
         "eigenvalues": drawn.eigenvalues.tolist(),
         "routes_agree": drawn.routes_agree,
-        "bound_over_slice": _number(report.slice_bound / greatest) if greatest > 0 else None,
+        "bound_over_slice": numbers(report.slice_bound / greatest) if greatest > 0 else None,
         "hides_negative": bool(
             drawn.eigenvalues[-1] >= 0 and report.raw.least_eigenvalue + report.raw.residuals[-1] < 0
         ),
@@ -140,33 +141,29 @@ def _matrix(spectrum: Spectrum) -> dict[str, Any]:
     density = spectrum.density()
     return {
         "size": spectrum.size,
-        "eigenvalues": [_number(each) for each in spectrum.eigenvalues],
-        "residuals": [_number(each) for each in spectrum.residuals],
-        "samples_stderr": [_number(each) for each in spectrum.samples_stderr],
+        "eigenvalues": numbers(spectrum.eigenvalues),
+        "residuals": numbers(spectrum.residuals),
+        "samples_stderr": numbers(spectrum.samples_stderr),
         "converged": [bool(each) for each in spectrum.converged],
         "greatest": spectrum.greatest,
-        "trace": _number(spectrum.trace),
-        "trace_stderr": _number(spectrum.trace_stderr),
-        "trace_samples_stderr": _number(spectrum.trace_samples_stderr),
-        "trace_interval": [_number(each) for each in spectrum.trace_interval],
-        "frobenius": _number(spectrum.frobenius),
-        "frobenius_stderr": _number(spectrum.frobenius_stderr),
-        "negative_share": _number(negative),
-        "negative_share_bounds": [_number(negative_low), _number(negative_high)],
-        "greatest_over_last": _number(spectrum.ratio),
-        "least_condition": _number(spectrum.least_condition),
-        "participation": _number(participation),
-        "participation_stderr": _number(participation_error),
-        "effective_dimension": {"alpha": alpha, "value": _number(dimension), "stderr": _number(dimension_error)},
-        "density": {name: [_number(each) for each in values.tolist()] for name, values in density._asdict().items()},
+        "trace": numbers(spectrum.trace),
+        "trace_stderr": numbers(spectrum.trace_stderr),
+        "trace_samples_stderr": numbers(spectrum.trace_samples_stderr),
+        "trace_interval": numbers(spectrum.trace_interval),
+        "frobenius": numbers(spectrum.frobenius),
+        "frobenius_stderr": numbers(spectrum.frobenius_stderr),
+        "negative_share": numbers(negative),
+        "negative_share_bounds": numbers([negative_low, negative_high]),
+        "greatest_over_last": numbers(spectrum.ratio),
+        "least_condition": numbers(spectrum.least_condition),
+        "participation": numbers(participation),
+        "participation_stderr": numbers(participation_error),
+        "effective_dimension": {"alpha": alpha, "value": numbers(dimension), "stderr": numbers(dimension_error)},
+        "density": numbers(density._asdict()),
         "probes": len(spectrum.traces),
         "steps": spectrum.nodes.shape[1],
         "products": spectrum.products,
     }
-
-
-def _number(value: Any) -> Any:
-    return value if not isinstance(value, float) or math.isfinite(value) else None
 
 
 def print_curvature(console: Console, facts: Mapping[str, Any]) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 from rich.console import Console
 
 from landscape.commands.printed import print_heading, print_pairs, print_table
+from landscape.commands.reports.plain_facts import about, made, numbers
 from landscape.commands.reports.robustness_tables import share_words
-from landscape.commands.reports.similarity_tables import numbers
 from landscape.surface.frequencies import CHANGES, INPUTS, Frequencies
 from landscape.surface.robustness import wilson
 
@@ -22,8 +22,8 @@ def frequencies_facts(found: Frequencies) -> dict[str, Any]:
         kinds[kind] = {
             "accuracy": found.accuracy(kind).tolist(),
             "interval": found.interval(kind).tolist(),
-            "loss": [numbers(float(each)) for each in loss],
-            "loss_stderr": [numbers(float(each)) for each in error],
+            "loss": numbers(loss),
+            "loss_stderr": numbers(error),
             "half_way": found.half_way(kind),
         }
     attacked = found.kinds != INPUTS
@@ -39,14 +39,9 @@ def frequencies_facts(found: Frequencies) -> dict[str, Any]:
             "attacked": _share(int(found.attacked.sum()), found.samples) if attacked else None,
             "filtered": kinds,
             "energy": found.energy.tolist(),
-            "change_energy": [numbers(float(each)) for each in found.change_energy],
+            "change_energy": numbers(found.change_energy),
         },
-        "problem": dict(found.problem),
-        "settings": dict(found.settings),
-        "origin": dict(found.origin),
-        "software": found.software,
-        "created": found.created,
-        "command": found.command,
+        **about(found),
     }
 
 
@@ -59,7 +54,7 @@ def print_frequencies(console: Console, facts: Mapping[str, Any]) -> None:
     said = facts["frequencies"]
     print_heading(console, f"{said['data']} filtered: {said['samples']:,} images, frequencies to {said['highest']:.3g}")
     pairs = [
-        ("made", " by ".join(part for part in (facts["created"], facts["software"]) if part)),
+        made(facts),
         ("checkpoint", str(facts["origin"].get("checkpoint", ""))),
         ("unfiltered", share_words(said["clean"]["accuracy"], said["clean"]["interval"])),
     ]

@@ -11,7 +11,7 @@ import numpy as np
 from rich.console import Console
 
 from landscape.commands.printed import print_heading, print_pairs, print_table
-from landscape.commands.reports.similarity_tables import numbers
+from landscape.commands.reports.plain_facts import about, made, numbers
 from landscape.surface.population_statistics import compare, summary
 from landscape.surface.populations import Excess, Populations
 
@@ -37,21 +37,16 @@ def predictions_facts(found: Populations) -> dict[str, Any]:
             "accuracy": [
                 numbers(float(row.mean())) if ok else None for row, ok in zip(found.correct, found.done, strict=True)
             ],
-            "summaries": [_plain(asdict(summary(found, group))) for group in known],
+            "summaries": [numbers(asdict(summary(found, group))) for group in known],
             "comparisons": [_comparison(found, *pair) for pair in combinations(known, 2)],
         },
-        "problem": dict(found.problem),
-        "settings": dict(found.settings),
-        "origin": {name: dict(about) for name, about in zip(found.names, found.about, strict=False)},
-        "software": found.software,
-        "created": found.created,
-        "command": found.command,
+        **about(found, {name: dict(each) for name, each in zip(found.names, found.about, strict=False)}),
     }
 
 
 def _comparison(found: Populations, first: str, second: str) -> dict[str, Any]:
     said = compare(found, first, second)
-    facts: dict[str, Any] = _plain(asdict(said))
+    facts: dict[str, Any] = numbers(asdict(said))
     shares = [found.shares(group) for group in (first, second)]
     facts["examples"] = [
         {
@@ -65,14 +60,6 @@ def _comparison(found: Populations, first: str, second: str) -> dict[str, Any]:
     return facts
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _plain(each) for key, each in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(each) for each in value]
-    return numbers(value)
-
-
 def print_predictions(console: Console, facts: Mapping[str, Any]) -> None:
     """Print what there is to say."""
     said = facts["predictions"]
@@ -82,7 +69,7 @@ def print_predictions(console: Console, facts: Mapping[str, Any]) -> None:
     print_pairs(
         console,
         [
-            ("made", " by ".join(part for part in (facts["created"], facts["software"]) if part)),
+            made(facts),
             ("samples", f"{problem.get('data', '')} ({problem.get('reference', '')}), {said['classes']} classes"),
         ],
     )

@@ -9,6 +9,7 @@ from typing import Any
 from rich.console import Console
 
 from landscape.commands.printed import print_heading, print_pairs, print_table
+from landscape.commands.reports.plain_facts import about, made
 from landscape.surface.robustness import GRADIENT_ATTACKS, Robustness
 
 DISTANCES = {"linf": "L∞", "l2": "L2"}
@@ -39,12 +40,7 @@ def robustness_facts(found: Robustness) -> dict[str, Any]:
             "checks": [asdict(check) for check in found.checks()],
             "verdict": found.verdict,
         },
-        "problem": dict(found.problem),
-        "settings": dict(found.settings),
-        "origin": dict(found.origin),
-        "software": found.software,
-        "created": found.created,
-        "command": found.command,
+        **about(found),
     }
 
 
@@ -57,7 +53,7 @@ def print_robustness(console: Console, facts: Mapping[str, Any]) -> None:
     print_pairs(
         console,
         [
-            ("made", " by ".join(part for part in (facts["created"], facts["software"]) if part)),
+            made(facts),
             ("checkpoint", str(facts["origin"].get("checkpoint", ""))),
             ("PGD", f"{settings.get('steps')} steps, {settings.get('restarts')} starts"),
             ("no attack", share_words(clean["accuracy"], clean["interval"])),

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import asdict
 from itertools import combinations, permutations
 from typing import Any
 
-import numpy as np
 from rich.console import Console
 
 from landscape.commands.printed import print_heading, print_pairs, print_table
+from landscape.commands.reports.plain_facts import made, numbers
 from landscape.surface.dominant_samples import overlap_of
 from landscape.surface.grid import Floats
 from landscape.surface.similarity import Similarity, nearest_layers
@@ -101,15 +100,6 @@ def _nearest_facts(found: Similarity) -> list[dict[str, Any]]:
     return said
 
 
-def numbers(value: Any) -> Any:
-    """Return numbers as JSON has them: arrays as lists, what is not finite as None."""
-    if isinstance(value, np.ndarray):
-        return [numbers(each) for each in value.tolist()]
-    if isinstance(value, list):
-        return [numbers(each) for each in value]
-    return value if not isinstance(value, float) or math.isfinite(value) else None
-
-
 def print_similarity(console: Console, facts: Mapping[str, Any]) -> None:
     """Print what there is to say; the matrices themselves are in --json and in the file."""
     said = facts["similarity"]
@@ -123,7 +113,7 @@ def print_similarity(console: Console, facts: Mapping[str, Any]) -> None:
     print_pairs(
         console,
         [
-            ("made", " by ".join(part for part in (facts["created"], facts["software"]) if part)),
+            made(facts),
             ("samples", f"{facts['samples']:,} of {problem.get('data', '')} ({problem.get('reference', '')})"),
             (
                 "estimate",

@@ -16,6 +16,7 @@ from rich.console import Console
 from landscape.commands.printed import NOTHING, plain, print_heading, print_pairs, print_table, show
 from landscape.commands.reports.curvature_tables import print_curvature, print_curvature_run
 from landscape.commands.reports.frequencies_tables import print_frequencies
+from landscape.commands.reports.plain_facts import made
 from landscape.commands.reports.predictions_tables import print_predictions
 from landscape.commands.reports.robustness_tables import print_robustness
 from landscape.commands.reports.similarity_tables import print_similarity
@@ -58,7 +59,7 @@ def _surface(console: Console, facts: Mapping[str, Any]) -> None:
         console,
         [
             ("title", facts["title"]),
-            ("made", " by ".join(part for part in (facts["created"], facts["software"]) if part)),
+            made(facts),
             ("checkpoint", _with_digest(origin.pop("checkpoint", ""), origin.pop("sha256", ""))),
             ("file", f"SHA-256 {facts['sha256'][:_DIGEST]}"),
             ("points", _points(points)),
