@@ -51,8 +51,8 @@ def short_name(name: str) -> str:
 
 def without_folders(text: object) -> str:
     """Return text in which absolute paths are cut to the files' names: a page is sent to others."""
-    # Within quotes a folder's name may have spaces in it.
-    quoted = re.sub(r"(?<=['\"])(\w*:?)/[^'\"]*/", r"\1", plain_text(text))
+    # Within quotes a folder's name may have spaces in it, as in '--data=npz:/my files/x.npz'.
+    quoted = re.sub(r"(?<=['\"])((?:[^'\"/\s]*[:=])?)/[^'\"]*/", r"\1", plain_text(text))
     return re.sub(r"(?<![\w./])/(?:[^\s/'\"]+/)+", "", quoted)
 
 
