@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -126,18 +129,23 @@ def test_the_stated_error_covers_the_loss_over_all_samples(linear, points):
     assert (off < 2).mean() > 0.9
 
 
+def cut_short(model: Any, data: Any, path: Path, after: int, **settings: Any) -> Path:
+    """Interrupt a run after so many points; return its file."""
+
+    def interrupt(done: int, total: int) -> None:
+        if done == after:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        landscape.evaluate(model, data, path=path, progress=interrupt, **settings)
+    return path
+
+
 def test_a_run_cut_short_while_points_lack_samples_ends_like_one_that_was_not(linear, points, tmp_path):
     settings = {"x": "-1:1:7", "y": "-1:1:6", "standard_error": 0.03}
     whole = landscape.evaluate(linear, points, **settings)
     for after in (5, 20, 35):
-        path = tmp_path / f"{after}.h5"
-
-        def interrupt(done, total, after=after):
-            if done == after:
-                raise KeyboardInterrupt
-
-        with pytest.raises(KeyboardInterrupt):
-            landscape.evaluate(linear, points, path=path, progress=interrupt, **settings)
+        path = cut_short(linear, points, tmp_path / f"{after}.h5", after, **settings)
         resumed = landscape.evaluate(linear, points, path=path, **settings)
         np.testing.assert_array_equal(resumed.counts["train"], whole.counts["train"])
         np.testing.assert_allclose(resumed["train/loss"], whole["train/loss"], rtol=1e-13)
@@ -210,14 +218,7 @@ def test_a_run_cut_short_between_points_ends_like_one_that_was_not(linear, point
     whole = landscape.evaluate(linear, points, **settings)
     number = int((whole.state == COMPUTED).sum())
     for after in (10, number // 2, number - 1, number):
-        path = tmp_path / f"{after}.h5"
-
-        def interrupt(done, total, after=after):
-            if done == after:
-                raise KeyboardInterrupt
-
-        with pytest.raises(KeyboardInterrupt):
-            landscape.evaluate(linear, points, path=path, progress=interrupt, **settings)
+        path = cut_short(linear, points, tmp_path / f"{after}.h5", after, **settings)
         cut = landscape.read_surface(path)
         assert (cut.state == COMPUTED).sum() == after
         resumed = landscape.evaluate(linear, points, path=path, **settings)
