@@ -10,8 +10,6 @@ Lanczos' to 1e-4 at every point. Errors are relative.
 
 from __future__ import annotations
 
-import argparse
-
 import numpy as np
 import torch
 from scipy.sparse.linalg import LinearOperator, eigsh
@@ -19,8 +17,7 @@ from scipy.sparse.linalg import LinearOperator, eigsh
 import landscape
 from landscape.curvature.lanczos import extreme_eigenpairs
 from landscape.directions.construct import random_plane
-from landscape.problem.model import load_model
-from landscape.problem.sources import parse_normalize, resolve_data
+from tests.benchmarks.hessian_products import opened, problem_parser
 
 
 def two_solves(operator: LinearOperator) -> tuple[float, float]:
@@ -36,21 +33,10 @@ def two_solves(operator: LinearOperator) -> tuple[float, float]:
 
 def main() -> None:
     """Print a table, a row a point."""
-    parser = argparse.ArgumentParser(
-        description=__doc__.splitlines()[0], prog="python -m tests.benchmarks.convexity_products"
-    )
-    parser.add_argument("--model", required=True)
-    parser.add_argument("--checkpoint", required=True)
-    parser.add_argument("--data", required=True)
-    parser.add_argument("--normalize")
-    parser.add_argument("--samples", type=int, default=32)
+    parser = problem_parser(__doc__, "convexity_products", 32)
     parser.add_argument("--points", default="-0.4:0.4:5")
     options = parser.parse_args()
-    torch.set_num_threads(1)
-    model = load_model(options.model, {}, options.checkpoint)[0].eval()
-    normalize = parse_normalize(options.normalize) if options.normalize else None
-    (data,) = resolve_data([f"train={options.data}"], normalize=normalize).values()
-    x, y = data.fetch(range(options.samples))
+    model, x, y = opened(options)
     plane = random_plane(model, seed=0, dimensions=1)
     settings = {"products": 60, "tolerance": 0.02}
     ours = landscape.evaluate(

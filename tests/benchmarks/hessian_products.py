@@ -176,23 +176,31 @@ def compare_eigenvalues(model: nn.Module, x: Tensor, y: Tensor) -> None:
         print(f"| {name} | {number} | {took:.1f} | {picked} |")
 
 
-def main() -> None:
-    """Print tables."""
-    parser = argparse.ArgumentParser(
-        description=__doc__.splitlines()[0], prog="python -m tests.benchmarks.hessian_products"
-    )
-    parser.add_argument("--model", required=True)
-    parser.add_argument("--checkpoint", required=True)
-    parser.add_argument("--data", required=True)
+def problem_parser(description: str, name: str, samples: int) -> argparse.ArgumentParser:
+    """Return the options that say of which network and samples products are made."""
+    parser = argparse.ArgumentParser(description=description.splitlines()[0], prog=f"python -m tests.benchmarks.{name}")
+    for required in ("--model", "--checkpoint", "--data"):
+        parser.add_argument(required, required=True)
     parser.add_argument("--normalize")
-    parser.add_argument("--samples", type=int, default=125)
-    parser.add_argument("--eigenvalues", action="store_true")
-    options = parser.parse_args()
+    parser.add_argument("--samples", type=int, default=samples)
+    return parser
+
+
+def opened(options: argparse.Namespace) -> tuple[nn.Module, Tensor, Tensor]:
+    """Return network, inputs and targets, on one thread."""
     torch.set_num_threads(1)
     model = load_model(options.model, {}, options.checkpoint)[0].eval()
     normalize = parse_normalize(options.normalize) if options.normalize else None
     (data,) = resolve_data([f"train={options.data}"], normalize=normalize).values()
-    x, y = data.fetch(range(options.samples))
+    return model, *data.fetch(range(options.samples))
+
+
+def main() -> None:
+    """Print tables."""
+    parser = problem_parser(__doc__, "hessian_products", 125)
+    parser.add_argument("--eigenvalues", action="store_true")
+    options = parser.parse_args()
+    model, x, y = opened(options)
     compare_products(model, x, y)
     if options.eigenvalues:
         compare_eigenvalues(model, x, y)
