@@ -189,5 +189,5 @@ def _failed(error: BaseException, code: int, debug: bool) -> int:
         # As a rule all processes fail alike, and the launcher ends the others when the first one has said why.
         time.sleep(FIRST_SPEAKS)
     if launch is None or launch.rank == 0 or code != MISUSED:
-        print(f"landscape: {'' if code == INTERRUPTED else 'error: '}{text}", file=sys.stderr)
+        print(f"landscape: {'' if code == INTERRUPTED else 'error: '}{text}", file=sys.stderr)  # noqa: T201
     return code

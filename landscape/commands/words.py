@@ -30,7 +30,7 @@ def one_line(text: str) -> str:
 def say(text: str) -> None:
     """Print lines in which there may be text of that kind: names of files, for one."""
     for line in text.split("\n"):
-        print(for_terminal(line))
+        print(for_terminal(line))  # noqa: T201 - the place where the rest of the commands print
 
 
 def number_of_bytes(number: float, step: int = 1024) -> str:

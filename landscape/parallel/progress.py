@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TypeAlias
 
 from landscape.parallel.comm import connected
-from landscape.parallel.shutdown import at_shutdown
+from landscape.parallel.shutdown import at_shutdown, on_one_line
 
 # Between two plain lines, seconds: a log of an hour's run stays readable.
 LINE_EVERY = 10.0
@@ -92,11 +92,6 @@ def _rate(rate: float) -> str:
     return f"{rate:,.0f}" if rate >= 100 else f"{rate:.3g}"
 
 
-def _one_line(what: str) -> str:
-    """Return a text, which may hold the name of a file, as something that moves no cursor."""
-    return what if what.isprintable() else repr(what)
-
-
 @contextmanager
 def _rich_bars() -> Iterator[Callable[[str, str, int, int], None]]:
     from rich import progress as rich_progress
@@ -117,7 +112,7 @@ def _rich_bars() -> Iterator[Callable[[str, str, int, int], None]]:
 
         def show(what: str, unit: str, done: int, total: int) -> None:
             if what not in tasks:
-                tasks[what] = bars.add_task(escape(_one_line(what)), total=total, unit=unit)
+                tasks[what] = bars.add_task(escape(on_one_line(what)), total=total, unit=unit)
             bars.update(tasks[what], completed=done, total=total)
 
         yield show
@@ -127,7 +122,7 @@ class _Lines:
     """Says how far it is every few seconds, and at the end."""
 
     def __init__(self, what: str, unit: str) -> None:
-        self._what, self._unit = _one_line(what), unit
+        self._what, self._unit = on_one_line(what), unit
         self._first: int | None = None
         self._began = self._said = time.monotonic()
 
@@ -140,4 +135,4 @@ class _Lines:
             rate = (done - self._first) / max(now - self._began, 1e-9)
             left = f", {duration((total - done) / rate)} left" if rate and done < total else ""
             line = f"{self._what}: {done} of {total} {self._unit}, {_rate(rate)} a second{left}"
-            print(line, file=sys.stderr, flush=True)
+            print(line, file=sys.stderr, flush=True)  # noqa: T201 - the name in it was escaped

@@ -48,11 +48,16 @@ def run_callbacks() -> list[str]:
     return notes
 
 
+def on_one_line(what: str) -> str:
+    """Return a text, which may hold the name of a file, as something that moves no cursor."""
+    return what if what.isprintable() else repr(what)
+
+
 def run_callbacks_and_print(line: str) -> None:
     """Do what was registered, and print the line and what there is to say after it, as one line on stderr."""
     notes = run_callbacks()
     with contextlib.suppress(OSError, ValueError):  # whoever read it may be gone, as when a terminal is closed
-        print(" ".join([line, *notes]), file=sys.stderr, flush=True)
+        print(on_one_line(" ".join([line, *notes])), file=sys.stderr, flush=True)  # noqa: T201 - the last line there is
 
 
 def exit_now(line: str, code: int) -> NoReturn:

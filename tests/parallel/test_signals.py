@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import landscape
-from landscape.parallel.shutdown import at_shutdown, run_callbacks
+from landscape.parallel.shutdown import at_shutdown, run_callbacks, run_callbacks_and_print
 from landscape.parallel.signals import shutdown_on_signals
 from landscape.surface.surface import COMPUTED
 from tests.helpers import jobs, tiny_problem
@@ -192,3 +192,9 @@ def test_what_is_to_be_done_before_leaving_is_done_newest_first_whatever_fails(t
         assert run_callbacks() == ["kept", "disk full"]
     assert order == ["failing", "first"]
     assert run_callbacks() == []
+
+
+def test_the_last_line_holds_no_control_characters(capsys):
+    with at_shutdown(lambda: "wrote \x1b[2J\x07.h5"):
+        run_callbacks_and_print("landscape: terminated")
+    assert capsys.readouterr().err.rstrip("\n").isprintable()

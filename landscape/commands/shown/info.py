@@ -48,11 +48,11 @@ def run(options: argparse.Namespace) -> int:
         except LandscapeError as error:
             if len(options.files) == 1:
                 raise
-            print(f"landscape: error: {for_terminal(one_line(str(error)))}", file=sys.stderr)
+            print(f"landscape: error: {for_terminal(one_line(str(error)))}", file=sys.stderr)  # noqa: T201
             failed = 1
             continue
         if options.json:
-            print(plain_json(facts))
+            print(plain_json(facts))  # noqa: T201 - in ASCII
         else:
             from landscape.commands.shown.tables import show_file
 

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from landscape.commands.words import say
 from landscape.errors import StoreError, UsageError
 
 if TYPE_CHECKING:
@@ -80,10 +81,10 @@ def run(options: argparse.Namespace) -> int:
     page = demo_page(titles, rows, pictures, note, commands, layers=settings.layers, interactive=INTERACTIVE)
     replace_file(folder / "index.html", page.encode())
     for network, values in scores.items():
-        print(f"{TITLES[network]}: {100 * values['test/accuracy']:.1f} % of the test images right")
+        say(f"{TITLES[network]}: {100 * values['test/accuracy']:.1f} % of the test images right")
     if note:
-        print(note)
-    print(f"open {folder / 'index.html'}")
+        say(note)
+    say(f"open {folder / 'index.html'}")
     return 0
 
 
