@@ -195,6 +195,7 @@ def draw_checkpoint(panel: Panel) -> None:
     star: dict[str, Any] = {"marker": "*", "ms": 7.0, "mfc": "white", "mec": "black", "mew": 0.6, "ls": "none"}
     own = plain_text(PurePath(str(sheet.surface.origin.get("checkpoint") or "")).name) if sheet.networks else ""
     marks = [(0.0, 0.0, own, {**star, "label": "checkpoint"})] if sheet.has_checkpoint else []
+    named: list[tuple[str, Floats]] = []
     for x, y, name, style in [*marks, *((*each, NETWORK) for each in sheet.networks)]:
         foot, loss = panel.floor(x, y), panel.drape([x], [y])[2][0]
         panel.axes.plot(*foot, zorder=2, **style | {"label": f"{style['label']}, on the floor"})
@@ -206,13 +207,46 @@ def draw_checkpoint(panel: Panel) -> None:
             if (panel.scene.lid is None or point[2] <= panel.scene.lid) and panel.raster.visible(point + LIFT):
                 panel.axes.plot(*spot, zorder=6, **style)
                 seen = spot
-        if name:
-            _write_name(panel, name, seen)
+        named.append((short_name(name) if name else "", seen))
+    for (left, bottom), text in placed_names(named, panel.frame.view.size):
+        label = panel.axes.text(left, bottom, text, fontsize=look().small, color=INK)
+        label.set(ha="left", va="bottom", zorder=7, parse_math=False, gid="network")
+        label.set_path_effects([withStroke(linewidth=2.2, foreground="white", alpha=0.9)])
 
 
-def _write_name(panel: Panel, name: str, at: Floats) -> None:
-    """Write a network's name beside its mark, towards the middle of the picture."""
-    left = at[0] > panel.frame.view.size[0] / 2
-    text = panel.axes.text(at[0] + (-6 if left else 6), at[1] + 5, short_name(name), fontsize=look().small, color=INK)
-    text.set(ha="right" if left else "left", va="bottom", zorder=7, parse_math=False, gid="network")
-    text.set_path_effects([withStroke(linewidth=2.2, foreground="white", alpha=0.9)])
+def placed_names(
+    named: Sequence[tuple[str, Floats]], size: tuple[float, float]
+) -> list[tuple[tuple[float, float], str]]:
+    """Return the lower left corners of names beside networks' marks, towards the middle where that is free.
+
+    A name goes to another side of its mark where it would lie on another one or its mark, or leave the picture, and is
+    left out where no side is free: the caption says all of them.
+
+    Parameters
+    ----------
+    named : sequence of (str, ndarray)
+        Name, or nothing, and the mark's place in points.
+    size : (float, float)
+        Of the picture, in points.
+    """
+    marks = [(x - 4.5, y - 4.5, x + 4.5, y + 4.5) for _, (x, y) in named]
+    written: list[tuple[float, float, float, float]] = []
+    found = []
+    for number, (text, (x, y)) in enumerate(named):
+        width, height = text_width(text, look().small) * 72, 1.2 * look().small
+        leftwards = x > size[0] / 2
+        for left, up in ((leftwards, True), (not leftwards, True), (leftwards, False), (not leftwards, False)):
+            corner = float(x - 6 - width if left else x + 6), float(y + 5 if up else y - 5 - height)
+            box = (*corner, corner[0] + width, corner[1] + height)
+            inside = box[0] >= 0 and box[1] >= 0 and box[2] <= size[0] and box[3] <= size[1]
+            taken = [*written, *(mark for k, mark in enumerate(marks) if k != number)]
+            if text and inside and not any(_meet(box, other) for other in taken):
+                written.append(box)
+                found.append((corner, text))
+                break
+    return found
+
+
+def _meet(one: tuple[float, float, float, float], other: tuple[float, float, float, float]) -> bool:
+    """Whether two boxes of left, bottom, right and top meet."""
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]

@@ -13,12 +13,13 @@ from landscape.plot.figures import draw
 from landscape.plot.planes.contours import contour
 from landscape.plot.scale.scale import Scale
 from landscape.plot.style.fields import recall
-from landscape.plot.style.style import our_style
+from landscape.plot.style.style import look, our_style, text_width
 from landscape.plot.surfaces.camera import Camera
 from landscape.plot.surfaces.panel3d import Panel
 from landscape.plot.surfaces.scenes import SurfaceImage
 from landscape.plot.surfaces.shading import Light
 from landscape.plot.surfaces.surfaces3d import surface
+from landscape.plot.surfaces.surroundings import placed_names
 from matplotlib.figure import Figure
 
 from landscape.cli import main
@@ -275,3 +276,22 @@ def test_a_second_network_in_the_plane_is_marked_and_named(kind):
     partly = dataclasses.replace(towards, recipe={**towards.recipe, "differs": ["fc.bias"]})
     figure = draw(dataclasses.replace(given, axes=(given.axes[0], partly)), kind=kind)
     assert "diamond" not in recall(figure)["Description"]
+
+
+def test_names_of_networks_keep_off_each_other_their_marks_and_the_edges():
+    numbers, size = np.random.default_rng(3), (200.0, 160.0)
+    left_out = 0
+    with our_style():
+        for trial in range(200):
+            named = [("epoch" + k * "0", numbers.uniform((0, 0), size)) for k in range(1, 3 + trial % 2)]
+            found = placed_names(named, size)
+            left_out += len(named) - len(found)
+            boxes = [(x, y, x + text_width(text, look().small) * 72, y + look().small) for (x, y), text in found]
+            for k, (a, (_, text)) in enumerate(zip(boxes, found, strict=True)):
+                assert min(a) >= 0
+                assert a[2] <= size[0]
+                assert a[3] <= size[1]
+                others = boxes[:k] + [(*at - 4, *at + 4) for name, at in named if name != text]
+                assert not any(a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3] for b in others)
+        assert left_out < 60  # of 500
+        assert placed_names([("", np.array([50.0, 50.0]))], size) == []
