@@ -26,9 +26,9 @@ from landscape.parallel.comm import current_comm
 from landscape.parallel.progress import Progress, progress_of
 from landscape.surface.grid import Floats, grid_shape, parse_range
 from landscape.surface.surface import NOT_COMPUTED, Surface, Trajectory
+from landscape.trajectory.local_plane import LOCAL, local_ranges
 from landscape.trajectory.principal_plane import (
     MARGIN,
-    PrincipalPlane,
     fitting_ranges,
     principal_plane,
     project,
@@ -73,8 +73,8 @@ def evaluate_runs(
     plane : Plane, optional
         Of one or two directions; the runs' principal plane by default.
     x, y : str or sequence of float, optional
-        Points along the directions. By default a square in weight space that holds the runs and theta*; on
-        a line to a checkpoint, 0 and 1 are among them.
+        Points along the directions. By default a square in weight space that holds the runs and theta*; on a line to
+        a checkpoint, 0 and 1 are among them; on a local plane, twice as far as the records beside the step.
     points : int, optional
         How many along an axis that is not given: 41, or 201 for a line.
     margin : float
@@ -105,7 +105,7 @@ def evaluate_runs(
     # A step is two more points: its own weights, and the plane below them.
     steps = [2 * len(run.records) for run in runs if "samples" not in known[run.name].attributes]
     settings |= {"path": path, "overwrite": overwrite}
-    settings.setdefault("save_directions", isinstance(plane, PrincipalPlane))
+    settings.setdefault("save_directions", _is_measured(plane))
     with ExitStack() as stack:
         bar = _Bar(stack.enter_context(progress_of(progress, "evaluating")), sum(steps))
         # For all that is measured, not for the surface alone: its values are compared with those of the steps.
@@ -209,12 +209,17 @@ class _Bar:
         self._tell(self._done, max(self._total, self._done))
 
 
+def _is_measured(plane: Plane) -> bool:
+    """Return whether a plane is made of a run's records: what other threads sum to differs in the last digits."""
+    return all(direction.recipe.get("source") in ("pca", LOCAL) for direction in plane.directions)
+
+
 def _as_stored(plane: Plane, stored: Surface | None) -> Plane:
     """Return the plane in the very numbers of the file, where it is the same but for rounding.
 
-    Principal components summed by another number of threads differ in their last digits.
+    What is made of a run, summed by another number of threads, differs in its last digits.
     """
-    if stored is None or any(direction.recipe.get("source") != "pca" for direction in plane.directions):
+    if stored is None or not _is_measured(plane):
         return plane
     axes, tensors = stored.directions, read_directions(stored.path)
     if not len(axes) == len(tensors) == len(plane):
@@ -241,7 +246,8 @@ def _fitted_ranges(
         raise UsageError("y was given, but a line has only the axis x")
     if all(each is not None for each in given[: len(plane)]):
         return {name: each for name, each in zip(names, given, strict=False) if each is not None}
-    fitting = fitting_ranges(paths, plane, margin=margin)
+    is_local = all(direction.recipe.get("source") == LOCAL for direction in plane.directions)
+    fitting = local_ranges(plane, margin=margin) if is_local else fitting_ranges(paths, plane, margin=margin)
     found = [parse_range(f"{low!r}:{high!r}:{number}") for low, high in fitting]
     if len(plane) == 1 and plane.directions[0].recipe.get("source") == "checkpoint":
         found = [_through_both(found[0])]

@@ -285,6 +285,9 @@ def _directions(surface: Surface) -> str:
         text = f"in the plane through the checkpoint, {' and '.join(ends)}, in distances along orthonormal axes"
     elif sources == {"input"}:
         return _input_ways(surface)
+    elif sources == {"local"}:
+        # "velocity at step 40: 0.03 a step": the scale of the motion stands in the label.
+        text = f"along the run's {' and '.join(bare_label(axis) for axis in axes)}, in distances"
     elif sources == {"pca"}:
         names = [str(run.get("name")) for run in axes[0].recipe.get("runs", ())]
         which = f"the first {many} principal components" if len(axes) > 1 else "the first principal component"

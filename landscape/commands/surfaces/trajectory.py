@@ -56,9 +56,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--plane",
         default="pca",
         metavar="SOURCE",
-        help="pca: the runs' principal components; a file that holds directions; or A.pt,B.pt,C.pt: through three "
-        "checkpoints, where A is at 0",
+        help="pca: the runs' principal components; local: velocity and acceleration at the step --at of the first run; "
+        "a file that holds directions; or A.pt,B.pt,C.pt: through three checkpoints, where A is at 0",
     )
+    group.add_argument("--at", type=int, metavar="STEP", help="the step that --plane local is about, as the run counts")
     group.add_argument(
         "--line",
         nargs="?",
@@ -112,6 +113,7 @@ def run(options: argparse.Namespace) -> int:
     from landscape.commands.surfaces.summary import describe_paths, describe_result
     from landscape.parallel.comm import current_comm
     from landscape.parallel.progress import progress_bar
+    from landscape.trajectory.local_plane import record_at
     from landscape.trajectory.record_losses import put_record
     from landscape.trajectory.run_surface import evaluate_runs, plan_runs
     from landscape.trajectory.runs import find_runs
@@ -124,13 +126,14 @@ def run(options: argparse.Namespace) -> int:
     runs = find_runs(options.runs, unordered=options.unordered, **reading)
     end = runs[0].records[-1]
     through = sources[0] if len(sources) > 1 else None
-    options.checkpoint = str(options.origin or through or (options.onto and _about(options)) or end.path)
+    about = record_at(runs[0], options.at) if options.plane == "local" else end
+    options.checkpoint = str(options.origin or through or (options.onto and _about(options)) or about.path)
     model, _, data = load_problem(options)
     if any(parameter.dtype == torch.float16 for parameter in model.parameters()):
         # A run recorded in float16 to save space was trained, and is measured, in float32.
         model.float()
-        if options.checkpoint == str(end.path):
-            put_record(model, end)
+        if options.checkpoint == str(about.path):
+            put_record(model, about)
     if options.onto:
         put_onto(options, model, runs)
         return 0
@@ -185,11 +188,19 @@ def _check(options: argparse.Namespace, sources: list[str]) -> None:
         raise UsageError("--line ends goes from the first checkpoint to the last, which --unordered ones do not have")
     if options.line and options.plane != "pca":
         raise UsageError(f"--line draws a line of its own; leave out --plane {options.plane}")
+    if (options.plane == "local") != (options.at is not None):
+        raise UsageError(
+            "--plane local is about a step: name it by --at STEP"
+            if options.plane == "local"
+            else "--at STEP is for --plane local, the velocity and acceleration there; add it, or leave --at out"
+        )
+    if options.plane == "local" and options.origin:
+        raise UsageError("--origin does not go with --plane local, where coordinates are about the step --at")
     components = options.plane == "pca" and options.line != "ends"
     if options.ignore is not None and not components:
         where = f"--plane {options.plane}" if options.plane != "pca" else "--line ends"
         raise UsageError(f"--ignore is for principal components and does not go with {where}; leave it out")
-    if options.plane != "pca" and len(sources) == 1:
+    if options.plane not in ("pca", "local") and len(sources) == 1:
         for name in ("move", "include", "exclude"):
             if getattr(options, name) is not None:
                 raise UsageError(
@@ -209,6 +220,7 @@ def _plane(options: argparse.Namespace, model: nn.Module, runs: list[TrainingRun
     from landscape.directions.construct import checkpoint_plane
     from landscape.directions.direction_files import read_plane
     from landscape.directions.orthonormal import orthonormal_plane
+    from landscape.trajectory.local_plane import local_plane
     from landscape.trajectory.principal_plane import principal_plane
 
     chosen: dict[str, Any] = {"include": options.include, "exclude": options.exclude}
@@ -224,6 +236,8 @@ def _plane(options: argparse.Namespace, model: nn.Module, runs: list[TrainingRun
             move=options.move or "weights",
             **chosen,
         )
+    if options.plane == "local":
+        return local_plane(model, runs[0], options.at, move=options.move or "weights", **chosen)
     if len(sources) == 1:
         plane = read_plane(model, options.plane, trust=options.trust_checkpoint)
         return plane.first(min(2, len(plane)))

@@ -31,7 +31,11 @@ def require_fitting(options: argparse.Namespace) -> None:
         raise UsageError(f"--dry-run does not go with {alone}, which costs next to nothing; leave it out")
     if options.onto:
         given = {name: getattr(options, name) for name in ("line", "ignore", "move", "include", "exclude", "x", "y")}
-        given |= {"plane": None if options.plane == "pca" else options.plane, "points": options.points}
+        given |= {
+            "at": options.at,
+            "plane": None if options.plane == "pca" else options.plane,
+            "points": options.points,
+        }
         for name, value in given.items():
             if value is not None:
                 raise UsageError(f"--{name} does not go with --onto, where the surface says it; leave it out")
