@@ -36,6 +36,13 @@ class ResultTable:
         # From how many anchors values are estimates; empty where a run has none.
         self.anchored = {name: self._counts_in(array.astype(np.float64)) for name, array in surface.anchored.items()}
         self.anchors = dict(surface.anchors)
+        # (data set, metric) -> (points, columns), of estimates from anchors.
+        self._sketches = {
+            (name, metric): np.array(array)
+            for name, anchors in surface.anchors.items()
+            for metric, array in anchors.sketches.items()
+            if len(array) == self.state.size
+        }
         self._divisible = {each.name: each.divisible for each in quantities}
         self._measured = [
             f"{data}/{value}" for each in quantities for data, values in each.stores.items() for value in values
@@ -116,6 +123,8 @@ class ResultTable:
         for members in [*self._counts.values(), self.anchored]:
             for counts in members.values():
                 counts[where] = 0
+        for sketches in self._sketches.values():
+            sketches[where.reshape(-1)] = np.nan
 
     def done(self, wanted: Mapping[str, Mapping[str, int]]) -> NDArray[np.bool_]:
         """Return which points are finished, shape (points,): computed, with at least the samples wanted.
@@ -173,7 +182,14 @@ class ResultTable:
             self._set(name, point, total)
         self.state.flat[point] = COMPUTED
 
-    def put(self, point: int, quantity: str, result: PointResult, anchored: Mapping[str, int]) -> None:
+    def put(
+        self,
+        point: int,
+        quantity: str,
+        result: PointResult,
+        anchored: Mapping[str, int],
+        sketches: Mapping[tuple[str, str], NDArray[np.float64]],
+    ) -> None:
         """Record what is known of a point's losses, in the place of what was known before.
 
         Parameters
@@ -184,6 +200,8 @@ class ResultTable:
             Of all samples the point has.
         anchored : mapping
             Data set -> from how many anchors its values were estimated.
+        sketches : mapping
+            Of their errors (`landscape.evaluation.anchors.regression.signs`).
         """
         for (data, value), total in result.items():
             name = f"{data}/{value}"
@@ -191,6 +209,10 @@ class ResultTable:
             self._set(name, point, total)
         for data, number in anchored.items():
             self.anchored[data].flat[point] = number
+        for key, sketch in sketches.items():
+            if key not in self._sketches:
+                self._sketches[key] = np.full((self.state.size, len(sketch)), np.nan, dtype=np.float32)
+            self._sketches[key][point] = sketch
         self.state.flat[point] = COMPUTED
 
     def _moments(self, name: str, point: int, count: int, baseline: float) -> Moments:
@@ -222,7 +244,13 @@ class ResultTable:
             quality=dict(self._quality),
             origin=dict(self._origin),
             anchored={name: array.copy() for name, array in self.anchored.items()},
-            anchors=dict(self.anchors),
+            anchors={
+                name: dataclasses.replace(
+                    anchors,
+                    sketches={metric: array.copy() for (data, metric), array in self._sketches.items() if data == name},
+                )
+                for name, anchors in self.anchors.items()
+            },
         )
 
 

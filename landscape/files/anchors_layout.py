@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import h5py
@@ -36,6 +37,10 @@ def write_anchors(file: h5py.File, surface: Surface) -> None:
             metrics = member.create_group(part, track_order=True)
             for metric, array in arrays.items():
                 metrics[metric] = np.asarray(array, dtype=np.float64)
+        if anchors.sketches:
+            metrics = member.create_group("sketches", track_order=True)
+            for metric, sketch in anchors.sketches.items():
+                metrics[metric] = np.asarray(sketch, dtype=np.float32)
 
 
 def read_anchors(file: h5py.File, shape: tuple[int, ...]) -> tuple[dict[str, NDArray[np.int64]], dict[str, Anchors]]:
@@ -55,7 +60,7 @@ def read_anchors(file: h5py.File, shape: tuple[int, ...]) -> tuple[dict[str, NDA
                 if (anchored[name] < 0).any():
                     raise FormatError(f"its numbers of anchors of {name} are below 0")
             if "points" in member:
-                anchors[name] = _anchors(member)
+                anchors[name] = _anchors(member, math.prod(shape))
     return anchored, anchors
 
 
@@ -76,7 +81,7 @@ def read_tails(file: h5py.File, shape: tuple[int, ...]) -> dict[str, NDArray[np.
     }
 
 
-def _anchors(member: h5py.Group) -> Anchors:
+def _anchors(member: h5py.Group, grid_points: int) -> Anchors:
     points = child(member, "points", h5py.Dataset)
     number = points.shape[0]
     size = member.attrs["size"]
@@ -89,6 +94,17 @@ def _anchors(member: h5py.Group) -> Anchors:
         for metric, dataset in children(child(member, part, h5py.Group), h5py.Dataset):
             columns = dataset.shape[1:] if part == "samples" else ()
             arrays[metric] = stored_array(dataset, "f", 8, (number, *columns))
+    sketches = {
+        metric: stored_array(dataset, "f", 4, (grid_points, *dataset.shape[1:]))
+        for metric, dataset in (
+            children(child(member, "sketches", h5py.Group), h5py.Dataset) if "sketches" in member else ()
+        )
+    }
     return Anchors(
-        stored_array(points, "i", 8, (number,)), parts["samples"], parts["means"], int(size), parts["log_means"]
+        stored_array(points, "i", 8, (number,)),
+        parts["samples"],
+        parts["means"],
+        int(size),
+        parts["log_means"],
+        sketches,
     )

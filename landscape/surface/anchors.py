@@ -28,12 +28,18 @@ class Anchors:
     size: int  # how many samples all data are
     # metric -> (k,): of losses also the means of logarithms, see `landscape.evaluation.anchors.regression`
     log_means: Mapping[str, Floats] = field(default_factory=dict)
+    # metric -> (points of the grid, columns): of the errors of estimates there, what differences between two networks
+    # on the same samples need, see `landscape.surface.differences`; NaN where there is none, 0 where nothing is left
+    sketches: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name, values in self.samples.items():
             means = self.means.get(name)
             if values.ndim != 2 or len(values) != len(self.points) or means is None or means.shape != values.shape[:1]:
                 raise ValueError(f"anchors have values of {name} that do not go with {len(self.points)} points")
+        for name, sketch in self.sketches.items():
+            if sketch.ndim != 2:
+                raise ValueError(f"anchors have sketches of {name} of shape {sketch.shape}, not of two dimensions")
         for name, logs in self.log_means.items():
             if logs.shape != self.points.shape:
                 raise ValueError(f"anchors have logarithms of {name} that do not go with {len(self.points)} points")

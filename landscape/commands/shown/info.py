@@ -3,6 +3,7 @@
 landscape info net.h5              how complete, how trustworthy, made by whom from what
 landscape info net.pt              the tensors in it
 landscape info --json a.h5 b.h5    the same for programs, one line of JSON a file
+landscape info --compare a.h5 b.h5      how the second surface differs from the first, on the same samples
 """
 
 from __future__ import annotations
@@ -29,6 +30,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="surface, curvature, similarity, predictions, robustness, direction file or checkpoint",
     )
     parser.add_argument("--json", action="store_true", help="one line of JSON a file")
+    parser.add_argument(
+        "--compare",
+        action="store_true",
+        help="of two surfaces on the same grid and samples: how much higher the second is, with the error of that",
+    )
     parser.add_argument("--checkpoint-key", metavar="KEY", help="which of several networks in a checkpoint")
     parser.add_argument(
         "--trust-checkpoint", action="store_true", help="let a checkpoint run code of its own: only if you trust it"
@@ -41,6 +47,8 @@ def run(options: argparse.Namespace) -> int:
     from landscape.errors import LandscapeError
     from landscape.files.strict_json import plain_json
 
+    if options.compare:
+        return _compare(options)
     failed = 0
     for number, path in enumerate(options.files):
         try:
@@ -58,6 +66,24 @@ def run(options: argparse.Namespace) -> int:
 
             show_file(facts, after_another=number > 0)
     return failed
+
+
+def _compare(options: argparse.Namespace) -> int:
+    """Say how the second of two surfaces differs from the first."""
+    from landscape.commands.printed import show
+    from landscape.commands.shown.comparison import comparison_facts, print_comparison
+    from landscape.errors import UsageError
+    from landscape.files.store import read_surface
+    from landscape.files.strict_json import plain_json
+
+    if len(options.files) != 2:
+        raise UsageError(f"--compare takes two surfaces, {len(options.files)} files were given")
+    facts = comparison_facts(*(read_surface(path) for path in options.files))
+    if options.json:
+        print(plain_json(facts))  # noqa: T201 - JSON escapes what a terminal would obey
+    else:
+        show(print_comparison, facts)
+    return 0
 
 
 def _facts(path: str, options: argparse.Namespace) -> dict[str, Any]:

@@ -18,7 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from landscape.evaluation.anchors.choice import Wanted, choose_anchors, most_anchors
-from landscape.evaluation.anchors.regression import SAMPLES_A_SLOPE, Estimator, estimator_for, log_scale, logarithms
+from landscape.evaluation.anchors.regression import (
+    SAMPLES_A_SLOPE,
+    SKETCH,
+    Estimator,
+    estimator_for,
+    log_scale,
+    logarithms,
+)
 from landscape.evaluation.looks import FIRST_LOOK
 from landscape.evaluation.losses_and_metrics import LossesAndMetrics
 from landscape.evaluation.quantities import PointResult, Step
@@ -206,6 +213,7 @@ class AnchorBook:
 
     def _put(self, points: Iterable[int]) -> None:
         found: dict[int, dict[Key, Moments]] = {point: dict(self._others.get(point, {})) for point in points}
+        sketches: dict[int, dict[Key, Floats]] = {point: {} for point in found}
         alike: dict[tuple[Key, int], list[int]] = {}
         for point in found:
             exact = self._exact(point)
@@ -216,36 +224,38 @@ class AnchorBook:
                     alike.setdefault((key, number), []).append(point)
         for (key, number), members in alike.items():
             values = np.stack([self._samples[point][key][:number] for point in members])
-            for point, moments in zip(members, self._moments(key, number, values), strict=True):
-                found[point][key] = moments
+            for point, moments, sketch in zip(members, *self._moments(key, number, values), strict=True):
+                found[point][key], sketches[point][key] = moments, sketch
         for point, result in found.items():
             used = {
                 name: len(self._anchors(name).points) if self._held(point, name) < size else 0
                 for name, size in self.sizes.items()
                 if name not in self._exact(point)
             }
-            self._table.put(point, self.name, result, used)
+            self._table.put(point, self.name, result, used, sketches[point])
 
     def _exact(self, point: int) -> set[str]:
         """Return the data sets of which a point has had all samples before: their means stay as they are."""
         counts = self._table.counts(point, self.name)
         return {name for name, size in self.sizes.items() if counts[name] >= size}
 
-    def _moments(self, key: Key, number: int, values: Floats) -> list[Moments]:
-        """Return what samples at points say of all data: their mean itself where they are all."""
+    def _moments(self, key: Key, number: int, values: Floats) -> tuple[list[Moments], Floats]:
+        """Return what samples at points say of all data, and sketches; the mean itself where they are all."""
         at_start = self._at_start[key]
         if number == self.sizes[key[0]]:
             start = self._samples[self.origin][key]
-            return [moments_of(each, start if len(start) == number else None) for each in values]
+            known = [moments_of(each, start if len(start) == number else None) for each in values]
+            return known, np.zeros((len(values), SKETCH))
         estimates = self._regression(key, number).estimate(values)
         paired = estimates.stderr
         if not len(self._anchors(key[0]).points):  # theta* is not known for all data yet
             paired = np.array([standard_error(each - at_start[:number]) for each in values])
         columns = estimates.means, estimates.stderr, paired, estimates.thirds, estimates.fourths
-        return [
+        moments = [
             Moments(number, float(mean), float(error), float(of_difference), math.nan, float(third), float(fourth))
             for mean, error, of_difference, third, fourth in zip(*columns, strict=True)
         ]
+        return moments, estimates.sketches
 
     def _regression(self, key: Key, number: int) -> Estimator:
         if (key, number) not in self._fitted:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from landscape.evaluation.anchors.choice import choose_anchors
-from landscape.evaluation.anchors.regression import Estimator, Regression, log_scale, logarithms
+from landscape.evaluation.anchors.regression import Estimator, Regression, log_scale, logarithms, signs
 from landscape.surface.intervals import interval_factor
 
 SIZE, NUMBER = 4000, 200
@@ -110,6 +110,15 @@ def test_what_is_not_finite_at_an_anchor_leaves_it_out_and_at_a_point_stays(popu
     assert found.means[0] == np.inf
     assert np.isnan(found.means[1])
     assert np.isnan(found.stderr).all()
+
+
+def test_a_sketch_has_the_size_of_the_error_and_its_signs_are_the_samples_own(population):
+    anchors, points = population
+    found = fitted(anchors, np.arange(NUMBER)).estimate(points[:, :NUMBER])
+    # Of 32 columns: off by a quarter, and by no more than three times that.
+    assert (np.abs((found.sketches**2).mean(axis=1) / found.stderr**2 - 1) < 0.75).all()
+    np.testing.assert_array_equal(signs(300)[:200], signs(200))  # others may have measured more samples
+    assert set(np.unique(signs(200))) == {-1.0, 1.0}
 
 
 def test_no_accuracy_is_below_0_or_above_1(population):

@@ -1,0 +1,108 @@
+"""Differences between two networks on the same samples: their errors, and what cannot be compared."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import landscape
+from landscape.cli import main
+from landscape.errors import SurfaceMismatch
+from landscape.surface.differences import difference
+from landscape.surface.intervals import half_widths
+
+SIZE = 900
+NAME = "train/loss"
+
+
+def network(number: int) -> nn.Module:
+    """Return a network, or one that is much like it."""
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(5, 16), nn.Tanh(), nn.Linear(16, 1))
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter += 0.1 * number * torch.randn(parameter.shape)
+    return model
+
+
+@pytest.fixture(scope="module")
+def data() -> tuple[torch.Tensor, torch.Tensor]:
+    """Some samples are hard for both networks: outliers of what is to be learnt."""
+    chance = torch.Generator().manual_seed(1)
+    x = torch.randn(SIZE, 5, generator=chance)
+    return x, (x**2).sum(1, keepdim=True) + torch.randn(SIZE, 1, generator=chance) ** 3
+
+
+def pair(data, folder=None, **settings):
+    settings = {"x": "-1:1:9", "loss": "mse", "samples": 150, "progress": False, **settings}
+    paths = [None if folder is None else folder / f"{seed}.h5" for seed in (0, 1)]
+    return [landscape.evaluate(network(seed), data, path=paths[seed], **settings) for seed in (0, 1)]
+
+
+def test_the_interval_of_a_difference_is_narrower_than_both_added_up_and_holds(data):
+    truth = [landscape.evaluate(network(seed), data, x="-1:1:9", loss="mse")[NAME] for seed in (0, 1)]
+    true = truth[1] - truth[0]
+    held, narrower, off, stated = [], [], [], []
+    for seed in range(40):
+        first, second = pair(data, anchors=2, samples=SIZE // 2, sample_seed=seed)
+        found = difference(first, second, NAME)
+        chance = found.half_widths > 0
+        assert not found.at_most.any()
+        assert found.half_width_at_start == 0
+        assert found.at_start == pytest.approx(true[4], rel=1e-5)
+        held += list((np.abs(found.values - true) <= found.half_widths)[chance])
+        each = [half_widths(surface, NAME) for surface in (first, second)]
+        off += list((found.values - true)[chance])
+        stated += list(found.half_widths[chance] / 2.04)  # Student's, of 32 columns less one
+        both = (each[0] > 0) & (each[1] > 0)
+        narrower += list(found.half_widths[both] / (each[0] + each[1])[both])
+    assert 0.92 < np.mean(held) < 0.985, np.mean(held)
+    # Without the factor of a finite population it is 1.4 times as large.
+    assert 0.85 < np.sqrt(np.mean(np.square(stated)) / np.mean(np.square(off))) < 1.2
+    # Of two whose errors have nothing in common it were 1 / sqrt(2).
+    assert np.median(narrower) < 0.5, np.median(narrower)
+
+
+def test_without_sketches_both_intervals_add_up_and_of_all_data_nothing_is_left_to_chance(data):
+    first, second = pair(data, anchors="none")
+    found = difference(first, second, NAME)
+    np.testing.assert_allclose(found.half_widths, half_widths(first, NAME) + half_widths(second, NAME))
+    assert found.at_most.all()
+    assert found.half_width_at_start == pytest.approx(found.half_widths[4])
+    exact = difference(*pair(data, samples=None), NAME)
+    assert (exact.half_widths == 0).all()
+    assert (exact.higher | exact.lower).all()
+
+
+def test_what_was_not_measured_alike_is_refused(data):
+    first, second = pair(data, anchors=2)
+    for other, words in (
+        (dataclasses.replace(second, problem={**second.problem, "sample_seed": 9}), "sample seed"),
+        (dataclasses.replace(second, problem={**second.problem, "loss": "l1"}), "loss is mse and l1"),
+        (dataclasses.replace(second, origin={**second.origin, "fingerprints": {"train": "x"}}), "samples of train"),
+        (second.select(np.arange(0, 9, 2)), "grids"),
+    ):
+        with pytest.raises(SurfaceMismatch, match=words):
+            difference(first, other, NAME)
+
+
+def test_info_compares_two_files_in_words_and_as_json(data, tmp_path, capsys):
+    first, second = pair(data, tmp_path, anchors=2)
+    files = [str(tmp_path / f"{seed}.h5") for seed in (0, 1)]
+    assert main(["info", "--compare", *files]) == 0
+    text = capsys.readouterr().out
+    assert "exact" in text
+    assert "undecided" in text
+    assert main(["info", "--compare", "--json", *files]) == 0
+    entry = json.loads(capsys.readouterr().out)["values"][NAME]
+    found = difference(first, second, NAME)
+    assert entry["at_origin"] == pytest.approx(found.at_start)
+    assert (entry["higher"], entry["lower"]) == (found.higher.sum(), found.lower.sum())
+    assert entry["error_is_a_bound"] == 0
+    assert main(["info", "--compare", files[0]]) == 2
+    assert "takes two surfaces" in capsys.readouterr().err
