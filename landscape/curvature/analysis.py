@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from landscape.curvature.gradients import gradient_length
 from landscape.curvature.lanczos import (
     Eigenpairs,
     Quadrature,
@@ -137,8 +138,8 @@ def measure_curvature(
             )
         sampled, values = point.sampled, point.values
         hessian = point.products()
-        gradient = _gradient(hessian)
         basis = point.basis(hessian.size)
+        gradient = gradient_length(hessian, basis)
         raw = _Matrix(hessian, None, point.filters, settings, basis, told).measured()
         scaled = _Matrix(hessian, point.flat_scale(), point.filters, settings, basis, told).measured()
         drawn = None
@@ -162,35 +163,21 @@ def measure_curvature(
         sampled.samples,
         float(values.mean()),
         standard_error(values),
-        *gradient,
+        gradient.norm,
+        gradient.norm_stderr,
+        gradient.noise,
         raw.spectrum,
         scaled.spectrum,
         _layers(raw, scaled, point.tensors),
         filters=_filters(raw, scaled, point.tensors),
         **newton,
+        gradient_null_stderr=gradient.null_stderr,
+        batches=len(sampled),
         slice=drawn,
         settings={**vars(settings), **chosen, "mode": "eval"},
         problem={"loss": sampled.loss.name, "sample_seed": sample_seed, "batch_size": sampled.batch_size},
     )
     return verdict(report)
-
-
-def _gradient(hessian: Products) -> tuple[float, float, float]:
-    """Return the gradient's length, its error from sampling, and the length of the gradient's own sampling error."""
-    shares = hessian.loss.shares
-    mean = torch.zeros(hessian.size, dtype=torch.float64, device=hessian.device)
-    for share, row in zip(shares, hessian.gradients(check=True), strict=True):
-        mean.add_(row, alpha=float(share))
-    length, number = float(mean.norm()), len(shares)
-    if number < 2:
-        return length, math.nan, math.nan
-    inner, squares = np.zeros(number), np.zeros(number)
-    # Computed a second time rather than kept: they are as large as the network, one for each batch.
-    for k, row in enumerate(hessian.gradients()):
-        inner[k] = float(row @ mean) / length if length else 0.0
-        squares[k] = float(row.sub_(mean).square().sum())
-    noise = float(shares**2 @ squares) * number / (number - 1)
-    return length, batch_error(inner, shares), math.sqrt(noise)
 
 
 def batch_error(values: Floats, shares: Floats) -> float:

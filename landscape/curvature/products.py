@@ -140,9 +140,9 @@ class Products:
             total += self._flat(torch.autograd.grad(self.loss.part(k), self._leaves, allow_unused=True))
         return total
 
-    def gradients(self, *, check: bool = False) -> Iterator[Tensor]:
-        """Yield the gradient of each batch's own mean loss, shape (n,), float64: one at a time, for memory's sake."""
-        for k in range(len(self.loss)):
+    def gradients(self, first: int = 0, *, check: bool = False) -> Iterator[Tensor]:
+        """Yield the gradient of each batch's own mean loss, from one on, shape (n,), float64: one at a time."""
+        for k in range(first, len(self.loss)):
             found = torch.autograd.grad(self.loss.part(k, check=check), self._leaves, allow_unused=True)
             yield self._flat(found) * (self.loss.samples / self.loss.number(k))
 

@@ -91,6 +91,28 @@ class Spectrum:
         return _error(self.squares) / (2 * self.frobenius) if self.frobenius > 0 else math.nan
 
     @property
+    def frobenius_interval(self) -> tuple[float, float]:
+        """A 95 % interval of the Frobenius norm: Student's, over probes.
+
+        Of the logarithm of what the eigenvectors leave, whose mean over few probes is skewed, by the jackknife: as wide
+        on both sides of the norm itself it would hold too seldom, since probes that find little also vary little. NaN
+        for one probe.
+        """
+        known = float(np.square(self.eigenvalues).sum())
+        left = np.maximum(self.squares - known, 0.0)
+        number, mean = len(left), _mean(self.squares - known)
+        if number < 2:
+            return math.nan, math.nan
+        if mean <= 1e-12 * known:
+            return self.frobenius, self.frobenius
+        if not (left.sum() - left > 0).all():  # one probe alone found something
+            return math.sqrt(known), math.inf
+        spread = math.sqrt((number - 1) * float(np.var(np.log((left.sum() - left) / (number - 1)))))
+        with np.errstate(over="ignore"):
+            factor = float(np.exp(float(interval_factor(number)) * spread))
+        return math.sqrt(known + mean / factor), math.sqrt(known + mean * factor)
+
+    @property
     def ratio(self) -> float:
         """The greatest eigenvalue over the last of the greatest that were asked for."""
         if self.greatest < 2:
@@ -285,6 +307,8 @@ class Curvature:
     origin: Mapping[str, Any] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
     path: str = ""
+    gradient_null_stderr: float = math.nan  # of `gradient_square` if the gradient over endless data were 0
+    batches: int = 0  # whose spread tells the errors from sampling; 0 in files that do not say
 
     @property
     def eigenvalues(self) -> Floats:
@@ -325,12 +349,31 @@ class Curvature:
         """Squared length of the gradient over endless data, unbiased, and its standard error from sampling.
 
         The gradient of some samples is longer than that of all: by `gradient_noise` squared, on average, in its square.
-        It may come out negative where nothing but noise is there. The error is rather too large than too small: of the
-        noise's own square all of it is taken. NaN for one batch.
+        It may come out negative where nothing but noise is there. NaN for one batch. Of fewer than five, and in files
+        that do not say, the error is too large: of the noise's own square all of it is taken.
         """
-        noise = self.gradient_noise**2
-        error = math.hypot(2 * self.gradient_norm * self.gradient_norm_stderr, noise)
-        return self.gradient_norm**2 - noise, error
+        value = self.gradient_norm**2 - self.gradient_noise**2
+        return value, math.hypot(2 * math.sqrt(max(value, 0.0)) * self.gradient_norm_stderr, self._null_error)
+
+    @property
+    def gradient_square_interval(self) -> tuple[float, float]:
+        """A 95 % interval of the squared length of the gradient over endless data, by Student's factor over batches.
+
+        It holds the lengths that the samples do not speak against: of a longer gradient the square varies more, so that
+        the error at what came out would be too small above it. Never below 0. NaN for one batch, and in files that do
+        not say how many there were.
+        """
+        if self.batches < 2:
+            return math.nan, math.nan
+        value, factor = self.gradient_square[0], float(interval_factor(self.batches))
+        # (x - value)^2 = factor^2 (4 x stderr^2 + null^2), solved for x.
+        room = 2 * (factor * self.gradient_norm_stderr) ** 2
+        reach = math.sqrt(max(room * (2 * value + room) + (factor * self._null_error) ** 2, 0.0))
+        return max(value + room - reach, 0.0), max(value + room + reach, 0.0)
+
+    @property
+    def _null_error(self) -> float:
+        return self.gradient_noise**2 if math.isnan(self.gradient_null_stderr) else self.gradient_null_stderr
 
     @property
     def random_slice(self) -> tuple[float, float]:

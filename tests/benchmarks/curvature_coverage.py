@@ -73,7 +73,8 @@ def over_probes(hits: Hits, report: Curvature, matrices: dict[str, np.ndarray]) 
         probes = len(found.traces)
         hits.note(f"probes: trace, {name}", found.trace, found.trace_stderr, probes, float(np.trace(matrix)))
         size = float(np.linalg.norm(matrix))
-        hits.note(f"probes: Frobenius norm, {name}", found.frobenius, found.frobenius_stderr, probes, size)
+        low, high = found.frobenius_interval
+        hits.held[f"probes: Frobenius norm, {name}"].append(low <= size <= high)
         values = np.linalg.eigvalsh(matrix)
         _, low, high = found.negative_share()
         truth = float(np.abs(values[values < 0]).sum() / np.abs(values).sum())
@@ -88,7 +89,8 @@ def over_probes(hits: Hits, report: Curvature, matrices: dict[str, np.ndarray]) 
 def over_samples(hits: Hits, report: Curvature, matrices: dict[str, np.ndarray], gradient: float) -> None:
     """Note what the errors from samples say of one report, at the weights that it is of."""
     batches = SAMPLES // BATCH
-    hits.note("samples: squared gradient", *report.gradient_square, batches, gradient**2)
+    low, high = report.gradient_square_interval
+    hits.held["samples: squared gradient"].append(low <= gradient**2 <= high)
     for name, matrix in matrices.items():
         found: Spectrum = getattr(report, name)
         greatest = float(np.linalg.eigvalsh(matrix)[-1])

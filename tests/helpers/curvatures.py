@@ -47,4 +47,6 @@ def curvature(seed: int = 0, data: str = "train") -> Curvature:
         {"loss": "cross_entropy"},
         {"checkpoint": "net.pt"},
         {"probes": 4},
+        gradient_null_stderr=0.0021,
+        batches=8,
     )

@@ -90,7 +90,10 @@ def _facts(report: Curvature) -> dict[str, Any]:
         "gradient_norm": numbers(report.gradient_norm),
         "gradient_norm_stderr": numbers(report.gradient_norm_stderr),
         "gradient_noise": numbers(report.gradient_noise),
-        "gradient_square": dict(zip(("value", "stderr"), numbers(report.gradient_square), strict=True)),
+        "gradient_square": {
+            **dict(zip(("value", "stderr"), numbers(report.gradient_square), strict=True)),
+            "interval": numbers(report.gradient_square_interval),
+        },
         **_matrix(report.raw),
         "normalised": {
             **_matrix(report.normalised),
@@ -152,6 +155,7 @@ def _matrix(spectrum: Spectrum) -> dict[str, Any]:
         "trace_interval": numbers(spectrum.trace_interval),
         "frobenius": numbers(spectrum.frobenius),
         "frobenius_stderr": numbers(spectrum.frobenius_stderr),
+        "frobenius_interval": numbers(spectrum.frobenius_interval),
         "negative_share": numbers(negative),
         "negative_share_bounds": numbers([negative_low, negative_high]),
         "greatest_over_last": numbers(spectrum.ratio),
