@@ -29,7 +29,7 @@ from landscape.studies.measures.measure_parts import (
     write_curve,
 )
 from landscape.studies.measures.noise_measures import noise, noise_film
-from landscape.studies.measures.path_measures import film, path, paths, sharpening
+from landscape.studies.measures.path_measures import film, local, path, paths, sharpening
 from landscape.studies.measures.population_measures import populations
 from landscape.studies.measures.representation_measures import attacks, block
 from landscape.studies.measures.slice_shape import nonconvex_shares, roughness_of
@@ -411,6 +411,7 @@ MEASURES: dict[str, Callable[[Context], Numbers]] = {
         walk,
         path,
         paths,
+        local,
         film,
         noise,
         noise_film,

@@ -127,6 +127,69 @@ def paths(
     return {"two_shares": float(principal.shares[:2].sum())}
 
 
+def local(
+    context: Context, *, at: float = 0.25, points: int = 17, samples: int | None = None, data: str = "train"
+) -> Numbers:
+    """Measure the walls beside a path at one of its steps: the plane of its velocity and acceleration there.
+
+    See `landscape.trajectory.local_plane`. The surface, with the path on it, reaches twice as far as the next records.
+
+    Parameters
+    ----------
+    at : float
+        Which record, as a share of the run, from 0 to 1; the first and the last have no velocity, and the next counts.
+    points : int
+        Along each axis, 4 k + 1, so that the distance of the farther neighbour is among them.
+    samples, data
+        Of that surface.
+
+    Returns
+    -------
+    dict
+        ``along`` and ``across``: second differences of the loss at that distance, (L(r) + L(-r) - 2 L(0)) / r^2, along
+        the velocity and across it; ``wall``, the latter less the former; ``share`` of the path's variance in the plane;
+        ``speed`` (distance a step) and ``radius`` of the path's curvature, with logarithms.
+    """
+    from landscape.trajectory.local_plane import local_plane
+    from landscape.trajectory.principal_plane import principal_plane
+    from landscape.trajectory.record_losses import put_record
+    from landscape.trajectory.run_surface import evaluate_runs
+
+    if not 0 <= at <= 1 or points < 5 or points % 4 != 1:
+        raise UsageError(f"a local plane is at a share from 0 to 1 with 5, 9, 13 ... points, got {at:g} and {points}")
+    network = one_network(context)
+    model, run = network.model(), _run(network)
+    total = principal_plane(model, run).total
+    record = run.records[min(max(round(at * (len(run.records) - 1)), 1), len(run.records) - 2)]
+    put_record(model, record)
+    plane = local_plane(model, run, record.step)
+    recipe = plane.directions[0].recipe
+    reach = float(np.abs(np.array(recipe["neighbours"])).max())
+    values = np.linspace(-2 * reach, 2 * reach, points)
+    surface = evaluate_runs(
+        model,
+        chosen_data(context, [data]),
+        run,
+        plane,
+        x=values,
+        y=values,
+        samples=samples,
+        sample_seed=context.seed,
+        path=context.folder / "local.h5",
+        progress=context.progress,
+        **{**described(network), "checkpoint": str(record.path)},
+    )
+    losses = np.asarray(surface[f"{data}/loss"])
+    middle, step = points // 2, points // 4
+    bent = [
+        float(line[middle + step] + line[middle - step] - 2 * line[middle]) / reach**2
+        for line in (losses[middle], losses[:, middle])
+    ]
+    numbers = {"along": bent[0], "across": bent[1], "wall": bent[1] - bent[0]}
+    numbers["share"] = plane_share(model, run, plane, total)
+    return numbers | with_log10({"speed": recipe["speed"], "radius": recipe["radius"]}, "speed", "radius")
+
+
 def plane_share(model: nn.Module, run: Any, drawn: Any, total: float) -> float:
     """Return which part of a run's variance lies in a plane.
 

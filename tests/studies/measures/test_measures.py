@@ -152,6 +152,7 @@ ARGUMENTS = {
     "weights": {},
     "walk": {},
     "path": {"random_planes": 2},
+    "local": {"points": 5, "at": 0.5},
     "film": {"x": "-1:1:3"},
     "noise": {"x": "-1:1:5", "draws": 3},
     "sharpening": {"most": 10},
@@ -187,6 +188,37 @@ def test_two_ways_of_measuring_the_share_of_a_plane_agree(networks, data, tmp_pa
     found = measured("path", networks[:1], data, tmp_path, random_planes=2)
     assert found["random_share"] < 0.1 * found["two_shares"]
     assert 0 < found["straightness"] <= 1
+
+
+def test_the_walls_beside_a_path_are_second_differences_of_the_loss_at_the_neighbours_distance(
+    networks, data, tmp_path
+):
+    from landscape.trajectory.local_plane import local_plane
+    from landscape.trajectory.record_losses import put_record
+    from landscape.trajectory.runs import find_run
+
+    found = measured("local", networks[:1], data, tmp_path, points=5, at=0.5)
+    model, run = networks[0].model(), find_run(networks[0].steps())
+    record = run.records[len(run.records) // 2]
+    put_record(model, record)
+    plane = local_plane(model, run, record.step)
+    reach = np.abs(np.array(plane.directions[0].recipe["neighbours"])).max()
+    x, y = data["train"].fetch(range(60))
+    start = {name: p.detach().clone() for name, p in model.named_parameters()}
+
+    def loss(direction, distance):
+        with torch.no_grad():
+            for name, p in model.named_parameters():
+                p.copy_(start[name] + distance * direction.tensors[name])
+            return float(nn.functional.cross_entropy(model(x), y))
+
+    for name, direction in zip(("along", "across"), plane.directions, strict=True):
+        bent = (loss(direction, reach) + loss(direction, -reach) - 2 * loss(direction, 0.0)) / reach**2
+        assert found[name] == pytest.approx(bent, rel=1e-2, abs=1e-4)
+    assert found["wall"] == pytest.approx(found["across"] - found["along"])
+    assert 0 < found["share"] < 1
+    with pytest.raises(UsageError, match=r"5, 9, 13"):
+        measured("local", networks[:1], data, tmp_path, points=6)
 
 
 def test_a_line_between_two_networks_ends_at_both(networks, data, tmp_path):
