@@ -43,7 +43,7 @@ def triangles(
     title: str,
     caption: str = "",
     width: float = 5.5,
-    height: float = 4.2,
+    height: float = 3.8,
 ) -> Figure:
     """Draw the scores of several groups as triangles on three spokes from 0 in the middle to 1.
 
