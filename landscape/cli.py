@@ -176,6 +176,9 @@ def _failed(error: BaseException, code: int, debug: bool) -> int:
     text = one_line(str(error))
     if code == INTERRUPTED:
         text = text or "interrupted"
+    elif isinstance(error, OSError) and error.strerror and isinstance(error.filename, str | bytes):
+        # What the system says of a file, wherever it was touched: its name is too long, its folder may not be entered.
+        text = one_line(f"{os.fsdecode(error.filename)}: {error.strerror}")
     elif not isinstance(error, LandscapeError):
         # Not foreseen: say what kind it was, since its text alone may be as little as a key.
         text = f"{type(error).__name__}: {text or 'no message'}; --debug shows where"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 from argparse import Namespace
@@ -155,3 +156,9 @@ def test_surfaces_and_reports_within_a_folder_that_is_read_may_be_written_again(
     (place / "run" / "earlier.h5").write_text(head)
     found = list(given_files(Namespace(command="similarity", networks=["run"], output="run/earlier.h5")))
     assert sorted(found) == ["run/1.pt", "run/2.pt", "run/3.pt"]
+
+
+def test_what_the_system_says_of_a_name_is_no_surprise(place, capsys):
+    assert main(["export", "net.h5", "--format", "csv", "-o", 5000 * "a"]) == 1
+    said = capsys.readouterr().err
+    assert re.fullmatch(r"landscape: error: a+ \.\.\. a+: File name too long\n", said)
