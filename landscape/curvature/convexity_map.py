@@ -30,15 +30,9 @@ from landscape.errors import UsageError
 from landscape.problem.params import moved_tensors
 from landscape.surface.grid import Floats
 from landscape.surface.statistics import Moments
+from landscape.surface.unmeasured import CURVATURE_VALUES
 
-VALUES = (
-    "eigenvalue_max",
-    "eigenvalue_min",
-    "eigenvalue_max_residual",
-    "eigenvalue_min_residual",
-    "gradient_norm",
-    "products",
-)
+VALUES = CURVATURE_VALUES
 # Points whose eigenvectors are kept to start from: the last ones, among which a neighbour is as a rule.
 _KEPT = 24
 _GRAPH_SHARE, _DATA_SHARE, _BASIS_SHARE = 0.5, 0.1, 0.15

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from landscape.errors import PlotError
 from landscape.surface.curvature import Curvature, Spectrum
@@ -44,6 +45,16 @@ def with_convexity(surface: Surface) -> Surface:
         except PlotError:
             continue  # without residuals nobody knows what a ratio is worth
     return replace(surface, values={**surface.values, **found}) if found else surface
+
+
+def open_cells(surface: Surface) -> dict[str, NDArray[np.uint8]]:
+    """Return where residuals leave the ratio open, 1 there, by the name of the ratio among the page's values."""
+    found = {}
+    for name in surface.values:
+        data, _, metric = name.rpartition("/")
+        if metric == CONVEXITY:
+            found[name] = (ratio_of(surface, data)[1] > OPEN).astype(np.uint8)
+    return found
 
 
 def convexity_rows(surface: Surface) -> list[tuple[str, str]]:

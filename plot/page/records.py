@@ -23,7 +23,7 @@ from ..scale.scale import default_name
 from ..style.captions import bare_label, caption, panel_title
 from ..style.shortcuts import interpolation_words, lacking_samples
 from ..style.wording import plain_text, short_name, without_folders
-from .curvature_panel import convexity_rows
+from .curvature_panel import convexity_rows, open_cells
 from .packing import Array, Packer
 from .trust import trust_rows
 
@@ -131,6 +131,7 @@ def surface_record(
         "paired": _errors(part, part.paired_stderr, packer),
         "counts": {plain_text(key): packer.add(np.asarray(array, np.int64)) for key, array in part.counts.items()},
         "state": packer.add(np.asarray(part.state, np.uint8)),
+        "open": {plain_text(key): packer.add(array) for key, array in open_cells(part).items()},
         "unfinished": _to_come(surface, part, missing),
         "interpolation": {plain_text(key): interpolation_words(surface, [key]).strip(" ()") for key in part.values},
         "centred": centred,

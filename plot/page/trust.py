@@ -14,6 +14,7 @@ import numpy as np
 from landscape.surface.grid import Axis
 from landscape.surface.stated_error import stated_error, stated_words
 from landscape.surface.surface import COMPUTED, INTERPOLATED, NOT_COMPUTED, Surface, sampling_factor
+from landscape.surface.unmeasured import not_measured_yet
 
 from ..paths.path_words import explained
 from ..scale.levels import number_text
@@ -59,9 +60,14 @@ def _coverage(surface: Surface, name: str) -> list[Row]:
     if lacking := lacking_samples(surface):
         rows.append(("unfinished", f"{lacking} of {total} still lack samples"))
     known = surface.state != NOT_COMPUTED
-    strange = {each: int((~np.isfinite(array) & known).sum()) for each, array in surface.values.items()}
+    to_come = {each: not_measured_yet(surface, each) & ~np.isfinite(array) for each, array in surface.values.items()}
+    strange = {
+        each: int((~np.isfinite(array) & known & ~to_come[each]).sum()) for each, array in surface.values.items()
+    }
     texts = [f"{number} of {total} ({values_label(each)})" for each, number in strange.items() if number]
     rows.append(("not finite", ", ".join(texts) or "none"))
+    if most := max((int(each.sum()) for each in to_come.values()), default=0):
+        rows.append(("not measured yet", f"curvature at {most} of {total}"))
     return rows
 
 

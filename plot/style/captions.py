@@ -18,6 +18,7 @@ from landscape.surface.grid import Axis
 from landscape.surface.other_networks import listed_networks
 from landscape.surface.recipes import MEASURED, NORMALIZATIONS
 from landscape.surface.surface import COMPUTED, INTERPOLATED, NOT_COMPUTED, Surface
+from landscape.surface.unmeasured import not_measured_yet
 
 from ..scale.levels import number_text
 from ..scale.scale import CAPPED, MISSING, NOT_FINITE, Scale, default_name, values_label
@@ -414,8 +415,13 @@ def _holes(surface: Surface, names: Sequence[str], scale: Scale | None) -> str:
         details.append(f"{missing} not computed")
     if capped and scale is not None and scale.cap is not None:
         details.append(f"{capped} above the cap of {number_text(scale.cap)} (hatched)")
-    if broken:
-        details.append(f"{broken} not finite")
+    to_come = sum(
+        int((not_measured_yet(part, name) & ~np.isfinite(part[name])).sum()) for name in names if name in part.values
+    )
+    if broken > to_come:
+        details.append(f"{broken - to_come} not finite")
+    if to_come:
+        details.append(f"{to_come} not measured yet")
     filled = int((part.state == INTERPOLATED).sum())
     if filled:
         details.append(f"{filled} interpolated, not measured{interpolation_words(surface, names)}")

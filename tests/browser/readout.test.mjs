@@ -22,6 +22,7 @@ function surface() {
     values: { "train/loss": loss, "test/loss": loss.map((value) => 2 * value), "train/accuracy": loss.map((value) => 1 / (1 + value)) },
     stderr: { "train/loss": Float32Array.from(loss, () => 0.3), "test/loss": Float32Array.from(loss, () => 0.4) },
     paired: { "train/loss": Float32Array.from(loss, () => 0.125) },
+    open: {},
     counts: { train: BigInt64Array.of(9n, 9n, 9n, 9n, 9n, 9n, 9n, 7n, 9n, 9n, 9n, 9n) },
     state: Uint8Array.of(1, 1, 1, 0, 1, 1, 1, 1, 2, 1, 1, 1),
     record: {
@@ -64,7 +65,8 @@ test("what a point is not measured with is said", () => {
 
 test("what a picture does not show is counted", () => {
   const made = figure();
-  assert.deepEqual(made.counts, { points: 12, missing: 1, capped: 1, strange: 1, interpolated: 1 });
+  assert.deepEqual(made.counts, { points: 12, missing: 1, capped: 1, strange: 1, interpolated: 1, open: 0 });
+  assert.equal(figure().open, null, "a loss is what it is");
   assert.equal(made.lowest?.k, 6, "among measured points");
   assert.equal(figure({ ...STATE, cap: null }).scales.height.high, 40, "what was not computed has no say");
   const notes = notesOf(made, true, false).join("; ");

@@ -78,6 +78,40 @@ def test_the_map_is_a_colour_that_is_switched_on_and_off(open_page: Open) -> Non
     assert page.app("app.state.colour") == ""
 
 
+def test_ratios_that_residuals_leave_open_are_hatched_on_the_map_and_counted(open_page: Open) -> None:
+    surface = scene()
+    residuals = np.full(surface.shape, 0.01)
+    residuals[:, : surface.shape[1] // 2] = 0.3  # of -0.4 and 2.0: the ratio may be 0.05 to 0.35
+    values = {**surface.values, "train/eigenvalue_min_residual": residuals}
+    page = open_page(
+        dataclasses.replace(surface, values=values), "colour=train/convexity", size=(1440, 900), fresh=True
+    )
+    page.settle()
+    number, points = int((residuals > 0.1).sum()), residuals.size
+    assert page.app("app.views[0].figure.counts.open") == number
+    assert f"{number} of {points} ratios left open by residuals" in page.page.locator("body").inner_text()
+    left, right = page.app(
+        """(() => {
+             const { map } = app.views[0], place = app.views[0].mapPlace(), ratio = map.width / map.clientWidth;
+             const { data } = map.getContext("2d").getImageData(0, 0, map.width, map.height);
+             const share = (from, to) => {
+               let white = 0, all = 0;
+               for (let y = place.top + 9; y < place.top + place.height - 9; y += 1 / ratio) {
+                 const end = place.left + to * place.width;
+                 for (let x = place.left + from * place.width; x < end; x += 1 / ratio, all++) {
+                   const k = 4 * (Math.round(y * ratio) * map.width + Math.round(x * ratio));
+                   white += Math.min(data[k], data[k + 1], data[k + 2]) > 225;
+                 }
+               }
+               return white / all;
+             };
+             return [share(0.05, 0.4), share(0.6, 0.95)];
+           })()"""
+    )
+    assert left > 0.08
+    assert right < 0.02
+
+
 def test_without_a_report_and_a_map_there_is_no_button(open_page: Open) -> None:
     page = open_page(plain(), size=(1440, 900))
     assert page.page.get_by_role("button", name="Curvature").count() == 0

@@ -14,6 +14,7 @@ from landscape.surface.intervals import carried_by_few, effective_samples, half_
 from landscape.surface.loss_barrier import barrier
 from landscape.surface.stated_error import stated_error, stated_words
 from landscape.surface.surface import COMPUTED, INTERPOLATED, NOT_COMPUTED, Surface, sampling_factor
+from landscape.surface.unmeasured import not_measured_yet
 
 
 def surface_facts(surface: Surface) -> dict[str, Any]:
@@ -105,9 +106,11 @@ def _values_facts(surface: Surface, name: str, names: list[str]) -> dict[str, An
     values = surface.values[name]
     there = surface.state != NOT_COMPUTED
     finite = there & np.isfinite(values)
+    to_come = not_measured_yet(surface, name) & ~finite
     facts: dict[str, Any] = {
         "at_origin": _at_origin(surface, name),
-        "not_finite": int((there & ~np.isfinite(values)).sum()),
+        "not_finite": int((there & ~np.isfinite(values) & ~to_come).sum()),
+        "not_measured_yet": int(to_come.sum()),
         "min": None,
         "max": None,
     }

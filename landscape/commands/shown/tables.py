@@ -103,7 +103,7 @@ def _run(entry: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _values_table(console: Console, values: Mapping[str, Any]) -> None:
-    columns = ["values", "at theta*", "least", "at", "greatest", "std.\nerror", "not\nfinite"]
+    columns = ["values", "at theta*", "least", "at", "greatest", "std.\nerror", "not\nfinite", "not measured\nyet"]
     rows = []
     for name, entry in values.items():
         least, greatest = entry["min"] or {}, entry["max"] or {}
@@ -111,9 +111,10 @@ def _values_table(console: Console, values: Mapping[str, Any]) -> None:
         place = ", ".join(f"{value:.3g}" for key, value in least.items() if key != "value")
         numbers = (entry["at_origin"], least.get("value"), greatest.get("value"), error.get("median"))
         here, low, high, spread = (_value(name, number) for number in numbers)
-        rows.append([name, here, low, place or "-", high, spread, str(entry["not_finite"] or "-")])
-    # The last two only where they say something.
-    for number in (6, 5):
+        holes = [str(entry[key] or "-") for key in ("not_finite", "not_measured_yet")]
+        rows.append([name, here, low, place or "-", high, spread, *holes])
+    # The last three only where they say something.
+    for number in (7, 6, 5):
         if all(row[number] == "-" for row in rows):
             columns.pop(number)
             rows = [row[:number] + row[number + 1 :] for row in rows]

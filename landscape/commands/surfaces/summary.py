@@ -11,6 +11,7 @@ from landscape.surface.other_networks import networks_on
 from landscape.surface.projected_runs import distances, shares_off_plane
 from landscape.surface.stated_error import stated_error, stated_words
 from landscape.surface.surface import COMPUTED, INTERPOLATED, NOT_COMPUTED, Surface, Trajectory
+from landscape.surface.unmeasured import not_measured_yet
 from landscape.surface.variance_shares import plane_runs, random_walk_shares
 
 
@@ -23,9 +24,13 @@ def describe_result(surface: Surface) -> str:
         here = surface.origin.get("values", {}).get(name)
         at_start = "" if here is None else f"{_number(name, here)} at theta*, "
         span = f"{_number(name, finite.min())} to {_number(name, finite.max())}" if finite.size else "nowhere finite"
-        lost = int((~np.isfinite(values) & (surface.state != NOT_COMPUTED)).sum())
+        to_come = not_measured_yet(surface, name) & ~np.isfinite(values)
+        lost = int((~np.isfinite(values) & (surface.state != NOT_COMPUTED) & ~to_come).sum())
         over = f"{values.size} points" if measured.all() else f"{measured.sum()} measured points"
-        lines.append(f"{name}: {at_start}{span} over {over}" + (f", {lost} not finite" if lost else ""))
+        holes = (f", {lost} not finite" if lost else "") + (
+            f", {to_come.sum()} not measured yet" if to_come.any() else ""
+        )
+        lines.append(f"{name}: {at_start}{span} over {over}{holes}")
     if barriers := describe_barriers(surface):
         lines.append(barriers)
     axes = surface.directions

@@ -80,6 +80,7 @@ export function makeFigure(surface, scales, state) {
   const top = HEIGHT * state.exaggeration;
   const field = makeField(surface, height, scales.height, colour, scales.colour, state.exaggeration, state.smooth);
   const levels = scales.height.levels.map((level) => scales.height.normalized(level) * top);
+  const open = surface.open[state.colour || state.height] ?? null;
   const title = scales.height.percent ? `${scales.height.label} (%)` : scales.height.label;
   return {
     surface,
@@ -91,19 +92,21 @@ export function makeFigure(surface, scales, state) {
     lines: isoLines(field, levels),
     frame: makeFrame(surface, scales.height, top, title),
     lowest: lowest(surface, height),
-    counts: count(surface, height, scales.height),
+    counts: count(surface, height, scales.height, open),
+    open,
   };
 }
 
-/** @param {Surface} surface @param {Quantity} quantity @param {Scale} scale @returns {Counts} */
-function count(surface, quantity, scale) {
-  const found = { points: surface.state.length, missing: 0, capped: 0, strange: 0, interpolated: 0 };
+/** @param {Surface} surface @param {Quantity} quantity @param {Scale} scale @param {Uint8Array | null} open @returns {Counts} */
+function count(surface, quantity, scale, open) {
+  const found = { points: surface.state.length, missing: 0, capped: 0, strange: 0, interpolated: 0, open: 0 };
   for (let k = 0; k < surface.state.length; k++) {
     const code = scale.classify(quantity.values[k], surface.state[k]);
     if (code === MISSING) found.missing++;
     if (code === CAPPED) found.capped++;
     if (code === NOT_FINITE) found.strange++;
     if (surface.state[k] === 2) found.interpolated++;
+    if (open?.[k]) found.open++;
   }
   return found;
 }

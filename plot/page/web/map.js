@@ -45,6 +45,7 @@ export function drawMap(context, figure, place, theme, { lines, ratio }) {
   context.beginPath();
   context.rect(place.left, place.top, place.width, place.height);
   context.clip();
+  if (figure.open && figure.counts.open) hatchOpen(context, figure, figure.open, place);
   if (lines) drawLines(context, figure, place, UNSEEN / ratio);
   context.restore();
   context.strokeStyle = theme.line;
@@ -129,6 +130,38 @@ function hatch(context, place, theme) {
     context.lineTo(x + place.height, place.top);
   }
   context.stroke();
+  context.restore();
+}
+
+/**
+ * Strokes over the cells of points whose colour says more than is known; a cell ends half-way to the next point.
+ * @param {Context} context @param {Figure} figure @param {Uint8Array} open @param {Place} place
+ */
+function hatchOpen(context, { surface: { nx, ny, x, y } }, open, place) {
+  const edge = (/** @type {Float64Array} */ axis, /** @type {number} */ k) =>
+    (axis[Math.max(0, Math.min(axis.length - 1, k - 1))] + axis[Math.max(0, Math.min(axis.length - 1, k))]) / 2;
+  context.save();
+  context.beginPath();
+  for (let j = 0; j < ny; j++) {
+    for (let i = 0; i < nx; i++) {
+      if (!open[j * nx + i]) continue;
+      const [left, top] = place.toPixel(edge(x, i), edge(y, j + 1));
+      const [right, bottom] = place.toPixel(edge(x, i + 1), edge(y, j));
+      context.rect(left, top, right - left, bottom - top);
+    }
+  }
+  context.clip();
+  // White on dark: strokes are seen at both ends of the colours.
+  for (const [color, width] of /** @type {[string, number][]} */ ([["rgb(10 14 18 / 0.55)", 2.6], ["#fff", 1.2]])) {
+    context.strokeStyle = color;
+    context.lineWidth = width;
+    context.beginPath();
+    for (let at = place.left - place.height; at < place.left + place.width; at += 6) {
+      context.moveTo(at, place.top + place.height);
+      context.lineTo(at + place.height, place.top);
+    }
+    context.stroke();
+  }
   context.restore();
 }
 

@@ -37,6 +37,7 @@ type SurfaceRecord = {
   stderr: Record<string, number>;
   paired: Record<string, number>;
   counts: Record<string, number>; // samples a point, by data set
+  open: Record<string, number>; // 1 where a ratio is not known well enough for its colour, by its name
   state: number; // 0 not computed, 1 computed, 2 interpolated
   unfinished: string; // how much of a run is still to come; empty where all is there
   interpolation: Record<string, string>; // how right interpolated points are, by values; empty where not known
@@ -126,6 +127,7 @@ type Surface = {
   stderr: Record<string, Float32Array>;
   paired: Record<string, Float32Array>;
   counts: Record<string, BigInt64Array>;
+  open: Record<string, Uint8Array>;
   state: Uint8Array;
   paths: Path[];
 };
@@ -228,7 +230,7 @@ type Frame = { half: [number, number]; x: Tick[]; y: Tick[]; z: Tick[]; names: s
 type Room = { width: number; height: number; half: [number, number]; bar: boolean };
 // A colour with a word, or a mark with one.
 type LegendItem = { color: string; mark: string; text: string };
-type Counts = { points: number; missing: number; capped: number; strange: number; interpolated: number };
+type Counts = { points: number; missing: number; capped: number; strange: number; interpolated: number; open: number };
 type Figure = {
   surface: Surface;
   height: Quantity;
@@ -240,6 +242,7 @@ type Figure = {
   frame: Frame;
   lowest: { k: number; value: number } | null;
   counts: Counts;
+  open: Uint8Array | null; // of what the colour shows
 };
 // A run laid over the drawn surface.
 type Draped = {
