@@ -227,11 +227,17 @@ class _Run:
             waiting = [need for need in task.needs if need not in self._outcomes]
             if failed:
                 self._outcomes[task.folder] = Outcome("open", error=f"it needs {', '.join(failed)}, which failed")
-            elif waiting or len(self._running) >= self._workers.number or not self._is_time(task):
+            elif waiting or not self._is_free_for(task) or not self._is_time(task):
                 later.append(task)
             else:
                 self._submit(task)
         return later
+
+    def _is_free_for(self, task: Task) -> bool:
+        """Whether a worker is free; what ran when one died is done alone, so that it is known whose fault it was."""
+        running = [each.folder for each, _ in self._running.values()]
+        alone = not self._deaths.keys().isdisjoint([task.folder, *running])
+        return not running or (len(running) < self._workers.number and not alone)
 
     def _is_time(self, task: Task) -> bool:
         return time.monotonic() >= self._not_before.get(task.folder, 0.0)

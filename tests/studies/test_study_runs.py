@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
+import threading
+from collections.abc import Callable
+from concurrent.futures import BrokenExecutor, Executor, Future
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +19,7 @@ from landscape.cli import main
 from landscape.errors import SurfaceMismatch, UsageError
 from landscape.studies.study_files import read_study
 from landscape.studies.tasks import tasks
+from landscape.studies.tasks.executors import Workers
 from tests.helpers import tiny_study
 
 
@@ -267,3 +273,39 @@ def test_the_command_plans_runs_and_says_what_it_found(tmp_path, capsys, monkeyp
     assert capsys.readouterr().out == ""
     assert main(["study", str(path), "-o", "out", "--dry-run"]) == 0
     assert "15 tasks, 15 of them done" in capsys.readouterr().out
+
+
+class Fragile(Executor):
+    """Does tasks a moment after they are handed in, as many as there are; one that kills its worker takes all along."""
+
+    def __init__(self) -> None:
+        self._waiting: list[Future[Any]] = []
+        self._one_at_a_time = threading.Lock()
+        self._tried: set[str] = set()
+
+    def submit(self, function: Callable[..., Any], task: Any, /, *rest: Any) -> Future[Any]:  # type: ignore[override]
+        future: Future[Any] = Future()
+        self._waiting.append(future)
+        if task.name == "train/narrow/1":
+            while self._waiting:
+                self._waiting.pop().set_exception(BrokenExecutor("a process ended"))
+            return future
+
+        def do() -> None:
+            with self._one_at_a_time:  # as in processes of their own
+                if future in self._waiting:
+                    self._waiting.remove(future)
+                    future.set_result(function(task, *rest))
+
+        # What is tried once more takes long enough to be beside the other again, were it handed in, too.
+        threading.Timer(1.5 if task.name in self._tried else 0.2, do).start()
+        self._tried.add(task.name)
+        return future
+
+
+def test_a_task_is_not_blamed_for_the_one_beside_it_that_ends_its_worker(tmp_path, monkeypatch):
+    workers = Workers(Fragile(), 9, 0, renew=Fragile)
+    monkeypatch.setattr("landscape.studies.study_runs.open_workers", lambda *_: contextlib.nullcontext(workers))
+    monkeypatch.setattr("landscape.studies.study_runs.LOOK_EVERY", 0.02)
+    result = landscape.study(tiny_study.write(tmp_path), tmp_path / "out")
+    assert [task.name for task in result.failed] == ["train/narrow/1"]
