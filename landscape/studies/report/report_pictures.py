@@ -322,10 +322,11 @@ class _Drawn:
         bands = list(self._grouped(runs, logarithmic))
         if not bands:
             return
-        number = max(len(band.runs) for band in bands)
+        fewest, number = min(len(band.runs) for band in bands), max(len(band.runs) for band in bands)
+        seeds = f"{number}" if fewest == number else f"{fewest} to {number}"
         mean, of = ("Geometric mean", "Student's t of the logarithms") if logarithmic else ("Mean", "Student's t")
         caption = (
-            f"{mean} over {number} seeds, band: its interval of 95 % ({of} over seeds), thin: each seed."
+            f"{mean} over {seeds} seeds, band: its interval of 95 % ({of} over seeds), thin: each seed."
             if number > 1
             else "One seed: there is no interval."
         )
