@@ -10,7 +10,6 @@ mode, kernels that have second derivatives, graphs kept between products as memo
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -24,6 +23,7 @@ from landscape.curvature.differentiable import differentiable
 from landscape.curvature.point import at_weights
 from landscape.curvature.products import Product
 from landscape.errors import UsageError
+from landscape.problem.copies import copy_of
 from landscape.problem.losses import Loss
 from landscape.surface.grid import Floats
 
@@ -45,7 +45,7 @@ class CurvatureOperator(LinearOperator):  # type: ignore[misc]
 
     def __init__(self, model: nn.Module, data: Any, *, kind: str, normalised: bool, **options: Any) -> None:
         try:
-            self._model = copy.deepcopy(model)
+            self._model = copy_of(model)
         except Exception as error:  # a deep copy runs the network's own code
             raise UsageError(
                 f"the network cannot be copied ({type(error).__name__}: {error}), which an operator that outlives it "

@@ -11,10 +11,10 @@ References
 
 from __future__ import annotations
 
-import copy
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +27,7 @@ from landscape.directions.random_tensors import LazyDifference, RandomTensors
 from landscape.directions.random_tensors import random_tensor as random_tensor
 from landscape.errors import DirectionError, UsageError
 from landscape.problem.chunks import LazyTensors, inner_products, survey
+from landscape.problem.copies import copy_of
 from landscape.problem.params import Tree, can_move, floating_buffers, is_chosen, moved_tensors
 from landscape.surface.grid import Floats
 from landscape.surface.recipes import IGNORES, NORMALIZATIONS
@@ -326,7 +327,7 @@ def _towards(
         checkpoint = load_checkpoint(path, key=own_key, trust=trust)
     where, sha256 = str(checkpoint.path), checkpoint.sha256
     here = moved_tensors(model, **chosen)
-    other = copy.deepcopy(model)
+    other = copy_of(model)
     apply_checkpoint(other, checkpoint)
     del checkpoint
     difference = LazyDifference(here, moved_tensors(other, **chosen))
@@ -336,9 +337,11 @@ def _towards(
     subspace = chosen["include"], chosen["exclude"]
     fixed = [name for name, tensor in left.items() if not can_move(tensor) and is_chosen(name, *subspace)]
     wanted = fixed if whole or chosen["move"] == "states" else []
+    wanted += [name for name in _states_that_differ(model, other) if is_chosen(name, *subspace)]
     if wanted:
+        kind = left[wanted[0]].dtype if wanted[0] in left else "state of a module's own"
         raise DirectionError(
-            f"{', '.join(wanted[:3])}{' and others' if len(wanted) > 3 else ''} ({left[wanted[0]].dtype}) cannot move, "
+            f"{', '.join(wanted[:3])}{' and others' if len(wanted) > 3 else ''} ({kind}) cannot move, "
             f"and {Path(where).name} holds other values than the network: 1 would not be the second network. "
             "Give both networks the same values, or leave it behind knowingly with --exclude (exclude=)"
         )
@@ -359,6 +362,27 @@ def _left_behind(model: nn.Module, other: nn.Module, moved: Tree) -> dict[str, T
         if not name.endswith("num_batches_tracked") and not _same(tensor.detach(), there[name].detach()):
             left[name] = tensor.detach()
     return left
+
+
+def _states_that_differ(model: nn.Module, other: nn.Module) -> list[str]:
+    """Return the names of what modules save of their own (``get_extra_state``), where two networks' differ."""
+    there = other.state_dict(keep_vars=True)
+    own = {name: each for name, each in model.state_dict(keep_vars=True).items() if name.endswith("_extra_state")}
+    return [name for name, each in own.items() if not _alike(each, there.get(name))]
+
+
+def _alike(own: Any, other: Any) -> bool:
+    """Return whether two states of modules hold the same; what cannot be compared does not."""
+    if isinstance(own, Tensor) and isinstance(other, Tensor):
+        return _same(own.detach(), other.detach())
+    if isinstance(own, Mapping) and isinstance(other, Mapping):
+        return own.keys() == other.keys() and all(_alike(each, other[name]) for name, each in own.items())
+    if isinstance(own, (list, tuple)) and isinstance(other, (list, tuple)):
+        return len(own) == len(other) and all(map(_alike, own, other))
+    try:
+        return bool(own.getvalue() == other.getvalue() if isinstance(own, BytesIO) else own == other)
+    except Exception:  # a class of somebody's own
+        return False
 
 
 def _same(tensor: Tensor, other: Tensor) -> bool:

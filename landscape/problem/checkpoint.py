@@ -40,6 +40,7 @@ _OTHERS = (
     "history",
     "metrics",
     "hyper_parameters",
+    "_extra_state",
 )
 
 # How deep and how wide a file is searched: any real one is done far below, and a hostile one gets no further.
@@ -58,6 +59,7 @@ class Checkpoint:
     description: str = ""  # where in the file they lay, and what else was there to choose
     candidates: tuple[str, ...] = ()  # the keys of all networks in the file
     metadata: Mapping[str, Any] = field(default_factory=dict)  # numbers and short texts in it: epoch, step, ...
+    states: Mapping[str, Any] = field(default_factory=dict)  # what modules saved of their own (`get_extra_state`)
 
 
 def load_checkpoint(path: str | os.PathLike[str], *, key: str | None = None, trust: bool = False) -> Checkpoint:
@@ -100,7 +102,11 @@ def load_checkpoint(path: str | os.PathLike[str], *, key: str | None = None, tru
     description = f"{len(tensors)} tensors{f' under {place!r}' if place else ''}"
     if others:
         description += f" (also there: {', '.join(map(printable, others[:5]))})"
-    return Checkpoint(tensors, str(path), digest(tensors), description, tuple(found), _metadata(_members(contents)))
+    states = {
+        name: each for name, each in chosen.items() if name.endswith("_extra_state") and not isinstance(each, Tensor)
+    }
+    metadata = _metadata(_members(contents))
+    return Checkpoint(tensors, str(path), digest(tensors), description, tuple(found), metadata, states)
 
 
 def open_checkpoint(
@@ -126,7 +132,7 @@ def apply_checkpoint(model: nn.Module, checkpoint: Checkpoint) -> None:
     CheckpointError
         Names or shapes do not fit; the message lists the first few. The network is then as it was.
     """
-    fit_tensors(model, checkpoint.tensors, checkpoint.path)
+    fit_tensors(model, checkpoint.tensors, checkpoint.path, checkpoint.states)
 
 
 def _networks(contents: Any) -> dict[str, Mapping[str, Any]]:

@@ -10,7 +10,7 @@ import hashlib
 import logging
 import random
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from itertools import chain, islice
 from typing import Any
 
@@ -31,7 +31,7 @@ from torch.utils.data import (
 )
 
 from landscape.errors import ProblemError, UsageError
-from landscape.problem.batches import describe_batch, tensors_in
+from landscape.problem.batches import batch_bytes, describe_batch, tensors_in
 from landscape.problem.references import failure
 from landscape.problem.samples import Collate as Collate
 from landscape.problem.samples import Columns as Columns
@@ -119,14 +119,16 @@ def _from_loader(loader: DataLoader[Any], name: str, reference: str) -> Data:
         own = loader.batch_size is not None
         data = Stream(loader if own else _in_batches(loader, collate_samples), name, reference, own=own)
     elif loader.batch_sampler is None:
-        # Without automatic batching a number gives what is a batch already.
-        batches = (loader.collate_fn(dataset[number]) for number in range(len(dataset)))
+        # Without automatic batching what the sampler draws, a number or a list of them, gives what is a batch already.
+        drawn = _drawn(loader.sampler, name, "sampler", lambda each: each)
+        batches = (loader.collate_fn(dataset[each]) for each in drawn)
         data = Stream(batches, name, reference, own=True)
     else:
         sampler = loader.sampler
         subset = sorted(sampler.indices) if isinstance(sampler, SubsetRandomSampler) else None
         plan = None if type(loader.batch_sampler) is BatchSampler else _plan_of(loader.batch_sampler, name)
-        if plan is None and subset is None and not isinstance(sampler, (SequentialSampler, RandomSampler)):
+        whole = isinstance(sampler, SequentialSampler) or (isinstance(sampler, RandomSampler) and _draws_all(sampler))
+        if plan is None and subset is None and not whole:
             log.warning("data set %r: every sample is read once, whatever %s chooses", name, type(sampler).__name__)
         if type(dataset) is TensorDataset and loader.collate_fn is default_collate and subset is None:
             data = Columns(dataset.tensors, name, reference)
@@ -138,29 +140,39 @@ def _from_loader(loader: DataLoader[Any], name: str, reference: str) -> Data:
     return data
 
 
+def _draws_all(sampler: RandomSampler) -> bool:
+    """Return whether a sampler gives every sample once, in some order."""
+    return not sampler.replacement and sampler.num_samples == len(sampler.data_source)
+
+
 # More batches than any data set has; a sampler without an end gives no more.
 _MOST_BATCHES = 1_000_000
 
 
 def _plan_of(sampler: Iterable[Sequence[int]], name: str) -> list[list[int]]:
     """Return the batches of a user's own sampler, which may draw them: the same in every run and on every rank."""
+    drawn = _drawn(sampler, name, "batch_sampler", lambda batch: [int(number) for number in batch])
+    plan = [batch for batch in drawn if batch]
+    if not plan:
+        raise ProblemError(f"data set {name!r}: its batch_sampler gives no batches")
+    return plan
+
+
+def _drawn(sampler: Iterable[Any], name: str, kind: str, draw: Callable[[Any], Any]) -> list[Any]:
+    """Return what a sampler draws, and use none of the user's random numbers."""
     kept = random.getstate(), np.random.get_state()  # noqa: NPY002 - samplers draw from it
     try:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
             random.seed(0)
             np.random.seed(0)  # noqa: NPY002
-            batches = islice(iter(sampler), len(sampler) if isinstance(sampler, Sized) else _MOST_BATCHES)
-            plan = [[int(number) for number in batch] for batch in batches]
+            draws = islice(iter(sampler), len(sampler) if isinstance(sampler, Sized) else _MOST_BATCHES)
+            return [draw(each) for each in draws]
     except Exception as error:
-        raise ProblemError(f"data set {name!r}: its batch_sampler failed: {failure(error)}") from error
+        raise ProblemError(f"data set {name!r}: its {kind} failed: {failure(error)}") from error
     finally:
         random.setstate(kept[0])
         np.random.set_state(kept[1])  # noqa: NPY002
-    plan = [batch for batch in plan if batch]
-    if not plan:
-        raise ProblemError(f"data set {name!r}: its batch_sampler gives no batches")
-    return plan
 
 
 def _worker_options(loader: DataLoader[Any]) -> dict[str, Any] | None:
@@ -286,7 +298,7 @@ def fingerprint(data: Data, indices: Indices) -> str:
     numbers = np.asarray(indices, dtype=np.int64)
     total = hashlib.sha256(f"{len(numbers)}\0".encode())
     if numbers.size:
-        each = sum(int(tensor.nbytes) for tensor in tensors_in(data.fetch(numbers[:1])))
+        each = batch_bytes(data.fetch(numbers[:1]))
         most = max(_FINGERPRINT_BYTES // max(each, 1), _FINGERPRINT_CHUNK)
         if len(numbers) > most:
             numbers = numbers[np.linspace(0, len(numbers) - 1, most).astype(np.int64)]
@@ -297,7 +309,9 @@ def fingerprint(data: Data, indices: Indices) -> str:
 
 def _add_content(total: Any, part: Any, depth: int = 6) -> None:
     if isinstance(part, (Tensor, np.ndarray)):
-        tensor = torch.as_tensor(part).detach().cpu().contiguous()
+        tensor = torch.as_tensor(part).detach().cpu()
+        # Sparse tensors as what they stand for.
+        tensor = (tensor if tensor.layout in (torch.strided, torch.jagged) else tensor.to_dense()).contiguous()
         total.update(f"{tensor.dtype}{tuple(tensor.shape)}\0".encode())
         total.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
     elif isinstance(part, (str, bytes, int, float, bool)) or part is None:

@@ -6,7 +6,6 @@ Wrappers leave their mark on names: ``module.`` (DataParallel), ``_orig_mod.`` (
 
 from __future__ import annotations
 
-import copy
 import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -17,6 +16,7 @@ from torch.nn.parameter import is_lazy
 
 from landscape.errors import CheckpointError
 from landscape.files.atomic import printable
+from landscape.problem.copies import copy_of
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +29,9 @@ _HOLDERS = frozenset(("model", "net", "network"))
 _LISTED = 3
 
 
-def fit_tensors(model: nn.Module, tensors: Mapping[str, Tensor], source: str) -> None:
+def fit_tensors(
+    model: nn.Module, tensors: Mapping[str, Tensor], source: str, states: Mapping[str, Any] | None = None
+) -> None:
     """Give a network the tensors of a checkpoint, in the checkpoint's floating precision.
 
     Parameters
@@ -40,13 +42,16 @@ def fit_tensors(model: nn.Module, tensors: Mapping[str, Tensor], source: str) ->
         Integer buffers may be missing, as in files older than these; and a tied tensor under its other names.
     source : str
         What an error calls the checkpoint.
+    states : mapping of str to object, optional
+        What modules saved of their own (``get_extra_state``); where the file has none, a warning says that it stays.
 
     Raises
     ------
     CheckpointError
         Names or shapes differ; the network is as it was.
     """
-    named = fit_names(tensors, model)
+    named = fit_names({**tensors, **(states or {})}, model)
+    given = {name: named.pop(name) for name, each in list(named.items()) if not isinstance(each, Tensor)}
     misfits = _misfits(model, named)
     if any(misfits) and not _accepts(model, named):
         raise CheckpointError(_describe(source, tensors, model, *misfits))
@@ -54,11 +59,14 @@ def fit_tensors(model: nn.Module, tensors: Mapping[str, Tensor], source: str) ->
     _prepare(model, named, source)
     try:
         with torch.no_grad():
-            model.load_state_dict(dict(named), strict=False)
-    except RuntimeError as error:  # a module's own way of loading had something to say
+            left = model.load_state_dict({**named, **given}, strict=False)
+    except Exception as error:  # a module's own way of loading had something to say
         raise CheckpointError(
             f"{source} does not fit {type(model).__name__}: {' '.join(str(error).split())}"
         ) from error
+    kept = [name for name in left.missing_keys if name.endswith("_extra_state")]
+    if kept:
+        log.warning("%s does not hold %s, which stays as the network was built with", source, printable(kept[0]))
 
 
 def fit_names(tensors: Mapping[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
@@ -136,7 +144,7 @@ def _accepts(model: nn.Module, named: Mapping[str, Tensor]) -> bool:
     """Whether the network's own hooks, which may rename what older versions wrote, make it fit."""
     try:
         with torch.no_grad():
-            left = copy.deepcopy(model).load_state_dict(dict(named), strict=False)
+            left = copy_of(model).load_state_dict(dict(named), strict=False)
     except Exception:  # whatever a user's hook or copy raises: then it does not fit
         return False
     state = _tensors_of(model)

@@ -106,7 +106,7 @@ class Loss:
         assert isinstance(self.measure, Criterion)
         return self.measure.weights(self.target_of(batch))
 
-    def require_mean(self, model: Callable[..., Any], batch: Any) -> None:
+    def require_mean(self, model: Callable[..., Any], batch: Any, *, low: bool = False) -> None:
         """Raise where the loss is one number a batch and no mean over its samples: it would depend on the batch's size.
 
         Parameters
@@ -115,37 +115,50 @@ class Loss:
             That gives the same whenever it is asked.
         batch
             On the network's device.
+        low : bool
+            The network computes in less than float32, and what it gives depends on the batch by some more.
 
         Raises
         ------
         ProblemError
             The number for the batch is the sum of those of its halves, or neither their sum nor their mean.
         """
+        why = self.why_no_mean(model, batch, low=low)
+        if why is not None:
+            raise ProblemError(why)
+
+    def why_no_mean(self, model: Callable[..., Any], batch: Any, *, low: bool = False) -> str | None:
+        """Return what `require_mean` would raise, or None; other errors are the network's and the loss's own."""
         if isinstance(batch, LoaderBatch):  # of the user's own making: nothing else is asked of it
-            return
+            return None
         number = _size_or_none(batch)
         if number is None or number < 2 or any(len(each) != number for each in tensors_in(batch) if each.ndim):
-            return
+            return None
         whole = torch.as_tensor(self._values(model, batch, False)["loss"]).detach()
         if whole.ndim:
-            return
-        half = number // 2
-        first, second = (
-            torch.as_tensor(self._values(model, slice_batch(batch, *part), False)["loss"]).detach().double().cpu()
-            for part in ((0, half), (half, number))
-        )
-        mean, total, whole = (half * first + (number - half) * second) / number, first + second, whole.double().cpu()
-        if bool(torch.isclose(whole, mean, rtol=_MEAN_WITHIN, atol=1e-6, equal_nan=True)) or not whole.isfinite():
-            return
+            return None
+        whole = whole.double().cpu()
+        # What is no mean may be near one at one cut by chance.
+        for half in sorted({number // 2, (number + 2) // 3}, reverse=True):
+            first, second = (
+                torch.as_tensor(self._values(model, slice_batch(batch, *part), False)["loss"]).detach().double().cpu()
+                for part in ((0, half), (half, number))
+            )
+            mean, total = (half * first + (number - half) * second) / number, first + second
+            if not whole.isfinite():
+                return None
+            within = _MEAN_WITHIN[low] * max(abs(float(first)), abs(float(second)))
+            if not torch.isclose(whole, mean, rtol=0.0, atol=within + 1e-6, equal_nan=True):
+                break
+        else:
+            return None
         said = (
             f"{self.name} returns one number a batch: {float(whole):.6g} for {number} samples, {float(first):.6g} and "
         )
-        said += f"{float(second):.6g} for their halves"
-        if bool(torch.isclose(whole, total, rtol=_MEAN_WITHIN, atol=1e-6)):
-            raise ProblemError(
-                f"{said}: a sum, which depends on how many there are; return a mean, or one value a sample"
-            )
-        raise ProblemError(
+        said += f"{float(second):.6g} for their {'halves' if half == number // 2 else f'first {half} and the rest'}"
+        if bool(torch.isclose(whole, total, rtol=_MEAN_WITHIN[True], atol=1e-6)):
+            return f"{said}: a sum, which depends on how many there are; return a mean, or one value a sample"
+        return (
             f"{said}, whose mean it is not: it weighs samples, or compares them with each other, so that it depends on "
             "which are in a batch; return one value a sample, pass a criterion (torch.nn.CrossEntropyLoss(...)), "
             "or give the batches it is meant for: DataLoader(batch_sampler=...) or a list of batches"
@@ -163,7 +176,7 @@ class Loss:
 
 
 # A mean over a batch and the mean of its halves' differ by rounding, in bfloat16 by more of it.
-_MEAN_WITHIN = 0.005
+_MEAN_WITHIN = {False: 1e-4, True: 0.005}
 
 
 def resolve_loss(loss: str | Callable[..., Any] | Loss, metrics: Sequence[str | Callable[..., Any]] = ()) -> Loss:

@@ -298,6 +298,34 @@ def test_a_criterion_that_gives_a_number_a_batch_is_asked_the_same():
         loss.require_mean(lambda x: x, (draw(N, 3), draw(N, 3, seed=1)))
 
 
+def dice(output: Tensor, target: Tensor) -> Tensor:
+    chance = output.sigmoid()
+    return 1 - 2 * (chance * target).sum() / (chance.sum() + target.sum())
+
+
+def root(output: Tensor, target: Tensor) -> Tensor:
+    return (output - target).square().mean().sqrt()
+
+
+def test_what_is_a_mean_at_one_cut_by_chance_is_refused():
+    # The two halves are alike, so that their mean is the whole's.
+    output, target = torch.zeros(N, 1), torch.tensor([1.0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0])[:, None]
+    with pytest.raises(ProblemError, match="first 4 and the rest"):
+        scalar(dice).require_mean(lambda x: x, (output, target))
+
+
+def test_what_is_a_mean_only_where_all_samples_are_alike_is_refused_and_the_network_left_as_it_was():
+    network = nn.Linear(3, 1)
+    nn.init.zeros_(network.weight), nn.init.zeros_(network.bias)
+    data = draw(N, 3).float(), torch.ones(N, 1)
+    plane = landscape.random_plane(network, norm="none", ignore="none", dimensions=1)
+    with pytest.raises(ProblemError, match="at weights nearby"):
+        landscape.evaluate(network, data, plane, x="0:1:2", loss=root)
+    assert not any(tensor.any() for tensor in network.state_dict().values())
+    surface = landscape.evaluate(network, data, plane, x="0:1:2", loss=lambda output, target: root(output, target) ** 2)
+    assert surface["train/loss"][0] == 1.0
+
+
 # By name.
 
 

@@ -10,15 +10,17 @@ import pytest
 import torch
 from torch import Tensor
 from torch.utils.data import (
+    BatchSampler,
     DataLoader,
     Dataset,
+    SequentialSampler,
     SubsetRandomSampler,
     TensorDataset,
 )
 
 from landscape.errors import ProblemError, UsageError
 from landscape.problem.batches import to_device
-from landscape.problem.datasets import as_data, choose, describe_data
+from landscape.problem.datasets import as_data, choose, describe_data, fingerprint
 from landscape.problem.losses import resolve_loss
 from landscape.problem.named_data import in_units_of
 from tests.helpers.sample_sets import Samples, X, Y
@@ -88,6 +90,26 @@ def test_a_sampler_that_draws_its_batches_draws_the_same_in_every_run_and_no_ran
         assert random.getstate() == before[1]
     assert plans[0] == plans[1]
     assert len(plans[0]) == 3
+
+
+@pytest.mark.parametrize(
+    ("sampler", "wanted"),
+    [
+        (BatchSampler([7, 2, 5], 2, drop_last=False), [[7, 2], [5]]),
+        (BatchSampler(SequentialSampler(range(3)), 2, drop_last=True), [[0, 1]]),
+    ],
+)
+def test_a_loader_that_makes_no_batches_gives_what_its_sampler_draws(sampler, wanted):
+    data = as_data(DataLoader(TensorDataset(X, Y), batch_size=None, sampler=sampler), "train")
+    numbers = [number for part in wanted for number in part]
+    assert data.available(100) == len(numbers)
+    torch.testing.assert_close(data.fetch(range(len(numbers)))[0], X[numbers])
+
+
+def test_sparse_inputs_are_data_with_a_fingerprint_of_their_numbers():
+    dense = X.reshape(len(X), -1) * (torch.arange(X[0].numel()) % 2)
+    prints = [fingerprint(as_data((each, Y), "train"), range(4)) for each in (dense, dense.to_sparse(), 2 * dense)]
+    assert prints[0] == prints[1] != prints[2]
 
 
 def flat(samples: list[Any]) -> Any:

@@ -22,7 +22,7 @@ from landscape.evaluation.forward_pass.noise import generators_kept, seed_genera
 from landscape.evaluation.forward_pass.sample_values import Chunk, SampleValues
 from landscape.evaluation.forward_pass.stand_in import StandIn, Watched
 from landscape.parallel.scheduler import Span
-from landscape.problem.attributes import Attributes
+from landscape.problem.attributes import Attributes, attributes_kept
 from landscape.problem.batches import batch_bytes, map_tensors, to_device
 from landscape.problem.datasets import Data, choose
 from landscape.problem.losses import Loss
@@ -33,6 +33,9 @@ DEFAULT_BATCH_SIZE = 256
 # Samples on which running statistics are re-estimated: 1,024 images give a channel's variance within about 5 %
 # even where each image contributes one value, and cost as little as one evaluation of a small data set.
 BATCH_NORM_SAMPLES = 1024
+
+# How far, relative to their size, weights are moved for a second look at a loss, and how many bytes of them.
+_ELSEWHERE, _ELSEWHERE_BYTES = 0.3, 1 << 26
 
 # What torch says where a loss takes derivatives while gradients are off.
 _NO_GRADIENT = "does not require grad"
@@ -309,6 +312,38 @@ class Objective:
                             result.values[chunk.name, metric] /= self.mean_weight(chunk.name)
         return result
 
+    def _is_low(self) -> bool:
+        """Return whether less than float32 computes."""
+        own = {p.dtype for p in self.model.parameters() if p.is_floating_point()}
+        return bool({torch.float16, torch.bfloat16} & {*own, self._autocast}) or (
+            self.engine.get("precision", "float32") != "float32"
+        )
+
+    def _require_mean_elsewhere(self, batch: Any) -> None:
+        """Ask again at other weights: where all samples' losses are alike, much is a mean that is none elsewhere."""
+        generator = torch.Generator().manual_seed(0)
+        moved, room = [], _ELSEWHERE_BYTES
+        for p in sorted(self.model.parameters(), key=Tensor.numel):
+            room -= p.numel() * p.element_size()
+            if room >= 0 and p.is_floating_point() and p.numel():
+                moved.append((p, p.detach().clone()))
+        why = None
+        with attributes_kept(self.model):
+            try:
+                with torch.no_grad():
+                    for p, values in moved:
+                        length = float(values.float().square().mean().sqrt()) + _ELSEWHERE
+                        p.add_(_ELSEWHERE * length * torch.randn(p.shape, generator=generator).to(p))
+                with suppress(Exception):  # far from where it was trained a network may do anything
+                    why = self.loss.why_no_mean(self.model, batch, low=self._is_low())
+            finally:
+                with torch.no_grad():
+                    for p, values in moved:
+                        p.copy_(values)
+                        p.grad = None  # what it was is put back at the end
+        if why is not None:
+            raise ProblemError(f"at weights nearby {why}")
+
     def _refresh(self) -> Callable[[], None] | None:
         # A network may have a method of that name too.
         return None if self.network is self.model else getattr(self.network, "refresh", None)
@@ -330,7 +365,9 @@ class Objective:
             seeded = None if self.noise is None else (seed if self.noise == "fresh" else 0, chunk.name, first)
             found = self._values(self.network, batch, check=check, number=number, seeded=seeded)
             if check and self.noise is None and not found["loss"].ndim:
-                self.loss.require_mean(self.network, batch)
+                self.loss.require_mean(self.network, batch, low=self._is_low())
+                if first == 0:
+                    self._require_mean_elsewhere(batch)
             first += number
             for metric, values in found.items():
                 per_sample = values.ndim > 0
