@@ -1,6 +1,7 @@
-"""How often stated intervals hold: networks of six kinds on digits, at theta*, near and far, with and without anchors.
+"""How often stated intervals hold: networks of eight kinds, at theta*, near and far, with and without anchors.
 
     python -m tests.benchmarks.coverage --samples 250 --draws 400
+    python -m tests.benchmarks.coverage --model cifar_resnet.py:resnet20 --checkpoint net.pt --data images.npz
 
 Each network is trained here for a moment and measured on all 1,437 digits at 17 points; then subsets are drawn, and the
 interval that `landscape info` would state is compared with the truth. Beside it stand 1.96 standard errors, and for
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import torch
@@ -20,9 +22,11 @@ from torch import Tensor, nn
 import landscape
 from landscape.evaluation.anchors.regression import estimator_for, log_scale, logarithms
 from landscape.surface.anchors import Anchors
-from landscape.surface.intervals import NORMAL, interval_factor
+from landscape.surface.intervals import FEWEST, NORMAL, interval_factor
 from landscape.surface.statistics import Moments, tails_of
+from tests.benchmarks.anchors import images as network_and_images
 
+HOLDS = (0.92, 0.985)  # of 400 draws, what 95 % may be
 PLACES = {"theta*": 0, "0.1": 1, "0.3": 5, "0.7": 9, "1.0": 13}
 
 
@@ -51,6 +55,22 @@ def convolutional() -> nn.Module:
     return nn.Sequential(*layers, nn.Flatten(), nn.Linear(256, 10))
 
 
+class Deep(nn.Module):
+    """Eight layers of 48, each with a shortcut around it or without."""
+
+    def __init__(self, shortcuts: bool) -> None:
+        super().__init__()
+        self.first, self.last, self.shortcuts = nn.Linear(64, 48), nn.Linear(48, 10), shortcuts
+        self.layers = nn.ModuleList(nn.Linear(48, 48) for _ in range(8))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return logits."""
+        x = self.first(x.flatten(1))
+        for layer in self.layers:
+            x = layer(x).relu() + (x if self.shortcuts else 0)
+        return self.last(x)
+
+
 KINDS: dict[str, tuple[Callable[[], nn.Module], int, float]] = {  # network, epochs, share of labels that are noise
     "perceptron": (perceptron, 30, 0.0),
     "trained long": (perceptron, 120, 0.0),
@@ -58,6 +78,8 @@ KINDS: dict[str, tuple[Callable[[], nn.Module], int, float]] = {  # network, epo
     "transformer": (Transformer, 15, 0.0),
     "convolutions": (convolutional, 8, 0.0),
     "not trained": (perceptron, 0, 0.0),
+    "shortcuts": (partial(Deep, True), 15, 0.0),
+    "no shortcuts": (partial(Deep, False), 30, 0.0),
 }
 
 
@@ -74,6 +96,11 @@ def losses(kind: str) -> np.ndarray:
             optimizer.zero_grad()
             nn.functional.cross_entropy(model(x[part]), y[part]).backward()
             optimizer.step()
+    return losses_around(model, x, y)
+
+
+def losses_around(model: nn.Module, x: Tensor, y: Tensor) -> np.ndarray:
+    """Return every sample's loss at theta* and at 16 points around it, shape (17, samples)."""
     plane = landscape.random_plane(model, seed=0)
     turns = [(r * np.cos(a), r * np.sin(a)) for r in (0.1, 0.3, 0.7, 1.0) for a in 0.4 + np.pi / 2 * np.arange(4)]
     start = {name: weight.clone() for name, weight in model.named_parameters()}
@@ -83,15 +110,21 @@ def losses(kind: str) -> np.ndarray:
             for name, weight in model.named_parameters():
                 steps = [c * d.tensors[name] for c, d in zip(at, plane.directions, strict=True) if name in d.tensors]
                 weight.copy_(start[name] + sum(steps) if steps else start[name])
-            found.append(nn.functional.cross_entropy(model(x), y, reduction="none").double().numpy())
+            parts = zip(x.split(500), y.split(500), strict=True)
+            each = [nn.functional.cross_entropy(model(part), truth, reduction="none") for part, truth in parts]
+            found.append(torch.cat(each).double().numpy())
     return np.array(found)
 
 
 def held(values: np.ndarray, anchors: list[int], samples: int, draws: int) -> dict[str, np.ndarray]:
-    """Return in which share of draws each kind of interval holds, at every point; NaN at anchors."""
+    """Return in which share of draws each kind of interval holds, at every point; NaN at anchors.
+
+    Beside that, as "carried by", how many samples carry the mean of most draws.
+    """
     chance, size = np.random.default_rng(0), values.shape[1]
     others = [number for number in range(len(values)) if number not in anchors]
     truth = values.mean(axis=1)
+    carried: list[list[float]] = []
     hits: dict[str, list[np.ndarray]] = {"stated": [], "1.96": [], "no leverages": [], "no population": []}
     for _ in range(draws):
         chosen = chance.permutation(size)[:samples]
@@ -104,6 +137,7 @@ def held(values: np.ndarray, anchors: list[int], samples: int, draws: int) -> di
         left = np.sqrt(1 - samples / size)
         columns = zip(found.stderr, found.thirds, found.fourths, strict=True)
         effective = [tails_of(Moments(samples, 0.0, e, 0.0, 0.0, third, fourth))[1] for e, third, fourth in columns]
+        carried.append(effective)
         factor = interval_factor(effective)
         bare = estimator.residuals(subset[others]).std(axis=1) / np.sqrt(samples)
         off = np.abs(found.means - truth[others])
@@ -118,7 +152,17 @@ def held(values: np.ndarray, anchors: list[int], samples: int, draws: int) -> di
     for kind, each in hits.items():
         shares[kind] = np.full(len(values), np.nan)
         shares[kind][others] = np.mean(each, axis=0)
+    shares["carried by"] = np.full(len(values), np.nan)
+    shares["carried by"][others] = np.median(carried, axis=0)
     return shares
+
+
+def outside(shares: dict[str, np.ndarray]) -> np.ndarray:
+    """Return at how many points, of how many, intervals hold too seldom and too often: if to be relied on, if not."""
+    stated, few = shares["stated"], shares["carried by"] < FEWEST
+    there = np.isfinite(stated)
+    low, high = stated < HOLDS[0], stated > HOLDS[1]
+    return np.array([(each & there & where).sum() for where in (~few, few) for each in (low, high, there)])
 
 
 def main() -> None:
@@ -126,16 +170,31 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], prog="python -m tests.benchmarks.coverage")
     parser.add_argument("--samples", type=int, default=250)
     parser.add_argument("--draws", type=int, default=400)
+    parser.add_argument("--model", help="FILE.py:FACTORY or MODULE:FACTORY: this network instead, on images")
+    parser.add_argument("--model-args", metavar="JSON")
+    parser.add_argument("--checkpoint")
+    parser.add_argument("--data", help=".npz with x, uint8 n x h x w x c, and y")
+    parser.add_argument("--images", type=int, default=2000, help="so many are all the data")
     options = parser.parse_args()
-    populations = {kind: losses(kind) for kind in KINDS}
+    if options.model:
+        model, data = network_and_images(options)
+        populations = {options.model: losses_around(model.eval(), *data)}
+    else:
+        populations = {kind: losses(kind) for kind in KINDS}
+    total = np.zeros(6, dtype=int)
     for anchors in ([], [0], [0, 6, 9, 11, 13]):
         print(f"\n{len(anchors)} anchors, {options.samples} samples: share of draws in which an interval holds")
         print(f"| network | interval | {' | '.join(PLACES)} | least | most |")
         print("|---|---|" + "---|" * (len(PLACES) + 2))
         for kind, values in populations.items():
-            for interval, shares in held(values, anchors, options.samples, options.draws).items():
+            found = held(values, anchors, options.samples, options.draws)
+            total += outside(found)
+            for interval, shares in found.items():
                 picked = " | ".join(f"{shares[place]:.3f}" for place in PLACES.values())
                 print(f"| {kind} | {interval} | {picked} | {np.nanmin(shares):.3f} | {np.nanmax(shares):.3f} |")
+    words = (f"at least {FEWEST:g} samples carry the mean", "fewer do")
+    for where, (low, high, there) in zip(words, total.reshape(2, 3), strict=True):
+        print(f"\nwhere {where}: of {there} points {low} hold in less than {HOLDS[0]}, {high} in more than {HOLDS[1]}")
 
 
 if __name__ == "__main__":

@@ -95,5 +95,5 @@ def test_a_surface_says_where_too_few_samples_carry_a_mean_and_where_nothing_is_
         problem={"data": {"train": {"size": 40, "samples": 10}}},
     )
     widths = half_widths(surface, "train/loss")
-    np.testing.assert_allclose(widths / np.sqrt(0.75) / 0.5, [12.71, 2.045, 0.0], atol=0.01)
+    np.testing.assert_allclose(widths / np.sqrt(0.75) / 0.5, [3.68, 2.045, 0.0], atol=0.01)
     np.testing.assert_array_equal(carried_by_few(surface, "train/loss"), [True, False, False])
