@@ -219,16 +219,13 @@ def signs(number: int) -> Floats:
     r"""Return 1 or -1 for each sample, by chance but always the same, in each of `SKETCH` columns.
 
     The residuals of two networks on the same samples are needed for the error of their difference, and one a sample and
-    point is too much to keep. Their sums with random signs are enough [1]_: of two such sketches a and b,
+    point is too much to keep. Their sums with random signs are enough (Alon, Matias, Szegedy, "The space complexity of
+    approximating the frequency moments", Journal of Computer and System Sciences 58, 1999, section 2.2): of two such
+    sketches a and b,
 
     .. math:: \mathrm{E}\, (a - b)^2 = \sum_i (e_i - f_i)^2
 
     The rows of fewer samples are the first of those of more.
-
-    References
-    ----------
-    .. [1] Alon, Matias, Szegedy, "The space complexity of approximating the frequency moments", Journal of Computer and
-           System Sciences 58, 1999, 137-147, section 2.2.
     """
     drawn = np.random.Generator(np.random.PCG64(0)).random((number, SKETCH))
     return np.where(drawn < 0.5, -1.0, 1.0)
