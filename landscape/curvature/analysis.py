@@ -73,6 +73,7 @@ def measure_curvature(
     include: str | None = None,
     exclude: str | None = None,
     ignore: str = "none",
+    memory: float | None = None,
     settings: Settings | None = None,
     gauss_newton: bool = True,
     plane: Plane | None = None,
@@ -99,6 +100,11 @@ def measure_curvature(
         Regular expressions searched in parameters' names: which weights curvature is about.
     ignore : {"none", "biasbn"}
         "biasbn": only tensors that random directions move, those of two dimensions and more.
+    memory : float, optional
+        Bytes for graphs and vectors that are kept: by default 0.4 of what is free. With less, graphs are made anew for
+        each product, vectors are float32, and Lanczos' method begins again with what it has more often; it needs
+        2 ``eigenvalues`` + 3 vectors as long as the network has weights, whatever is given. A product takes its own
+        beside: about a dozen such vectors.
     settings : Settings, optional
     **numbers
         Fields of `Settings` instead: eigenvalues, tolerance, most, probes, steps, seed.
@@ -127,6 +133,7 @@ def measure_curvature(
     settings = settings or Settings(**numbers)
     chosen: dict[str, Any] = {"include": include, "exclude": exclude, "ignore": ignore}
     how: dict[str, Any] = {"loss": loss, "samples": samples, "sample_seed": sample_seed, "batch_size": batch_size}
+    how["memory"] = memory
     with (
         progress_of(progress, "curvature", "products") as told,
         at_weights(model, data, **how, **chosen) as point,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -67,12 +68,13 @@ def at_weights(
     include: str | None = None,
     exclude: str | None = None,
     ignore: str = "none",
+    memory: float | None = None,
 ) -> Iterator[Point]:
     """Let a network in eval mode be differentiated twice; it is left as it was.
 
     Parameters
     ----------
-    model, data, loss, samples, sample_seed, batch_size, include, exclude, ignore
+    model, data, loss, samples, sample_seed, batch_size, include, exclude, ignore, memory
         See `landscape.curvature.analysis.measure_curvature`.
 
     Raises
@@ -95,7 +97,9 @@ def at_weights(
         if not tensors:
             raise UsageError("no tensor of two dimensions or more is chosen: with ignore='biasbn' none is left")
     filters = {key: layout for key, layout in filters_of(model).items() if key in tensors}
-    budget = resident_budget(next(iter(tensors.values())).device)
+    if memory is not None and not 0 < memory < math.inf:
+        raise UsageError(f"memory is {memory:g} bytes, it has to be above 0")
+    budget = resident_budget(next(iter(tensors.values())).device) if memory is None else int(memory)
     with untouched(model):
         model.eval()
         scale = normalising_scale(tensors, filters, ignore="biasbn")

@@ -94,9 +94,7 @@ class Products:
             part = self._part(k)
             with _saying(self.loss):
                 products = part(parts)
-            flat = self._flat(products)
-            total += flat
-            forms.append((flat @ vector.double()) * self.loss.samples / self.loss.number(k))
+            forms.append(self._add(products, vector, total) * self.loss.samples / self.loss.number(k))
         if not bool(torch.isfinite(total).all()):
             raise NotFiniteError(f"the product is not finite in {self._where(~torch.isfinite(total))}")
         self.made += 1
@@ -151,6 +149,18 @@ class Products:
         zeros = torch.zeros(max(self._sizes), dtype=torch.float64, device=self.device)
         pairs = zip(parts, self._sizes, strict=True)
         return torch.cat([zeros[:size] if each is None else each.reshape(-1).double() for each, size in pairs])
+
+    def _add(self, parts: Sequence[Tensor | None], vector: Tensor, total: Tensor) -> Tensor:
+        """Add tensors like the leaves to a vector of shape (n,), one after the other; return their product with one."""
+        form = torch.zeros((), dtype=torch.float64, device=self.device)
+        start = 0
+        for each, size in zip(parts, self._sizes, strict=True):
+            if each is not None:
+                wide = each.reshape(-1).double()
+                total[start : start + size] += wide
+                form += wide @ vector[start : start + size].double()
+            start += size
+        return form
 
     def forget(self) -> None:
         """Let go of all graphs."""

@@ -29,6 +29,7 @@ def main() -> None:
     parser.add_argument("--eigenvalues", type=int, default=5, help="of each end")
     parser.add_argument("--products", type=int, default=40)
     parser.add_argument("--probes", type=int, default=2)
+    parser.add_argument("--memory", type=float, help="in GiB, as of landscape curvature")
     options = parser.parse_args()
     torch.manual_seed(0)
     model = transformer(options.width, options.depth)
@@ -43,6 +44,7 @@ def main() -> None:
         probes=options.probes,
         steps=1,
         gauss_newton=False,
+        memory=options.memory and options.memory * 2**30,
         progress=lambda done, most: print(f"{done} of {most}, {_peak() / 1e9:.1f} GB", flush=True),
     )
     seconds = time.perf_counter() - started

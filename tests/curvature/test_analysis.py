@@ -201,6 +201,20 @@ def test_scaling_a_filter_and_its_successor_changes_raw_numbers_and_not_normalis
     assert after.raw.greatest_eigenvalue > 2 * before.raw.greatest_eigenvalue
 
 
+def test_with_little_memory_there_are_restarts_and_the_same_numbers(network, samples, report):
+    """Vectors for a dozen bytes: the least basis there is, and graphs that are made for each product."""
+    options: dict[str, Any] = {"eigenvalues": 3, "tolerance": 1e-5, "batch_size": 9, "probes": 2, "steps": 2}
+    found = landscape.curvature(network, samples, **options, memory=12.0, most=400)
+    for matrix in ("raw", "normalised"):
+        few, many = getattr(found, matrix), getattr(report, matrix)
+        np.testing.assert_allclose(few.eigenvalues, many.eigenvalues, rtol=1e-4)
+        assert few.converged.all()
+    assert found.gradient_square == pytest.approx(report.gradient_square)
+    assert found.raw.products - 2 * 2 > report.raw.products - 16 * 6, "a small basis takes more products"
+    with pytest.raises(UsageError, match="above 0"):
+        landscape.curvature(network, samples, **options, memory=0.0)
+
+
 def test_a_trace_lies_in_its_interval_as_often_as_stated(network, samples, whole):
     # 95 % intervals of Student's t, 125 of them: an error off by a factor of 1.5 either way would be seen.
     probes = 8

@@ -73,6 +73,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="a line or plane through this checkpoint, to compare with all directions",
     )
+    group.add_argument(
+        "--memory",
+        type=float,
+        metavar="GIB",
+        help="for graphs and vectors that are kept (default: 0.4 of what is free); less takes more products",
+    )
     group.add_argument("--no-gauss-newton", action="store_true", help="leave out the Gauss-Newton matrix")
     output = add_output_options(parser, ".curvature.h5")
     output.add_argument(
@@ -101,6 +107,7 @@ def _measuring(options: argparse.Namespace, settings: Settings) -> dict[str, Any
         **{name: getattr(options, name) for name in names},
         "settings": settings,
         "gauss_newton": not options.no_gauss_newton,
+        "memory": None if options.memory is None else options.memory * 2**30,
     }
 
 
