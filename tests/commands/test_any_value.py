@@ -61,6 +61,7 @@ def cheap_demo(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in run.NETWORKS:
         monkeypatch.setattr(networks, name, lambda **given: nn.Sequential(nn.Flatten(), nn.Linear(64, 10)))
     monkeypatch.setattr(run, "_cores", lambda: 1)
+    monkeypatch.setattr(command, "MOST_EPOCHS", 20)  # thousands are a long job that says so, not a hang
     picture = Picture("line", "line.png", "line-tall.png", "line.pdf")
     monkeypatch.setattr(command, "_draw", lambda *given: [picture])
 
