@@ -109,7 +109,8 @@ def collect(
         study, folder, tuple(tasks), dict(outcomes), values, untrained, (), command, smoke, _notes(study, untrained)
     )
     verdicts = correct([_judged(result, each) for each in study.hypotheses]) if study.hypotheses else ()
-    return StudyResult(**{**vars(result), "verdicts": tuple(verdicts)})
+    told = tuple(_with_untrained(result, *each) for each in zip(study.hypotheses, verdicts, strict=True))
+    return StudyResult(**{**vars(result), "verdicts": told})
 
 
 def own_intervals(result: StudyResult, value: str) -> dict[str, OwnInterval]:
@@ -155,6 +156,18 @@ def _judged_own(result: StudyResult, hypothesis: Hypothesis) -> Verdict:
         f"({', '.join(f'{variant}/{seed}' for variant, seed in spoilt)}); train them longer, or set untrained = true."
     )
     return replace(verdict, verdict=NOT_RESOLVED, p=math.nan, p_corrected=math.nan, text=text)
+
+
+def _with_untrained(result: StudyResult, hypothesis: Hypothesis, verdict: Verdict) -> Verdict:
+    """Say of a verdict in which networks that did not train count which these are: it may be about them alone."""
+    if not hypothesis.untrained:
+        return verdict
+    about = {variant for relation in hypothesis.relations for variant in relation.weights}
+    among = [variant for variant, _ in sorted(result.untrained) if variant in about or not about or ALL in about]
+    if not among:
+        return verdict
+    shown = ", ".join(f"{among.count(each)} of {result.study.variant(each).shown}" for each in dict.fromkeys(among))
+    return replace(verdict, text=f"{verdict.text} In it are networks that did not train: {shown}.")
 
 
 def _judged(result: StudyResult, hypothesis: Hypothesis) -> Verdict:
