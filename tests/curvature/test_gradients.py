@@ -89,6 +89,18 @@ def test_whatever_is_held_at_a_time_the_numbers_are_those_of_all_gradients():
     assert report.batches == 5
 
 
+def test_the_forms_of_batches_make_up_that_of_all():
+    torch.manual_seed(1)
+    model = nn.Sequential(nn.Linear(5, 4), nn.Tanh(), nn.Linear(4, 3)).double()
+    x, y = torch.randn(23, 5, dtype=torch.float64), torch.arange(23) % 3
+    with at_weights(model, (x, y), batch_size=5) as point:
+        products = point.products()
+        vector = torch.randn(products.size, dtype=torch.float64)
+        found = products(vector)
+    shares = torch.tensor([5, 5, 5, 5, 3]) / 23
+    assert float(shares.double() @ found.forms) == pytest.approx(float(vector @ found.vector), rel=1e-6)
+
+
 def test_of_few_batches_the_error_of_the_square_is_that_of_all_its_noise():
     found = gradient_statistics(np.array([[2.0, 1.0], [1.0, 2.0]]), np.array([0.5, 0.5]))
     assert math.isnan(found.null_stderr)
