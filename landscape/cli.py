@@ -80,9 +80,17 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def join_negative_values(arguments: Sequence[str]) -> list[str]:
-    """Let ``--x -1:1:51`` mean ``--x=-1:1:51``: argparse takes a word that starts with a dash for an option."""
+    """Let ``--x -1:1:51`` mean ``--x=-1:1:51``: argparse takes a word that starts with a dash for an option.
+
+    Raises
+    ------
+    UsageError
+        A value is ``--``.
+    """
     joined: list[str] = []
     for word in arguments:
+        if word.startswith("--") and word.endswith("=--"):  # some versions of argparse make an empty list of it
+            raise UsageError(f"{word.partition('=')[0]} is given '--', which is no value")
         negative = len(word) > 1 and word[0] == "-" and (word[1].isdigit() or word[1] == ".")
         if negative and joined and joined[-1].startswith("--") and "=" not in joined[-1]:
             joined[-1] += "=" + word

@@ -83,6 +83,8 @@ class Settings:
             number = getattr(self, name)
             if number is not None and number < 1:
                 raise UsageError(f"{name} is {number}, it has to be at least 1")
+            if number is not None and number > 2**53:  # beyond it JSON holds no whole number exactly
+                raise UsageError(f"{name} is {number}, it may be no larger than 2^53")
         if not self.weight_decay >= 0:
             raise UsageError(f"weight_decay is {self.weight_decay}, it has to be 0 or more")
         for name, unit in (("precision_tolerance", ""), ("write_every", " seconds")):
