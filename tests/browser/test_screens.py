@@ -98,7 +98,7 @@ def test_equal_surfaces_are_drawn_equally_at_every_width_on_the_page_and_in_its_
 def test_an_axis_has_one_name_in_pictures_and_read_outs(open_page: Open, size: tuple[int, int]) -> None:
     page = open_page(components(), "drawer=adjust&section=-1,0,1,0", size=size)
     assert page.app("app.views[0].figure.frame.xTitle").startswith("PC 1 (90.0 %")
-    assert "PC 1\u00a00.232" in page.page.locator(".readout .place").inner_text()
+    assert "PC\u00a01\u00a00.232" in page.page.locator(".readout .place").inner_text()
     assert "PC 2 from" in str(page.page.locator("#summary-0").text_content())
     assert page.page.locator(".views").inner_text().endswith("Along PC 1")
     assert page.page.get_by_role("button", name="Section along PC 2").count() == 1
