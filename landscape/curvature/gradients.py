@@ -88,10 +88,10 @@ def gradient_statistics(gram: Floats, shares: Floats, length: float | None = Non
 
 def _noise(gram: Floats, shares: Floats) -> float:
     """Return the mean square length of the sampling error of the mean."""
-    number = len(shares)
     mean = gram @ shares
     squares = np.diagonal(gram) - 2 * mean + shares @ mean
-    return float(shares**2 @ squares) * number / (number - 1)
+    # Unbiased where a batch's gradient varies as one over its samples; of equal batches it is 1 - 1 / B.
+    return float(shares**2 @ squares) / (1 - float(shares @ shares))
 
 
 def _null_error(gram: Floats) -> float:

@@ -61,6 +61,17 @@ def test_intervals_of_the_squared_gradient_hold_as_often_as_stated_and_wrong_one
     assert 0.85 < np.sqrt(np.mean(np.square(errors))) / squares.std() < 1.3
 
 
+def test_the_squared_gradient_is_unbiased_where_the_last_batch_is_short():
+    rng = np.random.default_rng(2)
+    sizes = np.array([128, 128, 128, 128, 20])
+    shares, squares = sizes / sizes.sum(), []
+    for _ in range(CASES):
+        rows = rng.standard_normal((len(sizes), 300)) / np.sqrt(sizes)[:, None]
+        found = gradient_statistics(rows @ rows.T, shares)
+        squares.append(found.norm**2 - found.noise**2)
+    assert abs(np.mean(squares)) < 3 * np.std(squares) / math.sqrt(CASES)
+
+
 def test_whatever_is_held_at_a_time_the_numbers_are_those_of_all_gradients():
     torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(5, 4), nn.Tanh(), nn.Linear(4, 3)).double()
@@ -73,7 +84,7 @@ def test_whatever_is_held_at_a_time_the_numbers_are_those_of_all_gradients():
     wanted = gradient_statistics(rows @ rows.T, shares)
     mean = shares @ rows
     assert wanted.norm == pytest.approx(np.linalg.norm(mean))
-    noise = shares**2 @ np.square(rows - mean).sum(1) * 5 / 4
+    noise = shares**2 @ np.square(rows - mean).sum(1) / (1 - shares @ shares)
     assert wanted.noise == pytest.approx(math.sqrt(noise))
     for held in (1, 2, 9):
         with at_weights(model, (x, y), batch_size=5) as point:
