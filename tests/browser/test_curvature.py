@@ -78,8 +78,11 @@ def test_the_map_is_a_colour_that_is_switched_on_and_off(open_page: Open) -> Non
     assert page.app("app.state.colour") == ""
 
 
-def test_ratios_that_residuals_leave_open_are_hatched_on_the_map_and_counted(open_page: Open) -> None:
+@pytest.mark.parametrize("extent", [1.0, 0.25])
+def test_ratios_that_residuals_leave_open_are_hatched_on_the_map_and_counted(open_page: Open, extent: float) -> None:
     surface = scene()
+    axes = tuple(dataclasses.replace(axis, values=extent * axis.values) for axis in surface.axes)
+    surface = dataclasses.replace(surface, axes=axes)
     residuals = np.full(surface.shape, 0.01)
     residuals[:, : surface.shape[1] // 2] = 0.3  # of -0.4 and 2.0: the ratio may be 0.05 to 0.35
     values = {**surface.values, "train/eigenvalue_min_residual": residuals}

@@ -137,7 +137,8 @@ function hatch(context, place, theme) {
  * Strokes over the cells of points whose colour says more than is known; a cell ends half-way to the next point.
  * @param {Context} context @param {Figure} figure @param {Uint8Array} open @param {Place} place
  */
-function hatchOpen(context, { surface: { nx, ny, x, y } }, open, place) {
+function hatchOpen(context, { surface: { nx, ny }, field }, open, place) {
+  const x = field.x.filter((_, k) => k % field.factor === 0), y = field.y.filter((_, k) => k % field.factor === 0);
   const edge = (/** @type {Float64Array} */ axis, /** @type {number} */ k) =>
     (axis[Math.max(0, Math.min(axis.length - 1, k - 1))] + axis[Math.max(0, Math.min(axis.length - 1, k))]) / 2;
   context.save();
