@@ -237,11 +237,12 @@ class Planner:
         rounds, rule = self._spread_points(), self._rule
         target, eps = (None, None) if rule is None else (rule.target, rule.eps)
         while not book.settled:
-            points = rounds[book.rounds]
+            # A file may have been left in its second round, and be gone on with by a run that has one only.
+            points = rounds[min(book.rounds, len(rounds) - 1)]
             new = [point for point in points if rule is None or not book.holds(point)]
             yield [book.origin, *book.chosen, *new]
             book.refresh()
-            book.choose(points, last=book.rounds == len(rounds) - 1, target=target, eps=eps)
+            book.choose(points, last=book.rounds >= len(rounds) - 1, target=target, eps=eps)
         yield [book.origin, *book.chosen]
         book.refresh()
 

@@ -30,6 +30,10 @@ def _whole(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and abs(value) <= _MOST
 
 
+def _flag(value: Any) -> bool:
+    return isinstance(value, bool)
+
+
 def _count(value: Any) -> bool:
     return _whole(value) and value >= 0
 
@@ -98,7 +102,7 @@ _QUALITY: dict[str, Check] = {
     "standard_error": _maybe(_with({"target": _maybe(_number), "eps": _mapping_of(_number)})),
     "unfinished": _maybe(_count),
     "error": _maybe(_number),
-    "anchors": _maybe(_with({"points": _list_of(_count)})),
+    "anchors": _maybe(_with({"points": _list_of(_count), "rounds": _count, "settled": _flag})),
 }
 _NETWORK: dict[str, Check] = {
     "at": _list_of(lambda value: _number(value) and abs(value) <= LARGEST),
@@ -192,6 +196,6 @@ def _check_run(run: Trajectory, directions: int) -> None:
         "samples": _mapping_of(_count),
         "steps": _list_of(_whole),
         "total_variance": _number,
-        "unordered": lambda value: isinstance(value, bool),
+        "unordered": _flag,
     }
     _require(run.attributes, keys, "run")

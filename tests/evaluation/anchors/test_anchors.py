@@ -13,6 +13,7 @@ import landscape
 from landscape.commands.dry_run import describe_cost
 from landscape.errors import SurfaceMismatch, UsageError
 from landscape.evaluation import planner
+from landscape.evaluation.anchors.book import AnchorBook
 from landscape.evaluation.evaluate import estimate_cost
 from landscape.evaluation.forward_pass import objective
 from landscape.surface.heights import suitable_eps
@@ -128,6 +129,26 @@ def test_a_run_cut_short_anywhere_ends_as_one_that_was_not(linear, data, tmp_pat
             np.testing.assert_array_equal(surface.counts["train"], whole.counts["train"])
             np.testing.assert_array_equal(surface.anchored["train"], whole.anchored["train"])
             np.testing.assert_allclose(surface.anchors["train"].means["loss"], whole.anchors["train"].means["loss"])
+
+
+def test_a_run_cut_short_between_both_rounds_may_go_on_with_interpolation(linear, data, tmp_path, monkeypatch):
+    monkeypatch.setattr(planner, "SPREAD", (9, 45))
+    settings = {**LINE, "y": "-1:1:5", "samples": 64, "anchors": 4, "batch_size": 32, "path": tmp_path / "s.h5"}
+    choose = AnchorBook.choose
+
+    def interrupt(book, *given, **named):
+        choose(book, *given, **named)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(AnchorBook, "choose", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            landscape.evaluate(linear, data, **settings)
+    assert landscape.read_surface(settings["path"]).quality["anchors"]["settled"] is False
+    resumed = landscape.evaluate(linear, data, tolerance=0.5, **settings)
+    assert resumed.complete
+    assert resumed.quality["anchors"]["settled"] is True
+    assert len(resumed.anchors["train"].points) == 4
 
 
 def test_estimators_are_not_mixed_in_one_file(linear, data, tmp_path):
