@@ -91,9 +91,9 @@ def measure_baseline(objective: Objective) -> Baseline:
     seconds = 0.0
     for group in objective.groups(spans):
         chunks = objective.load(group)
-        began = time.perf_counter()
+        began, asking = time.perf_counter(), objective.asking_seconds
         measured = _measure(objective, chunks)
-        seconds += time.perf_counter() - began
+        seconds += time.perf_counter() - began - (objective.asking_seconds - asking)
         samples = samples.joined(measured)
     again = samples.first_of(first)
     if not _agree(first, again, objective):

@@ -8,6 +8,7 @@ budget are kept on the device; the rest is read in chunks, each of which serves 
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import Any
@@ -97,6 +98,7 @@ class Objective:
         self.mode = mode
         self.noise = noise or ("fresh" if mode == "train" else None)
         self._differentiates = False  # found out: the loss takes derivatives itself
+        self.asking_seconds = 0.0  # what it took to ask whether a loss is a mean, which points are not asked
         self.batch_norm = batch_norm
         # All samples are asked for as so many, too: then they are a longer prefix of what any subset is a prefix of.
         self.orders = {
@@ -365,9 +367,12 @@ class Objective:
             seeded = None if self.noise is None else (seed if self.noise == "fresh" else 0, chunk.name, first)
             found = self._values(self.network, batch, check=check, number=number, seeded=seeded)
             if check and self.noise is None and not found["loss"].ndim:
+                found["loss"].item()  # wait for the device
+                began = time.perf_counter()
                 self.loss.require_mean(self.network, batch, low=self._is_low())
                 if first == 0:
                     self._require_mean_elsewhere(batch)
+                self.asking_seconds += time.perf_counter() - began
             first += number
             for metric, values in found.items():
                 per_sample = values.ndim > 0

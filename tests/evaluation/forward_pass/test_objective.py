@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import random
+import time
 import weakref
 
 import numpy as np
@@ -98,6 +99,19 @@ def test_values_are_per_sample_only_where_every_batch_gives_them(scalar):
         order = make(nn.Identity(), (x,), own).orders["train"]
         means = [np.mean(order[:5]), np.mean(order[5:])]
         np.testing.assert_allclose(got.values["train", "loss"], np.repeat(means, [5, 3]), rtol=1e-6)
+
+
+def test_the_time_of_a_point_is_without_what_is_asked_of_a_loss_at_the_checkpoint_alone(monkeypatch):
+    clock = [0.0]
+    monkeypatch.setattr(time, "perf_counter", lambda: clock[0])
+
+    def mean(model, batch):
+        clock[0] += len(batch[0])  # a second a sample
+        return model(batch[0]).mean()
+
+    objective = make(nn.Linear(1, 1), (torch.arange(20.0)[:, None],), mean, batch_size=8)
+    assert measure_baseline(objective).seconds == 20
+    assert objective.asking_seconds > 20
 
 
 def statistics_of(model):
