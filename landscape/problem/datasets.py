@@ -161,6 +161,9 @@ def _plan_of(sampler: Iterable[Sequence[int]], name: str) -> list[list[int]]:
 def _drawn(sampler: Iterable[Any], name: str, kind: str, draw: Callable[[Any], Any]) -> list[Any]:
     """Return what a sampler draws, and use none of the user's random numbers."""
     kept = random.getstate(), np.random.get_state()  # noqa: NPY002 - samplers draw from it
+    # A generator of the sampler's own, or of one that it takes its numbers from.
+    own = [getattr(each, "generator", None) for each in (sampler, getattr(sampler, "sampler", None))]
+    owned = [(each, each.get_state()) for each in own if isinstance(each, torch.Generator)]
     try:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
@@ -171,6 +174,8 @@ def _drawn(sampler: Iterable[Any], name: str, kind: str, draw: Callable[[Any], A
     except Exception as error:
         raise ProblemError(f"data set {name!r}: its {kind} failed: {failure(error)}") from error
     finally:
+        for each, state in owned:
+            each.set_state(state)
         random.setstate(kept[0])
         np.random.set_state(kept[1])  # noqa: NPY002
 
@@ -307,10 +312,19 @@ def fingerprint(data: Data, indices: Indices) -> str:
     return total.hexdigest()
 
 
+_SPARSE = (torch.sparse_coo, torch.sparse_csr, torch.sparse_csc, torch.sparse_bsr, torch.sparse_bsc)
+
+
 def _add_content(total: Any, part: Any, depth: int = 6) -> None:
     if isinstance(part, (Tensor, np.ndarray)):
         tensor = torch.as_tensor(part).detach().cpu()
-        # Sparse tensors as what they stand for.
+        if tensor.layout in _SPARSE and tensor.numel() * tensor.element_size() > _FINGERPRINT_BYTES:
+            # By what is stored: the matrix of a large graph does not fit into memory.
+            tensor = (tensor if tensor.layout == torch.sparse_coo else tensor.to_sparse()).coalesce()
+            total.update(f"sparse{tuple(tensor.shape)}\0".encode())
+            _add_content(total, (tensor.indices(), tensor.values()), depth)
+            return
+        # Smaller ones as what they stand for.
         tensor = (tensor if tensor.layout in (torch.strided, torch.jagged) else tensor.to_dense()).contiguous()
         total.update(f"{tensor.dtype}{tuple(tensor.shape)}\0".encode())
         total.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())

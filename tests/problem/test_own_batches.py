@@ -13,6 +13,7 @@ from torch.utils.data import (
     BatchSampler,
     DataLoader,
     Dataset,
+    RandomSampler,
     SequentialSampler,
     SubsetRandomSampler,
     TensorDataset,
@@ -112,6 +113,23 @@ def test_sparse_inputs_are_data_with_a_fingerprint_of_their_numbers():
     assert prints[0] == prints[1] != prints[2]
 
 
+@pytest.mark.parametrize("batched", [False, True])
+def test_what_a_sampler_draws_is_the_same_each_time_and_its_generator_is_left_as_it_was(batched):
+    generator = torch.Generator().manual_seed(5)
+    before = generator.get_state()
+
+    class Own(BatchSampler):
+        pass
+
+    sampler = Own(RandomSampler(X, generator=generator), 2, drop_last=False)
+    how = {"batch_sampler": sampler} if batched else {"batch_size": None, "sampler": sampler}
+    first, second = (
+        next(as_data(DataLoader(TensorDataset(X, Y), **how), "train").batches(range(4), 4))[0] for _ in range(2)
+    )
+    assert torch.equal(first, second)
+    assert torch.equal(generator.get_state(), before)
+
+
 def flat(samples: list[Any]) -> Any:
     """Collate labels one after the other, as for CTC or embedding bags."""
     sizes = [1 + int(y) % 3 for _, y in samples]
@@ -172,6 +190,17 @@ def test_graphs_are_batched_as_their_library_does_or_listed():
         batch = data.fetch([2, 0])
         assert [type(each) for each in batch] == [Graph, Graph]
         assert data.size == 3
+
+
+def test_a_graph_whose_matrix_is_too_large_to_be_written_out_has_a_fingerprint():
+    def of(*values: float) -> str:
+        graph, nodes = Graph(torch.ones(2, 2), 1), 10**6
+        graph.edge_index = torch.sparse_coo_tensor(
+            [[0, nodes - 1], [5, 7]], list(values), (nodes, nodes), check_invariants=True
+        )
+        return fingerprint(as_data([graph], "train"), range(1))
+
+    assert of(1.0, 2.0) == of(1.0, 2.0) != of(1.0, 3.0)
 
 
 @pytest.mark.parametrize("workers", [0, 1])
