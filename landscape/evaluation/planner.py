@@ -235,6 +235,8 @@ class Planner:
         first is not seen by it.
         """
         rounds, rule = self._spread_points(), self._rule
+        if len(rounds) > 1 and not book.looks_twice(len(rounds[1]) - len(rounds[0])):
+            del rounds[1:]
         target, eps = (None, None) if rule is None else (rule.target, rule.eps)
         while not book.settled:
             # A file may have been left in its second round, and be gone on with by a run that has one only.

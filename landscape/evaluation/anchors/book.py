@@ -43,6 +43,9 @@ ROOM = 1 << 30
 # Share of the points that are measured where others are interpolated: it is known only in the end.
 INTERPOLATING = 0.25
 
+# Of one process, for the points of a finer grid that say which points become anchors.
+MOST_SECONDS = 300.0
+
 Key = tuple[str, str]  # data set, metric
 
 
@@ -83,6 +86,10 @@ class AnchorBook:
         self.chosen: list[int] = [int(point) for point in noted.get("points", ())]
         self.rounds = int(noted.get("rounds", 0))  # in how many it has been decided which points are anchors
         self.settled = bool(noted.get("settled", noted))  # whether none is to follow; one was all, once
+        # What was measured for a second choice is lost with a run that is cut, as it needs all of it at once: it is made
+        # where that takes little, which is decided once for a file, not once a session.
+        self._a_point = losses.baseline.seconds
+        self.may_look_twice = noted.get("looks_twice") if noted else None
         if self._numbers == self.sizes and not self.knows_origin():
             self._add_origin()
 
@@ -264,6 +271,12 @@ class AnchorBook:
 
     # -- which points ------------------------------------------------------------------------------------------
 
+    def looks_twice(self, more: int) -> bool:
+        """Return whether a finer grid of so many more points is looked at: where they take minutes, not hours."""
+        if self.may_look_twice is None:
+            self.may_look_twice = more * self._a_point <= MOST_SECONDS
+        return bool(self.may_look_twice)
+
     def choose(
         self,
         coarse: Iterable[int],
@@ -323,6 +336,7 @@ class AnchorBook:
     def note(self) -> None:
         """Say in the file which points are anchors, measured in full or yet to be."""
         noted = {"asked": self._asked, "points": list(self.chosen), "rounds": self.rounds, "settled": self.settled}
+        noted |= {} if self.may_look_twice is None else {"looks_twice": self.may_look_twice}
         self._table.note("anchors", noted)
 
     def _images(self) -> tuple[int, int]:

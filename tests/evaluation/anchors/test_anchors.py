@@ -13,6 +13,7 @@ import landscape
 from landscape.commands.dry_run import describe_cost
 from landscape.errors import SurfaceMismatch, UsageError
 from landscape.evaluation import planner
+from landscape.evaluation.anchors import book
 from landscape.evaluation.anchors.book import AnchorBook
 from landscape.evaluation.evaluate import estimate_cost
 from landscape.evaluation.forward_pass import objective
@@ -129,6 +130,28 @@ def test_a_run_cut_short_anywhere_ends_as_one_that_was_not(linear, data, tmp_pat
             np.testing.assert_array_equal(surface.counts["train"], whole.counts["train"])
             np.testing.assert_array_equal(surface.anchored["train"], whole.anchored["train"])
             np.testing.assert_allclose(surface.anchors["train"].means["loss"], whole.anchors["train"].means["loss"])
+
+
+def test_where_points_take_long_one_round_is_all_in_later_sessions_as_well(linear, data, tmp_path, monkeypatch):
+    monkeypatch.setattr(planner, "SPREAD", (9, 45))
+    monkeypatch.setattr(
+        book, "MOST_SECONDS", 0.0
+    )  # what was measured for a second round is lost with a run that is cut
+    settings = {**LINE, "y": "-1:1:5", "samples": 64, "anchors": 4, "path": tmp_path / "slow.h5"}
+    calls = []
+
+    def interrupt(done, total):
+        calls.append(done)
+        if len(calls) == 20:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        landscape.evaluate(linear, data, progress=interrupt, **settings)
+    noted = landscape.read_surface(settings["path"]).quality["anchors"]
+    assert (noted["rounds"], noted["settled"], noted["looks_twice"]) == (1, True, False)
+    monkeypatch.undo()
+    monkeypatch.setattr(planner, "SPREAD", (9, 45))
+    assert landscape.evaluate(linear, data, **settings).quality["anchors"]["rounds"] == 1
 
 
 def test_a_run_cut_short_between_both_rounds_may_go_on_with_interpolation(linear, data, tmp_path, monkeypatch):
