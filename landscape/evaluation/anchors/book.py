@@ -86,8 +86,8 @@ class AnchorBook:
         self.chosen: list[int] = [int(point) for point in noted.get("points", ())]
         self.rounds = int(noted.get("rounds", 0))  # in how many it has been decided which points are anchors
         self.settled = bool(noted.get("settled", noted))  # whether none is to follow; one was all, once
-        # What was measured for a second choice is lost with a run that is cut, as it needs all of it at once: it is made
-        # where that takes little, which is decided once for a file, not once a session.
+        # What was measured for a second choice is lost with a run that is cut, as it needs all of it at once: it is
+        # made where that takes little, which is decided once for a file, not once a session.
         self._a_point = losses.baseline.seconds
         self.may_look_twice = noted.get("looks_twice") if noted else None
         if self._numbers == self.sizes and not self.knows_origin():
