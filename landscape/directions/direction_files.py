@@ -65,6 +65,8 @@ def _read_back(array: Array, live: Tensor | None) -> Tensor:
 def _stored_plane(
     model: nn.Module, path: str | Path, axes: Sequence[Axis], stored: Sequence[Mapping[str, Array]]
 ) -> Plane:
+    if len(stored) != len(axes):
+        raise DirectionError(f"{path} holds {len(stored)} of the directions of its {len(axes)} axes; it is damaged")
     move = str(axes[0].recipe.get("move", "weights"))
     names = list(stored[0])
     live = {name: t for name, t in moved_tensors(model, move=move).items() if name in names}

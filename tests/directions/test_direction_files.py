@@ -9,7 +9,9 @@ import torch
 from torch import nn
 
 import landscape
+from landscape.directions.direction_files import _stored_plane
 from landscape.errors import DirectionError
+from landscape.files.store import read_directions
 
 
 class Tied(nn.Module):
@@ -152,3 +154,12 @@ def test_complex_directions_are_kept_in_a_file_in_both_parts(tmp_path):
             np.testing.assert_allclose(second["train/loss"], first["train/loss"], rtol=1e-12)
     there = float(nn.functional.cross_entropy(other(data[0]), data[1]).detach())
     assert float(first["train/loss"][-1]) == pytest.approx(there, rel=1e-12)
+
+
+def test_a_file_that_lacks_a_direction_of_its_axes_is_refused(tied, data, tmp_path):
+    path = tmp_path / "net.h5"
+    plane = landscape.random_plane(tied)
+    landscape.evaluate(tied, data, plane, x="-1:1:2", y="-1:1:2", path=path, save_directions=True)
+    axes = landscape.read_surface(path).directions
+    with pytest.raises(DirectionError, match="holds 1 of the directions of its 2 axes"):
+        _stored_plane(tied, path, axes, read_directions(path)[:1])
