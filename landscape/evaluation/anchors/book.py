@@ -89,7 +89,7 @@ class AnchorBook:
         # What was measured for a second choice is lost with a run that is cut, as it needs all of it at once: it is
         # made where that takes little, which is decided once for a file, not once a session.
         self._a_point = losses.baseline.seconds
-        self.may_look_twice = noted.get("looks_twice") if noted else None
+        self._may_look_twice = noted.get("looks_twice") if noted else None
         if self._numbers == self.sizes and not self.knows_origin():
             self._add_origin()
 
@@ -273,9 +273,9 @@ class AnchorBook:
 
     def looks_twice(self, more: int) -> bool:
         """Return whether a finer grid of so many more points is looked at: where they take minutes, not hours."""
-        if self.may_look_twice is None:
-            self.may_look_twice = more * self._a_point <= MOST_SECONDS
-        return bool(self.may_look_twice)
+        if self._may_look_twice is None:
+            self._may_look_twice = more * self._a_point <= MOST_SECONDS
+        return bool(self._may_look_twice)
 
     def choose(
         self,
@@ -336,7 +336,7 @@ class AnchorBook:
     def note(self) -> None:
         """Say in the file which points are anchors, measured in full or yet to be."""
         noted = {"asked": self._asked, "points": list(self.chosen), "rounds": self.rounds, "settled": self.settled}
-        noted |= {} if self.may_look_twice is None else {"looks_twice": self.may_look_twice}
+        noted |= {} if self._may_look_twice is None else {"looks_twice": self._may_look_twice}
         self._table.note("anchors", noted)
 
     def _images(self) -> tuple[int, int]:
