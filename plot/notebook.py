@@ -8,7 +8,7 @@ import html
 import numpy as np
 
 from landscape.errors import LandscapeError
-from landscape.surface.curvature import Curvature, CurvatureRun, Spectrum
+from landscape.surface.reports.curvature import Curvature, CurvatureRun, Spectrum
 from landscape.surface.surface import NOT_COMPUTED, Surface
 
 from .scale.levels import number_text

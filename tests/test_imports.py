@@ -33,6 +33,7 @@ FLOORS = [
 ]
 # The same within what has rooms of its own: those, and the files beside them.
 INSIDE = {
+    "surface": "recipes grid heights statistics anchors surface unmeasured other_networks derived reports",
     "plot": "scale style figures paths planes lines surfaces spectra representations comparisons page films saving "
     "notebook",
     "commands": "words printed options given_files dry_run surfaces reports shown study",
@@ -40,7 +41,7 @@ INSIDE = {
 }
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 # Drawing what was measured in a notebook: imported when called.
-EXCEPTIONS = {(f"landscape.surface.{name}", "landscape.plot.notebook") for name in ("surface", "curvature")}
+EXCEPTIONS = {(f"landscape.surface.{name}", "landscape.plot.notebook") for name in ("surface", "reports.curvature")}
 
 FILES = [*sorted((ROOT / "landscape").rglob("*.py")), *sorted((ROOT / "plot").rglob("*.py"))]
 

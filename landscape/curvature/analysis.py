@@ -29,8 +29,8 @@ from landscape.directions.filters import Filters
 from landscape.errors import UsageError
 from landscape.parallel.progress import Progress, progress_of
 from landscape.problem.losses import Loss
-from landscape.surface.curvature import Curvature, FilterCurvature, LayerCurvature, Spectrum
 from landscape.surface.grid import Floats
+from landscape.surface.reports.curvature import Curvature, FilterCurvature, LayerCurvature, Spectrum
 from landscape.surface.statistics import standard_error
 from landscape.surface.surface import Surface
 

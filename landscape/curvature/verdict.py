@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from landscape.surface.curvature import Curvature
+from landscape.surface.reports.curvature import Curvature
 
 # The gradient is more than its sampling error explains when its square is so many times that error's.
 _SLOPE = 4.0

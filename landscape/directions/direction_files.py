@@ -23,8 +23,8 @@ from landscape.files.li2018 import read_original_directions
 from landscape.files.store import is_surface, read_directions, read_surface
 from landscape.problem.chunks import real_numbers
 from landscape.problem.params import Tree, moved_tensors, require_same_shapes, work_dtype
+from landscape.surface.derived.variance_shares import component_label
 from landscape.surface.grid import Axis
-from landscape.surface.variance_shares import component_label
 
 Array = np.ndarray[Any, Any]
 

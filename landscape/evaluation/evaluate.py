@@ -99,7 +99,7 @@ def evaluate(
         and the error is measured at points held out (`landscape.evaluation.adaptive`).
     error : float, optional
         One budget instead: precision, samples, anchors and interpolation are chosen so that what is stated of a loss in
-        all is, at 95 % of points, below this share of loss + eps (`landscape.surface.stated_error`).
+        all is, at 95 % of points, below this share of loss + eps (`landscape.surface.derived.stated_error`).
     batch_size : int, optional
         256 unless the data's own loader says otherwise.
     batch_norm : {"frozen", "recompute"}

@@ -22,9 +22,9 @@ from landscape.evaluation.looks import FIRST_LOOK
 from landscape.evaluation.quantities import Quantity, samples_of
 from landscape.evaluation.results import ResultTable
 from landscape.parallel.scheduler import Task
+from landscape.surface.derived.intervals import NORMAL, interval_factor
 from landscape.surface.grid import Axis, Floats, axis_levels, visiting_order
 from landscape.surface.heights import PAPER_EPS, suitable_eps
-from landscape.surface.intervals import NORMAL, interval_factor
 from landscape.surface.surface import COMPUTED, INTERPOLATED
 
 # Points from whose samples anchors are chosen, at most: 9 x 9 of a plane, then 17 x 17. A resumed run measures those

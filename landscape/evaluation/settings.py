@@ -13,8 +13,8 @@ import torch
 from landscape.errors import UsageError
 from landscape.parallel.progress import Progress
 from landscape.problem.losses import Loss
+from landscape.surface.derived.stated_error import share_out
 from landscape.surface.grid import Floats, parse_range
-from landscape.surface.stated_error import share_out
 from landscape.surface.surface import Trajectory
 
 BATCH_NORMS = ("frozen", "recompute")

@@ -18,9 +18,9 @@
                  means of the samples used; points (k,) int64, the anchors' numbers in the order of those arrays, -1 for
                  theta*; attribute: size, of all data; samples/METRIC (k, n), means/METRIC and log_means/METRIC (k,)
                  float64; sketches/METRIC (points of the grid, columns) float32, may be absent: of the errors of
-                 estimates, for differences between files (`landscape.surface.differences`)
+                 estimates, for differences between files (`landscape.surface.derived.differences`)
     /tails/NAME/             where a subset was measured: METRIC_effective (..., ny, nx) float64, how many samples carry
-                 the mean, and METRIC_skewness (`landscape.surface.intervals`)
+                 the mean, and METRIC_skewness (`landscape.surface.derived.intervals`)
     /state       (..., ny, nx) uint8: 0 not computed, 1 computed, 2 interpolated
     /trajectory/RUN/         coordinates (n, axes), residual (n,), loss (n,) float64, step (n,) int64; attribute: json
 

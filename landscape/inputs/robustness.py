@@ -28,7 +28,7 @@ from landscape.inputs.norms import require_norm
 from landscape.parallel.progress import Progress, progress_of
 from landscape.problem.losses import Loss, resolve_loss
 from landscape.problem.samples import Data
-from landscape.surface.robustness import Robustness
+from landscape.surface.reports.robustness import Robustness
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Similarity of representations, and populations of networks: do two networks learn the same thing?
 
 Knows networks and samples (`landscape.problem`). Is given several networks and one data set; hands on
-`landscape.surface.similarity.Similarity` and `landscape.surface.populations.Populations`.
+`landscape.surface.reports.similarity.Similarity` and `landscape.surface.reports.populations.Populations`.
 
 The room is called as the function that users want, ``landscape.similarity({"a": a, "b": b}, data)``, for the reason
 that `landscape.curvature` says.

@@ -21,7 +21,7 @@ from landscape.problem.datasets import fingerprint
 from landscape.problem.model import misfit
 from landscape.similarity.layers import call
 from landscape.similarity.shuffled_batches import Samples, device_of, one_data_set
-from landscape.surface.populations import Populations
+from landscape.surface.reports.populations import Populations
 
 OUTPUTS = ("logits", "probabilities")
 # Images that are kept of examples where groups differ most.

@@ -33,10 +33,10 @@ from landscape.similarity.sample_images import with_images
 from landscape.similarity.shuffled_batches import Samples, device_of
 from landscape.similarity.similarity_settings import Settings
 from landscape.similarity.unfinished import Keeper, PairSums, State, components_state, restore_components
-from landscape.surface.block_structure import blocks_of
-from landscape.surface.dominant_samples import most_dominant
 from landscape.surface.grid import Floats
-from landscape.surface.similarity import NetworkLayers, Similarity
+from landscape.surface.reports.block_structure import blocks_of
+from landscape.surface.reports.dominant_samples import most_dominant
+from landscape.surface.reports.similarity import NetworkLayers, Similarity
 
 # Told what is done, how much of it, and how much there is.
 Progress = Callable[[str, int, int], None]

@@ -16,7 +16,7 @@ from landscape.similarity.layer_analysis import Analysis, Known, Progress, Write
 from landscape.similarity.same_run import SimilarityCost
 from landscape.similarity.shuffled_batches import Samples, one_data_set
 from landscape.similarity.similarity_settings import Settings
-from landscape.surface.similarity import Similarity
+from landscape.surface.reports.similarity import Similarity
 
 
 def measure_similarity(

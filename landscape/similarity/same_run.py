@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from landscape.errors import SurfaceMismatch
-from landscape.surface.similarity import NetworkLayers, Similarity
+from landscape.surface.reports.similarity import NetworkLayers, Similarity
 
 
 @dataclass(frozen=True)

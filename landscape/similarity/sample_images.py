@@ -12,7 +12,7 @@ from torch import Tensor
 from landscape.errors import ProblemError
 from landscape.problem.batches import split_inputs_targets
 from landscape.similarity.shuffled_batches import Samples
-from landscape.surface.similarity import Similarity
+from landscape.surface.reports.similarity import Similarity
 
 
 def with_images(found: Similarity, samples: Samples, numbers: NDArray[np.int64]) -> Similarity:

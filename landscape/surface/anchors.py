@@ -29,7 +29,8 @@ class Anchors:
     # metric -> (k,): of losses also the means of logarithms, see `landscape.evaluation.anchors.regression`
     log_means: Mapping[str, Floats] = field(default_factory=dict)
     # metric -> (points of the grid, columns): of the errors of estimates there, what differences between two networks
-    # on the same samples need, see `landscape.surface.differences`; NaN where there is none, 0 where nothing is left
+    # on the same samples need, see `landscape.surface.derived.differences`; NaN where there is none, 0 where nothing
+    # is left
     sketches: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

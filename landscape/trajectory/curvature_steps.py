@@ -18,7 +18,7 @@ from landscape.parallel.progress import Progress, progress_of
 from landscape.problem.losses import resolve_loss
 from landscape.problem.named_data import named_data
 from landscape.problem.params import digest
-from landscape.surface.curvature import Curvature, CurvatureRun
+from landscape.surface.reports.curvature import Curvature, CurvatureRun
 from landscape.trajectory.record_losses import put_record
 from landscape.trajectory.runs import TrainingRun
 

@@ -24,10 +24,10 @@ from torch import nn
 from landscape.directions.construct import Direction, Plane
 from landscape.errors import DirectionError, UsageError
 from landscape.problem.params import moved_tensors
+from landscape.surface.derived.variance_shares import component_label
 from landscape.surface.grid import Floats
 from landscape.surface.recipes import IGNORES
 from landscape.surface.surface import Trajectory
-from landscape.surface.variance_shares import component_label
 from landscape.trajectory.principal_components import principal_components
 from landscape.trajectory.projection import project_points
 from landscape.trajectory.runs import TrainingRun

@@ -18,9 +18,9 @@ from landscape.evaluation.settings import Range
 from landscape.files.locks import Lock
 from landscape.files.store import read_surface, write_surface
 from landscape.problem.params import digest
+from landscape.surface.derived.variance_shares import component_label
 from landscape.surface.grid import Axis
 from landscape.surface.surface import Surface
-from landscape.surface.variance_shares import component_label
 from landscape.trajectory.principal_plane import MARGIN, project
 from landscape.trajectory.run_surface import prepare_runs, unmeasured_surface
 from landscape.trajectory.runs import TrainingRun

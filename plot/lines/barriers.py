@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from matplotlib.patheffects import withStroke
 
+from landscape.surface.derived.loss_barrier import above_chord, barrier
 from landscape.surface.grid import Floats
-from landscape.surface.loss_barrier import above_chord, barrier
 from landscape.surface.surface import Surface
 
 from ..scale.levels import number_text

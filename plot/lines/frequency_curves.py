@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from landscape.surface.frequencies import CHANGES, INPUTS, Frequencies
+from landscape.surface.reports.frequencies import CHANGES, INPUTS, Frequencies
 
 from ..style.style import HAIRLINE
 from ..style.wording import one_line

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from landscape.surface.projected_runs import shares_off_plane
+from landscape.surface.derived.projected_runs import shares_off_plane
 from landscape.surface.surface import Surface
 
 from ..paths.path_words import losses_of

@@ -9,7 +9,7 @@ import numpy as np
 
 from landscape.errors import UsageError
 from landscape.surface.grid import Floats
-from landscape.surface.robustness import GRADIENT_ATTACKS, Robustness
+from landscape.surface.reports.robustness import GRADIENT_ATTACKS, Robustness
 
 from ..style.style import HAIRLINE, INK, SOFT_INK, VERMILLION, look
 from ..style.wording import one_line

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from landscape.errors import PlotError
-from landscape.surface.curvature import Curvature, Spectrum
 from landscape.surface.grid import Floats
+from landscape.surface.reports.curvature import Curvature, Spectrum
 from landscape.surface.surface import Surface
 
 from ..scale.convexity_ratio import OPEN, TOP, ratio_of, ratio_scale

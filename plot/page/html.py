@@ -25,8 +25,8 @@ from landscape import __version__
 from landscape.errors import FormatError, PlotError, UsageError
 from landscape.files.atomic import read_all, replace_file
 from landscape.files.strict_json import from_json, to_json
-from landscape.surface.curvature import Curvature
-from landscape.surface.similarity import Similarity
+from landscape.surface.reports.curvature import Curvature
+from landscape.surface.reports.similarity import Similarity
 from landscape.surface.surface import Surface
 
 from ..scale.repeats import outcome, spread

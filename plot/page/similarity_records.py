@@ -9,9 +9,9 @@ import numpy as np
 from scipy import stats
 
 from landscape.errors import PlotError
-from landscape.surface.dominant_samples import overlaps
 from landscape.surface.grid import Floats
-from landscape.surface.similarity import Similarity
+from landscape.surface.reports.dominant_samples import overlaps
+from landscape.surface.reports.similarity import Similarity
 
 from ..representations.layer_axes import stages
 from ..representations.similarity_maps import WORDS, caption_of, similarity

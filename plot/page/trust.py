@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from landscape.surface.derived.stated_error import stated_error, stated_words
 from landscape.surface.grid import Axis
-from landscape.surface.stated_error import stated_error, stated_words
 from landscape.surface.surface import COMPUTED, INTERPOLATED, NOT_COMPUTED, Surface, sampling_factor
 from landscape.surface.unmeasured import not_measured_yet
 

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from landscape.errors import UsageError
+from landscape.surface.derived.projected_runs import shares_off_plane, values_below
+from landscape.surface.derived.variance_shares import plane_runs
 from landscape.surface.grid import Floats
-from landscape.surface.projected_runs import shares_off_plane, values_below
 from landscape.surface.surface import Surface, Trajectory
-from landscape.surface.variance_shares import plane_runs
 
 from ..scale.levels import number_text
 from ..scale.scale import values_label

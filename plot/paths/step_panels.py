@@ -14,10 +14,10 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator, NullLocator, PercentFormatter
 
 from landscape.errors import PlotError, UsageError
+from landscape.surface.derived.projected_runs import distances, shares_off_plane
+from landscape.surface.derived.variance_shares import plane_runs, random_walk_shares
 from landscape.surface.grid import Floats
-from landscape.surface.projected_runs import distances, shares_off_plane
 from landscape.surface.surface import Surface, Trajectory
-from landscape.surface.variance_shares import plane_runs, random_walk_shares
 
 from ..figures import Given, Renderer, opened, register, single_name
 from ..scale.levels import number_text, spread_ticks

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from landscape.surface.similarity import Similarity
+from landscape.surface.reports.similarity import Similarity
 
 from ..style.style import look, text_width
 from ..style.wording import one_line

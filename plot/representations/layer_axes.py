@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from landscape.surface.similarity import NetworkLayers
+from landscape.surface.reports.similarity import NetworkLayers
 
 from ..style.style import HAIRLINE, fitting, look, text_width
 from ..style.wording import one_line

@@ -10,8 +10,8 @@ from matplotlib.colors import LogNorm
 
 from landscape.errors import UsageError
 from landscape.surface.grid import Floats
-from landscape.surface.population_statistics import compare, halves, summary
-from landscape.surface.populations import Comparison, Excess, Populations
+from landscape.surface.reports.population_statistics import compare, halves, summary
+from landscape.surface.reports.populations import Comparison, Excess, Populations
 
 from ..style.framed import Frame, Page, page_style
 from ..style.style import BLUE, HAIRLINE, INK, MISSING_GREY, VERMILLION, look, new_figure

@@ -12,9 +12,9 @@ from matplotlib.colors import Normalize
 from matplotlib.patches import Rectangle
 
 from landscape.errors import PlotError, UsageError
-from landscape.surface.dominant_samples import overlaps
 from landscape.surface.grid import Floats
-from landscape.surface.similarity import OTHERS, Similarity, nearest_layers
+from landscape.surface.reports.dominant_samples import overlaps
+from landscape.surface.reports.similarity import OTHERS, Similarity, nearest_layers
 
 from ..style.framed import Frame, Page, page_style
 from ..style.style import BLUE, HAIRLINE, INK, MISSING_GREY, look, new_figure, text_width

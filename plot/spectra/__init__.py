@@ -1,4 +1,4 @@
 """Curvature: spectra, and how it is shared among layers.
 
-Knows `landscape.surface.curvature`. Is given reports; hands on axes and figures.
+Knows `landscape.surface.reports.curvature`. Is given reports; hands on axes and figures.
 """

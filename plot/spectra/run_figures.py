@@ -9,8 +9,8 @@ import numpy as np
 from matplotlib.ticker import MaxNLocator
 
 from landscape.errors import PlotError
-from landscape.surface.curvature import Curvature, CurvatureRun
 from landscape.surface.grid import Floats
+from landscape.surface.reports.curvature import Curvature, CurvatureRun
 
 from ..style.fields import remember
 from ..style.style import (

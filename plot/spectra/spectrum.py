@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from landscape.errors import PlotError, UsageError
-from landscape.surface.curvature import RESOLVED, Curvature, Spectrum
 from landscape.surface.grid import Floats
+from landscape.surface.reports.curvature import RESOLVED, Curvature, Spectrum
 
 from ..style.style import BLUE, HAIRLINE, INK, VERMILLION, new_figure, our_style
 

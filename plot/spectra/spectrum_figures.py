@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from landscape.surface.curvature import Curvature
+from landscape.surface.reports.curvature import Curvature
 
 from ..style.fields import remember
 from ..style.style import CAPTION_SIZE, SMALL_SIZE, TITLE_SIZE, new_figure, our_style, wrapped

@@ -8,7 +8,7 @@ from typing import Any, TypeGuard
 
 import numpy as np
 
-from landscape.surface.stated_error import stated_error, stated_words
+from landscape.surface.derived.stated_error import stated_error, stated_words
 from landscape.surface.surface import COMPUTED, Surface
 
 from ..scale.scale import values_label

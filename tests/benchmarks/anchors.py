@@ -19,8 +19,8 @@ import torch
 
 import landscape
 from landscape.problem.model import load_model, parse_arguments
+from landscape.surface.derived.stated_error import stated_error, stated_words
 from landscape.surface.heights import suitable_eps
-from landscape.surface.stated_error import stated_error, stated_words
 from landscape.surface.surface import Surface, sampling_factor
 from tests.benchmarks.speed import MEAN, STD
 

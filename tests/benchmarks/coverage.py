@@ -22,7 +22,7 @@ from torch import Tensor, nn
 import landscape
 from landscape.evaluation.anchors.regression import estimator_for, log_scale, logarithms
 from landscape.surface.anchors import Anchors
-from landscape.surface.intervals import FEWEST, NORMAL, interval_factor
+from landscape.surface.derived.intervals import FEWEST, NORMAL, interval_factor
 from landscape.surface.statistics import Moments, tails_of
 from tests.benchmarks.anchors import images as network_and_images
 

@@ -20,8 +20,8 @@ from torch import Tensor, nn
 import landscape
 from landscape.curvature.scales import normalising_scale
 from landscape.directions.filters import filters_of
-from landscape.surface.curvature import Curvature, Spectrum
-from landscape.surface.intervals import interval_factor
+from landscape.surface.derived.intervals import interval_factor
+from landscape.surface.reports.curvature import Curvature, Spectrum
 
 SAMPLES, BATCH = 256, 32
 OPTIONS = {"eigenvalues": 1, "most": 30, "probes": 8, "steps": 6, "gauss_newton": False, "tolerance": 0.001}

@@ -35,7 +35,7 @@ from landscape.problem.sources import resolve_data
 from landscape.similarity.hsic import all_pairs, centred_gram, linear_gram, packed
 from landscape.similarity.moments import Moments, PassMoments
 from landscape.similarity.shuffled_batches import Samples
-from landscape.surface.similarity import Similarity
+from landscape.surface.reports.similarity import Similarity
 
 BATCH = 256
 

@@ -203,7 +203,7 @@ def test_scrubbing_reads_out_the_step_and_both_losses(open_page: Open, size: tup
         assert slider.input_value() == step, "one press is one recorded step"
     page.settle()
     run = ridge().trajectories["SGD"]
-    from landscape.surface.projected_runs import values_below
+    from landscape.surface.derived.projected_runs import values_below
 
     below = values_below(ridge(), run, "train/loss")
     own, plane = (f"{float(f'{each:.5g}'):g}" for each in (run.loss[7], below[7]))

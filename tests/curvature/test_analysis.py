@@ -22,7 +22,7 @@ from landscape.curvature.verdict import verdict
 from landscape.directions.construct import random_plane
 from landscape.directions.filters import filters_of
 from landscape.errors import EvaluationError, ProblemError, UsageError
-from landscape.surface.curvature import Curvature
+from landscape.surface.reports.curvature import Curvature
 
 
 @pytest.fixture(scope="module")

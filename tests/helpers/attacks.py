@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from landscape.surface.frequencies import Frequencies
-from landscape.surface.robustness import Robustness
+from landscape.surface.reports.frequencies import Frequencies
+from landscape.surface.reports.robustness import Robustness
 
 
 def robust() -> Robustness:

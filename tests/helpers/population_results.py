@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from landscape.surface.populations import Populations
+from landscape.surface.reports.populations import Populations
 
 
 def populations(networks: int = 6, examples: int = 200, classes: int = 4, shift: float = 0.0) -> Populations:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from landscape.surface.block_structure import find_block
-from landscape.surface.similarity import NetworkLayers, Similarity
+from landscape.surface.reports.block_structure import find_block
+from landscape.surface.reports.similarity import NetworkLayers, Similarity
 
 LAYERS = ("stem", *(f"stage1.{k}" for k in range(6)), *(f"stage2.{k}" for k in range(5)))
 

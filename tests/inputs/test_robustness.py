@@ -17,7 +17,7 @@ from landscape.files.reports.robustness_file import ROBUSTNESS, read_robustness,
 from landscape.inputs.attacks import pgd
 from landscape.inputs.examples import Examples
 from landscape.problem.losses import resolve_loss
-from landscape.surface.robustness import wilson
+from landscape.surface.reports.robustness import wilson
 
 EPSILONS = (0.05, 0.2, 0.6)
 

@@ -14,7 +14,7 @@ import landscape
 from landscape.errors import EvaluationError, StoreError, SurfaceMismatch
 from landscape.files.reports.similarity_file import read_similarity, read_state, write_similarity
 from landscape.similarity.layer_similarity import similarity_cost
-from landscape.surface.similarity import Similarity
+from landscape.surface.reports.similarity import Similarity
 from tests.helpers.similarities import assert_same
 
 SETTINGS: dict[str, Any] = {

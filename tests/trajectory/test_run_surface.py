@@ -11,7 +11,7 @@ from torch import nn
 
 from landscape.errors import SurfaceMismatch, UsageError
 from landscape.files.store import read_directions, read_surface, write_surface
-from landscape.surface.projected_runs import values_below
+from landscape.surface.derived.projected_runs import values_below
 from landscape.trajectory.principal_plane import principal_plane
 from landscape.trajectory.record_losses import measure_run, put_record
 from landscape.trajectory.recorder import Recorder

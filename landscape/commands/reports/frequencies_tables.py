@@ -10,8 +10,8 @@ from rich.console import Console
 from landscape.commands.printed import print_heading, print_pairs, print_table
 from landscape.commands.reports.plain_facts import about, made, numbers
 from landscape.commands.reports.robustness_tables import share_words
-from landscape.surface.frequencies import CHANGES, INPUTS, Frequencies
-from landscape.surface.robustness import wilson
+from landscape.surface.reports.frequencies import CHANGES, INPUTS, Frequencies
+from landscape.surface.reports.robustness import wilson
 
 
 def frequencies_facts(found: Frequencies) -> dict[str, Any]:

@@ -27,7 +27,7 @@ from landscape.commands.words import say
 from landscape.errors import UsageError
 
 if TYPE_CHECKING:
-    from landscape.surface.populations import Populations
+    from landscape.surface.reports.populations import Populations
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -82,7 +82,7 @@ def _joined(options: argparse.Namespace, files: list[Given]) -> Populations:
     from dataclasses import replace
 
     from landscape.files.reports.predictions_file import read_predictions, write_predictions
-    from landscape.surface.population_statistics import joined
+    from landscape.surface.reports.population_statistics import joined
 
     parts = [(each.group, read_predictions(each.path)) for each in files]
     found = replace(joined(parts), **made(), path=options.output)

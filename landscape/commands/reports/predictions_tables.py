@@ -12,8 +12,8 @@ from rich.console import Console
 
 from landscape.commands.printed import print_heading, print_pairs, print_table
 from landscape.commands.reports.plain_facts import about, made, numbers
-from landscape.surface.population_statistics import compare, summary
-from landscape.surface.populations import Excess, Populations
+from landscape.surface.reports.population_statistics import compare, summary
+from landscape.surface.reports.populations import Excess, Populations
 
 # Classes and examples that a terminal shows; all are in --json.
 _CLASSES, _EXAMPLES = 12, 8

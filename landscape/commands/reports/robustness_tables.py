@@ -10,7 +10,7 @@ from rich.console import Console
 
 from landscape.commands.printed import print_heading, print_pairs, print_table
 from landscape.commands.reports.plain_facts import about, made
-from landscape.surface.robustness import GRADIENT_ATTACKS, Robustness
+from landscape.surface.reports.robustness import GRADIENT_ATTACKS, Robustness
 
 DISTANCES = {"linf": "L∞", "l2": "L2"}
 # The accuracy under all attacks that follow gradients together.

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from landscape.files.reports.report_layout import Array
     from landscape.similarity.same_run import SimilarityCost
     from landscape.similarity.unfinished import State
-    from landscape.surface.similarity import Similarity
+    from landscape.surface.reports.similarity import Similarity
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -11,9 +11,9 @@ from rich.console import Console
 
 from landscape.commands.printed import print_heading, print_pairs, print_table
 from landscape.commands.reports.plain_facts import made, numbers
-from landscape.surface.dominant_samples import overlap_of
 from landscape.surface.grid import Floats
-from landscape.surface.similarity import Similarity, nearest_layers
+from landscape.surface.reports.dominant_samples import overlap_of
+from landscape.surface.reports.similarity import Similarity, nearest_layers
 
 # Pairs of networks, and notes, that a terminal shows; all are in --json.
 _PAIRS, _NOTES = 12, 8

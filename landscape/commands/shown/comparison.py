@@ -11,7 +11,7 @@ from rich.console import Console
 
 from landscape.commands.printed import plain, print_heading, print_table
 from landscape.errors import SurfaceMismatch
-from landscape.surface.differences import Difference, difference
+from landscape.surface.derived.differences import Difference, difference
 from landscape.surface.surface import Surface
 
 

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from landscape.files.exports import axis_names
+from landscape.surface.derived.intervals import carried_by_few, effective_samples, half_widths
+from landscape.surface.derived.loss_barrier import barrier
+from landscape.surface.derived.stated_error import stated_error, stated_words
 from landscape.surface.grid import Axis, Floats
-from landscape.surface.intervals import carried_by_few, effective_samples, half_widths
-from landscape.surface.loss_barrier import barrier
-from landscape.surface.stated_error import stated_error, stated_words
 from landscape.surface.surface import COMPUTED, INTERPOLATED, NOT_COMPUTED, Surface, sampling_factor
 from landscape.surface.unmeasured import not_measured_yet
 

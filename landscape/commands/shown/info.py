@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from landscape.files.li2018 import OriginalDirections
     from landscape.problem.checkpoint import Checkpoint
-    from landscape.surface.curvature import Curvature, CurvatureRun
+    from landscape.surface.reports.curvature import Curvature, CurvatureRun
     from landscape.surface.surface import Surface
 
     Found = Surface | dict[str, Curvature] | dict[str, CurvatureRun] | OriginalDirections | Checkpoint

@@ -19,7 +19,7 @@ from landscape.commands.words import say
 from landscape.errors import UsageError
 
 if TYPE_CHECKING:
-    from landscape.surface.curvature import Curvature
+    from landscape.surface.reports.curvature import Curvature
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -6,13 +6,13 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from landscape.surface.loss_barrier import barrier
+from landscape.surface.derived.loss_barrier import barrier
+from landscape.surface.derived.projected_runs import distances, shares_off_plane
+from landscape.surface.derived.stated_error import stated_error, stated_words
+from landscape.surface.derived.variance_shares import plane_runs, random_walk_shares
 from landscape.surface.other_networks import networks_on
-from landscape.surface.projected_runs import distances, shares_off_plane
-from landscape.surface.stated_error import stated_error, stated_words
 from landscape.surface.surface import COMPUTED, INTERPOLATED, NOT_COMPUTED, Surface, Trajectory
 from landscape.surface.unmeasured import not_measured_yet
-from landscape.surface.variance_shares import plane_runs, random_walk_shares
 
 
 def describe_result(surface: Surface) -> str:

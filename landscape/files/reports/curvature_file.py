@@ -12,7 +12,7 @@
                            float64 datasets (filters of all layers,): trace, trace_stderr, normalised_trace,
                            normalised_trace_stderr; a layer says how many are its own. May be absent
 
-The fields are those of `landscape.surface.curvature.Curvature` and `Spectrum`. As of a surface file
+The fields are those of `landscape.surface.reports.curvature.Curvature` and `Spectrum`. As of a surface file
 (`landscape.files.store`), text is UTF-8, JSON that of `landscape.files.strict_json`, the hash is looked at before HDF5
 sees a byte, and what a reader does not know it ignores.
 """
@@ -33,8 +33,8 @@ from landscape.errors import FormatError
 from landscape.files.hdf5_parts import child, children, stored_array
 from landscape.files.reports.checked_image import calls_itself, check_writable, new_image, opened_image
 from landscape.files.strict_json import from_json, to_json
-from landscape.surface.curvature import Curvature, FilterCurvature, LayerCurvature, SliceCurvature, Spectrum
 from landscape.surface.grid import LARGEST
+from landscape.surface.reports.curvature import Curvature, FilterCurvature, LayerCurvature, SliceCurvature, Spectrum
 
 VERSION = 1
 _FORMAT = "landscape curvature"

@@ -23,7 +23,7 @@ from landscape.files.hdf5_parts import child, children
 from landscape.files.reports.checked_image import calls_itself, check_writable, new_image, opened_image
 from landscape.files.reports.curvature_file import VERSION, read_report, write_report
 from landscape.files.strict_json import from_json, to_json
-from landscape.surface.curvature import CurvatureRun
+from landscape.surface.reports.curvature import CurvatureRun
 
 _FORMAT = "landscape curvature run"
 

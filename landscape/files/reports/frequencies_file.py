@@ -1,7 +1,7 @@
 """The frequencies file: answers for filtered inputs. This text is its specification.
 
 Version 1, of the layout in `landscape.files.reports.report_layout`, kind "landscape frequencies", with the fields of
-`landscape.surface.frequencies.Frequencies`:
+`landscape.surface.reports.frequencies.Frequencies`:
 
 * JSON: kinds (a list of text) and all other fields that are no arrays;
 * arrays: cutoffs, energy, change_energy (k,), clean_loss (n,) and loss (kinds, k, n) float64; numbers (n,) int64;
@@ -16,7 +16,7 @@ import numpy as np
 
 from landscape.errors import FormatError
 from landscape.files.reports.report_layout import Array, Layout, about_fields, required
-from landscape.surface.frequencies import CHANGES, INPUTS, Frequencies
+from landscape.surface.reports.frequencies import CHANGES, INPUTS, Frequencies
 
 _TEXTS = ("data", "software", "created", "command")
 

@@ -1,7 +1,7 @@
 """The predictions file: probabilities of several networks for the same examples. This text is its specification.
 
 Version 1, of the layout in `landscape.files.reports.report_layout`, kind "landscape predictions", with the fields of
-`landscape.surface.populations.Populations`:
+`landscape.surface.reports.populations.Populations`:
 
 * JSON: names, groups (lists of text), about (a list of mappings), pictured, and all other fields that are no arrays;
 * arrays: probabilities (networks, examples, classes) float32 or float16; labels, numbers (examples,) int64; done
@@ -18,7 +18,7 @@ import numpy as np
 
 from landscape.errors import FormatError
 from landscape.files.reports.report_layout import Array, Layout, required, split_fields
-from landscape.surface.populations import Populations
+from landscape.surface.reports.populations import Populations
 
 _TEXTS = ("software", "created", "command")
 

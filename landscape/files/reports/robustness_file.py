@@ -1,7 +1,7 @@
 """The robustness file: whether each sample is right after each attack. This text is its specification.
 
 Version 1, of the layout in `landscape.files.reports.report_layout`, kind "landscape robustness", with the fields of
-`landscape.surface.robustness.Robustness`:
+`landscape.surface.reports.robustness.Robustness`:
 
 * JSON: attacks (a list of text) and all other fields that are no arrays;
 * arrays: epsilons (k,) and course (k, steps + 1) float64; numbers (n,) int64; clean, flat, far (n,), right
@@ -16,7 +16,7 @@ import numpy as np
 
 from landscape.errors import FormatError
 from landscape.files.reports.report_layout import Array, Layout, about_fields, required
-from landscape.surface.robustness import GRADIENT_ATTACKS, Robustness
+from landscape.surface.reports.robustness import GRADIENT_ATTACKS, Robustness
 
 _TEXTS = ("data", "norm", "software", "created", "command")
 

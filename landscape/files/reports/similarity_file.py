@@ -1,7 +1,7 @@
 """The similarity file: matrices over the layers of several networks. This text is its specification, version 1.
 
 Of the layout in `landscape.files.reports.report_layout`, kind "landscape similarity", with the fields of
-`landscape.surface.similarity.Similarity`:
+`landscape.surface.reports.similarity.Similarity`:
 
 * JSON: networks (a list of mappings), blocks (a list of mappings or null), and all other fields that are no arrays;
 * float64 arrays: cka, stderr, pc_cosine (rows, rows); pc_share, pc_share_stderr, pc_residual (rows,); other.NAME
@@ -21,7 +21,7 @@ import numpy as np
 
 from landscape.errors import FormatError
 from landscape.files.reports.report_layout import Array, Layout, required
-from landscape.surface.similarity import Block, NetworkLayers, Similarity
+from landscape.surface.reports.similarity import Block, NetworkLayers, Similarity
 
 _SQUARE, _ROWS = ("cka", "stderr", "pc_cosine"), ("pc_share", "pc_share_stderr", "pc_residual")
 _ARRAYS = (*_SQUARE, *_ROWS, "dominant", "images", "others")

@@ -313,7 +313,7 @@ def between(
     """
     from landscape.directions.construct import checkpoint_plane
     from landscape.evaluation.evaluate import evaluate
-    from landscape.surface.loss_barrier import barrier
+    from landscape.surface.derived.loss_barrier import barrier
 
     if len(context.networks) != 2:
         raise UsageError(f'a line is between two networks: per = "seed" and two variants; got {len(context.networks)}')

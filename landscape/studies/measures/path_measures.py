@@ -57,7 +57,7 @@ def path(
         logarithm, ``length`` (sum of the steps' lengths) and ``straightness`` (distance of the ends over the length).
     """
     from landscape.directions.construct import random_plane
-    from landscape.surface.variance_shares import random_walk_shares
+    from landscape.surface.derived.variance_shares import random_walk_shares
     from landscape.trajectory.principal_plane import principal_plane
     from landscape.trajectory.run_surface import evaluate_runs
 

@@ -54,7 +54,7 @@ def populations(
     from landscape.plot.representations.population_figures import predictions as draw
     from landscape.plot.saving import save
     from landscape.similarity.class_probabilities import predictions
-    from landscape.surface.population_statistics import compare, greatest_class_difference, summary
+    from landscape.surface.reports.population_statistics import compare, greatest_class_difference, summary
 
     groups: dict[str, dict[str, object]] = {}
     about: dict[str, dict[str, object]] = {}

@@ -20,7 +20,7 @@ def block(
     batch_size: int = 256,
     passes: int = 4,
 ) -> Numbers:
-    """Measure the block structure of a network: layers that are all alike (`landscape.surface.block_structure`).
+    """Measure a network's block structure: layers that are all alike (`landscape.surface.reports.block_structure`).
 
     Parameters
     ----------

@@ -42,7 +42,7 @@ from landscape.studies.statistics.power import ALPHA, power_of, resolved_differe
 from landscape.studies.statistics.seed_intervals import correlation, seed_interval
 from landscape.studies.study import ALL, NOT_REPRODUCED, NOT_RESOLVED, REPRODUCED, Hypothesis, Relation, Verdict
 from landscape.surface.grid import Floats
-from landscape.surface.population_statistics import holm
+from landscape.surface.reports.population_statistics import holm
 
 Values = Mapping[str, Mapping[int, float]]  # variant -> seed -> number
 Pairs = Mapping[str, Mapping[int, tuple[float, float]]]

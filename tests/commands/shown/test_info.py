@@ -19,8 +19,8 @@ from landscape.cli import main
 from landscape.commands.shown.facts import surface_facts
 from landscape.commands.surfaces.summary import describe_result
 from landscape.files.store import write_surface
+from landscape.surface.derived.loss_barrier import barrier
 from landscape.surface.grid import Axis
-from landscape.surface.loss_barrier import barrier
 from landscape.surface.surface import COMPUTED, INTERPOLATED, Surface, Trajectory, sampling_factor
 from tests.helpers.li2018_files import NAME, write_directions, write_like_the_tool
 from tests.helpers.plot_fixtures import half_finished_valley, interpolation, repeated, valley

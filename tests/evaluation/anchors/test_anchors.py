@@ -17,8 +17,8 @@ from landscape.evaluation.anchors import book
 from landscape.evaluation.anchors.book import AnchorBook
 from landscape.evaluation.evaluate import estimate_cost
 from landscape.evaluation.forward_pass import objective
+from landscape.surface.derived.stated_error import stated_error, stated_words
 from landscape.surface.heights import suitable_eps
-from landscape.surface.stated_error import stated_error, stated_words
 from landscape.surface.surface import INTERPOLATED, sampling_factor
 
 SIZE = 600

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from landscape.surface.intervals import FEWEST
+from landscape.surface.derived.intervals import FEWEST
 from tests.benchmarks.coverage import HOLDS, held, losses
 
 KINDS = ("perceptron", "noisy labels", "transformer", "convolutions", "not trained", "no shortcuts")

@@ -7,7 +7,7 @@ import pytest
 
 from landscape.evaluation.anchors.choice import choose_anchors
 from landscape.evaluation.anchors.regression import Estimator, Regression, log_scale, logarithms, signs
-from landscape.surface.intervals import interval_factor
+from landscape.surface.derived.intervals import interval_factor
 
 SIZE, NUMBER = 4000, 200
 

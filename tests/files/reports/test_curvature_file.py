@@ -20,7 +20,7 @@ from landscape.files.reports.curvature_file import (
     write_curvature,
 )
 from landscape.files.store import is_surface, read_surface
-from landscape.surface.curvature import Curvature
+from landscape.surface.reports.curvature import Curvature
 from tests.helpers.curvatures import curvature
 
 

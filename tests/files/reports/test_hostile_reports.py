@@ -21,7 +21,7 @@ from landscape.files.reports.predictions_file import PREDICTIONS, write_predicti
 from landscape.files.reports.report_layout import Layout
 from landscape.files.reports.robustness_file import ROBUSTNESS, write_robustness
 from landscape.files.reports.similarity_file import LAYOUT, write_similarity
-from landscape.surface.curvature import CurvatureRun
+from landscape.surface.reports.curvature import CurvatureRun
 from tests.helpers.attacks import filtered, robust
 from tests.helpers.curvatures import curvature
 from tests.helpers.hostile import hostile_files, hostile_reports

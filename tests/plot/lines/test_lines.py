@@ -14,7 +14,7 @@ from landscape.plot.style.style import BLUE, VERMILLION
 from matplotlib.figure import Figure
 
 from landscape.errors import PlotError
-from landscape.surface.loss_barrier import barrier
+from landscape.surface.derived.loss_barrier import barrier
 from landscape.surface.surface import COMPUTED, NOT_COMPUTED, Trajectory
 from tests.helpers.plot_fixtures import (
     interpolation,

@@ -9,7 +9,7 @@ import pytest
 
 import landscape
 from landscape.errors import UsageError
-from landscape.surface.population_statistics import compare
+from landscape.surface.reports.population_statistics import compare
 from tests.helpers.population_results import populations
 
 

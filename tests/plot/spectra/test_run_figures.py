@@ -7,7 +7,7 @@ import pytest
 from landscape.plot.spectra.run_figures import draw_curvature_run, run_caption
 
 from landscape.errors import PlotError
-from landscape.surface.curvature import CurvatureRun
+from landscape.surface.reports.curvature import CurvatureRun
 from tests.helpers.curvatures import curvature
 
 

@@ -361,7 +361,7 @@ def test_populations_are_compared_as_the_tool_compares_them(networks, data, tmp_
     from dataclasses import replace
 
     from landscape.files.reports.predictions_file import read_predictions
-    from landscape.surface.population_statistics import compare
+    from landscape.surface.reports.population_statistics import compare
 
     given = [
         replace(networks[k], variant=v, seed=s) for k, v, s in ((0, "a", 0), (1, "a", 1), (2, "b", 0), (1, "b", 1))

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from landscape.evaluation.anchors.regression import Regression
+from landscape.surface.derived.intervals import FEWEST, carried_by_few, half_widths, interval_factor
 from landscape.surface.grid import Axis
-from landscape.surface.intervals import FEWEST, carried_by_few, half_widths, interval_factor
 from landscape.surface.statistics import Moments, merge, moments_of, powers_of, tails_of
 from landscape.surface.surface import Surface
 

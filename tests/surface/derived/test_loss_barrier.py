@@ -7,8 +7,8 @@ import dataclasses
 import numpy as np
 import pytest
 
+from landscape.surface.derived.loss_barrier import above_chord, barrier
 from landscape.surface.grid import Axis
-from landscape.surface.loss_barrier import above_chord, barrier
 from landscape.surface.surface import Surface
 
 

@@ -8,7 +8,7 @@ import math
 import numpy as np
 import pytest
 
-from landscape.surface.curvature import Curvature, Spectrum
+from landscape.surface.reports.curvature import Curvature, Spectrum
 
 CASES, PROBES = 400, 8
 NOTHING = np.zeros(PROBES)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from landscape.surface.grid import Floats
-from landscape.surface.robustness import wilson
+from landscape.surface.reports.robustness import wilson
 
 # What is filtered, and what is kept of it.
 INPUTS = ("low", "high")

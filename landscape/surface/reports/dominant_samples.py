@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from landscape.surface.grid import Floats
-from landscape.surface.similarity import Similarity
+from landscape.surface.reports.similarity import Similarity
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from landscape.surface.block_structure import find_block
+from landscape.surface.reports.block_structure import find_block
 from tests.helpers.similarities import block_matrix
 
 

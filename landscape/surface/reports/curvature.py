@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from landscape.surface.derived.intervals import interval_factor
 from landscape.surface.grid import Floats
-from landscape.surface.intervals import interval_factor
 
 # Sizes below this share of the largest are one bin about 0: the quadrature tells nothing of them.
 RESOLVED = 1e-3

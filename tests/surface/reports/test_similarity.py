@@ -6,7 +6,7 @@ import dataclasses
 
 import numpy as np
 
-from landscape.surface.similarity import nearest_layers
+from landscape.surface.reports.similarity import nearest_layers
 from tests.helpers.similarities import similarity
 
 

@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 
+from landscape.surface.derived.intervals import NORMAL, half_widths
 from landscape.surface.heights import suitable_eps
-from landscape.surface.intervals import NORMAL, half_widths
 from landscape.surface.surface import COMPUTED, Surface
 
 # Share of points whose error each part bounds.

@@ -23,8 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from landscape.errors import SurfaceMismatch
+from landscape.surface.derived.intervals import effective_samples, half_widths, interval_factor
 from landscape.surface.grid import Floats
-from landscape.surface.intervals import effective_samples, half_widths, interval_factor
 from landscape.surface.surface import COMPUTED, Surface, sampling_factor
 
 

@@ -35,7 +35,7 @@ from scipy import stats
 
 from landscape.errors import ProblemError
 from landscape.surface.grid import Floats
-from landscape.surface.populations import (
+from landscape.surface.reports.populations import (
     ClassDifference,
     Comparison,
     Excess,

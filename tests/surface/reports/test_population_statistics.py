@@ -10,8 +10,8 @@ import pytest
 from scipy import stats
 
 from landscape.errors import ProblemError, UsageError
-from landscape.surface import population_statistics as statistics
-from landscape.surface.population_statistics import (
+from landscape.surface.reports import population_statistics as statistics
+from landscape.surface.reports.population_statistics import (
     calibration_error,
     class_differences,
     compare,

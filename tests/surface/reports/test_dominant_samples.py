@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from landscape.surface.dominant_samples import most_dominant, overlap_of, overlaps
+from landscape.surface.reports.dominant_samples import most_dominant, overlap_of, overlaps
 from tests.helpers.similarities import similarity
 
 

@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from landscape.surface.grid import Floats
-from landscape.surface.similarity import Block, Similarity
+from landscape.surface.reports.similarity import Block, Similarity
 
 INSIDE, ALIKE, SHARE, LEAST, CONTRAST = 0.8, 0.9, 0.4, 4, 0.3
 

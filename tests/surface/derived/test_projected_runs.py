@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from landscape.surface.derived.projected_runs import distances, shares_off_plane, values_below
+from landscape.surface.derived.variance_shares import random_walk_shares
 from landscape.surface.grid import Axis
-from landscape.surface.projected_runs import distances, shares_off_plane, values_below
 from landscape.surface.surface import Surface, Trajectory
-from landscape.surface.variance_shares import random_walk_shares
 
 
 def plane(x, y, function, lengths=(1.0, 1.0), cosine=0.0, state=None):

@@ -13,8 +13,8 @@ from torch import nn
 import landscape
 from landscape.cli import main
 from landscape.errors import SurfaceMismatch
-from landscape.surface.differences import difference
-from landscape.surface.intervals import half_widths
+from landscape.surface.derived.differences import difference
+from landscape.surface.derived.intervals import half_widths
 
 SIZE = 900
 NAME = "train/loss"
