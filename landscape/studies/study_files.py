@@ -94,7 +94,8 @@ def read_study(path: str | Path, *, data: Sequence[str] = (), smoke: bool = Fals
     ----------
     path : path
     data : sequence of str
-        In the place of the file's: ``cifar10:ROOT`` for both parts, or ``train=...`` and ``test=...``.
+        In the place of the file's: ``cifar10:ROOT`` for both parts, or ``train=...`` and ``test=...``; a path is
+        relative to the working folder.
     smoke : bool
         The same in miniature, as the file's ``[smoke]`` says.
 
@@ -109,7 +110,7 @@ def read_study(path: str | Path, *, data: Sequence[str] = (), smoke: bool = Fals
     source = _Source(Path(path), text)
     document = source.document
     _check_table(document, _TOP, source, ())
-    given = given_data(data)
+    given = {name: _placed(reference, Path()) for name, reference in given_data(data).items()}
     chosen = given or dict(document.get("data") or {})
     kind = str(next(iter(chosen.values()), "")).partition(":")[0]
     # What is not asked for now is checked as well: an error in it shows before somebody needs it.
@@ -147,6 +148,16 @@ def given_data(words: Sequence[str]) -> dict[str, str]:
     if found and "train" not in found:
         raise UsageError(f"--data names {', '.join(found)}; a study trains on what is called 'train'")
     return found
+
+
+def _placed(reference: str, folder: Path) -> str:
+    """Return a reference whose path is relative to a folder as one that holds everywhere."""
+    match = re.fullmatch(r"(npz:|cifar10:)?(.*?)((?::\w+)?)", reference, re.DOTALL)
+    assert match
+    before, place, name = match[1] or "", match[2], match[3]
+    if not (before or place.endswith(".py")) or Path(place).is_absolute() or place.startswith("~"):
+        return reference
+    return f"{before}{folder.resolve() / place}{name}"
 
 
 class _Source:
@@ -225,6 +236,7 @@ class _Builder:
         self.document = document
         self.source = source
         self.part = part
+        self.folder = source.path.parent
 
     def error(self, place: Sequence[str], text: str) -> UsageError:
         return self.source.error((self.part, *place) if self.part else place, text)
@@ -285,7 +297,7 @@ class _Builder:
             self.check(table, dict.fromkeys(table, str), "data")
             if "train" not in table:
                 raise self.error(("data",), "a study trains on what is called 'train'; name it here")
-            found["data"] = {name: self._placed(reference) for name, reference in table.items()}
+            found["data"] = {name: _placed(reference, self.folder) for name, reference in table.items()}
         if "samples" in self.document:
             table = self.document["samples"]
             self.check(table, dict.fromkeys(table, int), "samples")
@@ -297,16 +309,6 @@ class _Builder:
                     raise self.error(("samples", name), f"at least 1 sample was wanted, got {number}")
             found["samples"] = dict(table)
         return found
-
-    def _placed(self, reference: str) -> str:
-        """Return a reference with its path relative to the file's folder made one from here."""
-        folder = self.source.path.parent
-        match = re.fullmatch(r"(npz:|cifar10:)?(.*?)((?::\w+)?)", reference, re.DOTALL)
-        assert match
-        before, place, name = match[1] or "", match[2], match[3]
-        if not (before or place.endswith(".py")) or Path(place).is_absolute() or place.startswith("~"):
-            return reference
-        return f"{before}{folder.resolve() / place}{name}"
 
     def _variants(self) -> dict[str, Variant]:
         base = self.document.get("recipe", {})
@@ -341,7 +343,7 @@ class _Builder:
         placed: dict[str, Any] = dict(table)
         for key in ("network", "training", "loss"):
             if key in table:
-                placed[key] = self._placed(table[key])
+                placed[key] = _placed(table[key], self.folder)
         return Recipe(**placed)
 
     def _measurement(self, name: str, table: Any, variants: Sequence[str]) -> Measurement:
@@ -352,7 +354,7 @@ class _Builder:
         if table.get("per", "network") not in SCOPES:
             raise self.error((*place, "per"), f"one of {', '.join(SCOPES)} was wanted, got {table['per']!r}")
         self._known(table.get("variants", []), variants, *place, "variants")
-        measure = self._placed(table["measure"])
+        measure = _placed(table["measure"], self.folder)
         return Measurement(
             name, measure, table.get("arguments", {}), table.get("per", "network"), tuple(table.get("variants", ()))
         )

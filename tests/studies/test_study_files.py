@@ -107,6 +107,8 @@ def test_a_miniature_and_other_data_change_what_they_say_and_nothing_else(tmp_pa
         {"width": 4, "depth": 9},
         {"width": 16, "depth": 9},
     ]
+    here = read(tmp_path, data=["train=npz:a.npz", "test=own.py:test"])  # from where it was typed, not from the file
+    assert here.data == {"train": f"npz:{Path.cwd() / 'a.npz'}", "test": f"{Path.cwd() / 'own.py'}:test"}
     both = read(tmp_path, data=["cifar10:/somewhere"], smoke=True)
     assert both.seeds == (5,)  # a miniature of that
 
