@@ -12,8 +12,9 @@ from landscape.directions.displacement import untouched
 from landscape.engine.memory import is_out_of_memory
 from landscape.errors import EvaluationError, UsageError
 from landscape.problem.references import failure
-from landscape.similarity.layer_analysis import Analysis, Known, Progress, Write
-from landscape.similarity.same_run import SimilarityCost
+from landscape.similarity.layer_analysis import Analysis, Progress, Write
+from landscape.similarity.partial_results import Known
+from landscape.similarity.run_cost import SimilarityCost, measured_cost
 from landscape.similarity.shuffled_batches import Samples, one_data_set
 from landscape.similarity.similarity_settings import Settings
 from landscape.surface.reports.similarity import Similarity
@@ -95,7 +96,7 @@ def similarity_cost(
 ) -> SimilarityCost:
     """Say what `measure_similarity` with the same arguments will take, from one batch; raises as it does."""
     with _prepared(networks, data, settings or Settings(**options), groups, about, None) as analysis:
-        return analysis.cost(known)
+        return measured_cost(analysis, known)
 
 
 @contextmanager

@@ -1,31 +1,12 @@
-"""Whether a file is of the comparison that is asked for, and what a run takes."""
+"""Whether a file is of the comparison that is asked for."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from landscape.errors import SurfaceMismatch
 from landscape.surface.reports.similarity import NetworkLayers, Similarity
-
-
-@dataclass(frozen=True)
-class SimilarityCost:
-    """What a run will take."""
-
-    networks: int
-    layers: int  # of all networks
-    samples: int
-    batches: int  # of all passes, of everything that is measured
-    done: int  # of them, in the file already
-    seconds: float  # estimated from one batch
-    ranks: int
-    matrix_bytes: int  # sums over all pairs of layers
-    gram_bytes: int  # Gram matrices of one batch, in each process
-    feature_bytes: int  # the largest layer's features of one batch, twice, in each process
-    component_bytes: int  # directions of the network that has most
-    on_disk: bool  # whether Gram matrices do not fit into memory
 
 
 def require_same(

@@ -25,7 +25,7 @@ from landscape.errors import UsageError
 
 if TYPE_CHECKING:
     from landscape.files.reports.report_layout import Array
-    from landscape.similarity.same_run import SimilarityCost
+    from landscape.similarity.run_cost import SimilarityCost
     from landscape.similarity.unfinished import State
     from landscape.surface.reports.similarity import Similarity
 
