@@ -16,7 +16,7 @@ import torch
 
 from landscape.demo.networks import residual
 from landscape.demo.training import train
-from landscape.problem.archives import read_digits
+from landscape.problem.data.archives import read_digits
 
 HERE = Path(__file__).parent / "networks"
 # Width of the first of three stages, and blocks in each.

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 import landscape
-from landscape.problem.archives import read_digits
+from landscape.problem.data.archives import read_digits
 
 HERE = Path(__file__).parent
 STEPS, EVERY, BATCH = 400, 10, 64

@@ -24,13 +24,13 @@ _WHERE = {
     "Trajectory": "surface.surface",
     "read_surface": "files.store",
     "write_surface": "files.store",
-    "load_checkpoint": "problem.checkpoint",
+    "load_checkpoint": "problem.checkpoints.checkpoint",
     "Plane": "directions.construct",
     "random_plane": "directions.construct",
     "checkpoint_plane": "directions.construct",
     "orthonormal_plane": "directions.orthonormal",
     "read_plane": "directions.direction_files",
-    "digits": "problem.sources",
+    "digits": "problem.data.sources",
     "evaluate": "evaluation.evaluate",
     "hessian": "curvature.operators",
     "evaluate_runs": "trajectory.run_surface",
@@ -63,8 +63,8 @@ if TYPE_CHECKING:
     from landscape.files.store import write_surface as write_surface
     from landscape.inputs.frequencies import frequencies as frequencies
     from landscape.inputs.robustness import robustness as robustness
-    from landscape.problem.checkpoint import load_checkpoint as load_checkpoint
-    from landscape.problem.sources import digits as digits
+    from landscape.problem.checkpoints.checkpoint import load_checkpoint as load_checkpoint
+    from landscape.problem.data.sources import digits as digits
     from landscape.similarity.class_probabilities import predictions as predictions
     from landscape.similarity.layer_similarity import measure_similarity as similarity  # noqa: F401
     from landscape.studies.study import Study as Study

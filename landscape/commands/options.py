@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from torch import nn
 
     from landscape.directions.construct import Direction, Plane
-    from landscape.problem.checkpoint import Checkpoint
-    from landscape.problem.datasets import Data
+    from landscape.problem.checkpoints.checkpoint import Checkpoint
+    from landscape.problem.data.datasets import Data
 
 
 def add_problem_options(parser: argparse.ArgumentParser, *, needs_data: bool = True) -> None:
@@ -239,8 +239,8 @@ def measure_settings(options: argparse.Namespace, model: nn.Module) -> dict[str,
 
 def load_problem(options: argparse.Namespace) -> tuple[nn.Module, Checkpoint, dict[str, Data]]:
     """Return the network at the checkpoint's weights on its device, the checkpoint, and the data sets."""
+    from landscape.problem.data.sources import parse_normalize, resolve_data
     from landscape.problem.model import load_model, parse_arguments
-    from landscape.problem.sources import parse_normalize, resolve_data
 
     arguments = parse_arguments(options.model_args)
     normalize = parse_normalize(options.normalize) if options.normalize else None
@@ -323,7 +323,7 @@ def _measured_directions(
 ) -> list[Direction]:
     from landscape.curvature.directions import Measuring, curvature_directions
     from landscape.parallel.progress import progress_bar
-    from landscape.problem.losses import resolve_loss
+    from landscape.problem.losses.losses import resolve_loss
 
     names = ("samples", "sample_seed", "batch_size", "include", "exclude")
     how = Measuring(

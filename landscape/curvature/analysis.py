@@ -28,7 +28,7 @@ from landscape.directions.construct import Plane
 from landscape.directions.filters import Filters
 from landscape.errors import UsageError
 from landscape.parallel.progress import Progress, progress_of
-from landscape.problem.losses import Loss
+from landscape.problem.losses.losses import Loss
 from landscape.surface.grid import Floats
 from landscape.surface.reports.curvature import Curvature, FilterCurvature, LayerCurvature, Spectrum
 from landscape.surface.statistics import standard_error

@@ -36,7 +36,7 @@ from landscape.errors import DirectionError, UsageError
 from landscape.files.store import is_surface, read_directions, read_surface
 from landscape.parallel.comm import current_comm
 from landscape.parallel.progress import Progress
-from landscape.problem.losses import Loss, resolve_loss
+from landscape.problem.losses.losses import Loss, resolve_loss
 from landscape.problem.named_data import named_data
 from landscape.problem.params import digest, moved_tensors, work_dtype
 from landscape.surface.recipes import MEASURED

@@ -24,7 +24,7 @@ from landscape.curvature.point import at_weights
 from landscape.curvature.products import Product
 from landscape.errors import UsageError
 from landscape.problem.copies import copy_of
-from landscape.problem.losses import Loss
+from landscape.problem.losses.losses import Loss
 from landscape.surface.grid import Floats
 
 

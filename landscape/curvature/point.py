@@ -20,7 +20,7 @@ from landscape.directions.displacement import untouched
 from landscape.directions.filters import Filters, filters_of
 from landscape.engine.memory import resident_budget
 from landscape.errors import UsageError
-from landscape.problem.losses import Loss, resolve_loss
+from landscape.problem.losses.losses import Loss, resolve_loss
 from landscape.problem.named_data import in_units_of, named_data
 from landscape.problem.params import moved_tensors
 from landscape.surface.grid import Floats

@@ -19,9 +19,9 @@ from landscape.problem.batches import (
     split_inputs_targets,
     to_device,
 )
-from landscape.problem.datasets import choose
-from landscape.problem.losses import Loss
-from landscape.problem.samples import Data
+from landscape.problem.data.datasets import choose
+from landscape.problem.data.samples import Data
+from landscape.problem.losses.losses import Loss
 from landscape.surface.grid import Floats
 
 # A standard error from batches needs some of them.

@@ -97,8 +97,8 @@ def work_on(network: str, folder: Path, settings: DemoSettings, report: Report) 
     from landscape.demo.training import train
     from landscape.directions.construct import random_plane
     from landscape.evaluation.evaluate import evaluate
+    from landscape.problem.data.sources import resolve_data
     from landscape.problem.model import describe_model
-    from landscape.problem.sources import resolve_data
 
     data = resolve_data(["train=digits:train", "test=digits:test"])
     x, y = data["train"].fetch(range(data["train"].size))
@@ -128,7 +128,7 @@ def work_on(network: str, folder: Path, settings: DemoSettings, report: Report) 
 def _scores(model: Any, data: Mapping[str, Any]) -> dict[str, float]:
     from landscape.evaluation.forward_pass.baseline import measure_baseline
     from landscape.evaluation.forward_pass.objective import Objective
-    from landscape.problem.losses import resolve_loss
+    from landscape.problem.losses.losses import resolve_loss
 
     return measure_baseline(Objective(model, data, resolve_loss("cross_entropy"))).means()
 

@@ -33,7 +33,7 @@ from landscape.surface.grid import Floats
 from landscape.surface.recipes import IGNORES, NORMALIZATIONS
 
 if TYPE_CHECKING:
-    from landscape.problem.checkpoint import Checkpoint
+    from landscape.problem.checkpoints.checkpoint import Checkpoint
 
 
 logger = logging.getLogger(__name__)
@@ -318,7 +318,7 @@ def _towards(
     whole: bool,
 ) -> Direction:
     """Return the direction to one checkpoint; a function of its own, which lets go of what it has read."""
-    from landscape.problem.checkpoint import Checkpoint, apply_checkpoint, load_checkpoint
+    from landscape.problem.checkpoints.checkpoint import Checkpoint, apply_checkpoint, load_checkpoint
 
     if isinstance(source, Checkpoint):
         checkpoint, own_key = source, None

@@ -24,7 +24,7 @@ from landscape.problem.chunks import inner_products
 from landscape.surface.grid import Floats
 
 if TYPE_CHECKING:
-    from landscape.problem.checkpoint import Checkpoint
+    from landscape.problem.checkpoints.checkpoint import Checkpoint
 
 # The sine of the angle between a network and those before it below which they are on a line, but for rounding.
 ON_A_LINE = 1e-4

@@ -16,7 +16,7 @@ from landscape.errors import UsageError
 from landscape.evaluation.runner import Cost, Run
 from landscape.evaluation.settings import Range, Settings
 from landscape.parallel.progress import Progress, progress_of
-from landscape.problem.losses import Loss
+from landscape.problem.losses.losses import Loss
 from landscape.surface.surface import Surface, Trajectory
 
 
@@ -81,7 +81,7 @@ def evaluate(
     path : path, optional
         The HDF5 file to fill, or to complete where it is there already.
     loss : str or callable
-        "cross_entropy", "mse", "file.py:function" or a function (model, batch), see `landscape.problem.losses`.
+        "cross_entropy", "mse", "file.py:function" or a function (model, batch), see `landscape.problem.losses.losses`.
     metrics : sequence of str or callable
         More functions (output, batch) -> one value a sample, beside a built-in loss.
     samples, sample_seed : int

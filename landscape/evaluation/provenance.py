@@ -17,7 +17,7 @@ from landscape.evaluation.forward_pass.objective import Objective
 from landscape.evaluation.losses_and_metrics import LossesAndMetrics
 from landscape.evaluation.quantities import Quantity
 from landscape.evaluation.setup import Setup
-from landscape.problem.datasets import describe_data, fingerprint
+from landscape.problem.data.datasets import describe_data, fingerprint
 from landscape.problem.model import describe_model
 from landscape.problem.params import floating_buffers
 from landscape.surface.grid import grid_shape

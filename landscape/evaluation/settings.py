@@ -12,7 +12,7 @@ import torch
 
 from landscape.errors import UsageError
 from landscape.parallel.progress import Progress
-from landscape.problem.losses import Loss
+from landscape.problem.losses.losses import Loss
 from landscape.surface.derived.stated_error import share_out
 from landscape.surface.grid import Floats, parse_range
 from landscape.surface.surface import Trajectory

@@ -26,11 +26,11 @@ from landscape.evaluation.output import OutputFile
 from landscape.evaluation.settings import Settings
 from landscape.parallel.comm import current_comm
 from landscape.parallel.serial import Comm
-from landscape.problem.losses import Loss, resolve_loss
+from landscape.problem.data.samples import Data
+from landscape.problem.losses.losses import Loss, resolve_loss
 from landscape.problem.named_data import in_units_of, named_data
 from landscape.problem.params import digest, moved_tensors, require_movable
 from landscape.problem.references import failure
-from landscape.problem.samples import Data
 from landscape.surface.grid import Axis
 from landscape.surface.surface import Surface
 

@@ -20,8 +20,8 @@ from landscape.inputs.attacks import pgd
 from landscape.inputs.examples import Clip, Examples
 from landscape.inputs.norms import require_norm
 from landscape.inputs.stored_units import in_stored_units
-from landscape.problem.losses import Loss, resolve_loss
-from landscape.problem.samples import Normalize
+from landscape.problem.data.samples import Normalize
+from landscape.problem.losses.losses import Loss, resolve_loss
 
 
 class AdversarialLoss:

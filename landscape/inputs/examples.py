@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from landscape.errors import ProblemError, UsageError
 from landscape.problem.batches import call_model, describe_batch, fit_precision, output_logits, split_inputs_targets
-from landscape.problem.losses import Loss
+from landscape.problem.losses.losses import Loss
 
 Clip = tuple[float, float]
 

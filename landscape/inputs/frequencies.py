@@ -23,7 +23,7 @@ from landscape.inputs.labelled_batches import (
 )
 from landscape.inputs.norms import require_norm
 from landscape.parallel.progress import Progress, progress_of
-from landscape.problem.losses import Loss, resolve_loss
+from landscape.problem.losses.losses import Loss, resolve_loss
 from landscape.surface.grid import Floats
 from landscape.surface.reports.frequencies import CHANGES, INPUTS, Frequencies
 

@@ -28,10 +28,10 @@ from landscape.inputs.norms import require_norm, steepest, to_unit
 from landscape.inputs.stored_units import in_stored_units
 from landscape.parallel.comm import current_comm
 from landscape.problem.batches import call_model, fit_precision, split_inputs_targets, to_device
-from landscape.problem.datasets import choose
-from landscape.problem.losses import Loss, resolve_loss
+from landscape.problem.data.datasets import choose
+from landscape.problem.data.samples import Columns, Data
+from landscape.problem.losses.losses import Loss, resolve_loss
 from landscape.problem.named_data import named_data
-from landscape.problem.samples import Columns, Data
 
 # What an axis may be.
 AXES = ("random", "gradient", "sign", "pgd", "universal")

@@ -17,10 +17,10 @@ from landscape.errors import UsageError
 from landscape.inputs.examples import Clip, Examples, moved_part
 from landscape.inputs.stored_units import in_stored_units
 from landscape.problem.batches import split_inputs_targets, to_device
-from landscape.problem.datasets import choose, describe_data, fingerprint
-from landscape.problem.losses import Loss
+from landscape.problem.data.datasets import choose, describe_data, fingerprint
+from landscape.problem.data.samples import Data
+from landscape.problem.losses.losses import Loss
 from landscape.problem.named_data import named_data
-from landscape.problem.samples import Data
 
 
 def one_data_set(data: Any, samples: int | None, seed: int) -> tuple[str, Data, NDArray[np.int64]]:

@@ -26,8 +26,8 @@ from landscape.inputs.labelled_batches import (
 )
 from landscape.inputs.norms import require_norm
 from landscape.parallel.progress import Progress, progress_of
-from landscape.problem.losses import Loss, resolve_loss
-from landscape.problem.samples import Data
+from landscape.problem.data.samples import Data
+from landscape.problem.losses.losses import Loss, resolve_loss
 from landscape.surface.reports.robustness import Robustness
 
 

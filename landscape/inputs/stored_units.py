@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from landscape.problem.samples import Normalize
-from landscape.problem.sources import per_channel
+from landscape.problem.data.samples import Normalize
+from landscape.problem.data.sources import per_channel
 
 
 class Normalised(nn.Module):

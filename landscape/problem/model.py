@@ -13,7 +13,7 @@ from torch import nn
 
 from landscape.errors import ProblemError, UsageError
 from landscape.problem.batches import call_model, describe_batch, fit_precision
-from landscape.problem.checkpoint import Checkpoint, apply_checkpoint, load_checkpoint
+from landscape.problem.checkpoints.checkpoint import Checkpoint, apply_checkpoint, load_checkpoint
 from landscape.problem.references import failure, resolve
 
 

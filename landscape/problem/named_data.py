@@ -9,9 +9,9 @@ import numpy as np
 from torch import Tensor
 
 from landscape.errors import ProblemError
-from landscape.problem.datasets import Data, as_data
-from landscape.problem.losses import Loss
-from landscape.problem.samples import LoaderBatches
+from landscape.problem.data.datasets import Data, as_data
+from landscape.problem.data.samples import LoaderBatches
+from landscape.problem.losses.losses import Loss
 
 DEFAULT_NAME = "train"
 
@@ -35,8 +35,8 @@ def in_units_of(
 
     A loss that gets the network and a whole batch may compare its samples: pairs, triplets, negatives in the batch.
     Where a data set comes in batches of the user's own making, such a loss gets these, and a batch is what is counted
-    (`landscape.problem.samples.LoaderBatches`); data sets beside it then follow in batches of their loader's size, or
-    of ``batch_size``, or ``default``.
+    (`landscape.problem.data.samples.LoaderBatches`); data sets beside it then follow in batches of their loader's size,
+    or of ``batch_size``, or ``default``.
     """
     if loss.own is None or not any(each.has_own_batches for each in sets.values()):
         return dict(sets), batch_size

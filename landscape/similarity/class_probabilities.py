@@ -17,7 +17,7 @@ from landscape.errors import EvaluationError, ProblemError, UsageError
 from landscape.parallel.comm import current_comm
 from landscape.parallel.progress import Progress, progress_of
 from landscape.problem.batches import describe_batch, output_logits, split_inputs_targets
-from landscape.problem.datasets import fingerprint
+from landscape.problem.data.datasets import fingerprint
 from landscape.problem.model import misfit
 from landscape.similarity.layers import call
 from landscape.similarity.shuffled_batches import Samples, device_of, one_data_set

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from landscape.errors import EvaluationError, SurfaceMismatch
-from landscape.problem.datasets import fingerprint
+from landscape.problem.data.datasets import fingerprint
 from landscape.similarity.compared_networks import ComparedNetworks
 from landscape.similarity.components import Components, cosines
 from landscape.similarity.same_run import require_same

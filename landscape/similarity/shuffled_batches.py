@@ -12,9 +12,9 @@ from torch import Tensor, nn
 
 from landscape.errors import EvaluationError, ProblemError, UsageError
 from landscape.problem.batches import tensors_in, to_device
-from landscape.problem.datasets import as_data, choose, fingerprint
+from landscape.problem.data.datasets import as_data, choose, fingerprint
+from landscape.problem.data.samples import Data
 from landscape.problem.named_data import DEFAULT_NAME, named_data
-from landscape.problem.samples import Data
 from landscape.similarity.hsic import LEAST_BATCH
 from landscape.surface.grid import Floats
 

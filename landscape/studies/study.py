@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from torch import nn
 
-    from landscape.problem.datasets import Data
+    from landscape.problem.data.datasets import Data
 
 REPRODUCED, NOT_REPRODUCED, NOT_RESOLVED = "reproduced", "not reproduced", "not resolved"
 VERDICTS = (REPRODUCED, NOT_REPRODUCED, NOT_RESOLVED)
@@ -179,7 +179,7 @@ class TrainedNetwork:
         ProblemError, CheckpointError
             The network cannot be built, or the weights do not fit it.
         """
-        from landscape.problem.checkpoint import apply_checkpoint, load_checkpoint
+        from landscape.problem.checkpoints.checkpoint import apply_checkpoint, load_checkpoint
         from landscape.problem.model import build_model
 
         model = build_model(self.recipe.network, self.recipe.arguments)

@@ -15,7 +15,7 @@ from landscape.curvature.analysis import measure_curvature
 from landscape.directions.displacement import Displacement, untouched
 from landscape.errors import LandscapeError, SurfaceMismatch
 from landscape.parallel.progress import Progress, progress_of
-from landscape.problem.losses import resolve_loss
+from landscape.problem.losses.losses import resolve_loss
 from landscape.problem.named_data import named_data
 from landscape.problem.params import digest
 from landscape.surface.reports.curvature import Curvature, CurvatureRun

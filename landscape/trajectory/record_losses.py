@@ -23,7 +23,7 @@ from landscape.evaluation.forward_pass.forward import Forward, install
 from landscape.evaluation.forward_pass.objective import DEFAULT_BATCH_SIZE, Objective
 from landscape.evaluation.settings import PRECISIONS
 from landscape.parallel.comm import current_comm
-from landscape.problem.losses import Loss, resolve_loss
+from landscape.problem.losses.losses import Loss, resolve_loss
 from landscape.problem.named_data import in_units_of, named_data
 from landscape.problem.params import can_move, moved_tensors
 from landscape.problem.references import failure

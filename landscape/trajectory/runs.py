@@ -26,8 +26,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from landscape.errors import CheckpointError
-from landscape.problem.checkpoint import open_checkpoint
-from landscape.problem.fitting import fit_names
+from landscape.problem.checkpoints.checkpoint import open_checkpoint
+from landscape.problem.checkpoints.fitting import fit_names
 from landscape.problem.params import Tree
 from landscape.trajectory.step_names import natural_order, steps_in_names
 

@@ -22,7 +22,7 @@ from torch import nn
 
 import landscape
 from landscape.evaluation.adaptive import Filled, Mask, Refinement
-from landscape.problem.archives import read_digits
+from landscape.problem.data.archives import read_digits
 from landscape.surface.grid import Floats
 
 LOSS = "train/loss"

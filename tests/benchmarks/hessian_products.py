@@ -25,8 +25,8 @@ from scipy.sparse.linalg import LinearOperator, eigsh
 from torch import Tensor, nn
 
 import landscape
+from landscape.problem.data.sources import parse_normalize, resolve_data
 from landscape.problem.model import load_model
-from landscape.problem.sources import parse_normalize, resolve_data
 
 PAIRS = 5
 

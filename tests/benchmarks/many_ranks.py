@@ -113,8 +113,8 @@ def measure() -> list[float]:
     from scaling import SHARED
 
     import landscape
+    from landscape.problem.data.sources import resolve_data
     from landscape.problem.model import load_model
-    from landscape.problem.sources import resolve_data
 
     torch.set_num_threads(1)
     folder = SHARED / "checkpoints"

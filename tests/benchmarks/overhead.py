@@ -19,7 +19,7 @@ from torch import nn
 from landscape.demo import networks as demo_networks
 from landscape.evaluation.runner import Run
 from landscape.evaluation.settings import Settings
-from landscape.problem.sources import resolve_data
+from landscape.problem.data.sources import resolve_data
 from landscape.surface.surface import Surface
 
 

@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from landscape.demo.networks import residual
-from landscape.problem.archives import read_digits
+from landscape.problem.data.archives import read_digits
 from landscape.trajectory.recorder import Recorder
 
 STEPS, BATCH = 20, 64

@@ -76,9 +76,9 @@ def measure(options: argparse.Namespace) -> None:
 
     import landscape
     from landscape.parallel.comm import current_comm
-    from landscape.problem.losses import resolve_loss
+    from landscape.problem.data.sources import resolve_data
+    from landscape.problem.losses.losses import resolve_loss
     from landscape.problem.model import load_model
-    from landscape.problem.sources import resolve_data
 
     comm = current_comm()
     model, _ = load_model(options.model, {}, str(options.checkpoint))

@@ -29,9 +29,9 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
 import landscape
-from landscape.problem.datasets import as_data
+from landscape.problem.data.datasets import as_data
+from landscape.problem.data.sources import resolve_data
 from landscape.problem.model import load_model
-from landscape.problem.sources import resolve_data
 from landscape.similarity.hsic import all_pairs, centred_gram, linear_gram, packed
 from landscape.similarity.moments import Moments, PassMoments
 from landscape.similarity.shuffled_batches import Samples

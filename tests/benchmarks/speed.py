@@ -40,7 +40,7 @@ from landscape.engine.prepare import Engine, prepare
 from landscape.evaluation.forward_pass.forward import Forward, install
 from landscape.evaluation.forward_pass.objective import Objective
 from landscape.evaluation.forward_pass.precision import choose_batch_size
-from landscape.problem.losses import resolve_loss
+from landscape.problem.losses.losses import resolve_loss
 from landscape.problem.model import load_model
 from landscape.problem.named_data import named_data
 from landscape.problem.params import moved_tensors

@@ -14,7 +14,7 @@ from landscape.curvature.differentiable import differentiable
 from landscape.curvature.products import Products
 from landscape.curvature.sampled_loss import SampledLoss
 from landscape.errors import EvaluationError, UsageError
-from landscape.problem.losses import resolve_loss
+from landscape.problem.losses.losses import resolve_loss
 from landscape.problem.named_data import named_data
 from landscape.problem.params import moved_tensors
 

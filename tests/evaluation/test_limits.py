@@ -13,7 +13,7 @@ import landscape
 from landscape.errors import ProblemError, UsageError
 from landscape.evaluation import runner, setup
 from landscape.evaluation.evaluate import estimate_cost
-from landscape.problem import samples
+from landscape.problem.data import samples
 
 
 class Endless(IterableDataset):

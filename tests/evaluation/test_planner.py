@@ -15,7 +15,7 @@ import landscape
 from landscape.errors import UsageError
 from landscape.evaluation.looks import looks, steps_between
 from landscape.evaluation.planner import StoppingRule
-from landscape.problem.datasets import as_data, choose
+from landscape.problem.data.datasets import as_data, choose
 from landscape.surface.surface import COMPUTED, INTERPOLATED
 
 SAMPLES = 1500

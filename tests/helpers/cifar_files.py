@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from landscape.problem.archives import CIFAR_TRAIN
+from landscape.problem.data.archives import CIFAR_TRAIN
 
 
 def images(number: int, seed: int = 0) -> np.ndarray[Any, Any]:

@@ -14,7 +14,7 @@ from landscape.errors import ProblemError, UsageError
 from landscape.files.store import read_surface
 from landscape.inputs.input_space import input_problem
 from landscape.inputs.stored_units import Normalised
-from landscape.problem.sources import open_data
+from landscape.problem.data.sources import open_data
 
 GRID = {"x": "-1:1:5", "y": "-0.5:0.5:3"}
 

@@ -16,7 +16,7 @@ from landscape.errors import FormatError, UsageError
 from landscape.files.reports.robustness_file import ROBUSTNESS, read_robustness, write_robustness
 from landscape.inputs.attacks import pgd
 from landscape.inputs.examples import Examples
-from landscape.problem.losses import resolve_loss
+from landscape.problem.losses.losses import resolve_loss
 from landscape.surface.reports.robustness import wilson
 
 EPSILONS = (0.05, 0.2, 0.6)

@@ -12,8 +12,8 @@ from torch import nn
 from landscape.inputs.attacks import STRIDE, fgsm, pgd
 from landscape.inputs.examples import Examples
 from landscape.inputs.norms import random_in_ball
-from landscape.problem.losses import resolve_loss
-from landscape.problem.sources import digits
+from landscape.problem.data.sources import digits
+from landscape.problem.losses.losses import resolve_loss
 
 with warnings.catch_warnings():
     # It takes gaussian_filter from where SciPy no longer wants it taken from.

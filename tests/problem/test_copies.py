@@ -11,7 +11,7 @@ from torch.nn.utils import prune
 
 import landscape
 from landscape.errors import DirectionError
-from landscape.problem.checkpoint import apply_checkpoint
+from landscape.problem.checkpoints.checkpoint import apply_checkpoint
 from landscape.problem.copies import copy_of
 
 X = torch.randn(8, 3, generator=torch.Generator().manual_seed(0))

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from landscape.errors import CheckpointError, ProblemError, UsageError
-from landscape.problem.checkpoint import apply_checkpoint, load_checkpoint
+from landscape.problem.checkpoints.checkpoint import apply_checkpoint, load_checkpoint
 from landscape.problem.model import build_model, describe_model, load_model, misfit, parse_arguments
 from landscape.problem.params import digest
 

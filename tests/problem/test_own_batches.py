@@ -21,8 +21,8 @@ from torch.utils.data import (
 
 from landscape.errors import ProblemError, UsageError
 from landscape.problem.batches import to_device
-from landscape.problem.datasets import as_data, choose, describe_data, fingerprint
-from landscape.problem.losses import resolve_loss
+from landscape.problem.data.datasets import as_data, choose, describe_data, fingerprint
+from landscape.problem.losses.losses import resolve_loss
 from landscape.problem.named_data import in_units_of
 from tests.helpers.sample_sets import Samples, X, Y
 

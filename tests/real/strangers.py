@@ -331,7 +331,7 @@ def diffusion() -> Case:
 
     def own(model: nn.Module) -> Tensor:
         from landscape.evaluation.forward_pass.noise import seed_generators  # which numbers is the product's own choice
-        from landscape.problem.datasets import choose
+        from landscape.problem.data.datasets import choose
         from landscape.problem.named_data import named_data
 
         order = list(choose(named_data((images,))["train"], 4, 0))

@@ -37,7 +37,7 @@ def test_loss_and_accuracy_equal_a_float64_loop_at_every_point_of_a_plane(shared
 
 def test_the_checkpoints_own_scores_come_out(shared, cifar_resnet):
     """86.70 % and 0.388 on the 10,000 test images, as the run that made it reported; here on 1,000 of them."""
-    from landscape.problem.sources import resolve_data
+    from landscape.problem.data.sources import resolve_data
 
     path = shared / "checkpoints" / "resnet20" / "epoch10.pt"
     model, _ = load_model(cifar_resnet.resnet20, {}, str(path))

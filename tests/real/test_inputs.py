@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from landscape.problem.batches import batch_size_of
-from landscape.problem.losses import resolve_loss
+from landscape.problem.data.sources import resolve_data
+from landscape.problem.losses.losses import resolve_loss
 from landscape.problem.model import load_model
-from landscape.problem.sources import resolve_data
 
 
 def test_resnet20_has_the_loss_and_accuracy_its_training_recorded(shared, cifar_resnet):

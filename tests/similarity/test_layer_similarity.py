@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 import landscape
 from landscape.errors import EvaluationError, ProblemError, UsageError
-from landscape.problem.datasets import as_data, choose
+from landscape.problem.data.datasets import as_data, choose
 from landscape.similarity.grams import centred_features
 from tests.similarity.test_hsic import naive
 

@@ -9,7 +9,7 @@ from scipy.linalg import orthogonal_procrustes
 from torch import nn
 
 import landscape
-from landscape.problem.datasets import as_data
+from landscape.problem.data.datasets import as_data
 from landscape.similarity.procrustes import distances, gram_factor
 from landscape.similarity.shuffled_batches import Samples
 

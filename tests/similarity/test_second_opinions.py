@@ -14,7 +14,7 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 import landscape
-from landscape.problem.datasets import as_data
+from landscape.problem.data.datasets import as_data
 from landscape.similarity.hsic import all_pairs, centred_gram, linear_gram, packed
 from landscape.similarity.shuffled_batches import Samples
 

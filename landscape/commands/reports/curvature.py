@@ -99,7 +99,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _measuring(options: argparse.Namespace, settings: Settings) -> dict[str, Any]:
-    from landscape.problem.losses import resolve_loss
+    from landscape.problem.losses.losses import resolve_loss
 
     names = ("samples", "sample_seed", "batch_size", "include", "exclude", "ignore")
     return {
@@ -117,7 +117,7 @@ def _at_one_network(options: argparse.Namespace, settings: Settings) -> int:
     from landscape.curvature.analysis import measure_curvature
     from landscape.files.reports.curvature_file import check_curvature_writable, write_curvature
     from landscape.parallel.progress import progress_bar
-    from landscape.problem.datasets import describe_data
+    from landscape.problem.data.datasets import describe_data
 
     (options.checkpoint,) = options.checkpoints
     path = options.output or str(default_output(options.checkpoint, ".curvature.h5"))

@@ -15,7 +15,7 @@ from landscape.errors import UsageError
 if TYPE_CHECKING:
     from torch import nn
 
-    from landscape.problem.datasets import Data
+    from landscape.problem.data.datasets import Data
 
 _NAMED = re.compile(r"([A-Za-z0-9_.-]+)=(.+)", re.DOTALL)
 _SUFFIXES = (".pt", ".pth", ".ckpt", ".safetensors", ".bin")
@@ -177,7 +177,7 @@ def load_networks(options: argparse.Namespace, given: Sequence[Given]) -> tuple[
 
 def load_data(options: argparse.Namespace) -> dict[str, Data]:
     """Return the data sets that the options name."""
-    from landscape.problem.sources import parse_normalize, resolve_data
+    from landscape.problem.data.sources import parse_normalize, resolve_data
 
     normalize = parse_normalize(options.normalize) if options.normalize else None
     return resolve_data(options.data, normalize=normalize)

@@ -149,7 +149,7 @@ def _measured(options: argparse.Namespace, given: list[Given]) -> Populations | 
 
 def _cost(options: argparse.Namespace, given: list[Given], data: Any) -> str:
     from landscape.commands.words import number_of_bytes
-    from landscape.problem.datasets import choose
+    from landscape.problem.data.datasets import choose
 
     samples = sum(len(choose(each, options.samples, options.sample_seed)) for each in data.values())
     size = len(given) * samples * (2 if options.half else 4)

@@ -10,7 +10,7 @@ from landscape.commands.options import command_line, describe_model_options
 if TYPE_CHECKING:
     from torch import nn
 
-    from landscape.problem.checkpoint import Checkpoint
+    from landscape.problem.checkpoints.checkpoint import Checkpoint
 
 
 def add_checkpoint(parser: argparse.ArgumentParser) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from landscape.files.li2018 import OriginalDirections
-    from landscape.problem.checkpoint import Checkpoint
+    from landscape.problem.checkpoints.checkpoint import Checkpoint
     from landscape.surface.reports.curvature import Curvature, CurvatureRun
     from landscape.surface.surface import Surface
 
@@ -109,7 +109,7 @@ def _load(path: str, options: argparse.Namespace) -> Found:
         from landscape.files.li2018 import load_original
 
         return load_original(path)
-    from landscape.problem.checkpoint import load_checkpoint  # loads torch
+    from landscape.problem.checkpoints.checkpoint import load_checkpoint  # loads torch
 
     return load_checkpoint(path, key=options.checkpoint_key, trust=options.trust_checkpoint)
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from landscape.directions.construct import Plane
-    from landscape.problem.datasets import Data
+    from landscape.problem.data.datasets import Data
 
 # What has a meaning for weights only, by name, and what it is where it was not given.
 _WEIGHTS_ONLY = {

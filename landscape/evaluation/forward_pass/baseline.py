@@ -21,7 +21,7 @@ from landscape.evaluation.forward_pass.noise import why_different
 from landscape.evaluation.forward_pass.objective import Objective
 from landscape.evaluation.forward_pass.sample_values import Chunk, SampleValues
 from landscape.parallel.scheduler import Span
-from landscape.problem.datasets import fingerprint
+from landscape.problem.data.datasets import fingerprint
 from landscape.problem.references import failure
 
 logger = logging.getLogger(__name__)

@@ -25,8 +25,8 @@ from landscape.evaluation.forward_pass.stand_in import StandIn, Watched
 from landscape.parallel.scheduler import Span
 from landscape.problem.attributes import Attributes, attributes_kept
 from landscape.problem.batches import batch_bytes, map_tensors, to_device
-from landscape.problem.datasets import Data, choose
-from landscape.problem.losses import Loss
+from landscape.problem.data.datasets import Data, choose
+from landscape.problem.losses.losses import Loss
 
 logger = logging.getLogger(__name__)
 

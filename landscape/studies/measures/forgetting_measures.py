@@ -44,8 +44,8 @@ def forgetting(context: Context, *, data: str = "train", samples: int | None = N
         end).
     """
     from landscape.evaluation.evaluate import evaluate
-    from landscape.problem.checkpoint import apply_checkpoint, load_checkpoint
-    from landscape.problem.datasets import as_data
+    from landscape.problem.checkpoints.checkpoint import apply_checkpoint, load_checkpoint
+    from landscape.problem.data.datasets import as_data
 
     network = one_network(context)
     tasks = _tasks_of(network)
@@ -128,8 +128,8 @@ def triangle(
         ``suspicious``: checks that speak against the attacks, of all tasks.
     """
     from landscape.inputs.robustness import robustness
-    from landscape.problem.checkpoint import apply_checkpoint, load_checkpoint
-    from landscape.problem.datasets import as_data
+    from landscape.problem.checkpoints.checkpoint import apply_checkpoint, load_checkpoint
+    from landscape.problem.data.datasets import as_data
 
     network = one_network(context)
     tasks = _tasks_of(network)
@@ -209,8 +209,8 @@ def joint_plane(
     from landscape.directions.construct import checkpoint_plane
     from landscape.directions.orthonormal import network_coordinates, orthonormal_plane
     from landscape.evaluation.evaluate import evaluate
-    from landscape.problem.checkpoint import apply_checkpoint, load_checkpoint
-    from landscape.problem.datasets import as_data
+    from landscape.problem.checkpoints.checkpoint import apply_checkpoint, load_checkpoint
+    from landscape.problem.data.datasets import as_data
     from landscape.trajectory.principal_plane import square_around
 
     if len(context.networks) != 2:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from landscape.errors import UsageError
-from landscape.problem.datasets import Data
+from landscape.problem.data.datasets import Data
 from landscape.studies.study import Context, TrainedNetwork
 from landscape.studies.training.training_files import write_table
 from landscape.surface.reports.curvature import Spectrum

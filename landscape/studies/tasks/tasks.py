@@ -21,7 +21,7 @@ from landscape.errors import ProblemError, UsageError
 from landscape.studies.study import ALL, TRAINING, Measurement, Recipe, Study, TrainedNetwork
 
 if TYPE_CHECKING:
-    from landscape.problem.datasets import Data
+    from landscape.problem.data.datasets import Data
 
 # Goes into every key: another one where the meaning of a file or number changes.
 VERSION = 1
@@ -54,8 +54,8 @@ class StudyData:
 
 @lru_cache(maxsize=4)
 def _opened(wanted: StudyData) -> tuple[tuple[str, Data], ...]:
-    from landscape.problem.datasets import as_data, choose
-    from landscape.problem.sources import parse_normalize, resolve_data
+    from landscape.problem.data.datasets import as_data, choose
+    from landscape.problem.data.sources import parse_normalize, resolve_data
 
     normalize = parse_normalize(wanted.normalize) if wanted.normalize else None
     found = resolve_data([f"{name}={reference}" for name, reference in wanted.references], normalize=normalize)
@@ -98,7 +98,7 @@ def plan_tasks(study: Study) -> tuple[Task, ...]:
     ProblemError, UsageError
         The data or the user's code cannot be found.
     """
-    from landscape.problem.datasets import choose, fingerprint
+    from landscape.problem.data.datasets import choose, fingerprint
 
     data = StudyData.of(study)
     content = {name: fingerprint(each, choose(each)) for name, each in data.open().items()}

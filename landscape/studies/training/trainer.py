@@ -27,9 +27,9 @@ from landscape.errors import CheckpointError, ProblemError, UsageError
 from landscape.inputs.attacks import pgd
 from landscape.inputs.examples import Examples
 from landscape.problem.batches import describe_batch, split_inputs_targets
-from landscape.problem.checkpoint_files import read_contents
-from landscape.problem.datasets import Data, choose
-from landscape.problem.losses import Loss, resolve_loss
+from landscape.problem.checkpoints.checkpoint_files import read_contents
+from landscape.problem.data.datasets import Data, choose
+from landscape.problem.losses.losses import Loss, resolve_loss
 from landscape.problem.model import build_model
 from landscape.studies.study import Recipe
 from landscape.studies.training.augmentation import augment

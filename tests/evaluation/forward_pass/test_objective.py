@@ -16,7 +16,7 @@ from landscape.errors import EvaluationError
 from landscape.evaluation.forward_pass import objective as module
 from landscape.evaluation.forward_pass.baseline import measure_baseline
 from landscape.evaluation.forward_pass.objective import Objective
-from landscape.problem.losses import resolve_loss
+from landscape.problem.losses.losses import resolve_loss
 from landscape.problem.named_data import named_data
 
 

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import landscape
-from landscape.problem.datasets import choose
+from landscape.problem.data.datasets import choose
 from landscape.problem.named_data import named_data
 
 

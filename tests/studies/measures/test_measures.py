@@ -12,8 +12,8 @@ from torch import nn
 from landscape.directions.construct import Direction, Plane, random_plane
 from landscape.errors import UsageError
 from landscape.evaluation.evaluate import evaluate
-from landscape.problem.datasets import as_data
-from landscape.problem.sources import digits
+from landscape.problem.data.datasets import as_data
+from landscape.problem.data.sources import digits
 from landscape.studies.measures.basin_width import radii
 from landscape.studies.measures.measure_parts import read_table, with_log10
 from landscape.studies.measures.measures import MEASURES
@@ -269,7 +269,7 @@ def test_stability_plasticity_and_robustness_are_those_of_the_tables(networks, d
 def test_the_joint_plane_leads_through_the_three_networks(networks, jointly, data, tmp_path):
     """At each of them both losses are those of the network itself, and the line begins and ends there."""
     from landscape.files.store import read_surface
-    from landscape.problem.checkpoint import apply_checkpoint, load_checkpoint
+    from landscape.problem.checkpoints.checkpoint import apply_checkpoint, load_checkpoint
     from landscape.studies.training.task_sequences import TaskSequence
 
     alone = networks[2]

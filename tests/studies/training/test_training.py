@@ -10,9 +10,9 @@ import torch
 from torch import nn
 
 from landscape.errors import UsageError
-from landscape.problem.checkpoint import load_checkpoint
-from landscape.problem.datasets import as_data
-from landscape.problem.sources import digits
+from landscape.problem.checkpoints.checkpoint import load_checkpoint
+from landscape.problem.data.datasets import as_data
+from landscape.problem.data.sources import digits
 from landscape.studies.study import Recipe
 from landscape.studies.training import trainer
 from landscape.studies.training.augmentation import augment

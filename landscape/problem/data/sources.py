@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from landscape.errors import ProblemError, UsageError
-from landscape.problem.archives import Arrays, read_cifar10, read_digits, read_npz
-from landscape.problem.datasets import Columns, Data, Normalize, as_data
+from landscape.problem.data.archives import Arrays, read_cifar10, read_digits, read_npz
+from landscape.problem.data.datasets import Columns, Data, Normalize, as_data
 from landscape.problem.references import failure, resolve
 
 _MEAN_STD = "write MEAN/STD, one number a channel, as in 0.4914,0.4822,0.4465/0.2470,0.2435,0.2616"

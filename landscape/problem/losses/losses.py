@@ -27,10 +27,17 @@ from landscape.problem.batches import (
     split_inputs_targets,
     tensors_in,
 )
-from landscape.problem.criteria import Criterion, is_criterion
+from landscape.problem.data.samples import LoaderBatch
+from landscape.problem.losses.criteria import Criterion, is_criterion
+from landscape.problem.losses.standard_losses import (
+    IGNORED,
+    STANDARD,
+    WITH_MODEL,
+    Measure,
+    connectionist_temporal,
+    precise,
+)
 from landscape.problem.references import failure, resolve
-from landscape.problem.samples import LoaderBatch
-from landscape.problem.standard_losses import IGNORED, STANDARD, WITH_MODEL, Measure, connectionist_temporal, precise
 
 # Built in, by name.
 NAMES = (*STANDARD, *WITH_MODEL)

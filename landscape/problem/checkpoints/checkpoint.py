@@ -17,8 +17,8 @@ from torch import Tensor, nn
 
 from landscape.errors import CheckpointError
 from landscape.files.atomic import printable
-from landscape.problem.checkpoint_files import own_copies, read_contents
-from landscape.problem.fitting import fit_tensors
+from landscape.problem.checkpoints.checkpoint_files import own_copies, read_contents
+from landscape.problem.checkpoints.fitting import fit_tensors
 from landscape.problem.params import digest
 
 log = logging.getLogger(__name__)

@@ -22,7 +22,7 @@ from torch.utils.data import (
 
 from landscape.errors import ProblemError, UsageError
 from landscape.problem.batches import batch_size_of, tensors_in
-from landscape.problem.datasets import Data, as_data, choose, describe_data, fingerprint
+from landscape.problem.data.datasets import Data, as_data, choose, describe_data, fingerprint
 from tests.helpers.sample_sets import Samples, X, Y
 
 
@@ -119,7 +119,7 @@ def test_a_fingerprint_covers_what_is_not_a_tensor():
 
 def test_a_fingerprint_is_the_same_in_another_process():
     code = (
-        "import torch; from landscape.problem.datasets import as_data, fingerprint;"
+        "import torch; from landscape.problem.data.datasets import as_data, fingerprint;"
         "print(fingerprint(as_data({'b': torch.arange(6.0).reshape(3, 2), 'a': torch.arange(3)}, 'x'), [2, 0]))"
     )
     environment = {**os.environ, "PYTHONHASHSEED": "7", "OMP_NUM_THREADS": "1"}
@@ -129,8 +129,8 @@ def test_a_fingerprint_is_the_same_in_another_process():
 
 
 def test_the_fingerprint_of_many_bytes_reads_samples_from_first_to_last(monkeypatch):
-    monkeypatch.setattr("landscape.problem.datasets._FINGERPRINT_BYTES", 1)
-    monkeypatch.setattr("landscape.problem.datasets._FINGERPRINT_CHUNK", 4)
+    monkeypatch.setattr("landscape.problem.data.datasets._FINGERPRINT_BYTES", 1)
+    monkeypatch.setattr("landscape.problem.data.datasets._FINGERPRINT_CHUNK", 4)
     read: list[int] = []
 
     class Watched(Samples):

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from landscape.errors import ProblemError
-from landscape.problem.archives import read_cifar10, read_digits, read_npz
+from landscape.problem.data.archives import read_cifar10, read_digits, read_npz
 from tests.helpers.cifar_files import cifar, images
 
 

@@ -32,15 +32,15 @@ from torch.utils.data import (
 
 from landscape.errors import ProblemError, UsageError
 from landscape.problem.batches import batch_bytes, describe_batch, tensors_in
+from landscape.problem.data.samples import Collate as Collate
+from landscape.problem.data.samples import Columns as Columns
+from landscape.problem.data.samples import Data as Data
+from landscape.problem.data.samples import Indexed as Indexed
+from landscape.problem.data.samples import Indices as Indices
+from landscape.problem.data.samples import Normalize as Normalize
+from landscape.problem.data.samples import Stream as Stream
+from landscape.problem.data.samples import collate_samples
 from landscape.problem.references import failure
-from landscape.problem.samples import Collate as Collate
-from landscape.problem.samples import Columns as Columns
-from landscape.problem.samples import Data as Data
-from landscape.problem.samples import Indexed as Indexed
-from landscape.problem.samples import Indices as Indices
-from landscape.problem.samples import Normalize as Normalize
-from landscape.problem.samples import Stream as Stream
-from landscape.problem.samples import collate_samples
 
 log = logging.getLogger(__name__)
 

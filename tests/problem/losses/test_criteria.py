@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 import landscape
 from landscape.errors import ProblemError, UsageError
-from landscape.problem.losses import Loss, resolve_loss
+from landscape.problem.losses.losses import Loss, resolve_loss
 
 N = 12
 

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from landscape.errors import ProblemError, UsageError
 from landscape.problem.batches import describe_batch
-from landscape.problem.standard_losses import aligned, check_classes, mean_of_each, precise
+from landscape.problem.losses.standard_losses import aligned, check_classes, mean_of_each, precise
 
 _CLASSIFYING = (nn.CrossEntropyLoss, nn.NLLLoss, F.cross_entropy, F.nll_loss)
 # Those that compare output and target number by number, and so broadcast shapes that do not belong together.
@@ -103,7 +103,7 @@ def _bare(function: Any) -> Any:
 
 
 class Criterion:
-    """A measure (see `landscape.problem.standard_losses`) out of a criterion; `weights` are its samples' weights.
+    """A measure (`landscape.problem.losses.standard_losses`) out of a criterion; `weights` are its samples' weights.
 
     Parameters
     ----------

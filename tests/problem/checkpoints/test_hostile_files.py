@@ -22,8 +22,8 @@ from safetensors.torch import save
 from torch import nn
 
 from landscape.errors import CheckpointError, LandscapeError
-from landscape.problem.archives import read_cifar10, read_npz
-from landscape.problem.checkpoint import load_checkpoint
+from landscape.problem.checkpoints.checkpoint import load_checkpoint
+from landscape.problem.data.archives import read_cifar10, read_npz
 from tests.helpers.cifar_files import images
 
 
@@ -80,8 +80,8 @@ def test_a_checkpoint_cut_off_anywhere_is_an_error(tmp_path, kind, share):
 
 HOSTILE = """
 import resource, sys
-from landscape.problem.archives import read_npz
-from landscape.problem.checkpoint import load_checkpoint
+from landscape.problem.data.archives import read_npz
+from landscape.problem.checkpoints.checkpoint import load_checkpoint
 from landscape.errors import LandscapeError
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 for path in sys.argv[1:]:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from landscape.errors import ProblemError, UsageError
-from landscape.problem.losses import fit_precision, resolve_loss
+from landscape.problem.losses.losses import fit_precision, resolve_loss
 
 
 class Says(nn.Module):

@@ -20,7 +20,7 @@ from safetensors.torch import save_file, save_model
 from torch import Tensor, nn
 
 from landscape.errors import CheckpointError
-from landscape.problem.checkpoint import apply_checkpoint, load_checkpoint
+from landscape.problem.checkpoints.checkpoint import apply_checkpoint, load_checkpoint
 from landscape.problem.params import digest
 from tests.helpers.tied_network import net, same
 

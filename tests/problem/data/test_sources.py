@@ -11,8 +11,8 @@ import torch
 
 import landscape
 from landscape.errors import ProblemError, UsageError
-from landscape.problem.archives import read_cifar10
-from landscape.problem.sources import open_data, parse_normalize, resolve_data, split_name
+from landscape.problem.data.archives import read_cifar10
+from landscape.problem.data.sources import open_data, parse_normalize, resolve_data, split_name
 from tests.helpers.cifar_files import cifar
 
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from landscape.errors import CheckpointError
-from landscape.problem.checkpoint import Checkpoint, apply_checkpoint
+from landscape.problem.checkpoints.checkpoint import Checkpoint, apply_checkpoint
 from landscape.problem.params import digest
 from tests.helpers.tied_network import Net, net, same
 
