@@ -39,6 +39,13 @@ def generators_kept() -> Iterator[None]:
         random.setstate(python_state)
 
 
+def draws(measure: Callable[[], Any]) -> bool:
+    """Run something and return whether it took a random number from torch's, NumPy's or Python's generator."""
+    before = _generators()
+    measure()
+    return _generators() != before
+
+
 def why_different(model: nn.Module, measure: Callable[[], Any], *, seeded: bool) -> str:
     """Return what makes a network give something else each time, and what to do; found by measuring once more.
 

@@ -356,3 +356,27 @@ def test_a_network_that_gives_something_else_each_time_is_told_why_and_what_to_d
     else:
         with pytest.raises(EvaluationError, match=text):
             measure_baseline(make(model, data, drawn, noise="common"))
+
+
+class Coin(nn.Module):
+    """Doubles what it is given, where a coin that seldom falls so says so."""
+
+    def __init__(self, chance):
+        super().__init__()
+        self.chance = chance
+
+    def forward(self, x):
+        return x[:, 0] * (2 if random.random() < self.chance else 1)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_coin_that_falls_alike_twice_is_seen_all_the_same(seed):
+    random.seed(seed)  # by which the first two passes agree
+    with pytest.raises(EvaluationError, match="draws random numbers from Python's"):
+        measure_baseline(make(Coin(0.1), (torch.arange(1.0, 5.0)[:, None],), drawn))
+
+
+def test_random_numbers_that_change_nothing_are_said_and_not_refused(caplog):
+    data = (torch.arange(1.0, 5.0)[:, None],)
+    assert measure_baseline(make(Coin(0.0), data, drawn)).means() == {"train/loss": 2.5}
+    assert "asked 200 times they changed nothing" in caplog.text
