@@ -381,7 +381,7 @@ def _holds_directions(path: str) -> bool:
     from landscape.files.atomic import HDF5_SIGNATURE, read_start
     from landscape.files.store import is_surface
 
-    if not os.path.exists(path):  # FILE:KEY, or an error that says what is missing when it is read
+    if not os.path.isfile(path):  # FILE:KEY, a folder, or an error that says what is missing when it is read
         return False
     return is_surface(path) or read_start(path, len(HDF5_SIGNATURE)) == HDF5_SIGNATURE
 

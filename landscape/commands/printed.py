@@ -69,7 +69,11 @@ def print_table(console: Console, columns: Sequence[str], rows: Iterable[Sequenc
     for number, column in enumerate(columns):
         # The names may be broken into lines, the numbers never.
         table.add_column(
-            Text(column), justify="left" if number < left else "right", overflow="fold", no_wrap=number > 0
+            Text(column),
+            justify="left" if number < left else "right",
+            overflow="fold",
+            no_wrap=number > 0,
+            min_width=min(len(column), 8),
         )
     for row in rows:
         table.add_row(*(plain(cell) for cell in row))

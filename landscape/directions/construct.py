@@ -396,7 +396,7 @@ def _same(tensor: Tensor, other: Tensor) -> bool:
 def _path_and_key(source: str, default: str | None) -> tuple[str, str | None]:
     """Split ``FILE:KEY``, which says which of several networks in a file is meant."""
     path, colon, own = source.rpartition(":")
-    if colon and not Path(source).exists() and Path(path).is_file():
+    if colon and not Path(source).exists() and Path(path).exists():
         return path, own
     return source, default
 

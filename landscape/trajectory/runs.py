@@ -122,8 +122,8 @@ def find_run(
     Parameters
     ----------
     source : path or sequence of paths
-        A folder, a pattern such as ``"run/*.pt"``, or files. Of a folder with ``checkpoint-500``-like folders in it,
-        the networks in those are taken.
+        A folder, a pattern such as ``"run/*.pt"``, files, or folders that are each a network (of ``save_pretrained``,
+        of torch.distributed.checkpoint). Of a folder with ``checkpoint-500``-like folders in it those are taken.
     name : str
         What the run is called: the folder's name by default.
     key : str, optional
@@ -140,7 +140,7 @@ def find_run(
         Nothing there, fewer than two checkpoints, or one of them cannot be read.
     """
     sources = [source] if isinstance(source, (str, os.PathLike)) else list(source)
-    paths = list(dict.fromkeys(path for each in sources for path in _files(each)))
+    paths = list(dict.fromkeys(path for each in sources for path in checkpoints_at(each)))
     if len(paths) < 2:
         raise CheckpointError(
             f"a run needs at least two checkpoints, {', '.join(map(str, sources)) or 'nothing'} gives "
@@ -169,7 +169,7 @@ def find_runs(
 ) -> list[TrainingRun]:
     """Find several runs: each folder and each pattern is one, and so are the files that share a folder.
 
-    Folders like ``checkpoint-500`` and the networks in them are of the run in the folder above.
+    Folders that are each a network, like ``checkpoint-500``, are of the run in the folder above.
 
     Raises
     ------
@@ -202,13 +202,21 @@ def _possible(source: Source) -> Path:
     return path
 
 
-def _files(source: Source) -> list[Path]:
+def checkpoints_at(source: Source) -> list[Path]:
+    """Return the checkpoints that a file, a folder or a pattern stands for, in no order.
+
+    Raises
+    ------
+    CheckpointError
+        There are none.
+    """
     path = _possible(source).expanduser()
     if network := _network(path):
         return [network]
     if path.is_dir():
-        networks = [network for folder in sorted(path.glob("checkpoint-*")) if (network := _network(folder))]
-        inside = networks or [each for each in sorted(path.iterdir()) if _is_checkpoint(each)]
+        networks = [network for folder in sorted(path.iterdir()) if (network := _network(folder))]
+        trainers = [each for each in networks if network_folder(each).name.startswith("checkpoint-")]
+        inside = trainers or [each for each in sorted(path.iterdir()) if _is_checkpoint(each)] or networks
         if not inside:
             raise CheckpointError(f"{path} has no checkpoints in it (files named {', '.join(SUFFIXES)})")
         return inside
@@ -218,21 +226,33 @@ def _files(source: Source) -> list[Path]:
         matches = [Path(each) for each in glob.glob(str(path), recursive=True)]
         if not matches:
             raise CheckpointError(f"no file matches {path}")
-        return [each for match in matches for each in (_files(match) if match.is_dir() else [match])]
+        return [each for match in matches for each in (checkpoints_at(match) if match.is_dir() else [match])]
     raise CheckpointError(f"there is no {path}; a folder, a pattern or files of a run are needed")
 
 
 def _network(folder: Path) -> Path | None:
-    """Return the network in a folder like ``checkpoint-500``, None where it is no such folder."""
-    if not folder.name.startswith("checkpoint-"):
-        return None
-    return next((folder / name for name in _NETWORKS if (folder / name).is_file()), None)
+    """Return the network that a folder is, None where it is no such folder.
+
+    It is one where ``save_pretrained`` or ``torch.distributed.checkpoint`` wrote it, whatever it is called, or where it
+    is called like ``checkpoint-500``; a folder of such folders is a run, also where the last network lies beside them.
+    """
+    if (folder / ".metadata").is_file():
+        return folder
+    found = next((folder / name for name in _NETWORKS if (folder / name).is_file()), None)
+    if found is None or folder.name.startswith("checkpoint-"):
+        return found
+    alone = (folder / "config.json").is_file() or found.name.endswith(".index.json")
+    return found if alone and not any(folder.glob("checkpoint-*")) else None
+
+
+def network_folder(network: Path) -> Path:
+    """Return the folder that a network is, where it is one, else the file itself."""
+    return network.parent if network.name in _NETWORKS and _network(network.parent) == network else network
 
 
 def _home(path: Path) -> Path:
     """Return the folder that a checkpoint's run is called after."""
-    trainers = path.name in _NETWORKS and path.parent.name.startswith("checkpoint-")
-    return path.parent.parent if trainers else path.parent
+    return network_folder(path).parent
 
 
 def _is_checkpoint(path: Path) -> bool:
@@ -242,6 +262,9 @@ def _is_checkpoint(path: Path) -> bool:
 
 def _open(path: Path, key: str | None, trust: bool) -> tuple[Mapping[str, Tensor], Mapping[str, Any]]:
     """Return a file's tensors, mapped where that can be, and what else it says."""
+    if path.is_dir():
+        found, said = open_checkpoint(path, key=key, trust=trust)
+        return _spooled(found), said
     try:
         with open(path, "rb") as file:
             start = file.read(9)

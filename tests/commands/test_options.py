@@ -6,10 +6,12 @@ import argparse
 from typing import Any
 
 import pytest
+from safetensors.torch import save_file
 from torch import nn
 
 from landscape.cli import build_parser, join_negative_values
 from landscape.commands.options import load_plane, measure_settings
+from landscape.commands.reports.network_options import given_networks
 from landscape.commands.surfaces.trajectory import suitable_batch_norm
 from tests.helpers.document_examples import fill, small_network
 
@@ -87,6 +89,21 @@ def test_every_option_of_directions_is_in_their_recipe(folder, words, recipe):
     )
     assert recipe.items() <= after.items()
     assert not recipe.items() <= before.items()
+
+
+def test_a_folder_that_is_a_network_is_a_second_checkpoint_and_a_network_to_compare(folder):
+    for name in ("here", "there"):
+        (folder / "nets" / name).mkdir(parents=True)
+        (folder / "nets" / name / "config.json").write_text("{}")
+        tensors = {key: tensor + 1 for key, tensor in small_network().state_dict().items()}
+        save_file(tensors, folder / "nets" / name / "model.safetensors")
+    plane = load_plane(parsed("evaluate", "--directions", "nets/there"), small_network(), 1)
+    assert plane.directions[0].recipe["source"] == "checkpoint"
+    for words in (["--group", "a=nets/here,nets/there"], ["--group", "a=nets/*ere"], ["--group", "a=nets"]):
+        assert [each.name for each in given_networks(build_parser().parse_args(["predictions", *words]))] == [
+            "here",
+            "there",
+        ]
 
 
 def test_statistics_are_estimated_again_where_weights_alone_move():

@@ -1,6 +1,8 @@
 """Finding a run's checkpoints, their order and their steps."""
 
+import json
 import math
+import warnings
 
 import pytest
 import torch
@@ -163,6 +165,42 @@ def test_a_trainers_folders_are_one_run_called_after_the_folder_above(tmp_path, 
         assert steps_and_values(run) == [(500, 500.0), (1000, 1000.0)]
         # What a file says of the run, too.
         assert describe_run(run)["folder"] == str(tmp_path / run.name)
+
+
+def pretrained(folder, step):
+    """Write what save_pretrained writes of a network in two shards."""
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text("{}")
+    tensors = dict(network(step).state_dict())
+    shards = {name: f"model-{number:05}-of-00002.safetensors" for number, name in enumerate(tensors, 1)}
+    for name, file in shards.items():
+        save_file({name: tensors[name]}, folder / file)
+    (folder / "model.safetensors.index.json").write_text(json.dumps({"metadata": {}, "weight_map": shards}))
+
+
+def distributed(folder, step):
+    import torch.distributed.checkpoint as dcp
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that there is one process
+        dcp.save({"model": network(step).state_dict()}, checkpoint_id=folder, no_dist=True)
+
+
+@pytest.mark.parametrize("write", [pretrained, distributed])
+def test_a_folder_that_is_a_network_is_one_checkpoint_whatever_it_is_called(tmp_path, write):
+    folders = [tmp_path / "nets" / f"net{step}" for step in (9, 10)]
+    for folder, step in zip(folders, (9, 10), strict=True):
+        write(folder, step)
+    for sources in (folders, [tmp_path / "nets"], [str(tmp_path / "nets" / "net*")]):
+        (run,) = find_runs(sources)
+        assert (run.name, steps_and_values(run)) == ("nets", [(9, 9.0), (10, 10.0)])
+
+
+def test_the_last_network_beside_a_trainers_folders_is_not_taken_for_the_run(tmp_path):
+    pretrained(tmp_path / "out", 3)
+    for step in (1, 2):
+        pretrained(tmp_path / "out" / f"checkpoint-{step}", step)
+    assert steps_and_values(find_run(tmp_path / "out")) == [(1, 1.0), (2, 2.0)]
 
 
 def test_several_folders_are_several_runs_and_files_of_one_folder_are_one(tmp_path):

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from landscape.errors import UsageError
+from landscape.errors import CheckpointError, UsageError
 
 if TYPE_CHECKING:
     from torch import nn
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from landscape.problem.data.datasets import Data
 
 _NAMED = re.compile(r"([A-Za-z0-9_.-]+)=(.+)", re.DOTALL)
-_SUFFIXES = (".pt", ".pth", ".ckpt", ".safetensors", ".bin")
 
 
 @dataclass(frozen=True)
@@ -102,17 +101,15 @@ def given_networks(options: argparse.Namespace) -> list[Given]:
 
 def _files(text: str) -> list[str]:
     """Return the checkpoints that a word names."""
+    from landscape.trajectory.runs import checkpoints_at, network_folder
+    from landscape.trajectory.step_names import natural_order
+
     path = os.path.expanduser(text)
-    if os.path.isdir(path):
-        inside = sorted(os.path.join(path, name) for name in os.listdir(path) if name.endswith(_SUFFIXES))
-        if not inside:
-            raise UsageError(f"the folder {text} holds no checkpoints ({', '.join(_SUFFIXES)})")
-        return inside
-    if glob.has_magic(path) and not os.path.exists(path):
-        inside = sorted(glob.glob(path, recursive=True))
-        if not inside:
-            raise UsageError(f"there is no file {text}")
-        return inside
+    if os.path.isdir(path) or (glob.has_magic(path) and not os.path.exists(path)):
+        try:
+            return sorted((str(network_folder(each)) for each in checkpoints_at(path)), key=natural_order)
+        except CheckpointError as error:
+            raise UsageError(str(error)) from error
     return [path]
 
 

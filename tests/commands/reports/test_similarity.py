@@ -66,7 +66,7 @@ def test_groups_have_models_of_their_own_and_names_that_tell_them_apart(checkpoi
     ("words", "said"),
     [
         (["--layers", "conv"], "matches no layer"),
-        (["--group", "x=nowhere/*.pt"], "no file nowhere"),
+        (["--group", "x=nowhere/*.pt"], "no file matches nowhere"),
         (["--samples", "2"], "needs 4 at least"),
         (["--model", "y=nets.py:net"], "there are no groups"),
     ],
