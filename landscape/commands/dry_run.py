@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tempfile import gettempdir
 from typing import TYPE_CHECKING
 
 from landscape.commands.words import number_of_bytes
@@ -52,7 +53,7 @@ def describe_cost(cost: Cost) -> str:
 
 
 def describe_curvature_cost(name: str, cost: CurvatureCost) -> str:
-    """Return a few lines of what a report of a data set takes: products, time, memory."""
+    """Return a few lines of what a report of a data set takes: products, time, memory, disk."""
     graphs = f"{number_of_bytes(cost.graph_bytes * cost.kept)} for the graphs of {cost.kept} of {cost.batches} batches"
     again = "" if cost.kept == cost.batches else ", the others are built anew for each product"
     return "\n".join(
@@ -60,6 +61,8 @@ def describe_curvature_cost(name: str, cost: CurvatureCost) -> str:
             f"{name}     {cost.samples:,} samples, {cost.weights:,} weights",
             f"products at most {cost.products:,}, {cost.seconds_per_product:.3g} s each",
             f"time     at most {duration(cost.seconds)}, and the Gauss-Newton matrix",
-            f"memory   {graphs}{again}; at most {number_of_bytes(cost.basis_bytes)} for vectors",
+            f"memory   {graphs}{again}; at most {number_of_bytes(cost.basis_bytes)} for vectors that are kept and "
+            f"{number_of_bytes(cost.product_bytes)} for those of a product",
+            *([f"disk     at most {number_of_bytes(cost.disk_bytes)} in {gettempdir()}"] if cost.disk_bytes else []),
         ]
     )

@@ -12,16 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from landscape.curvature.gradients import gradient_length
-from landscape.curvature.lanczos import (
-    Eigenpairs,
-    Quadrature,
-    combined,
-    extreme_eigenpairs,
-    inner_products,
-    lanczos_quadrature,
-)
+from landscape.curvature.lanczos import Eigenpairs, extreme_eigenpairs, lanczos_quadrature
 from landscape.curvature.point import at_weights
 from landscape.curvature.products import Product, Products
+from landscape.curvature.rows import Room, Rows
 from landscape.curvature.slices import slice_curvature
 from landscape.curvature.verdict import verdict
 from landscape.directions.construct import Plane
@@ -60,6 +54,11 @@ class Settings:
                 raise UsageError(f"{name} is {getattr(self, name)}, it has to be {least} at least")
         if not 0 < self.tolerance < 1:
             raise UsageError(f"tolerance is {self.tolerance:g}, it has to be between 0 and 1")
+
+
+def most_vectors(settings: Settings) -> int:
+    """Return how many vectors Lanczos' method keeps where there is memory for them."""
+    return min(LARGEST_BASIS, settings.most) + 1
 
 
 def measure_curvature(
@@ -102,9 +101,9 @@ def measure_curvature(
         "biasbn": only tensors that random directions move, those of two dimensions and more.
     memory : float, optional
         Bytes for graphs and vectors that are kept: by default 0.4 of what is free. With less, graphs are made anew for
-        each product, vectors are float32, and Lanczos' method begins again with what it has more often; it needs
-        2 ``eigenvalues`` + 3 vectors as long as the network has weights, whatever is given. A product takes its own
-        beside: about a dozen such vectors.
+        each product, vectors are float32, Lanczos' method begins again with what it has more often, and where not even
+        2 ``eigenvalues`` + 3 vectors as long as the network has weights fit, vectors lie in a file (see
+        `landscape.curvature.rows`). A product takes memory of its own beside (`landscape.curvature.cost`).
     settings : Settings, optional
     **numbers
         Fields of `Settings` instead: eigenvalues, tolerance, most, probes, steps, seed.
@@ -129,6 +128,8 @@ def measure_curvature(
         A setting makes no sense, nothing is left to be moved, or several data sets were given.
     EvaluationError
         The loss or a product is not finite, depends on random numbers, or has no second derivative.
+    StoreError
+        Vectors fit neither into memory nor on the disk.
     """
     settings = settings or Settings(**numbers)
     chosen: dict[str, Any] = {"include": include, "exclude": exclude, "ignore": ignore}
@@ -145,10 +146,10 @@ def measure_curvature(
             )
         sampled, values = point.sampled, point.values
         hessian = point.products()
-        basis = point.basis(hessian.size)
-        gradient = gradient_length(hessian, basis)
-        raw = _Matrix(hessian, None, point.filters, settings, basis, told).measured()
-        scaled = _Matrix(hessian, point.flat_scale(), point.filters, settings, basis, told).measured()
+        room = point.room(hessian)
+        gradient = gradient_length(hessian, room.held)
+        raw = _Matrix(hessian, None, point.filters, settings, room, told).measured()
+        scaled = _Matrix(hessian, point.scale, point.filters, settings, room, told).measured()
         drawn = None
         if plane is not None:
             drawn = slice_curvature(
@@ -164,7 +165,7 @@ def measure_curvature(
         newton: dict[str, Any] = {}
         hessian.forget()
         if gauss_newton and sampled.splits:
-            newton = _gauss_newton(point.products("gauss_newton"), settings, basis)
+            newton = _gauss_newton(point.products("gauss_newton"), settings, room)
     report = Curvature(
         point.data,
         sampled.samples,
@@ -222,7 +223,8 @@ class _Probe:
     form: float
     batches: Floats  # (batches,): the form of each batch's own Hessian
     filters: dict[str, Floats]
-    quadrature: Quadrature
+    nodes: Floats
+    weights: Floats
 
 
 class _Matrix:
@@ -231,26 +233,26 @@ class _Matrix:
     def __init__(
         self,
         hessian: Products,
-        scale: Tensor | None,
+        scale: Mapping[str, Tensor] | None,
         filters: Mapping[str, Filters],
         settings: Settings,
-        basis: int,
+        room: Room,
         progress: Progress | None,
     ) -> None:
         self._hessian, self._scale, self._filters = hessian, scale, filters
         self._settings, self._progress = settings, progress
         self._shares = hessian.loss.shares
-        self._basis = basis
+        self._room = room
         # Weights that stay where they are have no part in D H D.
-        self.size = hessian.size if self._scale is None else int((self._scale > 0).sum())
+        self.size = hessian.size if scale is None else sum(int((each > 0).sum()) for each in scale.values())
 
     def product(self, vector: Tensor) -> Product:
         """Return the product of this matrix."""
         if self._scale is None:
             found = self._hessian(vector)
         else:
-            inner = self._hessian(vector * self._scale.to(vector.dtype))
-            found = Product(inner.vector * self._scale.to(vector.dtype), inner.forms)
+            found = self._hessian(self._scaled(vector.clone(), self._scale))
+            self._scaled(found.vector, self._scale)
         if self._progress is not None:
             self._progress(self._hessian.made, self._settings.products)
         return found
@@ -271,7 +273,7 @@ class _Matrix:
         along = torch.from_numpy(values).to(vectors.device)
         probes = [self._probed(number, vectors, along) for number in range(settings.probes)]
         # What the eigenvectors found make up is known.
-        known = self._by_filter(combined(along, vectors, squared=True))
+        known = self._by_filter(vectors.combined(along, squared=True))
         spectrum = Spectrum(
             self.size,
             values[order],
@@ -283,24 +285,24 @@ class _Matrix:
             batch_error(np.mean([each.batches for each in probes], axis=0), self._shares),
             np.array([each.square for each in probes]),
             np.array([each.form for each in probes]),
-            np.stack([_padded(each.quadrature.nodes, settings.steps) for each in probes]),
-            np.stack([_padded(each.quadrature.weights, settings.steps) for each in probes]),
+            np.stack([_padded(each.nodes, settings.steps) for each in probes]),
+            np.stack([_padded(each.weights, settings.steps) for each in probes]),
             self._hessian.made - before,
         )
         return _Measured(spectrum, {n: np.stack([each.filters[n] for each in probes]) + known[n] for n in known})
 
-    def _checked(self, vectors: Tensor) -> tuple[Floats, Floats, Floats]:
+    def _checked(self, vectors: Rows) -> tuple[Floats, Floats, Floats]:
         """Return each pair's Rayleigh quotient, true residual and error from sampling, by one more product each."""
         values, residuals, errors = [], [], []
         for row in vectors:
             vector = row.double()
             image = self.product(vector)
             values.append(float(vector @ image.vector))
-            residuals.append(float((image.vector - values[-1] * vector).norm()))
+            residuals.append(float(image.vector.sub_(vector, alpha=values[-1]).norm()))
             errors.append(batch_error(image.forms.cpu().numpy(), self._shares))
         return np.array(values), np.array(residuals), np.array(errors)
 
-    def _probed(self, number: int, vectors: Tensor, values: Tensor) -> _Probe:
+    def _probed(self, number: int, vectors: Rows, values: Tensor) -> _Probe:
         """Return what one probe tells; only what the eigenvectors leave is estimated, unbiased whatever they are."""
         probe = self._probe(number)
         length = float(probe.norm())
@@ -311,43 +313,45 @@ class _Matrix:
             forms.append(found.forms)
             return found.vector
 
-        quadrature = lanczos_quadrature(multiply, probe.to(self._precision(self._settings.steps)), self._settings.steps)
-        image = quadrature.image * length
-        left = image - combined(values * inner_products(vectors, probe), vectors)
+        steps = min(self._settings.steps, self._hessian.size)
+        rows = self._room.rows(steps, steps)
+        start = probe.to(rows.dtype)
+        del probe  # drawn again: there is memory for few vectors
+        quadrature = lanczos_quadrature(multiply, start, steps, rows=rows)
+        del rows
+        probe = self._probe(number)
+        left = quadrature.image.mul_(length)
+        form = float(probe @ left)
+        vectors.subtract(values * vectors.inner_products(probe), left)
         return _Probe(
             float(values.sum() + probe @ left),
-            float(values.square().sum() + left.square().sum()),
-            float(probe @ image),
+            float(values.square().sum() + left @ left),
+            form,
             forms[0].cpu().numpy() * length**2,
-            self._by_filter(probe * left),
-            quadrature,
+            self._by_filter(probe.mul_(left)),
+            quadrature.nodes,
+            quadrature.weights,
         )
 
     def _pairs(self) -> Eigenpairs:
         most = min(self._settings.eigenvalues, self.size)
         least = min(self._settings.eigenvalues, self.size - most)
-        dtype = self._precision(most + least + 2)
-        start = self._random(0).to(dtype)
-        basis = min(LARGEST_BASIS, self._basis if dtype == torch.float64 else 2 * self._basis)
+        rows = self._room.rows(most + least + 3, most_vectors(self._settings))
         return extreme_eigenpairs(
             self.multiply,
-            start,
+            self._random(0).to(rows.dtype),
             greatest=most,
             least=least,
             tolerance=self._settings.tolerance,
             most=self._settings.most,
-            basis=basis,
+            rows=rows,
         )
-
-    def _precision(self, vectors: int) -> torch.dtype:
-        """Return float64 unless so many vectors take too much memory in it."""
-        return torch.float64 if self._basis >= vectors else self._hessian.dtype
 
     def _random(self, number: int) -> Tensor:
         """Return a normal random vector over what moves."""
         draw = np.random.Generator(np.random.PCG64([self._settings.seed, number])).standard_normal(self._hessian.size)
         vector = torch.from_numpy(draw).to(self._hessian.device)
-        return vector if self._scale is None else vector * (self._scale > 0)
+        return vector if self._scale is None else self._scaled(vector, {n: each > 0 for n, each in self._scale.items()})
 
     def _probe(self, number: int) -> Tensor:
         """Return a probe whose u u' is the identity on average.
@@ -356,14 +360,19 @@ class _Matrix:
         """
         vector = self._random(number + 1)
         if self._scale is None:
-            return torch.where(vector < 0, -1.0, 1.0).to(torch.float64)
-        parts = []
+            return vector.sign_().add_(0.5).sign_()  # 1 for a 0
         for name, part in self._hessian.named(vector).items():
             rows = self._filters[name].rows(part)
             lengths = torch.linalg.vector_norm(rows, dim=1)
             factors = torch.where(lengths > 0, math.sqrt(rows.shape[1]) / lengths, torch.zeros_like(lengths))
-            parts.append((part * self._filters[name].spread(factors, part.shape)).reshape(-1))
-        return torch.cat(parts)
+            part.mul_(self._filters[name].spread(factors, part.shape))
+        return vector
+
+    def _scaled(self, vector: Tensor, scale: Mapping[str, Tensor]) -> Tensor:
+        """Multiply each number of a vector, in its place, with that of its weight."""
+        for name, part in self._hessian.named(vector).items():
+            part.mul_(scale[name])
+        return vector
 
     def _by_filter(self, products: Tensor) -> dict[str, Floats]:
         named = self._hessian.named(products)
@@ -374,33 +383,35 @@ def _padded(values: Floats, steps: int) -> Floats:
     return np.concatenate([values, np.full(steps - len(values), np.nan)])
 
 
-def _gauss_newton(matrix: Products, settings: Settings, basis: int) -> dict[str, Any]:
+def _gauss_newton(matrix: Products, settings: Settings, room: Room) -> dict[str, Any]:
     """Return the greatest eigenvalue, its residual, the trace and its standard error, by the report's names."""
     draw = np.random.Generator(np.random.PCG64([settings.seed, 0])).standard_normal(matrix.size)
-    dtype = torch.float64 if basis >= 3 else matrix.dtype
+    rows = room.rows(4, most_vectors(settings))
     pairs = extreme_eigenpairs(
         lambda vector: matrix(vector).vector,
-        torch.from_numpy(draw).to(matrix.device, dtype),
+        torch.from_numpy(draw).to(matrix.device, rows.dtype),
         greatest=1,
         least=0,
         tolerance=settings.tolerance,
         most=settings.most,
-        basis=min(LARGEST_BASIS, max(basis, 3)),
+        rows=rows,
     )
     vector = pairs.vectors[0].double()
     image = matrix(vector).vector
     value = float(vector @ image)
+    residual = float(image.sub_(vector, alpha=value).norm())
+    del image
     traces = []
     for number in range(settings.probes):
         draw = np.random.Generator(np.random.PCG64([settings.seed, number + 1])).standard_normal(matrix.size)
-        probe = torch.from_numpy(np.where(draw < 0, -1.0, 1.0)).to(matrix.device)
-        left = matrix(probe).vector - value * (vector @ probe) * vector
+        probe = torch.from_numpy(np.copysign(1.0, draw, out=draw)).to(matrix.device)
+        left = matrix(probe).vector.sub_(vector, alpha=value * float(vector @ probe))
         traces.append(value + float(probe @ left))
     matrix.forget()
     spread = np.array(traces)
     return {
         "gauss_newton_greatest": value,
-        "gauss_newton_residual": float((image - value * vector).norm()),
+        "gauss_newton_residual": residual,
         "gauss_newton_trace": float(spread.mean()),
         "gauss_newton_trace_stderr": standard_error(spread),
     }

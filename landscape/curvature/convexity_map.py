@@ -161,6 +161,6 @@ class ConvexityMap:
         return mixed
 
     def _keep(self, data: str, at: Floats, pairs: Eigenpairs) -> None:
-        while len(self._seen) > int(_BASIS_SHARE * self._budget / (4 * pairs.vectors.shape[1])):
+        while len(self._seen) > int(_BASIS_SHARE * self._budget / (4 * pairs.vectors.size)):
             self._seen.popleft()
-        self._seen.append((data, np.array(at, copy=True), pairs.vectors.sum(0).float()))
+        self._seen.append((data, np.array(at, copy=True), torch.stack(list(pairs.vectors)).sum(0).float()))

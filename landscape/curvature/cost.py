@@ -1,4 +1,4 @@
-"""What a report of curvature will take: products, time and memory, from two products that are made to find out."""
+"""What a report of curvature will take: products, time, memory and disk, from two products made to find out."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from landscape.curvature.analysis import LARGEST_BASIS, Settings
+from landscape.curvature.analysis import Settings, most_vectors
 from landscape.curvature.point import at_weights
 
 
@@ -24,7 +24,9 @@ class CurvatureCost:
     batches: int
     kept: int  # of their graphs
     graph_bytes: int  # of one batch
-    basis_bytes: int  # of vectors that Lanczos' method keeps, at most
+    basis_bytes: int  # of vectors that Lanczos' method keeps in memory, at most
+    disk_bytes: int  # of those that it keeps in a file, at most
+    product_bytes: int  # of vectors that are there while a product is made, beside graphs
 
     @property
     def seconds(self) -> float:
@@ -49,12 +51,14 @@ def estimate_curvature_cost(
         start = time.perf_counter()
         products(vector)
         seconds = time.perf_counter() - start
-        basis = point.basis(products.size)
-        wide = basis >= 2 * settings.eigenvalues + 2
-        vectors = (
-            min(LARGEST_BASIS, basis) if wide else max(2 * settings.eigenvalues + 3, min(LARGEST_BASIS, 2 * basis))
+        room = point.room(products)
+        pairs = min(2 * settings.eigenvalues, products.size)
+        plans = room.plan(pairs + 3, most_vectors(settings)), room.plan(settings.steps, settings.steps)
+        (first, second), (first_file, second_file) = (
+            [count * room.size * dtype.itemsize if on_disk == which else 0 for count, dtype, on_disk in plans]
+            for which in (False, True)
         )
-        size = 8 if wide else torch.finfo(products.dtype).bits // 8
+        found = first * pairs // plans[0][0]  # the eigenvectors stay while probes are measured
         return CurvatureCost(
             products.size,
             point.sampled.samples,
@@ -63,5 +67,8 @@ def estimate_curvature_cost(
             len(point.sampled),
             products.kept,
             products.graph_bytes,
-            min(vectors + 1, products.size + 1) * products.size * size,
+            max(first, found + second),
+            first_file + second_file,
+            # Sums, the product and a probe, float64; the vector, its scaled copy, first and second derivatives.
+            products.size * (3 * 8 + 4 * products.dtype.itemsize),
         )

@@ -295,18 +295,18 @@ class _Search:
     def _pairs(
         self, multiply: Callable[[Tensor], Tensor], greatest: int, least: int, moved: Tensor, places: Sequence[int]
     ) -> dict[int, tuple[float, float, Tensor]]:
-        how, room = self._how, self._point.basis(self._hessian.size)
+        how = self._how
         draw = np.random.Generator(np.random.PCG64([how.seed, 0])).standard_normal(self._hessian.size)
-        wide = room >= greatest + least + 2
+        rows = self._point.room(self._hessian).rows(greatest + least + 3, min(_BASIS, how.products) + 1)
         start = torch.from_numpy(draw).to(moved) * moved
         found = extreme_eigenpairs(
             multiply,
-            start.to(torch.float64 if wide else self._hessian.dtype),
+            start.to(rows.dtype),
             greatest=greatest,
             least=least,
             tolerance=how.tolerance,
             most=how.products,
-            basis=min(_BASIS, room if wide else 2 * room),
+            rows=rows,
         )
         pairs = {}
         for place in places:

@@ -20,13 +20,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from landscape.curvature.rows import Rows
 from landscape.surface.grid import Floats
 
 Multiply = Callable[[Tensor], Tensor]
 # Below this share of what it was, a vector that was made orthogonal to others is rounding.
 _EXHAUSTED = 1e-10
-# Numbers that are combined at a time: what goes beyond the basis in memory.
-_COLUMNS = 1 << 24
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,7 @@ class Eigenpairs:
 
     values: Floats  # (pairs,)
     residuals: Floats  # (pairs,)
-    vectors: Tensor  # (pairs, n), of length 1
+    vectors: Rows  # of n numbers, one for each pair, of length 1
     products: int
     greatest: int  # how many of the pairs are from the upper end
 
@@ -53,13 +52,14 @@ def extreme_eigenpairs(
     tolerance: float = 0.01,
     most: int = 200,
     basis: int = 60,
+    rows: Rows | None = None,
 ) -> Eigenpairs:
     """Return the greatest and the least eigenvalues of a symmetric matrix.
 
     Parameters
     ----------
     multiply : callable
-        The product with a vector of shape (n,).
+        The product with a vector of shape (n,), a tensor of its own: it is written to.
     start : Tensor, shape (n,)
         Not zero; its type is that of the basis. Random, or a combination of what eigenvectors are thought to be.
     greatest, least : int
@@ -70,6 +70,8 @@ def extreme_eigenpairs(
         Stop after so many products.
     basis : int
         Vectors that are kept, at least ``greatest + least + 2`` where n allows.
+    rows : Rows, optional
+        Where they are kept, one more than ``basis``, which is then no matter.
 
     Raises
     ------
@@ -80,18 +82,18 @@ def extreme_eigenpairs(
     wanted = greatest + least
     if not 0 < wanted <= size:
         raise ValueError(f"{greatest} greatest and {least} least eigenvalues of {size} were asked for")
-    basis = min(max(basis, wanted + 2), size)
-    vectors = torch.zeros((basis + 1, size), dtype=start.dtype, device=start.device)
+    basis = min(max(basis if rows is None else len(rows) - 1, wanted + 2), size)
+    vectors = Rows(basis + 1, start) if rows is None or len(rows) <= basis else rows
     projected = np.zeros((basis, basis))
-    vectors[0] = start / start.double().norm()
+    vectors[0] = start / torch.linalg.vector_norm(start, dtype=torch.float64)
     column, products = 0, 0
     while True:
         image = multiply(vectors[column]).to(torch.float64)
         products += 1
         size_before = float(image.norm())
-        along, rest = _orthogonal(image, vectors[: column + 1])
+        along = vectors.orthogonalise(image, column + 1)
         projected[: column + 1, column] = projected[column, : column + 1] = along
-        beta = float(rest.norm())
+        beta = float(image.norm())
         # The start has no part in what is left.
         ended = beta <= _EXHAUSTED * max(size_before, float(np.abs(projected).max()))
         values, mixes = np.linalg.eigh(projected[: column + 1, : column + 1])
@@ -100,55 +102,19 @@ def extreme_eigenpairs(
         sure = len(values) >= wanted and bool((residuals[picked] <= tolerance * np.abs(values[picked])).all())
         if sure or products >= most or column + 1 == size:
             chosen = picked[::-1]  # descending
-            found = _mix(mixes[:, chosen], vectors)
-            found = found.clone() if len(vectors) > 2 * len(found) else found  # lets go of the basis
+            vectors.mix(mixes[:, chosen])
+            found = vectors.first(len(chosen))
             return Eigenpairs(values[chosen], residuals[chosen], found, products, min(greatest, len(chosen)))
         if ended:
-            rest = _fresh(vectors[: column + 1], products)
+            image = _fresh(vectors, column + 1, products)
         if column + 1 == basis:
             kept = _ends(len(values), min(greatest + 2, basis - least - 2), least + 2 if basis > wanted + 4 else least)
-            _mix(mixes[:, kept], vectors)
+            vectors.mix(mixes[:, kept])
             projected[:] = 0.0
             projected[np.arange(len(kept)), np.arange(len(kept))] = values[kept]
             column = len(kept) - 1
         column += 1
-        vectors[column] = rest / rest.norm()
-
-
-def _mix(mixes: Floats, vectors: Tensor) -> Tensor:
-    """Put combinations of vectors, shape (old, new), in their own place, a few columns at a time; return them."""
-    old, new = mixes.shape
-    mixed = torch.from_numpy(mixes.T.copy()).to(vectors)
-    for part in torch.split(vectors[:old], max(1, _COLUMNS // old), dim=1):
-        part[:new] = mixed @ part
-    return vectors[:new]
-
-
-def _orthogonal(image: Tensor, vectors: Tensor) -> tuple[Floats, Tensor]:
-    """Return what a vector has along orthonormal others, shape (others,), and what is left; twice, for rounding."""
-    total = np.zeros(len(vectors))
-    for _ in range(2):
-        along = inner_products(vectors, image)
-        image = image - combined(along, vectors)
-        total += along.cpu().numpy()
-    return total, image
-
-
-def inner_products(vectors: Tensor, image: Tensor) -> Tensor:
-    """Return inner products in float64, without a float64 copy of all the vectors."""
-    if vectors.dtype == torch.float64:
-        return vectors @ image
-    return torch.stack([each.double() @ image for each in vectors])
-
-
-def combined(factors: Tensor, vectors: Tensor, *, squared: bool = False) -> Tensor:
-    """Return a combination of vectors, shape (n,), or of their squares, summed in float64 one after the other."""
-    if vectors.dtype == torch.float64 and not squared:
-        return factors @ vectors
-    total = torch.zeros(vectors.shape[1], dtype=torch.float64, device=vectors.device)
-    for factor, each in zip(factors, vectors, strict=True):
-        total.add_(each.double().square() if squared else each.double(), alpha=float(factor))
-    return total
+        vectors[column] = image.div_(image.norm())
 
 
 def _ends(number: int, greatest: int, least: int) -> list[int]:
@@ -157,11 +123,13 @@ def _ends(number: int, greatest: int, least: int) -> list[int]:
     return [*low, *(k for k in range(max(0, number - greatest), number) if k not in low)]
 
 
-def _fresh(vectors: Tensor, seed: int) -> Tensor:
-    """Return a random vector orthogonal to others, to go on with where a start had no part in what is left."""
+def _fresh(vectors: Rows, count: int, seed: int) -> Tensor:
+    """Return a random vector orthogonal to the first ones, to go on with where a start had no part in what is left."""
     # Not a stream that a caller may have drawn the start from.
-    draw = torch.from_numpy(np.random.Generator(np.random.PCG64([2718, seed])).standard_normal(vectors.shape[1]))
-    return _orthogonal(draw.to(vectors.device), vectors)[1]
+    draw = torch.from_numpy(np.random.Generator(np.random.PCG64([2718, seed])).standard_normal(vectors.size))
+    draw = draw.to(vectors.device)
+    vectors.orthogonalise(draw, count)
+    return draw
 
 
 @dataclass(frozen=True)
@@ -173,33 +141,41 @@ class Quadrature:
     image: Tensor  # (n,): the product with the start, of length 1
 
 
-def lanczos_quadrature(multiply: Multiply, start: Tensor, steps: int) -> Quadrature:
+def lanczos_quadrature(multiply: Multiply, start: Tensor, steps: int, *, rows: Rows | None = None) -> Quadrature:
     """Return where and with what weight the spectrum lies, as the moments of one start tell it (Golub and Welsch 1969).
 
     Parameters
     ----------
     multiply : callable
-        The product with a vector of shape (n,).
+        The product with a vector of shape (n,), a tensor of its own: it is written to.
     start : Tensor, shape (n,)
         Of the probes over which quadratures are averaged.
     steps : int
         Products; the first 2 steps - 1 moments come out exactly.
+    rows : Rows, optional
+        Where the vectors are kept, as many as steps.
     """
     steps = min(steps, len(start))
-    vectors = torch.zeros((steps, len(start)), dtype=start.dtype, device=start.device)
+    vectors = Rows(steps, start) if rows is None else rows
     projected = np.zeros((steps, steps))
-    vectors[0] = start / start.double().norm()
+    vectors[0] = start / torch.linalg.vector_norm(start, dtype=torch.float64)
     first = None
     for column in range(steps):
         image = multiply(vectors[column]).to(torch.float64)
-        first = image if first is None else first
-        along, rest = _orthogonal(image, vectors[: column + 1])
+        size_before = float(image.norm())
+        if first is None:
+            first = image if steps == 1 else image.clone()
+        if column + 1 == steps:  # nothing comes behind it
+            along = vectors.inner_products(image, column + 1).cpu().numpy()
+            projected[: column + 1, column] = projected[column, : column + 1] = along
+            break
+        along = vectors.orthogonalise(image, column + 1)
         projected[: column + 1, column] = projected[column, : column + 1] = along
-        beta = float(rest.norm())
-        if column + 1 == steps or beta <= _EXHAUSTED * max(float(image.norm()), float(np.abs(projected).max())):
+        beta = float(image.norm())
+        if beta <= _EXHAUSTED * max(size_before, float(np.abs(projected).max())):
             projected = projected[: column + 1, : column + 1]
             break
-        vectors[column + 1] = rest / beta
+        vectors[column + 1] = image.div_(beta)
     nodes, mixes = np.linalg.eigh(projected)
     assert first is not None
     return Quadrature(nodes, mixes[0] ** 2, first)

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from landscape.curvature.differentiable import differentiable
 from landscape.curvature.products import Products
+from landscape.curvature.rows import Room
 from landscape.curvature.sampled_loss import LARGEST_BATCH, SampledLoss
 from landscape.curvature.scales import normalising_scale
 from landscape.directions.displacement import untouched
@@ -47,9 +48,10 @@ class Point:
         """Return products with the Hessian or the Gauss-Newton matrix, of which graphs are kept as memory allows."""
         return Products(self.sampled, self.leaves, budget=int(GRAPH_SHARE * self.budget), kind=kind)
 
-    def basis(self, size: int) -> int:
-        """Return how many vectors of n float64 numbers have room."""
-        return int(BASIS_SHARE * self.budget / (size * 8))
+    def room(self, products: Products) -> Room:
+        """Return where vectors go that are as long as a product."""
+        like = torch.empty((), dtype=products.dtype, device=products.device)
+        return Room(int(BASIS_SHARE * self.budget / (products.size * 8)), like, products.size)
 
     def flat_scale(self) -> Tensor:
         """Return the diagonal of D as a vector of shape (n,), float64."""

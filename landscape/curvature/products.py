@@ -30,13 +30,15 @@ from landscape.problem.references import failure
 
 # A batch's part of a product, of a list of tensors like the leaves.
 Part = Callable[[Sequence[Tensor]], Sequence[Tensor | None]]
+# Numbers that are taken into float64 at a time: what fits into a processor's cache.
+_NUMBERS = 1 << 17
 
 
 @dataclass(frozen=True)
 class Product:
     """What a product gave."""
 
-    vector: Tensor  # (n,)
+    vector: Tensor  # (n,), float64
     forms: Tensor  # (batches,): v' H_b v, of the mean over each batch alone; their mean by samples is v' H v
 
 
@@ -86,7 +88,7 @@ class Products:
         self._keeping = len(loss) if not self.graph_bytes else int(budget // self.graph_bytes)
 
     def __call__(self, vector: Tensor) -> Product:
-        """Return the product with a vector of shape (n,), in its precision."""
+        """Return the product with a vector of shape (n,)."""
         parts = self.split(vector)
         total = torch.zeros(self.size, dtype=torch.float64, device=self.device)
         forms = []
@@ -95,10 +97,11 @@ class Products:
             with _saying(self.loss):
                 products = part(parts)
             forms.append(self._add(products, vector, total) * self.loss.samples / self.loss.number(k))
-        if not bool(torch.isfinite(total).all()):
+            del products  # before those of the next batch are made
+        if not all(bool(torch.isfinite(part).all()) for part in torch.split(total, _NUMBERS)):
             raise NotFiniteError(f"the product is not finite in {self._where(~torch.isfinite(total))}")
         self.made += 1
-        return Product(total.to(vector.dtype), torch.stack(forms))
+        return Product(total, torch.stack(forms))
 
     @property
     def kept(self) -> int:
@@ -142,13 +145,17 @@ class Products:
         """Yield the gradient of each batch's own mean loss, from one on, shape (n,), float64: one at a time."""
         for k in range(first, len(self.loss)):
             found = torch.autograd.grad(self.loss.part(k, check=check), self._leaves, allow_unused=True)
-            yield self._flat(found) * (self.loss.samples / self.loss.number(k))
+            flat = self._flat(found).mul_(self.loss.samples / self.loss.number(k))
+            del found
+            yield flat
 
     def _flat(self, parts: Sequence[Tensor | None]) -> Tensor:
         """Return tensors like the leaves as one vector, float64; nothing leads to those that are None."""
-        zeros = torch.zeros(max(self._sizes), dtype=torch.float64, device=self.device)
-        pairs = zip(parts, self._sizes, strict=True)
-        return torch.cat([zeros[:size] if each is None else each.reshape(-1).double() for each, size in pairs])
+        flat = torch.zeros(self.size, dtype=torch.float64, device=self.device)
+        for place, each in zip(torch.split(flat, self._sizes), parts, strict=True):
+            if each is not None:
+                place.copy_(each.reshape(-1))
+        return flat
 
     def _add(self, parts: Sequence[Tensor | None], vector: Tensor, total: Tensor) -> Tensor:
         """Add tensors like the leaves to a vector of shape (n,), one after the other; return their product with one."""
@@ -156,9 +163,12 @@ class Products:
         start = 0
         for each, size in zip(parts, self._sizes, strict=True):
             if each is not None:
-                wide = each.reshape(-1).double()
-                total[start : start + size] += wide
-                form += wide @ vector[start : start + size].double()
+                flat = each.reshape(-1)
+                for first in range(0, size, _NUMBERS):
+                    wide = flat[first : first + _NUMBERS].double()
+                    part = slice(start + first, start + first + len(wide))
+                    total[part] += wide
+                    form += wide @ vector[part].double()
             start += size
         return form
 

@@ -18,7 +18,7 @@ from landscape.directions.filters import Filters
 def normalising_scale(
     tensors: Mapping[str, Tensor], filters: Mapping[str, Filters], *, ignore: str = "biasbn"
 ) -> dict[str, Tensor]:
-    """Return the diagonal of D, in tensors like the weights, float64.
+    """Return the diagonal of D, in tensors like the weights, float64; the weights of a filter share one number.
 
     Parameters
     ----------
@@ -32,11 +32,11 @@ def normalising_scale(
     """
     found = {}
     for name, tensor in tensors.items():
-        weights = tensor.detach().double()
         if tensor.ndim < 2:
+            weights = tensor.detach().double()
             found[name] = torch.zeros_like(weights) if ignore == "biasbn" else weights.abs()
             continue
-        rows = filters[name].rows(weights)
+        rows = filters[name].rows(tensor.detach().double())
         lengths = torch.linalg.vector_norm(rows, dim=1) / math.sqrt(rows.shape[1])
-        found[name] = filters[name].spread(lengths, weights.shape).expand(weights.shape).clone()
+        found[name] = filters[name].spread(lengths, tensor.shape).expand(tensor.shape)
     return found

@@ -8,12 +8,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from tests.surface.test_curvature_intervals import REPORT
 from torch import nn
 
 from landscape.curvature.analysis import measure_curvature
 from landscape.curvature.gradients import GradientLength, gradient_length, gradient_statistics
 from landscape.curvature.point import at_weights
+from tests.surface.reports.test_curvature_intervals import REPORT
 
 CASES, BATCHES = 400, 8
 
