@@ -27,8 +27,7 @@ from landscape.surface.grid import Axis, Floats, axis_levels, visiting_order
 from landscape.surface.heights import PAPER_EPS, suitable_eps
 from landscape.surface.surface import COMPUTED, INTERPOLATED
 
-# Points from whose samples anchors are chosen, at most: 9 x 9 of a plane, then 17 x 17. A resumed run measures those
-# again, since samples are in no file.
+# Points from whose samples anchors are chosen, at most: 9 x 9 of a plane, then 17 x 17.
 SPREAD, FINEST = (128, 1024), (4, 6)
 
 
@@ -235,8 +234,6 @@ class Planner:
         first is not seen by it.
         """
         rounds, rule = self._spread_points(), self._rule
-        if len(rounds) > 1 and not book.looks_twice(len(rounds[1]) - len(rounds[0])):
-            del rounds[1:]
         target, eps = (None, None) if rule is None else (rule.target, rule.eps)
         while not book.settled:
             # A file may have been left in its second round, and be gone on with by a run that has one only.

@@ -142,6 +142,8 @@ class ResultWriter:
             # Not by how many are finished: that counts points before it is known whether a first step was enough.
             lacking = int(((self._table.state.reshape(-1) == COMPUTED) & ~self._planner.done()).sum())
             self._table.note("unfinished", lacking or None)
+            if self._book is not None:
+                self._book.keep()
             surface = self._table.surface()
         try:
             self._output.write(surface, self._directions)

@@ -174,13 +174,25 @@ class ResultTable:
         """
         counts = self._counts[quantity]
         before = self.counts(point, quantity) if self._divisible[quantity] else dict.fromkeys(counts, 0)
+        known = self.moments(point, quantity, [key for key in result if before[key[0]]], baselines)
         for (data, value), total in result.items():
-            name = f"{data}/{value}"
             counts[data].flat[point] = before[data] + total.count
-            if before[data]:
-                total = merge(self._moments(name, point, before[data], baselines.get((data, value), math.nan)), total)
-            self._set(name, point, total)
+            self._set(f"{data}/{value}", point, merge(known[data, value], total) if before[data] else total)
         self.state.flat[point] = COMPUTED
+
+    def moments(
+        self,
+        point: int,
+        quantity: str,
+        keys: Sequence[tuple[str, str]],
+        baselines: Mapping[tuple[str, str], float],
+    ) -> dict[tuple[str, str], Moments]:
+        """Return what is known of some values of a quantity at a point, by data set and name, see `add`."""
+        counts = self.counts(point, quantity)
+        return {
+            (data, value): self._moments(f"{data}/{value}", point, counts[data], baselines.get((data, value), math.nan))
+            for data, value in keys
+        }
 
     def put(
         self,

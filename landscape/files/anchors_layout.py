@@ -41,6 +41,11 @@ def write_anchors(file: h5py.File, surface: Surface) -> None:
             metrics = member.create_group("sketches", track_order=True)
             for metric, sketch in anchors.sketches.items():
                 metrics[metric] = np.asarray(sketch, dtype=np.float32)
+        if anchors.kept:
+            member["kept_points"] = np.asarray(anchors.kept_points, dtype=np.int64)
+            metrics = member.create_group("kept", track_order=True)
+            for metric, array in anchors.kept.items():
+                metrics[metric] = np.asarray(array, dtype=np.float64)
 
 
 def read_anchors(file: h5py.File, shape: tuple[int, ...]) -> tuple[dict[str, NDArray[np.int64]], dict[str, Anchors]]:
@@ -107,4 +112,19 @@ def _anchors(member: h5py.Group, grid_points: int) -> Anchors:
         int(size),
         parts["log_means"],
         sketches,
+        *_kept(member, grid_points),
     )
+
+
+def _kept(member: h5py.Group, grid_points: int) -> tuple[NDArray[np.int64], dict[str, NDArray[np.float64]]]:
+    """Return of which points samples are kept, and these."""
+    if "kept" not in member:
+        return np.zeros(0, dtype=np.int64), {}
+    stored = child(member, "kept_points", h5py.Dataset)
+    points = stored_array(stored, "i", 8, stored.shape[:1])
+    if len(np.unique(points)) < len(points) or (points < 0).any() or (points >= grid_points).any():
+        raise FormatError("its anchors keep samples of points that are none of the grid's, or of one point twice")
+    return points, {
+        metric: stored_array(dataset, "f", 8, (len(points), *dataset.shape[1:]))
+        for metric, dataset in children(child(member, "kept", h5py.Group), h5py.Dataset)
+    }

@@ -102,7 +102,7 @@ _QUALITY: dict[str, Check] = {
     "standard_error": _maybe(_with({"target": _maybe(_number), "eps": _mapping_of(_number)})),
     "unfinished": _maybe(_count),
     "error": _maybe(_number),
-    "anchors": _maybe(_with({"points": _list_of(_count), "rounds": _count, "settled": _flag, "looks_twice": _flag})),
+    "anchors": _maybe(_with({"points": _list_of(_count), "rounds": _count, "settled": _flag})),
 }
 _NETWORK: dict[str, Check] = {
     "at": _list_of(lambda value: _number(value) and abs(value) <= LARGEST),

@@ -32,6 +32,9 @@ class Anchors:
     # on the same samples need, see `landscape.surface.derived.differences`; NaN where there is none, 0 where nothing
     # is left
     sketches: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+    # While it is not settled which points are anchors, of those that say so: their numbers (m,), and metric -> (m, n)
+    kept_points: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    kept: Mapping[str, Floats] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name, values in self.samples.items():
@@ -41,6 +44,9 @@ class Anchors:
         for name, sketch in self.sketches.items():
             if sketch.ndim != 2:
                 raise ValueError(f"anchors have sketches of {name} of shape {sketch.shape}, not of two dimensions")
+        for name, values in self.kept.items():
+            if values.ndim != 2 or len(values) != len(self.kept_points):
+                raise ValueError(f"anchors keep values of {name} that do not go with {len(self.kept_points)} points")
         for name, logs in self.log_means.items():
             if logs.shape != self.points.shape:
                 raise ValueError(f"anchors have logarithms of {name} that do not go with {len(self.points)} points")

@@ -12,6 +12,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -43,8 +44,8 @@ ROOM = 1 << 30
 # Share of the points that are measured where others are interpolated: it is known only in the end.
 INTERPOLATING = 0.25
 
-# Of one process, for the points of a finer grid that say which points become anchors.
-MOST_SECONDS = 300.0
+# Bytes of samples in the file while anchors are chosen: beyond them a run that was cut measures points again.
+IN_FILE = 1 << 28
 
 Key = tuple[str, str]  # data set, metric
 
@@ -86,10 +87,7 @@ class AnchorBook:
         self.chosen: list[int] = [int(point) for point in noted.get("points", ())]
         self.rounds = int(noted.get("rounds", 0))  # in how many it has been decided which points are anchors
         self.settled = bool(noted.get("settled", noted))  # whether none is to follow; one was all, once
-        # What was measured for a second choice is lost with a run that is cut, as it needs all of it at once: it is
-        # made where that takes little, which is decided once for a file, not once a session.
-        self._a_point = losses.baseline.seconds
-        self._may_look_twice = noted.get("looks_twice") if noted else None
+        self._take_kept(losses)
         if self._numbers == self.sizes and not self.knows_origin():
             self._add_origin()
 
@@ -145,6 +143,53 @@ class AnchorBook:
     def _anchors(self, name: str) -> Anchors:
         there = self._table.anchors.get(name)
         return there if there is not None else Anchors(np.zeros(0, dtype=np.int64), {}, {}, self.sizes[name])
+
+    # -- what a run that is cut leaves to the next -------------------------------------------------------------
+
+    def keep(self) -> None:
+        """Leave the samples that say which points become anchors to the file, as long as they may yet be needed."""
+        for name in self.sizes:
+            there = self._table.anchors.get(name)
+            if there is not None:
+                points, kept = ([], {}) if self._all_known(name) else self._to_keep(name)
+                self._table.anchors[name] = replace(there, kept_points=np.array(points, dtype=np.int64), kept=kept)
+
+    def _all_known(self, name: str) -> bool:
+        return self.settled and set(self.chosen) <= set(self._anchors(name).points)
+
+    def _to_keep(self, name: str) -> tuple[list[int], dict[str, Floats]]:
+        """Return the points that have as many samples as most have, and these, by metric."""
+        counts = self._counts_of(name)
+        points = [point for point in self._samples if point != self.origin and 0 < counts[point] <= self._numbers[name]]
+        if not points:
+            return [], {}
+        number = int(np.bincount(counts[points]).argmax())
+        points = [point for point in points if counts[point] == number][: IN_FILE // (8 * number * len(self._keys))]
+        metrics = [metric for data, metric in self._keys if data == name]
+        return points, {
+            metric: np.stack([self._samples[point][name, metric][:number] for point in points]) for metric in metrics
+        }
+
+    def _take_kept(self, losses: LossesAndMetrics) -> None:
+        """Take the samples that a run which was cut left in the file, of points of which it left those of all data."""
+        found: dict[int, dict[Key, Floats]] = {}
+        for name in self.sizes:
+            there, counts = self._anchors(name), self._counts_of(name)
+            for metric in [metric for data, metric in self._keys if data == name]:
+                for point, values in zip(there.kept_points, there.kept.get(metric, ()), strict=False):
+                    if counts[point] == len(values):
+                        found.setdefault(int(point), {})[name, metric] = values
+                for point, values in zip(there.points, there.samples.get(metric, ()), strict=True):
+                    if point != AT_ORIGIN and not self._all_known(name):
+                        found.setdefault(int(point), {})[name, metric] = values
+        others = [(data, value) for data, values in losses.stores.items() for value in values]
+        others = [key for key in others if key not in self._keys]
+        for point, held in found.items():
+            if held.keys() == set(self._keys):
+                self._samples[point] = held
+                self._kept += sum(values.nbytes for values in held.values())
+                known = losses.baseline.prefix_means(self._table.counts(point, self.name))
+                self._others[point] = self._table.moments(point, self.name, others, known)
 
     # -- what comes in -----------------------------------------------------------------------------------------
 
@@ -271,12 +316,6 @@ class AnchorBook:
 
     # -- which points ------------------------------------------------------------------------------------------
 
-    def looks_twice(self, more: int) -> bool:
-        """Return whether a finer grid of so many more points is looked at: where they take minutes, not hours."""
-        if self._may_look_twice is None:
-            self._may_look_twice = more * self._a_point <= MOST_SECONDS
-        return bool(self._may_look_twice)
-
     def choose(
         self,
         coarse: Iterable[int],
@@ -336,7 +375,6 @@ class AnchorBook:
     def note(self) -> None:
         """Say in the file which points are anchors, measured in full or yet to be."""
         noted = {"asked": self._asked, "points": list(self.chosen), "rounds": self.rounds, "settled": self.settled}
-        noted |= {} if self._may_look_twice is None else {"looks_twice": self._may_look_twice}
         self._table.note("anchors", noted)
 
     def _images(self) -> tuple[int, int]:

@@ -8,7 +8,7 @@ the error by a share that is known as well. Where a standard error is asked for,
 points than it takes.
 
 Two rounds are made of it where the grid is fine: from 9 x 9 points of a plane, and, with those anchors measured, from
-17 x 17, where these take one process minutes and not hours: a run that is cut in the second round measures it again.
+17 x 17.
 What it gains depends: of a perceptron and convolutions on digits, 33 x 33 points, six draws of 200 samples,
 the second half of 24 anchors chosen so lowered the error within a third of the way from theta* by a fifth and by two
 fifths, over the plane by 3 and 7 %; of four or eight anchors it gained next to nothing, and near theta* cost up to a

@@ -13,10 +13,10 @@ import landscape
 from landscape.commands.dry_run import describe_cost
 from landscape.errors import SurfaceMismatch, UsageError
 from landscape.evaluation import planner
-from landscape.evaluation.anchors import book
 from landscape.evaluation.anchors.book import AnchorBook
 from landscape.evaluation.evaluate import estimate_cost
 from landscape.evaluation.forward_pass import objective
+from landscape.evaluation.losses_and_metrics import LossesAndMetrics
 from landscape.surface.derived.stated_error import stated_error, stated_words
 from landscape.surface.heights import suitable_eps
 from landscape.surface.surface import INTERPOLATED, sampling_factor
@@ -132,26 +132,43 @@ def test_a_run_cut_short_anywhere_ends_as_one_that_was_not(linear, data, tmp_pat
             np.testing.assert_allclose(surface.anchors["train"].means["loss"], whole.anchors["train"].means["loss"])
 
 
-def test_where_points_take_long_one_round_is_all_in_later_sessions_as_well(linear, data, tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("less", "stop"), [({}, 4), ({}, 15), ({}, 33), ({"standard_error": 0.02}, 4), ({"standard_error": 0.02}, 25)]
+)
+def test_a_run_cut_while_anchors_are_chosen_measures_nothing_twice(linear, data, tmp_path, monkeypatch, stop, less):
     monkeypatch.setattr(planner, "SPREAD", (9, 45))
-    monkeypatch.setattr(
-        book, "MOST_SECONDS", 0.0
-    )  # what was measured for a second round is lost with a run that is cut
-    settings = {**LINE, "y": "-1:1:5", "samples": 64, "anchors": 4, "path": tmp_path / "slow.h5"}
-    calls = []
+    sets = {"train": data, "test": tuple(each[:300] for each in data)}
+    settings = {**LINE, "y": "-1:1:5", "anchors": 4, "weight_decay": 0.1, **(less or {"samples": 64})}
+    measure, measured = LossesAndMetrics.measure, []
+
+    def counting(losses, prepared, number, at):
+        measured.append(sum(chunk.stop - chunk.start for chunk in prepared))
+        return measure(losses, prepared, number, at)
+
+    monkeypatch.setattr(LossesAndMetrics, "measure", counting)
+    whole = landscape.evaluate(linear, sets, **settings)
+    assert whole.quality["anchors"]["rounds"] == 2
+    alone, path, calls = sum(measured), tmp_path / "s.h5", []
 
     def interrupt(done, total):
         calls.append(done)
-        if len(calls) == 20:
+        if len(calls) == stop:
             raise KeyboardInterrupt
 
+    measured.clear()
     with pytest.raises(KeyboardInterrupt):
-        landscape.evaluate(linear, data, progress=interrupt, **settings)
-    noted = landscape.read_surface(settings["path"]).quality["anchors"]
-    assert (noted["rounds"], noted["settled"], noted["looks_twice"]) == (1, True, False)
-    monkeypatch.undo()
-    monkeypatch.setattr(planner, "SPREAD", (9, 45))
-    assert landscape.evaluate(linear, data, **settings).quality["anchors"]["rounds"] == 1
+        landscape.evaluate(linear, sets, path=path, progress=interrupt, **settings)
+    assert len(landscape.read_surface(path).anchors["train"].kept_points)
+    found = landscape.evaluate(linear, sets, path=path, **settings)
+    assert sum(measured) == alone
+    stored = landscape.read_surface(path)
+    assert not stored.anchors["train"].kept  # nobody needs them any more
+    for surface in (found, stored):
+        for group in ("values", "counts", "anchored", "stderr", "paired_stderr"):
+            for name, values in getattr(whole, group).items():
+                left = sampling_factor(whole, name) if group.endswith("stderr") else 1  # of all data no error is shown
+                found_there = left * getattr(surface, group)[name]
+                np.testing.assert_allclose(found_there, left * values, rtol=1e-9, atol=1e-12, err_msg=f"{group} {name}")
 
 
 def test_a_run_cut_short_between_both_rounds_may_go_on_with_interpolation(linear, data, tmp_path, monkeypatch):
