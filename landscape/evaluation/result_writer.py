@@ -100,6 +100,7 @@ class ResultWriter:
         """Keep what was measured, and return what follows; a point counts when its last part is in."""
         more: list[Task] = []
         with self._results:
+            self._unwritten = True  # whatever interrupts what follows
             for point, result in zip(piece.points, results, strict=True):
                 whole = result if piece.part == piece.spans else self._join(point, piece, result)
                 if whole is not None and self._book is not None and piece.quantity == self._book.name:
@@ -109,7 +110,6 @@ class ResultWriter:
                     counts = self._table.counts(point, piece.quantity)
                     self._table.add(point, piece.quantity, whole, self._prefix_means(counts))
                     more += self._planner.after(point)
-            self._unwritten = True
         self._changed.set()
         self._progress(self._planner.finished, self._total)
         return more

@@ -295,8 +295,10 @@ class AnchorBook:
         """Return what samples at points say of all data, and sketches; the mean itself where they are all."""
         at_start = self._at_start[key]
         if number == self.sizes[key[0]]:
-            start = self._samples[self.origin][key]
-            known = [moments_of(each, start if len(start) == number else None) for each in values]
+            # Where points have a subset, a run that was cut knows theta*'s other samples no more: all data leave no
+            # error to any difference, and 0 stands for it.
+            start = at_start if len(at_start) == number else None
+            known = [moments_of(each, start) for each in values]
             return known, np.zeros((len(values), SKETCH))
         estimates = self._regression(key, number).estimate(values)
         paired = estimates.stderr
