@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from landscape.errors import ProblemError
+from landscape.problem.tensor_layouts import bytes_of, join_rows, rows_in, sides_of, slice_rows
 
 Batch = Any
 
@@ -86,7 +87,7 @@ def batch_size_of(batch: Batch) -> int:
     lists = _lengths_of_lists(batch)
     if lists is not None:
         return lists
-    sizes = {tensor.shape[0] for tensor in tensors_in(batch) if tensor.ndim}
+    sizes = {rows_in(tensor) for tensor in tensors_in(batch) if tensor.ndim}
     if len(sizes) == 1:
         return int(sizes.pop())
     for name in ("batch_size", "num_graphs"):
@@ -95,7 +96,7 @@ def batch_size_of(batch: Batch) -> int:
             return number
     target = _target_of(batch)
     if isinstance(target, (Tensor, np.ndarray)) and target.ndim:
-        return int(target.shape[0])
+        return rows_in(target)
     if not sizes and hasattr(batch, "__len__") and not isinstance(batch, (Mapping, Tensor, np.ndarray)):
         return len(batch)
     raise ProblemError(
@@ -124,8 +125,7 @@ def _target_of(batch: Batch) -> Any:
 def batch_bytes(batch: Batch) -> int:
     """Return the memory of a batch's tensors in bytes."""
     return sum(
-        int(tensor.nbytes) if isinstance(tensor, np.ndarray) else tensor.numel() * tensor.element_size()
-        for tensor in tensors_in(batch)
+        int(tensor.nbytes) if isinstance(tensor, np.ndarray) else bytes_of(tensor) for tensor in tensors_in(batch)
     )
 
 
@@ -162,7 +162,9 @@ def _slice_parts(batch: Batch, start: int, stop: int) -> Batch:
     inside = _take_apart(batch)
     if inside is not None:
         return inside.build([_slice_parts(part, start, stop) for part in inside.parts])
-    return batch[start:stop] if isinstance(batch, (Tensor, np.ndarray)) and batch.ndim else batch
+    if not isinstance(batch, (Tensor, np.ndarray)) or not batch.ndim:
+        return batch
+    return slice_rows(batch, start, stop) if isinstance(batch, Tensor) else batch[start:stop]
 
 
 def _is_list_of_samples(batch: Batch) -> bool:
@@ -192,7 +194,7 @@ def concatenate(batches: Sequence[Batch]) -> Batch:
 def _join(batches: Sequence[Batch]) -> Batch:
     first = batches[0]
     if isinstance(first, Tensor):
-        return torch.cat(list(batches)) if first.ndim else first
+        return join_rows(batches) if first.ndim else first
     if isinstance(first, np.ndarray):
         return np.concatenate(batches) if first.ndim else first
     if _is_list_of_samples(first):
@@ -297,7 +299,7 @@ def output_logits(output: Any) -> Tensor:
 def describe_batch(batch: Batch, depth: int = 2) -> str:
     """Say what a batch is made of, briefly: ``(float32 8 x 3 x 32 x 32, int64 8)``."""
     if isinstance(batch, (Tensor, np.ndarray)):
-        sides = " x ".join(map(str, batch.shape)) or "scalar"
+        sides = " x ".join("ragged" if side is None else str(side) for side in sides_of(batch)) or "scalar"
         return f"{str(batch.dtype).removeprefix('torch.')} {sides}"
     if depth and isinstance(batch, (tuple, list)):
         shown = ", ".join(describe_batch(part, depth - 1) for part in batch[:4])

@@ -41,6 +41,7 @@ from landscape.problem.data.samples import Normalize as Normalize
 from landscape.problem.data.samples import Stream as Stream
 from landscape.problem.data.samples import collate_samples
 from landscape.problem.references import failure
+from landscape.problem.tensor_layouts import is_sparse, rows_in, sides_of
 
 log = logging.getLogger(__name__)
 
@@ -227,8 +228,8 @@ def _columns_of(source: Any, name: str) -> Any:
     other = [part for part in parts if not any(True for _ in tensors_in(part))]
     if other:
         raise ProblemError(f"data set {name!r} is {describe_batch(source)}: {describe_batch(other[0])} is no tensor")
-    rows = [tensor.shape[0] for tensor in tensors]
-    alike = len({tuple(tensor.shape) for tensor in tensors}) == 1
+    rows = [rows_in(tensor) for tensor in tensors]
+    alike = len({sides_of(tensor) for tensor in tensors}) == 1
     if isinstance(source, list) and (len(set(rows)) > 1 or (alike and len(rows) > rows[0])):
         return None  # more tensors than rows, or of several lengths: each is a sample
     if len(set(rows)) > 1:
@@ -261,7 +262,7 @@ def _is_batch(item: Any) -> bool:
         len(tensors) > 1
         and all(tensor.ndim for tensor in tensors)
         and any(tensor.ndim > 1 for tensor in tensors)
-        and len({tensor.shape[0] for tensor in tensors}) == 1
+        and len({rows_in(tensor) for tensor in tensors}) == 1
     )
 
 
@@ -312,20 +313,21 @@ def fingerprint(data: Data, indices: Indices) -> str:
     return total.hexdigest()
 
 
-_SPARSE = (torch.sparse_coo, torch.sparse_csr, torch.sparse_csc, torch.sparse_bsr, torch.sparse_bsc)
-
-
 def _add_content(total: Any, part: Any, depth: int = 6) -> None:
     if isinstance(part, (Tensor, np.ndarray)):
         tensor = torch.as_tensor(part).detach().cpu()
-        if tensor.layout in _SPARSE and tensor.numel() * tensor.element_size() > _FINGERPRINT_BYTES:
+        if tensor.is_nested:
+            total.update(f"nested{tensor.size(0)}\0".encode())
+            _add_content(total, tensor.unbind(), depth)
+            return
+        if is_sparse(tensor) and tensor.numel() * tensor.element_size() > _FINGERPRINT_BYTES:
             # By what is stored: the matrix of a large graph does not fit into memory.
             tensor = (tensor if tensor.layout == torch.sparse_coo else tensor.to_sparse()).coalesce()
             total.update(f"sparse{tuple(tensor.shape)}\0".encode())
             _add_content(total, (tensor.indices(), tensor.values()), depth)
             return
         # Smaller ones as what they stand for.
-        tensor = (tensor if tensor.layout in (torch.strided, torch.jagged) else tensor.to_dense()).contiguous()
+        tensor = (tensor.to_dense() if is_sparse(tensor) else tensor).contiguous()
         total.update(f"{tensor.dtype}{tuple(tensor.shape)}\0".encode())
         total.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
     elif isinstance(part, (str, bytes, int, float, bool)) or part is None:

@@ -31,6 +31,7 @@ from landscape.problem.batches import (
     slice_batch,
 )
 from landscape.problem.references import failure
+from landscape.problem.tensor_layouts import select_rows
 
 logger = logging.getLogger(__name__)
 
@@ -130,7 +131,7 @@ class Columns(Data):
         numbers = np.asarray(indices, dtype=np.int64)
         self._check(numbers, self._size)
         rows = torch.from_numpy(numbers)
-        batch = map_tensors(lambda column: column.index_select(0, rows.to(column.device)).cpu(), self._columns)
+        batch = map_tensors(lambda column: select_rows(column, rows).cpu(), self._columns)
         if self._changes is None:
             return batch
         pairs = zip(batch, self._changes, strict=True)
