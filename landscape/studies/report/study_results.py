@@ -5,9 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
-from landscape.studies.statistics.seed_statistics import OwnInterval, correct, judge, judge_correlation, judge_own
+from landscape.studies.statistics.seed_statistics import (
+    OwnInterval,
+    judge,
+    judge_correlation,
+    judge_own,
+    judge_together,
+)
 from landscape.studies.study import ALL, NOT_RESOLVED, TRAINING, Hypothesis, Study, Verdict
 from landscape.studies.tasks.task_folders import Outcome
 from landscape.studies.tasks.tasks import Task, split_number
@@ -108,7 +115,7 @@ def collect(
     result = StudyResult(
         study, folder, tuple(tasks), dict(outcomes), values, untrained, (), command, smoke, _notes(study, untrained)
     )
-    verdicts = correct([_judged(result, each) for each in study.hypotheses]) if study.hypotheses else ()
+    verdicts = judge_together([partial(_judged, result, each) for each in study.hypotheses])
     told = tuple(_with_untrained(result, *each) for each in zip(study.hypotheses, verdicts, strict=True))
     return StudyResult(**{**vars(result), "verdicts": told})
 
@@ -170,11 +177,11 @@ def _with_untrained(result: StudyResult, hypothesis: Hypothesis, verdict: Verdic
     return replace(verdict, text=f"{verdict.text} In it are networks that did not train: {shown}.")
 
 
-def _judged(result: StudyResult, hypothesis: Hypothesis) -> Verdict:
+def _judged(result: StudyResult, hypothesis: Hypothesis, questions: int) -> Verdict:
     if hypothesis.interval == "own":
         return _judged_own(result, hypothesis)
     if not hypothesis.correlate:
-        return judge(hypothesis, result.numbers(hypothesis.value, untrained=hypothesis.untrained))
+        return judge(hypothesis, result.numbers(hypothesis.value, untrained=hypothesis.untrained), questions)
     first, second = (result.numbers(value, untrained=hypothesis.untrained) for value in hypothesis.correlate)
     pairs = {
         variant: {seed: (number, second[variant][seed]) for seed, number in seeds.items() if seed in second[variant]}

@@ -38,7 +38,7 @@ class Power:
     deviation: float  # of paired differences over seeds
     resolved: float  # the difference that is found with the probability `power`
     power: float
-    alpha: float  # the level of one test, after division by the number of questions
+    questions: int = 1  # in the same study: the level of one test is `ALPHA` over so many
     wanted: float = math.nan  # the difference that was observed or is expected
     needed: int | None = None  # seeds for it; None where more than MOST_SEEDS are needed or nothing is wanted
 
@@ -49,11 +49,14 @@ class Power:
         --------
         >>> power_of(6, 0.55, wanted=0.16).words("points")
         '6 seeds resolve 0.79 points; 95 would be needed for 0.16 points.'
+        >>> power_of(6, 0.55, wanted=0.16, questions=5).words("points")
+        'Among 5 questions 6 seeds resolve 1.2 points; 143 would be needed for 0.16 points.'
         """
         name = f" {unit}" if unit else ""
         if not math.isfinite(self.resolved):
             return f"{_seeds(self.seeds)} cannot say what they resolve: their differences have no known spread."
-        said = f"{_seeds(self.seeds)} resolve{'s' if self.seeds == 1 else ''} {self.resolved:.2g}{name}"
+        among = f"Among {self.questions} questions " if self.questions > 1 else ""
+        said = f"{among}{_seeds(self.seeds)} resolve{'s' if self.seeds == 1 else ''} {self.resolved:.2g}{name}"
         if not math.isfinite(self.wanted) or self.wanted == 0:
             return f"{said}."
         if self.needed is None:
@@ -144,7 +147,7 @@ def power_of(
     alpha = ALPHA / questions
     resolved = resolved_difference(seeds, deviation, alpha=alpha, power=power)
     needed = seeds_needed(deviation, wanted, alpha=alpha, power=power) if math.isfinite(wanted) else None
-    return Power(seeds, deviation, resolved, power, alpha, wanted, needed)
+    return Power(seeds, deviation, resolved, power, questions, wanted, needed)
 
 
 def _seeds(number: int) -> str:

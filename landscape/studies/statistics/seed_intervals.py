@@ -1,17 +1,16 @@
 r"""Intervals over seeds: what other seeds of the same recipe would be expected to show.
 
 The unit is a seed, a network trained from other random numbers. Several directions at one network are nested in it:
-they make its own mean better known and add no seed, so an interval has as many degrees of freedom as there are seeds
-less one, however many directions were drawn. From the two variances, between seeds and between the directions of one
-seed (a one-way analysis of variance [1]_), follows which of the two more work should go into.
+they make its own number, a median or a mean over them, better known and add no seed, so an interval has as many
+degrees of freedom as there are seeds less one, however many directions were drawn. What their draw adds to a seed's
+number is in the spread over seeds.
 
-Intervals of means are Student's, of correlations Fisher's [2]_. What is not finite was not measured: it is left out and
+Intervals of means are Student's, of correlations Fisher's [1]_. What is not finite was not measured: it is left out and
 counted.
 
 References
 ----------
-.. [1] Searle, Casella, McCulloch, "Variance Components", 1992, Section 3.5 (unbalanced one-way layout).
-.. [2] Fisher, "On the probable error of a coefficient of correlation deduced from a small sample", Metron 1, 1921.
+.. [1] Fisher, "On the probable error of a coefficient of correlation deduced from a small sample", Metron 1, 1921.
 """
 
 from __future__ import annotations
@@ -40,22 +39,6 @@ class SeedInterval:
     seeds: int  # that were measured
     deviation: float  # standard deviation over seeds; NaN for one
     left_out: int = 0  # seeds without a finite value
-
-
-@dataclass(frozen=True)
-class NestedInterval(SeedInterval):
-    """The same where each seed's value is a mean over directions."""
-
-    directions: float = math.nan  # a seed, harmonic mean over seeds
-    between: float = math.nan  # standard deviation of the seeds themselves, directions' share taken out; not below 0
-    within: float = math.nan  # standard deviation of one seed's directions
-
-    @property
-    def share_of_directions(self) -> float:
-        """Which part of the variance of a seed's mean comes from the draw of its directions, 0 to 1."""
-        if not self.deviation > 0:
-            return math.nan
-        return min(1.0, self.within**2 / self.directions / self.deviation**2)
 
 
 @dataclass(frozen=True)
@@ -100,42 +83,6 @@ def seed_interval(values: ArrayLike, *, level: float = LEVEL) -> SeedInterval:
     deviation = float(known.std(ddof=1))
     reach = float(stats.t.ppf((1 + level) / 2, len(known) - 1)) * deviation / math.sqrt(len(known))
     return SeedInterval(estimate, estimate - reach, estimate + reach, len(known), deviation, left_out)
-
-
-def nested_interval(values: Sequence[ArrayLike], *, level: float = LEVEL) -> NestedInterval:
-    """Return the mean over seeds where each was measured along several directions.
-
-    Parameters
-    ----------
-    values : sequence of array of float, each of shape (directions of this seed,)
-        One entry a seed; their numbers of directions may differ.
-    level : float
-
-    Returns
-    -------
-    NestedInterval
-        Of the seeds' means, each seed with the same weight.
-
-    Examples
-    --------
-    >>> found = nested_interval([[1.0, 3.0], [2.0, 4.0], [3.0, 5.0]])
-    >>> found.estimate, found.seeds, found.directions, round(found.within, 3), found.between
-    (3.0, 3, 2.0, 1.414, 0.0)
-    """
-    rows = [np.asarray(each, dtype=np.float64).ravel() for each in values]
-    known = [each[np.isfinite(each)] for each in rows]
-    means = np.array([each.mean() if len(each) else math.nan for each in known])
-    whole = seed_interval(means, level=level)
-    filled = [each for each in known if len(each)]
-    if not filled:
-        return NestedInterval(**vars(whole))
-    directions = len(filled) / sum(1 / len(each) for each in filled)
-    freedom = sum(len(each) - 1 for each in filled)
-    squares = sum(float(((each - each.mean()) ** 2).sum()) for each in filled)
-    within = math.sqrt(squares / freedom) if freedom else math.nan
-    # The variance of seeds' means is between^2 + within^2 * mean(1 / directions).
-    between = math.sqrt(max(0.0, whole.deviation**2 - within**2 / directions)) if whole.seeds > 1 else math.nan
-    return NestedInterval(**vars(whole), directions=directions, between=between, within=within)
 
 
 def correlation(x: ArrayLike, y: ArrayLike, groups: Sequence[str] | None = None) -> Correlation:

@@ -29,7 +29,7 @@ References
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -38,7 +38,7 @@ from numpy.typing import ArrayLike
 from scipy import stats
 
 from landscape.errors import UsageError
-from landscape.studies.statistics.power import ALPHA, power_of, resolved_difference
+from landscape.studies.statistics.power import ALPHA, power_of
 from landscape.studies.statistics.seed_intervals import correlation, seed_interval
 from landscape.studies.study import ALL, NOT_REPRODUCED, NOT_RESOLVED, REPRODUCED, Hypothesis, Relation, Verdict
 from landscape.surface.grid import Floats
@@ -249,8 +249,8 @@ def _decided(found: Sequence[tuple[Relation, _Tested]], margin: float) -> tuple[
     return verdict, p, relation, shown
 
 
-def judge(hypothesis: Hypothesis, values: Values) -> Verdict:
-    """Return what the seeds say of one hypothesis by itself; `correct` then counts how many were tested.
+def judge(hypothesis: Hypothesis, values: Values, questions: int = 1) -> Verdict:
+    """Return what the seeds say of one hypothesis by itself; `correct` then corrects it for those tested beside it.
 
     Parameters
     ----------
@@ -258,6 +258,8 @@ def judge(hypothesis: Hypothesis, values: Values) -> Verdict:
         With relations, all of which have to hold; the weakest is reported.
     values : mapping
         Variant -> seed -> number, without what is to be left out.
+    questions : int
+        That are tested in the study: what the seeds resolve, and how many are needed, is stated for 5 % over so many.
 
     Examples
     --------
@@ -273,7 +275,8 @@ def judge(hypothesis: Hypothesis, values: Values) -> Verdict:
         return Verdict(hypothesis.name, NOT_RESOLVED, math.nan, (math.nan, math.nan), 0, text=f"Not resolved: {error}.")
     verdict, p, relation, shown = _decided(found, hypothesis.margin)
     low, high = shown.interval
-    power = power_of(shown.seeds, shown.deviation, wanted=hypothesis.effect or shown.estimate - relation.bound)
+    wanted = hypothesis.effect or shown.estimate - relation.bound
+    power = power_of(shown.seeds, shown.deviation, wanted=wanted, questions=questions)
     return Verdict(
         hypothesis.name,
         verdict,
@@ -326,10 +329,20 @@ def judge_correlation(hypothesis: Hypothesis, pairs: Pairs) -> Verdict:
     )  # fmt: skip
 
 
+def judge_together(judges: Sequence[Callable[[int], Verdict]]) -> tuple[Verdict, ...]:
+    """Return the verdicts of a study, each for as many questions as could be tested.
+
+    Parameters
+    ----------
+    judges : sequence of callable
+        One for each hypothesis: given the number of questions, it returns the verdict by itself, as `judge` does.
+    """
+    questions = sum(math.isfinite(each(1).p) for each in judges)
+    return correct([each(max(1, questions)) for each in judges])
+
+
 def correct(verdicts: Sequence[Verdict]) -> tuple[Verdict, ...]:
     """Return the verdicts of a study with p-values for all of them together; what no longer stands is not resolved.
-
-    What a study of so many seeds resolves is stated at the level of its first question, 5 % over their number.
 
     Examples
     --------
@@ -351,16 +364,8 @@ def correct(verdicts: Sequence[Verdict]) -> tuple[Verdict, ...]:
                 f"Not resolved after correction for {number} questions (by itself p = {each.p:.2g}, together {p:.2g}). "
                 f"By itself: {text[:1].lower()}{text[1:]}"
             )
-        found.append(replace(each, verdict=verdict, p_corrected=p, text=text, resolvable=_resolvable(each, number)))
+        found.append(replace(each, verdict=verdict, p_corrected=p, text=text))
     return tuple(found)
-
-
-def _resolvable(verdict: Verdict, number: int) -> float:
-    """Return what is resolved at a stricter level: the same spread, so a known ratio."""
-    if number < 2 or not math.isfinite(verdict.resolvable):
-        return verdict.resolvable
-    alone, together = (resolved_difference(verdict.seeds, 1.0, alpha=ALPHA / each) for each in (1, number))
-    return verdict.resolvable * together / alone
 
 
 def _p_values(relation: Relation, found: Contrast | OwnInterval, margin: float) -> tuple[float, float]:

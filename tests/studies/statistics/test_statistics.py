@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from scipy import stats
 
 from landscape.errors import UsageError
 from landscape.studies.statistics.power import detection, power_of, resolved_difference, seeds_needed
-from landscape.studies.statistics.seed_intervals import correlation, nested_interval, seed_interval
+from landscape.studies.statistics.seed_intervals import correlation, seed_interval
 from landscape.studies.statistics.seed_statistics import (
     OwnInterval,
     contrast,
@@ -19,9 +20,11 @@ from landscape.studies.statistics.seed_statistics import (
     judge,
     judge_correlation,
     judge_own,
+    judge_together,
     sign_flip_test,
 )
 from landscape.studies.study import NOT_REPRODUCED, NOT_RESOLVED, REPRODUCED, Hypothesis, Relation, Verdict
+from landscape.surface.reports.population_statistics import holm
 
 A = [3.1, 2.9, 3.6, 3.3, 2.7, 3.4]
 B = [2.8, 2.95, 3.1, 3.0, 2.6, 2.9]
@@ -151,34 +154,11 @@ def test_flipping_signs_gives_what_scipy_gives_by_permutation():
 
 def test_holm_turns_what_was_found_by_chance_into_not_resolved():
     ps = [0.01, 0.02, 0.04, math.nan]
-    given = [Verdict(str(p), REPRODUCED, 1.0, (0.5, 1.5), 4, p, p, 1.0) for p in ps]
+    given = [Verdict(str(p), REPRODUCED, 1.0, (0.5, 1.5), 4, p, p) for p in ps]
     found = correct(given)
     assert [each.p_corrected for each in found[:3]] == pytest.approx([0.03, 0.04, 0.04])
     assert [each.verdict for each in found] == [REPRODUCED] * 3 + [NOT_RESOLVED]
-    # What four seeds resolve at 5 / 3 % is more than at 5 %.
-    ratio = resolved_difference(4, 1, alpha=0.05 / 3) / resolved_difference(4, 1)
-    assert found[0].resolvable == pytest.approx(ratio)
     assert [each.verdict for each in correct([given[2], given[2]])] == [NOT_RESOLVED] * 2
-
-
-def test_directions_add_no_seeds():
-    rng = np.random.default_rng(0)
-    held = 0
-    for _ in range(400):
-        seeds = rng.standard_normal(4)
-        found = nested_interval([seed + 0.1 * rng.standard_normal(50) for seed in seeds])
-        held += found.low <= 0.0 <= found.high
-    assert 0.92 <= held / 400 <= 0.98  # 200 values taken for independent ones: about 20 %
-
-
-def test_the_variance_between_directions_is_told_from_that_between_seeds():
-    rng = np.random.default_rng(1)
-    found = nested_interval([2 * rng.standard_normal() + 3 * rng.standard_normal(4) for _ in range(2000)])
-    assert found.between == pytest.approx(2, abs=0.15)
-    assert found.within == pytest.approx(3, abs=0.1)
-    assert found.share_of_directions == pytest.approx(9 / 4 / (9 / 4 + 4), abs=0.03)
-    unequal = nested_interval([[1.0], [2.0, 4.0], [math.nan]])
-    assert (unequal.estimate, unequal.seeds, unequal.left_out) == (2.0, 2, 1)
 
 
 def test_a_correlation_has_fisher_s_interval():
@@ -245,3 +225,21 @@ def test_a_difference_is_found_as_often_as_the_power_says():
     difference = resolved_difference(5, 1.0)
     found = sum(simulated(rng, [difference])[0].verdict == REPRODUCED for _ in range(400))
     assert found / 400 == pytest.approx(0.8, abs=0.05)
+
+
+def test_the_seeds_needed_are_those_for_all_questions_of_the_study():
+    """One question of four has a difference: so many seeds find it in 8 of 10, those for one do not."""
+    rng = np.random.default_rng(6)
+    for questions, low, high in [(1, 0.4, 0.7), (4, 0.78, 0.86)]:
+        seeds = seeds_needed(1.0, 1.3, alpha=0.05 / questions)
+        differences = rng.standard_normal((3000, 4, seeds)) + np.array([1.3, 0.0, 0.0, 0.0])[:, None]
+        p = stats.ttest_1samp(differences, 0.0, axis=-1).pvalue
+        assert low < np.mean([holm(each)[0] < 0.05 for each in p]) < high
+    # What is printed follows from the spread of the one study.
+    a, b = by_seed([1.0, 2.5, 1.4, 3.0]), by_seed([0.9, 1.0, 1.5, 1.2])
+    spread = float(np.std([a[seed] - b[seed] for seed in a], ddof=1))
+    untested = partial(judge, ask(), {"a": a})
+    found, *_ = judge_together([partial(judge, ask(effect=0.5), {"a": a, "b": b})] * 3 + [untested])
+    assert found.seeds_needed == seeds_needed(spread, 0.5, alpha=0.05 / 3)
+    assert found.resolvable == pytest.approx(resolved_difference(4, spread, alpha=0.05 / 3))
+    assert f"Among 3 questions 4 seeds resolve {found.resolvable:.2g}; {found.seeds_needed} would" in found.text
