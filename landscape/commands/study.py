@@ -119,7 +119,8 @@ def _list() -> int:
         found = read_study(path)
         cost = f", about {found.minutes:g} minutes on two cores" if found.minutes else ""
         say(f"{name}: {found.question}")
-        say(f"    {len(found.variants)} variants x {len(found.seeds)} seeds{cost}; {found.source}")
+        variants = f"{len(found.variants)} variant{'' if len(found.variants) == 1 else 's'}"
+        say(f"    {variants} x {len(found.seeds)} seeds{cost}; {found.source}")
     return 0
 
 

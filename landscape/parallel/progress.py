@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import TypeAlias
+from datetime import timedelta
+from typing import Protocol, TypeAlias
 
 from landscape.parallel.comm import connected
 from landscape.parallel.shutdown import at_shutdown, on_one_line
@@ -58,12 +60,19 @@ def progress_bar(what: str, unit: str = "points") -> Iterator[Progress]:
         yield lambda done, total: show(what, unit, done, total)
 
 
+class Show(Protocol):
+    """Shows how far something is: what, unit, done, in all, and the seconds left where they are known better."""
+
+    def __call__(self, what: str, unit: str, done: int, total: int, left: float = math.nan) -> None:
+        """Show it."""
+
+
 @contextmanager
-def progress_bars() -> Iterator[Callable[[str, str, int, int], None]]:
-    """Give a function (what, unit, done, in all) that shows how far several things are, a bar each."""
+def progress_bars() -> Iterator[Show]:
+    """Give a function that shows how far several things are, a bar each."""
     comm = connected()
     if comm is not None and comm.rank:
-        yield lambda what, unit, done, total: None  # the first process speaks for all
+        yield lambda what, unit, done, total, left=math.nan: None  # the first process speaks for all
         return
     if _watched():
         with _rich_bars() as show:
@@ -71,8 +80,8 @@ def progress_bars() -> Iterator[Callable[[str, str, int, int], None]]:
         return
     lines: dict[str, _Lines] = {}
 
-    def say(what: str, unit: str, done: int, total: int) -> None:
-        lines.setdefault(what, _Lines(what, unit))(done, total)
+    def say(what: str, unit: str, done: int, total: int, left: float = math.nan) -> None:
+        lines.setdefault(what, _Lines(what, unit))(done, total, left)
 
     yield say
 
@@ -93,7 +102,7 @@ def _rate(rate: float) -> str:
 
 
 @contextmanager
-def _rich_bars() -> Iterator[Callable[[str, str, int, int], None]]:
+def _rich_bars() -> Iterator[Show]:
     from rich import progress as rich_progress
     from rich.console import Console
     from rich.markup import escape
@@ -104,16 +113,23 @@ def _rich_bars() -> Iterator[Callable[[str, str, int, int], None]]:
             rate = task.finished_speed or task.speed
             return Text("" if rate is None else f"{_rate(rate)} {task.fields['unit']}/s", style="progress.data.speed")
 
+    class Left(rich_progress.TimeRemainingColumn):
+        def render(self, task: rich_progress.Task) -> Text:
+            left = task.fields["left"]
+            if math.isnan(left) or task.finished:
+                return super().render(task)
+            return Text(str(timedelta(seconds=round(left))), style="progress.remaining")
+
     description, bar = rich_progress.TextColumn("{task.description}"), rich_progress.BarColumn()
-    columns = (description, bar, rich_progress.MofNCompleteColumn(), Rate(), rich_progress.TimeRemainingColumn())
+    columns = (description, bar, rich_progress.MofNCompleteColumn(), Rate(), Left())
     tasks: dict[str, rich_progress.TaskID] = {}
     # A bar hides the cursor: it has to be stopped even where the process ends in the middle.
     with rich_progress.Progress(*columns, console=Console(stderr=True)) as bars, at_shutdown(bars.stop):
 
-        def show(what: str, unit: str, done: int, total: int) -> None:
+        def show(what: str, unit: str, done: int, total: int, left: float = math.nan) -> None:
             if what not in tasks:
-                tasks[what] = bars.add_task(escape(on_one_line(what)), total=total, unit=unit)
-            bars.update(tasks[what], completed=done, total=total)
+                tasks[what] = bars.add_task(escape(on_one_line(what)), total=total, unit=unit, left=left)
+            bars.update(tasks[what], completed=done, total=total, left=left)
 
         yield show
 
@@ -126,13 +142,14 @@ class _Lines:
         self._first: int | None = None
         self._began = self._said = time.monotonic()
 
-    def __call__(self, done: int, total: int) -> None:
+    def __call__(self, done: int, total: int, left: float = math.nan) -> None:
         now = time.monotonic()
         if self._first is None:
             self._first, self._began = done, now
         elif now - self._said >= LINE_EVERY or done >= total:
             self._said = now
             rate = (done - self._first) / max(now - self._began, 1e-9)
-            left = f", {duration((total - done) / rate)} left" if rate and done < total else ""
-            line = f"{self._what}: {done} of {total} {self._unit}, {_rate(rate)} a second{left}"
+            left = (total - done) / rate if math.isnan(left) and rate else left
+            shown = "" if math.isnan(left) or done >= total else f", {duration(left)} left"
+            line = f"{self._what}: {done} of {total} {self._unit}, {_rate(rate)} a second{shown}"
             print(line, file=sys.stderr, flush=True)  # noqa: T201 - the name in it was escaped

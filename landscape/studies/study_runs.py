@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -21,6 +22,7 @@ from landscape.files.strict_json import from_json, to_json
 from landscape.studies.report.study_results import StudyResult, collect
 from landscape.studies.study import Study
 from landscape.studies.study_files import find_study, read_study
+from landscape.studies.tasks.costs import UsualSeconds
 from landscape.studies.tasks.executors import Workers, open_workers
 from landscape.studies.tasks.task_folders import Outcome, read_outcome, read_progress
 from landscape.studies.tasks.task_work import Place, do_task
@@ -37,8 +39,8 @@ MOST_DEATHS = 2
 # What the folder of a study says about whose it is.
 CARD = "study.json"
 
-# Told (what, unit, done, in all): of all tasks, and of each that runs.
-Report = Callable[[str, str, int, int], None]
+# Told (what, unit, done, in all, seconds left or NaN): of all tasks, and of each that runs.
+Report = Callable[[str, str, int, int, float], None]
 
 
 def study(
@@ -80,7 +82,8 @@ def study(
     pages : bool
         Draw pictures and write ``index.html``, too, and not ``results.json`` and ``results.csv`` alone.
     progress : callable, optional
-        Told (what, unit, done, in all).
+        Told (what, unit, done, in all, seconds left), of all tasks and of each that runs. The seconds follow from what
+        tasks of the same kinds took; NaN where that is not known.
     command : str
         What makes this again, for the report.
 
@@ -179,7 +182,7 @@ def _claim(given: Study, folder: Path) -> None:
     replace_file(folder / CARD, (to_json(card | {"study": asdict(given)}) + "\n").encode())
 
 
-def _silent(what: str, unit: str, done: int, total: int) -> None:
+def _silent(what: str, unit: str, done: int, total: int, left: float) -> None:
     """Say nothing."""
 
 
@@ -195,6 +198,7 @@ class _Run:
         self._names = tuple(each.name for each in given.variants)
         self._began = time.time()
         self._running: dict[Future[Outcome], tuple[Task, int]] = {}
+        self._submitted: dict[str, float] = {}
         self._deaths: dict[str, int] = {}
         self._outcomes: dict[str, Outcome] = {}
         self._not_before: dict[str, float] = {}  # of tasks that another job is doing
@@ -207,13 +211,13 @@ class _Run:
             known = read_outcome(task, self._folder)
             if known.state == "done":
                 self._outcomes[task.folder] = known
-        self._tell(len(tasks))
+        self._tell(tasks)
         left = [task for task in tasks if task.folder not in self._outcomes]
         try:
             while left or self._running:
                 left = self._hand_out(left)
                 left += self._take_in()
-                self._tell(len(tasks))
+                self._tell(tasks)
         finally:
             for future in self._running:
                 future.cancel()
@@ -253,6 +257,7 @@ class _Run:
             self._renew()
             future = self._workers.executor.submit(do_task, task, self._folder, self._names, place, again, self._began)
         self._running[future] = task, slot
+        self._submitted[task.folder] = time.monotonic()
 
     def _take_in(self) -> list[Task]:
         """Wait for something to happen; return the tasks that have to be asked for again."""
@@ -291,9 +296,13 @@ class _Run:
         assert self._workers.renew is not None
         self._workers.executor = self._workers.renew()
 
-    def _tell(self, total: int) -> None:
-        self._report(self._study.shown, "tasks", len(self._outcomes), total)
+    def _tell(self, tasks: Sequence[Task]) -> None:
+        known = [(task, self._outcomes[task.folder]) for task in tasks if task.folder in self._outcomes]
+        usual = UsualSeconds((task, outcome.seconds) for task, outcome in known if outcome.state == "done")
+        since = {task.folder: time.monotonic() - self._submitted[task.folder] for task, _ in self._running.values()}
+        left = usual.left([task for task in tasks if task.folder not in self._outcomes], since, self._workers.number)
+        self._report(self._study.shown, "tasks", len(known), len(tasks), left)
         for task, _ in self._running.values():
             done, of = read_progress(task, self._folder)
             if 0 < done < of:
-                self._report(task.name, "steps", done, of)
+                self._report(task.name, "steps", done, of, math.nan)

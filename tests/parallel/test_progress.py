@@ -48,3 +48,17 @@ def test_a_name_moves_no_cursor(monkeypatch, capsys):
         tell(0, 2)
         tell(2, 2)
     assert "\x1b" not in capsys.readouterr().err
+
+
+def test_the_time_left_is_that_of_who_knows_better(monkeypatch, capsys):
+    with landscape.parallel.progress.progress_bars() as show:
+        show("study", "tasks", 0, 4)
+        show("study", "tasks", 4, 4, 0.0)
+        monkeypatch.setattr("landscape.parallel.progress.LINE_EVERY", 0.0)
+        show("other", "tasks", 0, 4)
+        show("other", "tasks", 1, 4, 7200.0)
+    assert "2.0 h left" in capsys.readouterr().err
+    monkeypatch.setattr(sys, "stderr", seen := Terminal())
+    with landscape.parallel.progress.progress_bars() as show:
+        show("study", "tasks", 1, 4, 7200.0)
+    assert "2:00:00" in seen.getvalue()

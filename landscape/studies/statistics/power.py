@@ -50,7 +50,7 @@ class Power:
         >>> power_of(6, 0.55, wanted=0.16).words("points")
         '6 seeds resolve 0.79 points; 95 would be needed for 0.16 points.'
         >>> power_of(6, 0.55, wanted=0.16, questions=5).words("points")
-        'Among 5 questions 6 seeds resolve 1.2 points; 143 would be needed for 0.16 points.'
+        'Among 5 questions 6 seeds resolve 1.2 points; 142 would be needed for 0.16 points.'
         """
         name = f" {unit}" if unit else ""
         if not math.isfinite(self.resolved):

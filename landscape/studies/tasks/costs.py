@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import import_module
 
 from landscape.errors import LandscapeError
@@ -11,6 +12,44 @@ from landscape.studies.study import Study
 from landscape.studies.tasks.executors import cores
 from landscape.studies.tasks.task_folders import Outcome
 from landscape.studies.tasks.tasks import Task
+
+
+class UsualSeconds:
+    """What tasks that are done took, by their kind (training, or a measurement) and their variant."""
+
+    def __init__(self, done: Iterable[tuple[Task, float]]) -> None:
+        known: dict[tuple[str, str], list[float]] = {}
+        for task, seconds in done:
+            for variant in (task.variant, ""):
+                known.setdefault((_kind(task), variant), []).append(seconds)
+        self._known = {key: sum(each) / len(each) for key, each in known.items()}
+
+    def of(self, task: Task) -> float | None:
+        """Return the mean time of the same kind, of the same variant where there is one; None where none is done."""
+        return self._known.get((_kind(task), task.variant), self._known.get((_kind(task), "")))
+
+    def left(self, tasks: Sequence[Task], running: Mapping[str, float], workers: int) -> float:
+        """Return about how many seconds the tasks that are left take; NaN where none is done.
+
+        Parameters
+        ----------
+        tasks : sequence of Task
+            Those of which no kind was done yet count as the mean of the kinds that were.
+        running : mapping
+            Folder of a task that runs -> seconds since it began.
+        workers : int
+        """
+        kinds = [seconds for (_, variant), seconds in self._known.items() if not variant]
+        if not kinds or not tasks:
+            return math.nan
+        other = sum(kinds) / len(kinds)
+        each = [other if (known := self.of(task)) is None else known for task in tasks]
+        rest = [max(0.0, seconds - running.get(task.folder, 0.0)) for task, seconds in zip(tasks, each, strict=True)]
+        return max(sum(rest) / min(workers, len(tasks)), max(rest))
+
+
+def _kind(task: Task) -> str:
+    return task.name.partition("/")[0]
 
 
 def estimate_costs(study: Study, tasks: Sequence[Task], outcomes: Mapping[str, Outcome], jobs: int = 0) -> list[str]:
@@ -26,8 +65,9 @@ def estimate_costs(study: Study, tasks: Sequence[Task], outcomes: Mapping[str, O
     seconds, memory = 0.0, 0.0
     unknown: list[Task] = []
     steps: dict[str, dict[str, float]] = {}
+    usual = UsualSeconds((task, outcomes[task.folder].seconds) for task in tasks if task not in left)
     for task in left:
-        known = _like(task, tasks, outcomes)
+        known = usual.of(task)
         if known is None and task.measurement is None and not task.networks[0].recipe.training:
             if task.variant not in steps:
                 steps[task.variant] = _estimated(task)
@@ -42,7 +82,7 @@ def estimate_costs(study: Study, tasks: Sequence[Task], outcomes: Mapping[str, O
     workers = jobs or cores()
     figure = f"{duration(seconds)} of work, {duration(seconds / workers)} with {workers} tasks at a time"
     if unknown:
-        kinds = ", ".join(dict.fromkeys(task.name.partition("/")[0] for task in unknown))
+        kinds = ", ".join(dict.fromkeys(_kind(task) for task in unknown))
         lines.append(
             f"{len(unknown)} of the {len(left)} that are left are of kinds that were not timed yet ({kinds}) and are "
             "in no figure below; --smoke shows what they are like"
@@ -63,14 +103,6 @@ def _process_bytes() -> float:
 
     most = float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
     return most if sys.platform == "darwin" else most * 1024  # macOS counts bytes, others KiB
-
-
-def _like(task: Task, tasks: Sequence[Task], outcomes: Mapping[str, Outcome]) -> float | None:
-    """Return the mean time of tasks of the same kind that are done, of the same variant first."""
-    kind = task.name.partition("/")[0]
-    done = [each for each in tasks if each.name.partition("/")[0] == kind and outcomes[each.folder].state == "done"]
-    chosen = [each for each in done if each.variant == task.variant] or done
-    return sum(outcomes[each.folder].seconds for each in chosen) / len(chosen) if chosen else None
 
 
 def _estimated(task: Task) -> dict[str, float]:
