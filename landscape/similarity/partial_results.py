@@ -31,7 +31,8 @@ DOMINANT, SHOWN = 10, 16
 FINGERPRINT_SAMPLES = 1024
 # Of what a run needs to go on: sums of another version are of features of another scale.
 STATE_VERSION = 2
-_OF_COMPONENTS = ("pc_share", "pc_share_stderr", "pc_residual", "pc_cosine", "dominant", "images", "pictured", "labels")
+_OF_COMPONENTS = ("pc_share", "pc_share_stderr", "pc_residual", "pc_cosine", "dominant")
+_IMAGES = ("images", "pictured", "labels")
 # What is added up over passes.
 LAYERS, COMPONENTS, DOMINATED = "layers", "without_components", "without_dominant"
 
@@ -87,7 +88,7 @@ class PartialResults:
         rows, layers = self._compared.rows, [len(each.layers) for each in self._compared.networks]
         try:
             self.components = restore_components(arrays, layers, len(self._samples), self.wanted)
-            if not self.components and known[0].pc_share.size:
+            if known[0].pc_share.size:
                 self._before = known[0]
             for name in (LAYERS, COMPONENTS, DOMINATED):
                 if f"{name}.passes" in arrays:
@@ -144,14 +145,18 @@ class PartialResults:
         total = parts * each + self.procrustes_batches
         return sum(sums.batches for sums in self._sums.values()) + len(self.procrustes), total
 
-    def said(self) -> str:
-        """Return what is kept, for the last message of a run that ends early."""
+    def done(self) -> str:
+        """Return in words how much there is."""
         done, total = self.batches()
         parts = [f"{done:,} of {total:,} batches"]
         if self._settings.components:
             found = len(self._compared) - len(self.missing_components())
             parts.insert(0, f"components of {found} of {len(self._compared)} networks")
-        return f"({' and '.join(parts)} are kept, the same command goes on from there)"
+        return " and ".join(parts)
+
+    def said(self) -> str:
+        """Return what is kept, for the last message of a run that ends early."""
+        return f"({self.done()} are kept, the same command goes on from there)"
 
     def note_failures(self, failures: Mapping[int, int]) -> None:
         """Note layers that are not finite: row -> the first such sample."""
@@ -181,16 +186,18 @@ class PartialResults:
             problem=self.problem,
             notes=tuple(self._notes),
             complete=complete,
+            done="" if complete else self.done(),
         )
         if len(self.components) == len(self._compared):
             found = replace(found, **self._of_components())
-        elif self._before is not None:
-            found = replace(found, **{name: getattr(self._before, name) for name in _OF_COMPONENTS})
+        if self._before is not None:
+            # Images too, of which an unfinished run makes no others.
+            names = _IMAGES if found.pc_share.size else (*_OF_COMPONENTS, *_IMAGES)
+            found = replace(found, **{name: getattr(self._before, name) for name in names})
         found = replace(found, others=self._others())
-        if not complete:
-            return found
-        found = replace(found, blocks=blocks_of(found))
-        return self._with_images(found) if self.components else found
+        if found.passes:
+            found = replace(found, blocks=blocks_of(found))
+        return self._with_images(found) if complete and self.components else found
 
     def _others(self) -> dict[str, Floats]:
         others: dict[str, Floats] = {}

@@ -389,5 +389,7 @@ def caption_of(
     if holes:
         words.append(f"Grey: {holes} layers without variance, or not finite. ")
     if not found.complete:
-        words.append("Not finished. ")
+        wanted = one_line(str(found.settings.get("passes", "?")))
+        shown = f"{passes} of {wanted}" if found.passes else "a part of the first pass"
+        words.append(f"Not finished: shown is {shown}. ")
     return "".join(words).strip()

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 import landscape
+from landscape.cli import main
 from landscape.errors import EvaluationError, StoreError, SurfaceMismatch
 from landscape.files.reports.similarity_file import read_similarity, read_state, write_similarity
 from landscape.similarity.layer_similarity import similarity_cost
@@ -219,3 +220,60 @@ def test_a_disk_without_room_for_gram_matrices_is_an_error_before_they_are_made(
     monkeypatch.setattr(gram_file.os, "posix_fallocate", full)
     with pytest.raises(StoreError, match=r"cannot be put into .*No space left on device.*choose fewer layers"):
         landscape.similarity(networks, data, **SETTINGS)
+
+
+class Square(nn.Module):
+    """Even features of an input, which odd ones say nothing about."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return squares."""
+        return x**2
+
+
+def test_an_addition_that_is_cut_short_leaves_the_result_of_the_passes_before(tmp_path, capsys):
+    """Six rotations are a block by construction, alike in all seeds, and the square after them is not in it."""
+    torch.manual_seed(0)
+    turns = [nn.utils.parametrizations.orthogonal(nn.Linear(6, 6, bias=False)) for _ in range(12)]
+    networks = {"a": nn.Sequential(nn.Flatten(), *turns[:6], Square()), "b": nn.Sequential(nn.Flatten(), *turns[6:])}
+    data = torch.randn(400, 1, 2, 3, generator=torch.Generator().manual_seed(1))
+    path = tmp_path / "sim.h5"
+
+    def write(found: Similarity, state: Any) -> None:
+        write_similarity(path, found, state)
+        if found.passes == stop:
+            raise KeyboardInterrupt
+
+    options: dict[str, Any] = {"batch_size": 100, "write": write, "write_every": 0.0, "layers": r"^\d$"}
+    stop = 0
+    with pytest.raises(KeyboardInterrupt):
+        landscape.similarity(networks, data, passes=2, **options)
+    assert main(["info", str(path)]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "no pass is done yet" in said
+    assert "not yet" in said
+    assert "none" not in said
+    stop = -1
+    two = landscape.similarity(networks, data, passes=2, **options)
+    block, none = two.blocks
+    assert none is None
+    assert block is not None
+    assert (block.first, block.last) == (0, 6)
+    assert abs(block.outside) < 0.1
+    np.testing.assert_allclose([block.inside, block.shared["b"]], 1.0, atol=1e-5)
+    for more in ({}, {"without_components": 1}):
+        stop = -1
+        landscape.similarity(networks, data, passes=2, **more, **options)
+        stop = 3
+        state = read_state(path)
+        assert state is not None
+        with pytest.raises(KeyboardInterrupt):
+            landscape.similarity(networks, data, passes=5, known=(read_similarity(path), state), **more, **options)
+        left = read_similarity(path)
+        assert (left.complete, left.passes) == (False, 3)
+        assert left.blocks == landscape.similarity(networks, data, batch_size=100, passes=3, layers=r"^\d$").blocks
+        np.testing.assert_array_equal(left.images, two.images)
+        np.testing.assert_array_equal(left.pc_share, two.pc_share)
+        assert main(["info", str(path)]) == 0
+        assert "shown is what 3 whole passes of 5 gave" in " ".join(capsys.readouterr().out.split())
+        assert main(["plot", str(path), "-o", str(tmp_path / "sim.pdf")]) == 0
+        assert "Not finished: shown is 3 passes of 5." in " ".join(capsys.readouterr().out.split())

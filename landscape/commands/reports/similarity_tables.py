@@ -33,6 +33,7 @@ def similarity_facts(found: Similarity) -> dict[str, Any]:
         "path": found.path,
         "kind": "similarity",
         "complete": found.complete,
+        "done": found.done,
         "similarity": {
             "networks": [each.name for each in found.networks],
             "groups": [each.group for each in found.networks],
@@ -105,6 +106,9 @@ def print_similarity(console: Console, facts: Mapping[str, Any]) -> None:
     said = facts["similarity"]
     number = sum(len(each) for each in said["layers"])
     state = "" if facts["complete"] else ", not finished"
+    # Nothing was looked for where no pass is done: neither a block nor an error.
+    begun = bool(facts["complete"] or facts["passes"])
+    unknown = ": there was one batch" if begun else " yet"
     print_heading(console, f"Similarity of {number} layers of {len(said['networks'])} networks{state}")
     errors = [
         value for row in said["cka_stderr"] for each in row for line in each for value in line if value is not None
@@ -120,13 +124,14 @@ def print_similarity(console: Console, facts: Mapping[str, Any]) -> None:
                 f"unbiased minibatch CKA, {facts['kernel']} kernel, {facts['batches']} batches, "
                 f"{facts['passes']} passes",
             ),
-            ("error", f"at most {max(errors):.2g}" if errors else "not known: there was one batch"),
+            ("error", f"at most {max(errors):.2g}" if errors else f"not known{unknown}"),
+            *([] if facts["complete"] else [("so far", _so_far(facts))]),
         ],
     )
     print_table(
         console,
         ["network", "layers", "PC 1: mean", "greatest", "block", "contrast"],
-        [_network_row(said, i) for i in range(len(said["networks"]))],
+        [_network_row(said, i, "none" if begun else "not yet") for i in range(len(said["networks"]))],
     )
     print_pairs(console, [(f"block of {name}", words) for name, words in _block_words(said)])
     pairs = said["nearest"][:_PAIRS]
@@ -134,7 +139,7 @@ def print_similarity(console: Console, facts: Mapping[str, Any]) -> None:
         rows = [
             [
                 f"{each['of']} in {each['in']}",
-                "no layer of the same name"
+                ("no layer of the same name has variance" if begun else "not yet")
                 if each["share"] is None
                 else f"{100 * each['share']:.0f} % of {each['layers']}",
                 _mean_of_same(said, each["of"], each["in"]),
@@ -161,7 +166,17 @@ def print_similarity(console: Console, facts: Mapping[str, Any]) -> None:
         print_pairs(console, [("", f"and {len(facts['notes']) - _NOTES} more notes, in --json")])
 
 
-def _network_row(said: Mapping[str, Any], number: int) -> list[str]:
+def _so_far(facts: Mapping[str, Any]) -> str:
+    passes, wanted = facts["passes"], facts["settings"].get("passes")
+    shown = (
+        f"shown is what {passes} whole pass{'es' if passes > 1 else ''} of {wanted} gave"
+        if passes
+        else "no pass is done yet"
+    )
+    return f"{facts['done'] or 'a part'}: {shown}; the command that made it goes on"
+
+
+def _network_row(said: Mapping[str, Any], number: int, without: str) -> list[str]:
     shares = [each for each in said["pc_share"][number] if each is not None] if said["pc_share"] else []
     block = said["block"][number]
     group = said["groups"][number]
@@ -170,7 +185,7 @@ def _network_row(said: Mapping[str, Any], number: int) -> list[str]:
         str(len(said["layers"][number])),
         f"{100 * sum(shares) / len(shares):.0f} %" if shares else "",
         f"{100 * max(shares):.0f} %" if shares else "",
-        "none" if block is None else f"{block['extent']} layers",
+        without if block is None else f"{block['extent']} layers",
         "" if block is None else f"{block['contrast']:.2f}",
     ]
 

@@ -26,7 +26,7 @@ from landscape.surface.reports.similarity import Block, NetworkLayers, Similarit
 _SQUARE, _ROWS = ("cka", "stderr", "pc_cosine"), ("pc_share", "pc_share_stderr", "pc_residual")
 _ARRAYS = (*_SQUARE, *_ROWS, "dominant", "images", "others")
 _COUNTS = ("samples", "batches", "passes")
-_TEXTS = ("kernel", "software", "created", "command")
+_TEXTS = ("kernel", "done", "software", "created", "command")
 
 
 def _parsed(plain: dict[str, Any], arrays: Mapping[str, Array], path: str) -> Similarity:

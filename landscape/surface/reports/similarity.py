@@ -86,6 +86,7 @@ class Similarity:
     pictured: tuple[int, ...] = ()  # their numbers
     labels: tuple[int, ...] = ()  # their classes, where the data have some
     complete: bool = True
+    done: str = ""  # of a run that was cut short: how much of it there is, in words
     notes: tuple[str, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
     problem: Mapping[str, Any] = field(default_factory=dict)
