@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from landscape.similarity.gram_file import GramFile
-from landscape.similarity.grams import Grams, Reference, Tap
+from landscape.similarity.grams import UNEVEN, Grams, Reference, Tap
 from landscape.similarity.hsic import all_pairs
 from landscape.similarity.procrustes import distances, gram_factor
 from landscape.similarity.shuffled_batches import Samples, device_of
@@ -120,7 +120,7 @@ class BatchComparison:
             vectors[start + row] = vector
 
         def failed(row: int, sample: int) -> None:
-            spoil(start + row, int(samples.order[places[sample]]))
+            spoil(start + row, sample if sample == UNEVEN else int(samples.order[places[sample]]))
 
         without = None
         if scores is not None:
@@ -138,6 +138,9 @@ class BatchComparison:
                 factor = gram_factor(features * known[row].scale)
                 factors[start + row] = None if factor is None else factor.cpu()
 
-            tap.run(samples.fetch(places, device_of(model)), take)
+            def drop(row: int, sample: int, start: int = start) -> None:
+                factors[start + row] = None
+
+            tap.run(samples.fetch(places, device_of(model)), take, drop)
             start += len(known)
         return distances(factors)

@@ -42,6 +42,8 @@ class ComparedNetworks:
         What is stored of them.
     rows : int
         Layers of all networks.
+    notes : list of str
+        Modules that are no layers, and why.
     """
 
     def __init__(
@@ -56,17 +58,18 @@ class ComparedNetworks:
         self.models = list(models.values())
         self.taps: list[Tap] = []
         self.references: list[list[Reference]] = []
-        networks = []
+        networks, left_out = [], []
         # A scale is a power of 2, which few samples tell as well as many; a width is a median of distances.
         reference = samples.places(0)[0][: None if settings.kernel == "rbf" else SCALED]
         for name, model in models.items():
             device = device_of(model)
             probes = [samples.fetch(samples.places(0)[0][: min(PROBE, len(samples)) - k], device) for k in (0, 1)]
-            layers = find_layers(model, probes, which=settings.layers, name=name, data=data)
-            tap = Tap(model, layers, settings.tokens)
+            found = find_layers(model, probes, which=settings.layers, name=name, data=data)
+            layers, tap = found.layers, Tap(model, found, settings.tokens)
+            left_out.append(found.left_out)
             batch = samples.fetch(reference, device)
             self.taps.append(tap)
-            self.references.append(look_at(tap, layers, batch, settings.kernel, settings.rbf_width))
+            self.references.append(look_at(tap, len(layers), batch, settings.kernel, settings.rbf_width))
             networks.append(
                 NetworkLayers(
                     name,
@@ -80,6 +83,11 @@ class ComparedNetworks:
             )
         self.networks = tuple(networks)
         self.rows = sum(len(each.layers) for each in networks)
+        if len(models) > 1 and len(set(left_out)) == 1:
+            self.notes = list(left_out[0])
+        else:
+            said = zip(models, left_out, strict=True)
+            self.notes = [f"{name}: {words}" for name, reasons in said for words in reasons]
 
     def __len__(self) -> int:
         """Return how many networks there are."""

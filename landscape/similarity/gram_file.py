@@ -81,7 +81,7 @@ class GramFile:
         return bool(self._done[rows].all())
 
     def failed(self, row: int, sample: int) -> None:
-        """Note that a layer is not finite, and the first such sample."""
+        """Note that a layer is left out: the first sample that is not finite, or `grams.UNEVEN`."""
         self.vectors[row] = np.nan
         self._failures[row] = sample
 
@@ -94,8 +94,8 @@ class GramFile:
             self._flush(self._done)
 
     def failures(self) -> dict[int, int]:
-        """Return the first sample that is not finite, by row."""
-        return {int(row): int(self._failures[row]) for row in np.flatnonzero(self._failures >= 0)}
+        """Return why rows are left out, as `failed` was told."""
+        return {int(row): int(self._failures[row]) for row in np.flatnonzero(self._failures != -1)}
 
     def close(self) -> None:
         """Close the file, which stays."""

@@ -12,10 +12,12 @@ import torch
 from torch import Tensor, nn
 
 from landscape.problem.batches import batch_size_of
-from landscape.similarity.hsic import centred_gram, linear_gram, median_distance, packed, rbf_gram
-from landscape.similarity.layers import Layer, call, features_of, inputs_of, listening
+from landscape.similarity.hsic import centred_gram, is_rounding, linear_gram, median_distance, packed, rbf_gram
+from landscape.similarity.layers import FoundLayers, call, features_of, inputs_of, listening
 
 KERNELS = ("linear", "rbf")
+# Instead of the number of a sample: a module was called another number of times than when layers were found.
+UNEVEN = -2
 # Of a float32 Gram matrix: what a sum of thousands of products may be off by.
 _ROUNDING = 1e-5
 # Features smaller than this, or larger than one over it, are scaled.
@@ -78,12 +80,13 @@ class Tap:
     ----------
     model : Module
         On its device, in the mode it is measured in.
-    layers : sequence of Layer
+    found : FoundLayers
     tokens : {"flatten", "mean"}
     """
 
-    def __init__(self, model: nn.Module, layers: Sequence[Layer], tokens: str = "flatten") -> None:
-        self._model, self._layers, self._tokens = model, layers, tokens
+    def __init__(self, model: nn.Module, found: FoundLayers, tokens: str = "flatten") -> None:
+        self._model, self._found, self._tokens = model, found, tokens
+        self._layers = layers = found.layers
         named = dict(model.named_modules())
         self._modules = {name: named[name] for name in dict.fromkeys(layer.name for layer in layers)}
         self._rows = {(layer.name, layer.call): number for number, layer in enumerate(layers)}
@@ -104,7 +107,8 @@ class Tap:
 
         What ``take`` is given lasts until it returns; it may write into centred features, and into no others.
 
-        ``failed(row, sample)`` for one that is not finite, with the place in the batch of its first such sample.
+        ``failed(row, sample)`` for one that is not finite, with the place in the batch of its first such sample; after
+        the last ``take`` with `UNEVEN` for all layers of a module that is called another number of times.
         """
         number = batch_size_of(batch)
         calls: Counter[str] = Counter()
@@ -126,7 +130,10 @@ class Tap:
             take(row, given)
 
         with listening(self._model, self._modules, heard):
-            call(self._model, inputs_of(batch))
+            call(self._model, inputs_of(batch, self._found.whole))
+        for (name, _), row in self._rows.items():
+            if calls[name] != self._found.calls[name] and failed is not None:
+                failed(row, UNEVEN)
 
 
 class Grams:
@@ -176,14 +183,15 @@ class Grams:
                     left = gram - scores @ scores.T
                     # Nothing but rounding is left of features that were components alone.
                     gram = left if left.norm() > _ROUNDING * gram.norm() else torch.zeros_like(gram)
-            put(row, packed(centred_gram(gram)))
+            centred = centred_gram(gram)
+            put(row, packed(centred.zero_() if is_rounding(centred, gram, features.dtype) else centred))
 
         self._tap.run(batch, take, failed)
 
 
-def look_at(tap: Tap, layers: Sequence[Layer], batch: Any, kernel: str, width: float) -> list[Reference]:
+def look_at(tap: Tap, layers: int, batch: Any, kernel: str, width: float) -> list[Reference]:
     """Return what each layer's features are on a reference batch; ``width`` is in median distances."""
-    found = [Reference(0, 1.0)] * len(layers)
+    found = [Reference(0, 1.0)] * layers
 
     def take(row: int, features: Tensor) -> None:
         size = float(torch.linalg.vector_norm(features, dtype=torch.float64)) / math.sqrt(features.numel())

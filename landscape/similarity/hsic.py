@@ -49,6 +49,24 @@ def centred_gram(gram: Tensor) -> Tensor:
     return centred.fill_diagonal_(0.0)
 
 
+def is_rounding(centred: Tensor, gram: Tensor, dtype: torch.dtype) -> bool:
+    """Whether nothing but rounding is left of a Gram matrix once it is centred.
+
+    So it is where one sample alone differs from all others: of pairs of samples that says nothing, and a ratio of what
+    rounding leaves would be any number.
+
+    Parameters
+    ----------
+    centred, gram : Tensor, shape (n, n)
+        As `centred_gram` gives and takes them.
+    dtype : torch.dtype
+        Of the features: a product of two samples is off by their lengths times its precision.
+    """
+    own = gram.diagonal().double()
+    lengths = float(own.sum() ** 2 - own.square().sum())
+    return float(centred.norm()) <= 4 * torch.finfo(dtype).eps * math.sqrt(max(lengths, 0.0))
+
+
 def packed(centred: Tensor) -> Tensor:
     """Return the upper triangle of a centred Gram matrix, scaled: inner products of two such vectors are HSIC1."""
     n = len(centred)

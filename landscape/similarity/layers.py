@@ -27,8 +27,11 @@ TOKENS = ("flatten", "mean")
 BLOCKS = "blocks"
 # Samples of the larger of two calls that show where samples are.
 PROBE = 5
-# Near names that an error lists.
-_NEAR = 6
+# Near names that an error lists, and names of modules that a note does.
+_NEAR, _NAMED = 6, 4
+
+# What a network that does not take some samples raises.
+_FAILURES = (RuntimeError, ValueError, TypeError, LookupError, AttributeError)
 
 
 @dataclass(frozen=True)
@@ -57,9 +60,19 @@ class _Seen:
     again: bool  # whether this is a tensor that another module has given, unchanged
 
 
-def inputs_of(batch: Any) -> Any:
-    """Return what a network is given of a batch: all but the target, where there is one."""
-    if isinstance(batch, Tensor):
+@dataclass(frozen=True)
+class FoundLayers:
+    """The layers of a network, and how it is called."""
+
+    layers: list[Layer]
+    calls: Mapping[str, int]  # how often each of their modules is called in a forward pass
+    whole: bool  # whether the network is given a batch with its target: it does not run without
+    left_out: tuple[str, ...]  # what else was asked for, and why it is no layer
+
+
+def inputs_of(batch: Any, whole: bool = False) -> Any:
+    """Return what a network is given of a batch: all but the target, where there is one, or ``whole``."""
+    if whole or isinstance(batch, Tensor):
         return batch
     try:
         return split_inputs_targets(batch)[0]
@@ -78,8 +91,11 @@ def call(model: nn.Module, inputs: Any) -> Any:
 
 def find_layers(
     model: nn.Module, batches: Sequence[Any], *, which: str | None = None, name: str = "network", data: str = "data"
-) -> list[Layer]:
-    """Return the layers of a network in the order in which they finish in a forward pass.
+) -> FoundLayers:
+    """Find the layers of a network in the order in which they finish in a forward pass.
+
+    A module that is called another number of times for other samples, as an adaptive solver does, has no layers: its
+    third call is not the same step of all samples.
 
     Parameters
     ----------
@@ -103,24 +119,55 @@ def find_layers(
     EvaluationError
         It gives another output each time.
     """
-    seen = [_observe(model, each, name, data) for each in batches]
+    whole = _needs_target(model, batches[0])
+    seen = [_observe(model, inputs_of(each, whole), name, data) for each in batches]
     sizes = [batch_size_of(each) for each in batches]
     names = {module: label for label, module in model.named_modules()}
     chosen = _chosen(model, which, names)
     second = {(each.name, each.call): each for each in seen[1]}
-    layers = []
+    calls, others = (Counter(each.name for each in half) for half in seen)
+    layers: list[Layer] = []
+    without: dict[str, None] = {}
+    uneven: dict[str, None] = {}
     for each in seen[0]:
-        other = second.get((each.name, each.call))
-        if other is None or (which is None and not _is_default(each, model)):
+        if not (_is_default(each, model) if chosen is None else each.name in chosen):
             continue
-        if chosen is not None and each.name not in chosen:
+        if calls[each.name] != others[each.name]:
+            uneven[each.name] = None
             continue
-        place = _samples_in(each.shapes, other.shapes, sizes)
+        place = _samples_in(each.shapes, second[each.name, each.call].shapes, sizes)
         if place is not None:
             layers.append(Layer(each.name, each.call, type(each.module).__name__, *place))
+        elif each.shapes:
+            without[each.name] = None
     if not layers:
         raise UsageError(_nothing(which, sorted({each.name for each in seen[0]}), name))
-    return layers
+    reasons = (
+        (without, "no row a sample in what {} gives"),
+        (uneven, "how often {} is called depends on the samples"),
+    )
+    left_out = tuple(f"{words.format(_listed(list(names)))}: left out" for names, words in reasons if names)
+    return FoundLayers(layers, {each.name: calls[each.name] for each in layers}, whole, left_out)
+
+
+def _listed(names: Sequence[str]) -> str:
+    named = [name or "the network" for name in names[:_NAMED]]
+    more = len(names) - len(named)
+    return f"{', '.join(named)}{f' and {more} more' if more > 0 else ''}"
+
+
+def _needs_target(model: nn.Module, batch: Any) -> bool:
+    """Whether a network runs on a mapping with its target in it only, as one whose decoder is fed with labels does."""
+    inputs = inputs_of(batch)
+    if not isinstance(batch, Mapping) or inputs is batch:
+        return False
+    for whole in (False, True):
+        try:
+            call(model, inputs_of(batch, whole))
+        except _FAILURES:
+            continue
+        return whole
+    return False
 
 
 def _is_default(seen: _Seen, model: nn.Module) -> bool:
@@ -200,7 +247,7 @@ def _samples_in(
     return None
 
 
-def _observe(model: nn.Module, batch: Any, name: str, data: str) -> list[_Seen]:
+def _observe(model: nn.Module, inputs: Any, name: str, data: str) -> list[_Seen]:
     """Call a network and note what its modules give."""
     seen: list[_Seen] = []
     given: list[tuple[weakref.ref[Tensor], tuple[int, int, int]]] = []
@@ -215,11 +262,10 @@ def _observe(model: nn.Module, batch: Any, name: str, data: str) -> list[_Seen]:
         given.extend((weakref.ref(each), key) for each, key in zip(tensors, keys, strict=True))
         seen.append(_Seen(label, calls[label], module, tuple(tuple(each.shape) for each in tensors), again))
 
-    inputs = inputs_of(batch)
     with listening(model, dict(model.named_modules()), look):
         try:
             first = call(model, inputs)
-        except (RuntimeError, ValueError, TypeError, LookupError, AttributeError) as error:
+        except _FAILURES as error:
             said = misfit(model, inputs, data, error)
             if not said:
                 raise

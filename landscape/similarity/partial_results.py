@@ -14,6 +14,7 @@ from landscape.errors import EvaluationError, SurfaceMismatch
 from landscape.problem.data.datasets import fingerprint
 from landscape.similarity.compared_networks import ComparedNetworks
 from landscape.similarity.components import Components, cosines
+from landscape.similarity.grams import UNEVEN
 from landscape.similarity.same_run import require_same
 from landscape.similarity.sample_images import with_images
 from landscape.similarity.shuffled_batches import Samples
@@ -56,7 +57,7 @@ class PartialResults:
         self.components: dict[int, Components] = {}
         self.procrustes: dict[int, Floats] = {}
         self._sums: dict[str, PairSums] = {}
-        self._notes: dict[str, None] = {}
+        self._notes = dict.fromkeys(compared.notes)
         # A file's result with the components of all its networks, which is gone on with.
         self._before: Similarity | None = None
         self.problem = {
@@ -103,7 +104,7 @@ class PartialResults:
             raise SurfaceMismatch(
                 f"{known[0].path or 'what is known'} does not hold what it needs to go on ({error}); --overwrite it"
             ) from error
-        self._notes = dict.fromkeys(known[0].notes)
+        self._notes |= dict.fromkeys(known[0].notes)
 
     def state(self, *, complete: bool = False) -> State:
         """Return what is needed to go on; of a complete run what is needed to add passes."""
@@ -159,9 +160,12 @@ class PartialResults:
         return f"({self.done()} are kept, the same command goes on from there)"
 
     def note_failures(self, failures: Mapping[int, int]) -> None:
-        """Note layers that are not finite: row -> the first such sample."""
+        """Note layers that are not finite: row -> the first such sample, or `UNEVEN`."""
         for row, sample in failures.items():
             network, layer = self._compared.place(row)
+            if sample == UNEVEN:
+                self._notes[f"{network}: how often {layer} is called depends on the samples: left out"] = None
+                continue
             key = f"{network}: layer {layer} is not finite"
             if not any(note.startswith(key) for note in self._notes):
                 self._notes[f"{key} at sample {sample}, and is left out"] = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -240,6 +241,87 @@ def test_features_that_vary_by_rounding_alone_are_constant_and_by_more_are_not()
     assert not centred_features(features).any()
     features[::2] += 1e-5
     assert (centred_features(features) != 0).all()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_features_in_which_one_sample_alone_differs_are_a_hole_and_not_a_ratio_of_rounding(dtype):
+    """Of pairs of samples they say nothing: HSIC with anything is 0, and of float arithmetic some 1e-17."""
+
+    class Spikes(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.one, self.two, self.far = nn.Identity(), nn.Identity(), nn.Identity()
+
+        def forward(self, x: Tensor) -> Tensor:
+            self.one((x[:, :3] > x[:, :3].max() - 1e-6).to(x) * 0.3 + 0.1)
+            self.two((x[:, :3] > x[:, :3].flatten().sort().values[-2] - 1e-6).to(x))
+            far: Tensor = self.far(torch.where(x[:, 3:4] == x[:, 3].max(), 1000 * x, x))
+            return far
+
+    x = torch.randn(40, 6, generator=torch.Generator().manual_seed(0)).to(dtype)
+    found = landscape.similarity(Spikes(), x, batch_size=40, passes=1, components=False)
+    assert np.isnan(found.cka[0]).all()
+    with torch.no_grad():
+        two = (x[:, :3] > x[:, :3].flatten().sort().values[-2] - 1e-6).double()
+        far = torch.where(x[:, 3:4] == x[:, 3].max(), 1000 * x, x).double()
+    wanted = naive([[each.numpy() for each in (two - two.mean(0), far - far.mean(0))]])
+    np.testing.assert_allclose(found.cka[1:, 1:], wanted, atol=1e-4 if dtype == torch.float32 else 1e-10)
+
+
+def test_a_module_that_is_called_as_often_as_samples_ask_for_has_no_layers(data):
+    """As an adaptive solver does: its last step is not the same one in all batches."""
+
+    class Adaptive(nn.Module):
+        def __init__(self, steps: Callable[[Tensor], int]) -> None:
+            super().__init__()
+            self.step, self.last, self.steps = nn.Linear(6, 6), nn.Linear(6, 2), steps
+
+        def forward(self, x: Tensor) -> Tensor:
+            for _ in range(self.steps(x)):
+                x = self.step(x).tanh()
+            last: Tensor = self.last(x)
+            return last
+
+    spread = data.clone()
+    spread[:, 0] = spread[:, 0].clamp(max=1.0)
+    spread[7, 0] = 2.0
+    torch.manual_seed(0)
+    # The batches with sample 7 call it twice; the few samples that layers are found on do not.
+    late = Adaptive(lambda x: 1 + (len(x) == 20 and bool(x[:, 0].max() > 1.5))).double()
+    found = landscape.similarity(late, spread, batch_size=20, passes=2, procrustes=3)
+    assert found.networks[0].layers == ("step", "last")
+    for values in (found.cka[0], found.others["procrustes"][0], found.pc_share[:1]):
+        assert np.isnan(values).all()
+    assert np.isfinite([found.cka[1, 1], found.others["procrustes"][1, 1], found.pc_share[1]]).all()
+    assert found.notes == ("network: how often step is called depends on the samples: left out",)
+    found = landscape.similarity(Adaptive(len).double(), data, **SMALL)
+    assert found.networks[0].layers == ("last",)
+    assert found.notes == ("network: how often step is called depends on the samples: left out",)
+
+
+def test_a_network_that_needs_its_labels_is_given_them_and_modules_without_samples_are_named():
+    class Decoder(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.places, self.words, self.out = nn.Embedding(4, 5), nn.Embedding(9, 5), nn.Linear(5, 9)
+
+        def forward(self, tokens: Tensor, labels: Tensor | None = None) -> dict[str, Tensor]:
+            if labels is None:
+                raise ValueError("give labels, or what the decoder begins with")
+            hidden = self.words(tokens) + self.places(torch.arange(4)) + self.words(labels)
+            return {"loss": hidden.mean(), "logits": self.out(hidden)}
+
+    generator = torch.Generator().manual_seed(2)
+    tokens, labels = (torch.randint(0, 9, (30, 4), generator=generator) for _ in range(2))
+    rows = [{"tokens": one, "labels": other} for one, other in zip(tokens, labels, strict=True)]
+    torch.manual_seed(0)
+    networks = {"a": Decoder(), "b": Decoder()}
+    found = landscape.similarity(networks, rows, batch_size=30, passes=1, components=False)
+    assert found.networks[0].labels == ("words", "words (2)", "out")
+    assert found.notes == ("no row a sample in what places gives: left out",)
+    with torch.no_grad():
+        logits = [each(tokens, labels)["logits"].double().flatten(1).numpy() for each in networks.values()]
+    assert found.between(0, 1)[2, 2] == pytest.approx(naive([[x - x.mean(0) for x in logits]])[0, 1], abs=1e-5)
 
 
 class Changing(torch.utils.data.Dataset):
