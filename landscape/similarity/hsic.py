@@ -64,7 +64,7 @@ def is_rounding(centred: Tensor, gram: Tensor, dtype: torch.dtype) -> bool:
     """
     own = gram.diagonal().double()
     lengths = float(own.sum() ** 2 - own.square().sum())
-    return float(centred.norm()) <= 4 * torch.finfo(dtype).eps * math.sqrt(max(lengths, 0.0))
+    return float(centred.norm()) <= 16 * torch.finfo(dtype).eps * math.sqrt(max(lengths, 0.0))
 
 
 def packed(centred: Tensor) -> Tensor:

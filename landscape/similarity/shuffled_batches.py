@@ -45,7 +45,8 @@ class Samples:
         self.order: Numbers = choose(data, samples, seed)
         if len(self.order) < least:
             raise UsageError(
-                f"there are {len(self.order)} samples of {data.name!r}, the unbiased estimate needs {least} at least"
+                f"there are too few samples of {data.name!r} ({len(self.order)}): the unbiased estimate needs "
+                f"{least} at least"
             )
         self.batch_size, self._least = batch_size, least
         self._places = np.arange(len(self.order))

@@ -369,11 +369,12 @@ def caption_of(
     holes = int((~np.isfinite(np.diagonal(found.cka))).sum())
     error = found.stderr[np.isfinite(found.stderr) & ~np.eye(rows, dtype=bool)]
     passes = f"{found.passes} pass{'es' if found.passes != 1 else ''}"
+    batches = f"{found.batches} batch{'es' if found.batches != 1 else ''}"
     data = one_line(str(found.problem.get("data", "the data")))
     of = f" of {len(found.networks)} networks" if len(found.networks) > 1 else ""
     words = [
         f"{WORDS.get(values, values)} of {rows} layers{of} on {found.samples:,} samples of {data}, eval mode: unbiased "
-        f"minibatch estimate, {found.kernel} kernel, {found.batches} batches, {passes}, not clamped. "
+        f"minibatch estimate, {found.kernel} kernel, {batches}, {passes}, not clamped. "
     ]
     if error.size:
         words.append(f"Standard error from samples: at most {error.max():.2g}. ")
@@ -387,7 +388,7 @@ def caption_of(
     if outlined and values == "cka" and any(each is not None for each in found.blocks):
         words.append("Outlined: the block. ")
     if holes:
-        words.append(f"Grey: {holes} layers without variance, or not finite. ")
+        words.append(f"Grey: {holes} layer{'s' if holes > 1 else ''} without variance, or not finite. ")
     if not found.complete:
         wanted = one_line(str(found.settings.get("passes", "?")))
         shown = f"{passes} of {wanted}" if found.passes else "a part of the first pass"

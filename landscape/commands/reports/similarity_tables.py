@@ -7,6 +7,7 @@ from dataclasses import asdict
 from itertools import combinations, permutations
 from typing import Any
 
+import numpy as np
 from rich.console import Console
 
 from landscape.commands.printed import print_heading, print_pairs, print_table
@@ -50,6 +51,7 @@ def similarity_facts(found: Similarity) -> dict[str, Any]:
             "dominant_shared": _shared_facts(found),
             "block": [_block_facts(found, i) for i in networks],
             "nearest": _nearest_facts(found),
+            "holes": _holes(found),
             **{name: by_pair(each) for name, each in found.others.items()},
         },
         "samples": found.samples,
@@ -101,6 +103,16 @@ def _nearest_facts(found: Similarity) -> list[dict[str, Any]]:
     return said
 
 
+def _holes(found: Similarity) -> list[dict[str, str]]:
+    """Return the layers that have no value: without variance, not finite, or called as often as samples ask for."""
+    return [
+        {"network": network.name, "layer": label}
+        for number, network in enumerate(found.networks)
+        for row, label in enumerate(network.labels)
+        if not np.isfinite(found.cka[found.starts[number] + row, found.starts[number] + row])
+    ]
+
+
 def print_similarity(console: Console, facts: Mapping[str, Any]) -> None:
     """Print what there is to say; the matrices themselves are in --json and in the file."""
     said = facts["similarity"]
@@ -109,7 +121,9 @@ def print_similarity(console: Console, facts: Mapping[str, Any]) -> None:
     # Nothing was looked for where no pass is done: neither a block nor an error.
     begun = bool(facts["complete"] or facts["passes"])
     unknown = ": there was one batch" if begun else " yet"
-    print_heading(console, f"Similarity of {number} layers of {len(said['networks'])} networks{state}")
+    print_heading(
+        console, f"Similarity of {_count(number, 'layer')} of {_count(len(said['networks']), 'network')}{state}"
+    )
     errors = [
         value for row in said["cka_stderr"] for each in row for line in each for value in line if value is not None
     ]
@@ -121,11 +135,12 @@ def print_similarity(console: Console, facts: Mapping[str, Any]) -> None:
             ("samples", f"{facts['samples']:,} of {problem.get('data', '')} ({problem.get('reference', '')})"),
             (
                 "estimate",
-                f"unbiased minibatch CKA, {facts['kernel']} kernel, {facts['batches']} batches, "
-                f"{facts['passes']} passes",
+                f"unbiased minibatch CKA, {facts['kernel']} kernel, {_count(facts['batches'], 'batch')}, "
+                f"{_count(facts['passes'], 'pass')}",
             ),
             ("error", f"at most {max(errors):.2g}" if errors else f"not known{unknown}"),
             *([] if facts["complete"] else [("so far", _so_far(facts))]),
+            *([("no value", _listed(said["holes"]))] if begun and said["holes"] else []),
         ],
     )
     print_table(
@@ -166,13 +181,20 @@ def print_similarity(console: Console, facts: Mapping[str, Any]) -> None:
         print_pairs(console, [("", f"and {len(facts['notes']) - _NOTES} more notes, in --json")])
 
 
+def _count(number: int, word: str) -> str:
+    plural = word + ("es" if word.endswith(("s", "ch")) else "s")
+    return f"{number:,} {word if number == 1 else plural}"
+
+
+def _listed(holes: list[dict[str, str]]) -> str:
+    names = [f"{each['layer']} of {each['network']}" for each in holes[:_NOTES]]
+    more = len(holes) - len(names)
+    return f"without variance or not finite: {', '.join(names)}{f' and {more:,} more, in --json' if more else ''}"
+
+
 def _so_far(facts: Mapping[str, Any]) -> str:
     passes, wanted = facts["passes"], facts["settings"].get("passes")
-    shown = (
-        f"shown is what {passes} whole pass{'es' if passes > 1 else ''} of {wanted} gave"
-        if passes
-        else "no pass is done yet"
-    )
+    shown = f"shown is what {_count(passes, 'whole pass')} of {wanted} gave" if passes else "no pass is done yet"
     return f"{facts['done'] or 'a part'}: {shown}; the command that made it goes on"
 
 

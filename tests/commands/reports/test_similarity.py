@@ -108,3 +108,17 @@ def test_a_dry_run_says_what_it_takes_measures_nothing_and_knows_what_is_done(ch
     assert main([*words, "--passes", "2"]) == 1
     assert "passes 3 instead of 2" in capsys.readouterr().err
     assert path.read_bytes() == before
+
+
+def test_layers_without_a_value_are_named(checkpoints, tmp_path, capsys):
+    """A ReLU that is 0 for all samples has no variance."""
+    state = torch.load(checkpoints[0])
+    state["0.bias"] -= 1000.0
+    torch.save(state, checkpoints[0])
+    path = str(tmp_path / "sim.h5")
+    assert main(["similarity", *checkpoints, *MODEL, "--passes", "1", "-o", path]) == 0
+    assert "without variance or not finite: 1 of a" in " ".join(capsys.readouterr().out.split())
+    assert main(["info", "--json", path]) == 0
+    facts = json.loads(capsys.readouterr().out)["similarity"]
+    assert {"network": "a", "layer": "1"} in facts["holes"]
+    assert not any(each["network"] == "b" for each in facts["holes"])
