@@ -17,6 +17,7 @@ ROOT = Path(__file__).parent.parent
 # From the ground up: an import never points to a room further down in this list.
 FLOORS = [
     ["errors"],
+    ["arguments"],
     ["data"],
     ["surface"],
     ["parallel"],

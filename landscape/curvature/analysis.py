@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from landscape.arguments import require_numbers
 from landscape.curvature.gradients import gradient_length
 from landscape.curvature.lanczos import Eigenpairs, extreme_eigenpairs, lanczos_quadrature
 from landscape.curvature.point import at_weights
@@ -49,6 +50,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Refuse what makes no sense."""
+        require_numbers(self)
         for name, least in (("eigenvalues", 1), ("most", 1), ("probes", 2), ("steps", 1), ("seed", 0)):
             if getattr(self, name) < least:
                 raise UsageError(f"{name} is {getattr(self, name)}, it has to be {least} at least")

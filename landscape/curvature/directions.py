@@ -54,6 +54,8 @@ def axis_sources(text: str, dimensions: int) -> list[str]:
 
     Alone, ``"random"`` is for every axis, and ``"hessian"`` the greatest eigenvalues, one an axis.
     """
+    if not isinstance(text, str):
+        raise TypeError(f"directions is of type {type(text).__name__}, it has to be text; a plane is given as plane=")
     found: list[str] = []
     for part in text.split(","):
         before = found[-1] if found else ""

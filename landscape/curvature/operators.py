@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike
 from scipy.sparse.linalg import LinearOperator
 from torch import Tensor, nn
 
+from landscape.arguments import require_network
 from landscape.curvature.differentiable import differentiable
 from landscape.curvature.point import at_weights
 from landscape.curvature.products import Product
@@ -44,6 +45,7 @@ class CurvatureOperator(LinearOperator):  # type: ignore[misc]
     """
 
     def __init__(self, model: nn.Module, data: Any, *, kind: str, normalised: bool, **options: Any) -> None:
+        require_network(model)
         try:
             self._model = copy_of(model)
         except Exception as error:  # a deep copy runs the network's own code

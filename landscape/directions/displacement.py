@@ -13,6 +13,7 @@ from contextlib import contextmanager, nullcontext
 import torch
 from torch import Tensor, nn
 
+from landscape.arguments import require_network
 from landscape.problem.attributes import attributes_kept
 from landscape.problem.chunks import LARGE_CHUNK, LazyTensors, one_thread, zip_chunks
 from landscape.problem.params import Tree, running_variances, work_dtype
@@ -157,6 +158,7 @@ def untouched(model: nn.Module) -> Iterator[None]:
     cost a large network its memory once more. What modules keep in attributes of their own comes back with its
     contents (see `landscape.problem.attributes`).
     """
+    require_network(model)
     buffers = [
         (module, name, buffer, None if buffer is None else buffer.detach().clone())
         for module in model.modules()

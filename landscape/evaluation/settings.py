@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from landscape.arguments import require_numbers
 from landscape.errors import UsageError
 from landscape.parallel.progress import Progress
 from landscape.problem.losses.losses import Loss
@@ -65,6 +66,7 @@ class Settings:
     quantities: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        require_numbers(self)
         offered = {"batch_norm": BATCH_NORMS, "mode": MODES, "noise": NOISES, "precision": PRECISIONS}
         for name, choices in offered.items():
             value = getattr(self, name)

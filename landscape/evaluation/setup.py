@@ -87,6 +87,9 @@ def set_up(stack: ExitStack, model: nn.Module, data: Any, plane: Plane | None, s
     # Before anything is measured: recomputed batch-norm statistics are no part of theta*.
     sha256 = digest(model.state_dict()) if comm.rank == 0 else ""
     lean = settings.low_memory or settings.repeats > 1  # what is kept, `planes` keeps
+    if not isinstance(plane, Plane | None):
+        made = "landscape.random_plane(model) makes one, directions='random' too"
+        raise TypeError(f"plane is of type {type(plane).__name__}, it has to be a Plane: {made}")
     plane = (plane or random_plane(model, dimensions=len(values), low_memory=lean)).first(len(values))
     planes = Planes(model, plane, settings.repeats, low_memory=settings.low_memory)
     if planes.drawn and settings.save_directions:

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from landscape.arguments import require_numbers
 from landscape.errors import UsageError
 from landscape.inputs.attacks import fgsm, look, pgd, pgd_restarts, random_changes
 from landscape.inputs.examples import Clip, Examples
@@ -45,6 +46,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Refuse what makes no sense."""
+        require_numbers(self)
         require_norm(self.norm)
         if not self.epsilons or not all(0 < each < float("inf") for each in self.epsilons):
             raise UsageError("strengths are positive numbers, one at least: epsilons=[0.01, 0.03]")

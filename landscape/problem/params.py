@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
+from landscape.arguments import require_network
 from landscape.errors import DirectionError, UsageError
 from landscape.problem.chunks import Tree as Tree
 from landscape.problem.chunks import bytes_of, digest_header, dot, zip_chunks
@@ -23,6 +24,7 @@ MOVES = ("weights", "states")
 
 def floating_buffers(model: nn.Module) -> dict[str, Tensor]:
     """Return the buffers of real or complex numbers that belong to a model's state: running means, say."""
+    require_network(model)
     saved = set(model.state_dict(keep_vars=True))
     return {name: b for name, b in model.named_buffers() if can_move(b) and name in saved}
 
@@ -34,6 +36,7 @@ def can_move(tensor: Tensor) -> bool:
 
 def require_movable(model: nn.Module) -> None:
     """Raise UsageError for a network that has no weights to be moved yet, or any more; the message says what to do."""
+    require_network(model)
     for name, module in model.named_modules():
         where = f"{name or 'it'} ({type(module).__name__})"
         if "quantized" in type(module).__module__.split("."):

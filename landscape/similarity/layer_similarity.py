@@ -8,6 +8,7 @@ from typing import Any
 
 from torch import nn
 
+from landscape.arguments import require_network
 from landscape.directions.displacement import untouched
 from landscape.engine.memory import is_out_of_memory
 from landscape.errors import EvaluationError, UsageError
@@ -111,6 +112,8 @@ def _prepared(
 ) -> Iterator[Analysis]:
     """Give a run that is ready to begin, its networks in eval mode, and give them back as they were."""
     models = _named(networks)
+    for model in models.values():
+        require_network(model)
     if scratch is not None:
         unknown = [name for name in models if not (about or {}).get(name, {}).get("sha256")]
         if unknown:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from landscape.arguments import require_numbers
 from landscape.errors import UsageError
 from landscape.similarity.grams import KERNELS
 from landscape.similarity.layers import TOKENS
@@ -30,6 +31,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Refuse what makes no sense."""
+        require_numbers(self)
         least = {"passes": 1, "without_components": 0, "without_dominant": 0, "sample_seed": 0, "procrustes": 0}
         for name, number in least.items():
             if getattr(self, name) < number:

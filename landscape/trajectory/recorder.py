@@ -27,6 +27,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from landscape.arguments import require_network
 from landscape.errors import StoreError
 from landscape.files.atomic import sync_folder
 
@@ -124,6 +125,7 @@ class Recorder:
             raise ValueError("give every or log_points, not both")
         if (log_points is None) != (steps is None):
             raise ValueError("log_points and steps, the length of the run, need each other")
+        require_network(model)
         self.folder = Path(folder)
         self._model = model
         self._every = every
