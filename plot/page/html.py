@@ -13,18 +13,21 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from html import escape
 from importlib.resources import files
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from landscape import __version__
-from landscape.errors import FormatError, PlotError, UsageError
+from landscape.errors import FormatError, PlotError, SurfaceMismatch, UsageError
 from landscape.files.atomic import read_all, replace_file
 from landscape.files.strict_json import from_json, to_json
+from landscape.surface.derived.differences import standard_errors
 from landscape.surface.reports.curvature import Curvature
 from landscape.surface.reports.similarity import Similarity
 from landscape.surface.surface import Surface
@@ -42,6 +45,7 @@ from .records import (
     networks_at,
     same_grid,
     surface_record,
+    to_three_digits,
 )
 from .similarity_records import SIMILARITY_COLORMAP, similarity_poster, similarity_record
 
@@ -154,6 +158,7 @@ def page_text(
         "colormaps": {each: _colormap_text(each) for each in dict.fromkeys((*COLORMAPS, str(start["colormap"])))},
         "start": start,
         "panes": records,
+        "differences": _errors_of_differences(panes, packer),
         **({"similarities": [similarity_record(each, packer) for each in similarities]} if similarities else {}),
         "arrays": packer.index,
     }
@@ -185,6 +190,7 @@ def _similarity_alone(
         "colormaps": {SIMILARITY_COLORMAP: _colormap_text(SIMILARITY_COLORMAP)},
         "start": {},
         "panes": [],
+        "differences": {},
         "similarities": records,
         "arrays": packer.index,
     }
@@ -284,6 +290,21 @@ def _over_checkpoints(surfaces: list[Surface]) -> _Pane:
         raise PlotError("a slider over checkpoints needs equal grids; give --x and --y alike when evaluating")
     ends = [panel_title(each) or "surface" for each in (surfaces[0], surfaces[-1])]
     return _Pane(" to ".join(dict.fromkeys(ends)), surfaces)
+
+
+def _errors_of_differences(panes: Sequence[_Pane], packer: Packer) -> dict[str, dict[str, int]]:
+    """Return the standard errors of differences between panes, by "0-1", where they are of the same samples."""
+    found: dict[str, dict[str, int]] = {}
+    # A slice or a coarser part has not all that a file says.
+    whole = [k for k, pane in enumerate(panes) if len(pane.frames) == 1 and pane.frames[0].complete]
+    for a, b in combinations(whole, 2):
+        first, second = panes[a].frames[0], panes[b].frames[0]
+        for name in first.values:
+            with suppress(SurfaceMismatch):
+                errors = standard_errors(first, second, name)
+                if errors is not None:
+                    found.setdefault(f"{a}-{b}", {})[name] = packer.add(to_three_digits(errors))
+    return found
 
 
 def _captions(panes: Sequence[_Pane], names: Sequence[str]) -> dict[str, list[str]]:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from landscape.errors import PlotError
+from landscape.surface.anchors import AT_ORIGIN
 from landscape.surface.grid import Axis, Floats
 from landscape.surface.other_networks import networks_on
 from landscape.surface.surface import NOT_COMPUTED, Surface, Trajectory, sampling_factor
@@ -150,7 +151,7 @@ def surface_record(
 def _errors(surface: Surface, errors: Mapping[str, Floats], packer: Packer) -> dict[str, int]:
     """Return the errors that samples leave: none where all were used."""
     return {
-        key: packer.add(_short(array * sampling_factor(surface, key)))
+        key: packer.add(to_three_digits(array * sampling_factor(surface, key)))
         for key, array in errors.items()
         if key in surface.values
     }
@@ -164,9 +165,14 @@ def _to_come(surface: Surface, part: Surface, missing: int) -> str:
 
 
 def _samples_at_origin(surface: Surface) -> dict[str, int]:
-    """Return over how many samples of each data set the checkpoint was measured."""
+    """Return over how many samples of each data set the checkpoint was measured, where points are compared by that.
+
+    Not where values are estimates for all data, as is the checkpoint's own.
+    """
     known = surface.problem.get("data")
+    whole = {data for data, anchors in surface.anchors.items() if (anchors.points == AT_ORIGIN).any()}
     entries = {data: known[data] for data in surface.counts if isinstance(known, Mapping) and data in known}
+    entries = {data: entry for data, entry in entries.items() if data not in whole}
     numbers = {data: entry.get("samples") for data, entry in entries.items() if isinstance(entry, Mapping)}
     return {data: number for data, number in numbers.items() if isinstance(number, int)}
 
@@ -250,7 +256,8 @@ def _slices(surface: Surface) -> list[Surface]:
     ]
 
 
-def _short(array: Array) -> Array:
+def to_three_digits(array: Array) -> Array:
+    """Return an array in float32, cut to three digits: errors need no more, and take less room so."""
     single = np.ascontiguousarray(array, dtype="<f4")
     return (single.view(np.uint32) & _KEPT_BITS).view(np.float32)
 

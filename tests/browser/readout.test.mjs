@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
+import { difference } from "../../plot/page/web/data.js";
 import { makeFigure, makeScales } from "../../plot/page/web/figure.js";
 import { makeMesh } from "../../plot/page/web/mesh.js";
 import { networksAlong, placedNames } from "../../plot/page/web/networks.js";
@@ -50,6 +51,16 @@ test("a read-out has the value, its error, and how far it is above the lowest an
   assert.deepEqual(rows.map((row) => row[3]), [true, false, false, false, false]);
   // The paired error is of a difference on the checkpoint's own samples.
   assert.ok(!rowsAt(figure(), 7, LABELS).some(([name]) => name === "above the checkpoint"));
+});
+
+test("a difference has the error that the file knows of it, else no more than both together", () => {
+  const error = (/** @type {Record<string, Float32Array> | undefined} */ errors) => {
+    const made = difference(surface(), surface(), "", errors);
+    assert.ok(made);
+    return rowsAt(figure({ ...STATE, cap: null }, made), 4, LABELS)[0].slice(1, 3);
+  };
+  assert.deepEqual(error(undefined), ["0", "± 0.6"]);
+  assert.deepEqual(error({ "train/loss": Float32Array.from({ length: 12 }, () => 0.05) }), ["0", "± 0.05"]);
 });
 
 test("what a point is not measured with is said", () => {

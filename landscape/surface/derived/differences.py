@@ -75,25 +75,54 @@ def difference(first: Surface, second: Surface, name: str) -> Difference:
     )
 
 
+def standard_errors(first: Surface, second: Surface, name: str) -> Floats | None:
+    """Return the standard error of the difference at each point, None where files do not say what values share.
+
+    Then it is at most the sum of both errors, as it is at points where one of the two is not left to chance.
+
+    Raises
+    ------
+    SurfaceMismatch
+        As for `difference`.
+    """
+    _require_comparable(first, second, name)
+    shared = _shared_errors(first, second, name)
+    if shared is None or name not in first.stderr or name not in second.stderr:
+        return None
+    each = [surface.stderr[name] * sampling_factor(surface, name) for surface in (first, second)]
+    return np.where(np.isfinite(shared) & (each[0] > 0) & (each[1] > 0), shared, each[0] + each[1])
+
+
 def _half_widths(first: Surface, second: Surface, name: str) -> tuple[Floats, NDArray[np.bool_]]:
     each = [half_widths(surface, name) for surface in (first, second)]
     if each[0] is None or each[1] is None:
         return np.full(first.shape, np.nan), np.zeros(first.shape, dtype=np.bool_)
     sums, by_chance = each[0] + each[1], (each[0] > 0) & (each[1] > 0)
-    a, b = (_sketch(surface, name) for surface in (first, second))
-    if a is None or b is None or a.shape != b.shape:
+    shared = _shared_errors(first, second, name)
+    if shared is None:
         return sums, by_chance
-    left = [(sampling_factor(surface, name) ** 2)[..., None] for surface in (first, second)]
-    squares = left[0] * a**2 + left[1] * b**2 - 2 * np.minimum(left[0], left[1]) * a * b
-    columns = a.shape[-1]
-    carrying = [effective_samples(surface, name) for surface in (first, second)]
-    freedom = np.full(first.shape, columns + 1.0)
-    for number in carrying:
+    freedom = np.full(first.shape, _columns(first, name) + 1.0)
+    for number in (effective_samples(surface, name) for surface in (first, second)):
         freedom = freedom if number is None else np.fmin(freedom, number)
-    widths = interval_factor(freedom) * np.sqrt(squares.mean(axis=-1))
+    widths = interval_factor(freedom) * shared
     # Where one of them is of all data its file's own interval is no approximation.
     known = np.isfinite(widths) & by_chance
     return np.where(known, widths, sums), by_chance & ~known
+
+
+def _shared_errors(first: Surface, second: Surface, name: str) -> Floats | None:
+    """Return the difference's standard error by what sketches say, None where not both files have them."""
+    a, b = (_sketch(surface, name) for surface in (first, second))
+    if a is None or b is None or a.shape != b.shape:
+        return None
+    left = [(sampling_factor(surface, name) ** 2)[..., None] for surface in (first, second)]
+    squares = left[0] * a**2 + left[1] * b**2 - 2 * np.minimum(left[0], left[1]) * a * b
+    return np.asarray(np.sqrt(squares.mean(axis=-1)))
+
+
+def _columns(surface: Surface, name: str) -> int:
+    sketch = _sketch(surface, name)
+    return 0 if sketch is None else sketch.shape[-1]
 
 
 def _sketch(surface: Surface, name: str) -> Floats | None:

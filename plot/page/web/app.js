@@ -224,7 +224,8 @@ export class App {
   makeDifference() {
     const [a, b] = this.state.difference.split("-").map(Number);
     const [first, second] = [this.panes[a], this.panes[b]].map((pane, k) => pane && this.surfaceOf(k ? b : a));
-    const surface = first && second ? difference(first, second, `${first.title} − ${second.title}`) : null;
+    const errors = this.panes[a]?.errorsTo[b];
+    const surface = first && second ? difference(first, second, `${first.title} − ${second.title}`, errors) : null;
     const scales = surface ? makeScales([surface], this.state, this.content, true) : null;
     this.extra.heading.textContent = surface?.title ?? "Difference: the grids differ";
     this.extra.setFigure(surface && makeFigure(surface, scales, this.state), this.theme);

@@ -6,9 +6,10 @@ export async function readPage() {
   /** @type {Content} */
   const content = JSON.parse(textOf("content"));
   const arrays = unpack(content.arrays, await inflate(textOf("arrays")));
-  const panes = content.panes.map((pane) => ({
+  const panes = content.panes.map((pane, a) => ({
     title: pane.title,
     frames: pane.frames.map((record) => readSurface(record, arrays)),
+    errorsTo: content.panes.map((_, b) => pick(content.differences?.[`${Math.min(a, b)}-${Math.max(a, b)}`] ?? {}, arrays)),
   }));
   return { content, panes, arrays };
 }
@@ -58,9 +59,11 @@ function readPath(record, arrays) {
 
 /**
  * One surface minus another on the same grid; null where the grids differ.
- * @param {Surface} a @param {Surface} b @param {string} title @returns {Surface | null}
+ * @param {Surface} a @param {Surface} b @param {string} title
+ * @param {Record<string, Float32Array>} [errors]  its standard errors, where it is known what the two have in common
+ * @returns {Surface | null}
  */
-export function difference(a, b, title) {
+export function difference(a, b, title, errors = {}) {
   if (!sameNumbers(a.x, b.x) || !sameNumbers(a.y, b.y)) return null;
   /** @type {Record<string, Float64Array>} */
   const values = {};
@@ -69,8 +72,9 @@ export function difference(a, b, title) {
   for (const name of Object.keys(a.values).filter((each) => each in b.values)) {
     values[name] = a.values[name].map((value, k) => value - b.values[name][k]);
     const [first, second] = [a.stderr[name], b.stderr[name]];
-    // Two networks on the same samples are not independent; without both errors' covariance this is an upper guess.
-    if (first && second) stderr[name] = first.map((value, k) => Math.hypot(value, second[k]));
+    // Networks on the same samples are not independent: whatever they have in common, it is no more than the sum.
+    if (errors[name]) stderr[name] = errors[name];
+    else if (first && second) stderr[name] = first.map((value, k) => value + second[k]);
   }
   const state = a.state.map((code, k) => (code && b.state[k] ? Math.max(code, b.state[k]) : 0));
   const record = { ...a.record, title, caption: `${a.title} minus ${b.title}.`, origin: {}, trust: [], paths: [], checkpoint: "", networks: [], curvature: [], unfinished: "", interpolation: {}, samples: {} };

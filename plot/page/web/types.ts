@@ -82,6 +82,8 @@ type Content = {
   colormaps: Record<string, string>; // base64 of 256 RGB bytes
   start: Partial<State>;
   panes: PaneRecord[];
+  // "0-1" -> "train/loss" -> number of an array: the standard error of the difference of two panes, the first one lower
+  differences?: Record<string, Record<string, number>>;
   similarities?: SimilarityRecord[];
   arrays: PackedArray[];
 };
@@ -131,7 +133,8 @@ type Surface = {
   state: Uint8Array;
   paths: Path[];
 };
-type Pane = { title: string; frames: Surface[] };
+// errorsTo: by the other pane's number, standard errors of their difference, where they are known.
+type Pane = { title: string; frames: Surface[]; errorsTo: Record<string, Float32Array>[] };
 
 // Remembered, and kept in the address.
 type Eye = {

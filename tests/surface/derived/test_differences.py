@@ -8,13 +8,15 @@ import json
 import numpy as np
 import pytest
 import torch
+from landscape.plot.page.html import read_page, write_page
 from torch import nn
 
 import landscape
 from landscape.cli import main
 from landscape.errors import SurfaceMismatch
-from landscape.surface.derived.differences import difference
+from landscape.surface.derived.differences import difference, standard_errors
 from landscape.surface.derived.intervals import half_widths
+from landscape.surface.surface import sampling_factor
 
 SIZE = 900
 NAME = "train/loss"
@@ -68,8 +70,28 @@ def test_the_interval_of_a_difference_is_narrower_than_both_added_up_and_holds(d
     assert np.median(narrower) < 0.5, np.median(narrower)
 
 
+def test_the_page_says_the_standard_error_of_a_difference_and_how_far_above_the_checkpoint_an_estimate_is(
+    data, tmp_path
+):
+    planes = [
+        landscape.evaluate(network(seed), data, x="-1:1:5", y="-1:1:5", loss="mse", samples=300, anchors=4)
+        for seed in (0, 1)
+    ]
+    errors = standard_errors(*planes, NAME)
+    each = [plane.stderr[NAME] * sampling_factor(plane, NAME) for plane in planes]
+    chance = (each[0] > 0) & (each[1] > 0)
+    assert (errors[chance] < np.hypot(*each)[chance]).mean() > 0.9  # as of independent samples
+    np.testing.assert_allclose(errors[~chance], (each[0] + each[1])[~chance])
+    widths = difference(*planes, NAME).half_widths
+    assert (widths[chance] / errors[chance] > 1.96).all()
+    content, arrays = read_page(write_page([planes[1], planes[0]], tmp_path / "page.html"))
+    np.testing.assert_allclose(arrays[content["differences"]["0-1"][NAME]], errors, rtol=1e-3)
+    assert content["panes"][0]["frames"][0]["samples"] == {}  # points are compared whatever was measured at each
+
+
 def test_without_sketches_both_intervals_add_up_and_of_all_data_nothing_is_left_to_chance(data):
     first, second = pair(data, anchors="none")
+    assert standard_errors(first, second, NAME) is None
     found = difference(first, second, NAME)
     np.testing.assert_allclose(found.half_widths, half_widths(first, NAME) + half_widths(second, NAME))
     assert found.at_most.all()
