@@ -22,27 +22,33 @@ import resource
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from scipy.stats import beta
 
 import landscape
 from landscape.directions.construct import Plane, random_plane
+from landscape.evaluation.anchors.regression import estimator_for
 from landscape.evaluation.forward_pass.objective import Objective
 from landscape.evaluation.forward_pass.sample_values import Chunk, SampleValues
 from landscape.evaluation.runner import Run
 from landscape.evaluation.settings import Settings
+from landscape.files.store import read_surface
 from landscape.parallel.scheduler import WorkItem
+from landscape.surface.derived.stated_error import stated_error, stated_words
 from landscape.surface.grid import point_coordinates
+from landscape.surface.surface import COMPUTED, Surface
 from tests.benchmarks import textbook
 from tests.benchmarks.anchors import images
 from tests.benchmarks.speed import MEAN, STD
 
 SEED = 15  # of the points that are drawn
 TIMED_POINTS, TIMED_IMAGES = 3, 1000  # of the textbook loop, twice
-RANGE = "-1:1:{}"
+RANGE, NAME = "-1:1:{}", "train/loss"
 
 
 def drawn_points(number: int, points: int) -> np.ndarray:
@@ -148,6 +154,109 @@ def measure_surface(options: argparse.Namespace) -> None:
     print(cost)
 
 
+@dataclass(frozen=True)
+class Compared:
+    """Errors at the points that were drawn, as shares of the true loss + eps."""
+
+    coordinates: np.ndarray  # (points, 2)
+    truth: np.ndarray
+    errors: dict[str, np.ndarray]  # how it was measured -> (points,)
+    eps: float
+
+
+def compared(options: argparse.Namespace, surface: Surface) -> Compared:
+    """Return how far off are a surface, and so many images with and without anchors, where the truth is known."""
+    order = drawn_points(options.number, options.points)
+    there = [int(point) for point in order if (options.folder / "truth" / f"{point}.npy").exists()]
+    losses = np.stack([np.load(options.folder / "truth" / f"{point}.npy")[0] for point in there]).astype(np.float64)
+    truth = losses.mean(axis=1)
+    few = losses[:, : options.samples]
+    found = {
+        f"means of {options.samples:,}": few.mean(axis=1),
+        f"`--error {options.error:g}`": surface[NAME].reshape(-1)[there],
+    }
+    if surface.anchors:
+        anchors = surface.anchors["train"]
+        estimator = estimator_for(anchors, "loss", options.samples)
+        found[f"{options.samples:,} and its {len(anchors.points)} anchors"] = estimator.estimate(few).means
+    eps = float(surface.quality["standard_error"]["eps"]["train"])
+    errors = {how: (values - truth) / (truth + eps) for how, values in found.items()}
+    return Compared(point_coordinates(surface.axes, np.array(there)), truth, errors, eps)
+
+
+def interval(hits: int, number: int) -> tuple[float, float]:
+    """Return the 95 % interval of a share, by Clopper and Pearson."""
+    low = beta.ppf(0.025, hits, number - hits + 1) if hits else 0.0
+    high = beta.ppf(0.975, hits + 1, number - hits) if hits < number else 1.0
+    return float(low), float(high)
+
+
+def report(options: argparse.Namespace) -> None:
+    """Print errors and costs."""
+    surface = read_surface(options.folder / "surface.h5")
+    found = compared(options, surface)
+    number, points = len(found.truth), surface.state.size
+    print(f"truth at {number} of {points:,} points, loss {found.truth.min():.3g} to {found.truth.max():.3g}")
+    print(f"| values | rms error | 95 % of points within | the largest | within {options.error:.0%}, 95 % interval |")
+    print("|---|---|---|---|---|")
+    for how, errors in found.errors.items():
+        off = np.abs(errors)
+        hits = int((off <= options.error).sum())
+        low, high = interval(hits, number)
+        rms, most = np.sqrt((off**2).mean()), np.quantile(off, 0.95)
+        print(f"| {how} | {rms:.2%} | {most:.2%} | {off.max():.2%} | {hits} of {number}, {low:.0%} to {high:.0%} |")
+    print(f"stated: {stated_words(stated_error(surface, NAME))}")
+    measured = int((surface.state == COMPUTED).sum())
+    whole = points * options.images
+    print(f"{measured:,} of {points:,} points measured, {surface.quality['precision']}")
+    cost = json.loads((options.folder / "cost.json").read_text())
+    theirs = cost["textbook"] * whole
+    print(
+        f"images: {cost['images']:,} of {whole:,}, {whole / cost['images']:,.0f} times fewer; processor seconds: "
+        f"{cost['ours']:,.0f}, the textbook loop's {1000 * cost['textbook']:.2f} ms an image are {theirs:,.0f} in all: "
+        f"{theirs / cost['ours']:,.0f} times as many"
+    )
+    if options.picture:
+        draw(options, surface, found)
+
+
+def draw(options: argparse.Namespace, surface: Surface, found: Compared) -> None:
+    """Draw the surface, the truth at the points drawn on the same scale, and below how far each way was off there."""
+    from matplotlib.figure import Figure
+
+    x, y = (axis.values for axis in surface.axes)
+    heights = np.log10(surface[NAME] + found.eps)
+    figure = Figure(figsize=(9.5, 6.2), layout="constrained")
+    axes = figure.subplots(2, 3)
+    levels = np.linspace(heights.min(), heights.max(), 15)
+    drawn = axes[0, 0].contourf(x, y, heights, levels=levels)
+    axes[0, 0].set_title(f"--error {options.error:g}", fontsize=9)
+    colours = {"vmin": levels[0], "vmax": levels[-1]}
+    at = found.coordinates.T
+    axes[0, 1].scatter(*at, c=np.log10(found.truth + found.eps), s=14, **colours)
+    axes[0, 1].set_title(f"all {options.images:,} images at {len(found.truth)} points", fontsize=9)
+    figure.colorbar(drawn, ax=axes[0, 1], label=f"log10(loss + {found.eps:.2g})", shrink=0.8)
+    measured = surface.state == COMPUTED
+    places = [axis[index] for axis, index in zip((y, x), np.nonzero(measured), strict=True)]
+    axes[0, 2].plot(places[1], places[0], "k.", ms=1.5)
+    chosen = surface.anchors["train"].points if surface.anchors else np.zeros(0, dtype=int)
+    chosen = chosen[chosen >= 0]
+    axes[0, 2].plot(x[chosen % len(x)], y[chosen // len(x)], "ro", ms=4, mfc="none")
+    axes[0, 2].set_title(f"{measured.sum():,} points measured, {len(chosen)} anchors", fontsize=9)
+    most = 100 * max(np.abs(each).max() for each in found.errors.values())
+    for ax, (how, errors) in zip(axes[1], found.errors.items(), strict=False):
+        order = np.argsort(np.abs(errors))
+        shown = ax.scatter(*at[:, order], c=100 * errors[order], s=14, cmap="RdBu_r", vmin=-most, vmax=most)
+        ax.set_title(f"{how.replace('`', '')}: rms {100 * np.sqrt((errors**2).mean()):.2g} %", fontsize=9)
+    figure.colorbar(shown, ax=axes[1], label="off by, % of loss + eps", shrink=0.8)
+    for ax in axes.flat:
+        ax.set_aspect("equal")
+        ax.set_xlim(x[0], x[-1])
+        ax.set_ylim(y[0], y[-1])
+        ax.tick_params(labelsize=7)
+    figure.savefig(options.picture, dpi=130)
+
+
 def parse() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(
@@ -172,7 +281,7 @@ def main() -> None:
     """Measure the truth or a surface, or compare both."""
     options = parse()
     options.folder.mkdir(parents=True, exist_ok=True)
-    {"truth": measure_truth, "surface": measure_surface}[options.what](options)
+    {"truth": measure_truth, "surface": measure_surface, "report": report}[options.what](options)
 
 
 if __name__ == "__main__":
