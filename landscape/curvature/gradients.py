@@ -3,9 +3,12 @@ r"""The gradient over some samples, and how far it is from that over endless dat
 With :math:`K_{ab} = g_a \cdot g_b` of the batches' gradients and weights w that sum to 1, the squared length of the
 mean is :math:`w^\top K w`. On average it is too long by the squared length of its own noise; what is left without that
 is a U-statistic, unbiased, of variance :math:`4 |g|^2 \sigma^2 + \delta`: :math:`\sigma` the standard error of the
-length, :math:`\delta = 2 \operatorname{tr} \Sigma^2 / B(B-1)` with :math:`\Sigma` the covariance of a batch's gradient,
-which is all there is where the gradient vanishes. It follows from K in the double-centred form of Szekely and Rizzo
-[1]_, whose squares' mean estimates :math:`\operatorname{tr} \Sigma^2` without bias.
+length, :math:`\delta = 2 \operatorname{tr} \Sigma^2 \sum_{ab} M_{ab}^2 / w_a w_b` with :math:`\Sigma / w_a` the
+covariance of a batch's gradient and M the matrix of the U-statistic, which is all there is where the gradient vanishes
+(normal batches; of equal ones M has no diagonal, and their law does not matter). :math:`\operatorname{tr} \Sigma^2` is
+what the products of different batches leave when what is added by each batch, :math:`K_{ab} = r_a + r_b`, is fitted
+away by weighted least squares: they are uncorrelated, of variance :math:`\operatorname{tr} \Sigma^2 / w_a w_b`, so
+that it is unbiased. Of equal batches that is the double-centred form of Szekely and Rizzo [1]_.
 
 References
 ----------
@@ -24,7 +27,7 @@ from torch import Tensor
 from landscape.curvature.products import Products
 from landscape.surface.grid import Floats
 
-# The double-centred form of B rows has B (B - 3) / 2 numbers of its own: of four batches two would tell.
+# B (B - 1) / 2 products less B that are fitted: of three batches none is left, of four two would tell.
 _LEAST_CENTRED = 5
 
 
@@ -83,7 +86,7 @@ def gradient_statistics(gram: Floats, shares: Floats, length: float | None = Non
     inner = gram @ shares / length if length else np.zeros(number)
     along = shares**2 @ (inner - shares @ inner) ** 2 * number / (number - 1)
     noise = _noise(gram, shares)
-    return GradientLength(length, math.sqrt(along), math.sqrt(max(noise, 0.0)), _null_error(gram))
+    return GradientLength(length, math.sqrt(along), math.sqrt(max(noise, 0.0)), _null_error(gram, shares))
 
 
 def _noise(gram: Floats, shares: Floats) -> float:
@@ -94,12 +97,14 @@ def _noise(gram: Floats, shares: Floats) -> float:
     return float(shares**2 @ squares) / (1 - float(shares @ shares))
 
 
-def _null_error(gram: Floats) -> float:
+def _null_error(gram: Floats, shares: Floats) -> float:
     number = len(gram)
     if number < _LEAST_CENTRED:
         return math.nan
-    centred = gram - np.diag(np.diagonal(gram))
-    rows = centred.sum(1)
-    centred -= (rows[:, None] + rows[None, :]) / (number - 2) - rows.sum() / ((number - 1) * (number - 2))
-    np.fill_diagonal(centred, 0.0)
-    return math.sqrt(2 * float((centred**2).sum()) / (number * (number - 3)) / (number * (number - 1)))
+    weights = np.outer(shares, shares)
+    np.fill_diagonal(weights, 0.0)
+    added = np.linalg.solve(weights + np.diag(weights.sum(1)), (weights * gram).sum(1))
+    left = float((weights * (gram - added[:, None] - added[None, :]) ** 2).sum()) / (number * (number - 3))
+    without_mean = np.eye(number) - shares[None, :]
+    matrix = np.outer(shares, shares) - without_mean.T @ (shares[:, None] ** 2 * without_mean) / (1 - shares @ shares)
+    return math.sqrt(2 * left * float((matrix**2 / np.outer(shares, shares)).sum()))

@@ -61,15 +61,17 @@ def test_intervals_of_the_squared_gradient_hold_as_often_as_stated_and_wrong_one
     assert 0.85 < np.sqrt(np.mean(np.square(errors))) / squares.std() < 1.3
 
 
-def test_the_squared_gradient_is_unbiased_where_the_last_batch_is_short():
+def test_the_squared_gradient_and_its_error_are_unbiased_where_the_last_batch_is_short():
     rng = np.random.default_rng(2)
     sizes = np.array([128, 128, 128, 128, 20])
-    shares, squares = sizes / sizes.sum(), []
+    shares, squares, errors = sizes / sizes.sum(), [], []
     for _ in range(CASES):
         rows = rng.standard_normal((len(sizes), 300)) / np.sqrt(sizes)[:, None]
         found = gradient_statistics(rows @ rows.T, shares)
         squares.append(found.norm**2 - found.noise**2)
+        errors.append(found.null_stderr)
     assert abs(np.mean(squares)) < 3 * np.std(squares) / math.sqrt(CASES)
+    assert math.sqrt(np.mean(np.square(errors))) == pytest.approx(np.std(squares), rel=0.12)
 
 
 def test_whatever_is_held_at_a_time_the_numbers_are_those_of_all_gradients():
