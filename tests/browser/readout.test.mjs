@@ -126,11 +126,11 @@ test("a valley sees less of the sky than a ridge, borders have a rim, and holes 
   const colour = z.map((value) => value);
   z[20 * n + 5] = colour[20 * n + 5] = NaN;
   const mesh = makeMesh({ nx: n, ny: n, x: axis, y: axis, z, colour, ceiling: Infinity, top: 1.1, factor: 1 });
-  const sky = (/** @type {number} */ i, /** @type {number} */ j) => mesh.paint[3 * (j * n + i) + 1];
+  const sky = (/** @type {number} */ i, /** @type {number} */ j) => mesh.paint[4 * (j * n + i) + 1];
   assert.ok(sky(20, 10) < 0.9 && sky(20, 10) < sky(30, 10) && sky(0, 10) === 1, "the bottom, a slope, the edge");
-  const rim = (/** @type {number} */ i, /** @type {number} */ j) => mesh.paint[3 * (j * n + i) + 2];
+  const rim = (/** @type {number} */ i, /** @type {number} */ j) => mesh.paint[4 * (j * n + i) + 2];
   assert.deepEqual([rim(0, 7), rim(7, 0), rim(40, 7), rim(7, 40), rim(6, 20), rim(6, 21), rim(10, 10)], [0, 0, 0, 0, 0, 0, 1]);
-  assert.ok(mesh.paint[3 * (20 * n + 5)] < -50);
+  assert.ok(mesh.paint[4 * (20 * n + 5)] < -50);
   assert.equal(mesh.coarse, mesh.index, "small enough as it is");
 });
 

@@ -79,7 +79,7 @@ def test_the_map_is_a_colour_that_is_switched_on_and_off(open_page: Open) -> Non
 
 
 @pytest.mark.parametrize("extent", [1.0, 0.25])
-def test_ratios_that_residuals_leave_open_are_hatched_on_the_map_and_counted(open_page: Open, extent: float) -> None:
+def test_ratios_that_residuals_leave_open_are_hatched_and_counted(open_page: Open, extent: float) -> None:
     surface = scene()
     axes = tuple(dataclasses.replace(axis, values=extent * axis.values) for axis in surface.axes)
     surface = dataclasses.replace(surface, axes=axes)
@@ -113,6 +113,14 @@ def test_ratios_that_residuals_leave_open_are_hatched_on_the_map_and_counted(ope
     )
     assert left > 0.08
     assert right < 0.02
+
+    def white() -> int:
+        pixels = page.settle().canvas("app.views[0].scene")
+        return int(((pixels[..., :3].min(axis=-1) > 240) & (pixels[..., 3] > 250)).sum())
+
+    hatched = white()
+    page.app("app.store.set({colour: ''})")
+    assert hatched > 2000 + white(), "strokes on the surface, which go with the colour they are about"
 
 
 def test_without_a_report_and_a_map_there_is_no_button(open_page: Open) -> None:

@@ -7,10 +7,14 @@ const NO_COLOUR = -100;
 // Cells of the coarse mesh: 16,000 triangles are drawn ten times a second even without a graphics card.
 const MOST_COARSE = 8000;
 
-/** @param {Field} field @returns {MeshData} */
-export function makeMesh(field) {
-  const { nx, ny, x, y, z, colour } = field;
-  const position = new Float32Array(3 * nx * ny), paint = new Float32Array(3 * nx * ny);
+/**
+ * @param {Field} field
+ * @param {Uint8Array | null} [unsure]  points of the measured grid whose colour says more than is known
+ * @returns {MeshData}
+ */
+export function makeMesh(field, unsure) {
+  const { nx, ny, x, y, z, colour, factor } = field;
+  const position = new Float32Array(3 * nx * ny), paint = new Float32Array(4 * nx * ny);
   const open = openness(field);
   const index = triangles(field, 1);
   const stride = Math.ceil(Math.sqrt((nx * ny) / MOST_COARSE));
@@ -21,9 +25,11 @@ export function makeMesh(field) {
       position[3 * k] = x[i];
       position[3 * k + 1] = y[j];
       position[3 * k + 2] = Number.isFinite(z[k]) ? z[k] : 0;
-      paint[3 * k] = Number.isFinite(colour[k]) ? colour[k] : NO_COLOUR;
-      paint[3 * k + 1] = open[k];
-      paint[3 * k + 2] = rim[k];
+      paint[4 * k] = Number.isFinite(colour[k]) ? colour[k] : NO_COLOUR;
+      paint[4 * k + 1] = open[k];
+      paint[4 * k + 2] = rim[k];
+      // A point's cell ends half-way to the next one, as on the map.
+      if (unsure) paint[4 * k + 3] = unsure[Math.round(j / factor) * ((nx - 1) / factor + 1) + Math.round(i / factor)];
     }
   }
   return { position, normal: normals(field), paint, index, coarse };

@@ -71,7 +71,7 @@ export class PaneView {
     if (!model) return;
     model.surface.visible = false;
     if (!figure) return;
-    model.setMesh(makeMesh(figure.field));
+    model.setMesh(makeMesh(figure.field, figure.open));
     model.setColors(figure.scales.colors);
     const { grid, border } = floorSegments(figure.frame);
     model.lines("grid").set(grid);

@@ -5,12 +5,12 @@
 const SURFACE_VERTEX = `
 in vec3 position;
 in vec3 normal;
-in vec3 paint;
+in vec4 paint;
 uniform mat4 viewMatrix;
 uniform mat4 projectionMatrix;
 out vec3 vPlace;
 out vec3 vNormal;
-out vec3 vPaint;
+out vec4 vPaint;
 void main() {
   vPlace = position;
   vNormal = normal;
@@ -22,7 +22,7 @@ const SURFACE_FRAGMENT = `
 precision highp float;
 in vec3 vPlace;
 in vec3 vNormal;
-in vec3 vPaint;
+in vec4 vPaint;
 uniform sampler2D lut;
 uniform highp sampler2D levels;
 uniform vec2 levelRange;
@@ -87,6 +87,13 @@ void main() {
     float stripe = abs(fract((gl_FragCoord.x + gl_FragCoord.y) / period) - 0.5) * period;
     float hatch = clamp(lineWidth * 0.6 + 0.5 - stripe, 0.0, 1.0) * cover(ceiling - height, gradient, 16.0 * lineWidth);
     light *= 1.0 - 0.7 * max(cover(ceiling - height, gradient, 2.0 * lineWidth), 0.6 * hatch);
+  }
+  // Where the colour says more than is known: strokes as on the map, white on dark, so that they are seen on any colour.
+  if (vPaint.w > 0.5) {
+    float period = 6.0 * lineWidth;
+    float stroke = abs(fract((gl_FragCoord.x - gl_FragCoord.y) / period) - 0.5) * period;
+    light = mix(light, vec3(0.004), 0.55 * clamp(1.3 * lineWidth + 0.5 - stroke, 0.0, 1.0));
+    light = mix(light, vec3(1.0), clamp(0.6 * lineWidth + 0.5 - stroke, 0.0, 1.0));
   }
   color = vec4(toSrgb(light), 1.0);
 }`;

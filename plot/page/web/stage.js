@@ -138,7 +138,7 @@ export class Model {
     const geometry = new BufferGeometry();
     geometry.setAttribute("position", new BufferAttribute(mesh.position, 3));
     geometry.setAttribute("normal", new BufferAttribute(mesh.normal, 3));
-    geometry.setAttribute("paint", new BufferAttribute(mesh.paint, 3));
+    geometry.setAttribute("paint", new BufferAttribute(mesh.paint, 4));
     this.indices = { fine: new BufferAttribute(mesh.index, 1), coarse: new BufferAttribute(mesh.coarse, 1) };
     geometry.setIndex(this.indices.fine);
     this.surface.geometry = geometry;

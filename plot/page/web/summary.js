@@ -21,7 +21,7 @@ export function notesOf(figure, independent, isDifference) {
   if (counts.strange) notes.push(`${counts.strange}${of} not finite`);
   if (counts.capped) notes.push(`${counts.capped}${of} above ${scales.height.text(scales.height.cap ?? 0)}`);
   if (counts.interpolated) notes.push(`${counts.interpolated}${of} interpolated`);
-  if (counts.open) notes.push(`${counts.open}${of} ratios left open by residuals, hatched on the map`);
+  if (counts.open) notes.push(`${counts.open}${of} ratios left open by residuals, hatched`);
   if (field.factor > 1) notes.push(`smoothed ×${field.factor} from ${surface.nx} × ${surface.ny} points`);
   if (independent) notes.push("scale of its own");
   if (!boxOf(surface.x, surface.y).toScale) notes.push("axes not to scale");
@@ -64,7 +64,7 @@ export function describe({ surface, height, lowest, counts, scales }, labels) {
     `The corners are ${corner(0)}, ${corner(nx - 1)}, ${corner(nx * (ny - 1))} and ${corner(nx * ny - 1)}.`,
     counts.strange + counts.missing ? `${counts.strange} points are not finite and ${counts.missing} were not computed.` : "",
     counts.interpolated ? `${counts.interpolated} points are interpolated, not measured.` : "",
-    counts.open ? `Residuals leave the ratio at ${counts.open} points open; they are hatched on the map.` : "",
+    counts.open ? `Residuals leave the ratio at ${counts.open} points open; they are hatched.` : "",
     surface.record.unfinished ? `The run is unfinished: ${surface.record.unfinished}.` : "",
   ];
   return parts.filter(Boolean).join(" ");

@@ -218,7 +218,7 @@ type Field = {
 type MeshData = {
   position: Float32Array; // (n, 3)
   normal: Float32Array; // (n, 3)
-  paint: Float32Array; // (n, 3): colour 0 to 1 (far below 0 where there is none), open sky, rim
+  paint: Float32Array; // (n, 4): colour 0 to 1 (far below 0 where there is none), open sky, rim, 1 where the colour is open
   index: Uint32Array;
   coarse: Uint32Array; // the same with fewer triangles, for while it moves on a slow machine
 };
