@@ -33,7 +33,7 @@ COMMANDS: dict[str, str] = dict.fromkeys(("demo", "evaluate", "trajectory"), "su
 COMMANDS |= dict.fromkeys(("curvature", "similarity", "predictions", "robustness", "frequencies"), "reports.")
 COMMANDS |= dict.fromkeys(("plot", "view", "info", "export"), "shown.") | {"study": ""}
 # Those that use all processes a launcher starts; of the others, one process is enough.
-PARALLEL = ("evaluate", "trajectory", "similarity", "predictions")
+PARALLEL = ("evaluate", "trajectory", "curvature", "similarity", "predictions")
 # Those that hand out work to the processes in their own way.
 SHARED_OUT = ("study",)
 

@@ -23,6 +23,7 @@ from landscape.directions.construct import Plane
 from landscape.directions.filters import Filters
 from landscape.errors import UsageError
 from landscape.parallel.progress import Progress, progress_of
+from landscape.parallel.serial import Comm
 from landscape.problem.losses.losses import Loss
 from landscape.surface.grid import Floats
 from landscape.surface.reports.curvature import Curvature, FilterCurvature, LayerCurvature, Spectrum
@@ -80,6 +81,7 @@ def measure_curvature(
     plane: Plane | None = None,
     surface: Surface | None = None,
     progress: Progress | bool | None = None,
+    comm: Comm | None = None,
     **numbers: Any,
 ) -> Curvature:
     r"""Measure the curvature of a mean loss at the weights that a network holds.
@@ -118,6 +120,9 @@ def measure_curvature(
     progress : callable or bool, optional
         Called with the number of products made so far and the greatest number there may be; True and False as in
         `landscape.evaluate`.
+    comm : Comm, optional
+        Processes that share each product's batches out (`landscape.parallel.comm.current_comm`), which all have to
+        call this, and all get the report; ``memory`` is of each.
 
     Returns
     -------
@@ -136,7 +141,7 @@ def measure_curvature(
     settings = settings or Settings(**numbers)
     chosen: dict[str, Any] = {"include": include, "exclude": exclude, "ignore": ignore}
     how: dict[str, Any] = {"loss": loss, "samples": samples, "sample_seed": sample_seed, "batch_size": batch_size}
-    how["memory"] = memory
+    how |= {"memory": memory, "comm": comm}
     with (
         progress_of(progress, "curvature", "products") as told,
         at_weights(model, data, **how, **chosen) as point,
@@ -146,6 +151,9 @@ def measure_curvature(
                 "none of these weights moves in a random direction (fewer than two dimensions, or 0): there is no "
                 "curvature in filter lengths; choose others with include and exclude"
             )
+        if point.comm.rank:
+            found: Curvature = point.assist()
+            return found
         sampled, values = point.sampled, point.values
         hessian = point.products()
         room = point.room(hessian)
@@ -187,7 +195,9 @@ def measure_curvature(
         settings={**vars(settings), **chosen, "mode": "eval"},
         problem={"loss": sampled.loss.name, "sample_seed": sample_seed, "batch_size": sampled.batch_size},
     )
-    return verdict(report)
+    report = verdict(report)
+    point.comm.broadcast(("end", report))
+    return report
 
 
 def batch_error(values: Floats, shares: Floats) -> float:

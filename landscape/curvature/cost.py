@@ -45,6 +45,9 @@ def estimate_curvature_cost(
         As for `landscape.curvature.analysis.measure_curvature`.
     """
     with at_weights(model, data, **options) as point:
+        if point.comm.rank:
+            told: CurvatureCost = point.assist()
+            return told
         products = point.products()
         vector = torch.ones(products.size, dtype=products.dtype, device=products.device)
         products(vector)
@@ -59,7 +62,7 @@ def estimate_curvature_cost(
             for which in (False, True)
         )
         found = first * pairs // plans[0][0]  # the eigenvectors stay while probes are measured
-        return CurvatureCost(
+        cost = CurvatureCost(
             products.size,
             point.sampled.samples,
             settings.products,
@@ -72,3 +75,5 @@ def estimate_curvature_cost(
             # Sums, the product and a probe, float64; the vector, its scaled copy, first and second derivatives.
             products.size * (3 * 8 + 4 * products.dtype.itemsize),
         )
+        point.comm.broadcast(("end", cost))
+        return cost

@@ -21,6 +21,7 @@ from landscape.directions.displacement import untouched
 from landscape.directions.filters import Filters, filters_of
 from landscape.engine.memory import resident_budget
 from landscape.errors import UsageError
+from landscape.parallel.serial import Comm
 from landscape.problem.losses.losses import Loss, resolve_loss
 from landscape.problem.named_data import in_units_of, named_data
 from landscape.problem.params import moved_tensors
@@ -43,10 +44,25 @@ class Point:
     filters: Mapping[str, Filters]
     scale: Mapping[str, Tensor]  # the diagonal of D; 0 for tensors of fewer than two dimensions
     budget: int  # bytes that may be used
+    comm: Comm  # the processes that make products together
 
     def products(self, kind: str = "hessian") -> Products:
         """Return products with the Hessian or the Gauss-Newton matrix, of which graphs are kept as memory allows."""
-        return Products(self.sampled, self.leaves, budget=int(GRAPH_SHARE * self.budget), kind=kind)
+        budget = int(GRAPH_SHARE * self.budget)
+        return Products(self.sampled, self.leaves, budget=budget, kind=kind, comm=self.comm)
+
+    def assist(self) -> Any:
+        """Make this process's part of each product that rank 0 asks for; return what it hands out at the end."""
+        products: Products | None = None
+        while True:
+            asked: tuple[str, Any] = self.comm.broadcast(("", None))
+            kind, value = asked
+            if kind == "end":
+                return value
+            if products is None or products.kind != kind:
+                products = None  # lets go of its graphs
+                products = self.products(kind)
+            products.assist(torch.from_numpy(value).to(products.device))
 
     def room(self, products: Products) -> Room:
         """Return where vectors go that are as long as a product."""
@@ -71,12 +87,13 @@ def at_weights(
     exclude: str | None = None,
     ignore: str = "none",
     memory: float | None = None,
+    comm: Comm | None = None,
 ) -> Iterator[Point]:
     """Let a network in eval mode be differentiated twice; it is left as it was.
 
     Parameters
     ----------
-    model, data, loss, samples, sample_seed, batch_size, include, exclude, ignore, memory
+    model, data, loss, samples, sample_seed, batch_size, include, exclude, ignore, memory, comm
         See `landscape.curvature.analysis.measure_curvature`.
 
     Raises
@@ -101,7 +118,9 @@ def at_weights(
     filters = {key: layout for key, layout in filters_of(model).items() if key in tensors}
     if memory is not None and not 0 < memory < math.inf:
         raise UsageError(f"memory is {memory:g} bytes, it has to be above 0")
-    budget = resident_budget(next(iter(tensors.values())).device) if memory is None else int(memory)
+    comm = comm or Comm()
+    device = next(iter(tensors.values())).device
+    budget = resident_budget(device, comm.local_size) if memory is None else int(memory)
     with untouched(model):
         model.eval()
         scale = normalising_scale(tensors, filters, ignore="biasbn")
@@ -117,4 +136,4 @@ def at_weights(
             )
             values = np.concatenate([sampled.values(k).cpu().numpy() for k in range(len(sampled))])
             sampled.require_same(values[: sampled.number(0)])
-            yield Point(name, sampled, values, leaves, tensors, filters, scale, budget)
+            yield Point(name, sampled, values, leaves, tensors, filters, scale, budget, comm)

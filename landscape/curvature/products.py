@@ -26,6 +26,7 @@ from torch.autograd.graph import saved_tensors_hooks
 
 from landscape.curvature.sampled_loss import NotFiniteError, SampledLoss
 from landscape.errors import EvaluationError, UsageError
+from landscape.parallel.serial import Comm
 from landscape.problem.references import failure
 
 # A batch's part of a product, of a list of tensors like the leaves.
@@ -54,6 +55,9 @@ class Products:
     budget : int
         Bytes that graphs may take between products.
     kind : {"hessian", "gauss_newton"}
+    comm : Comm, optional
+        Processes that share the batches out: rank 0 asks for products, the others make their part in `assist`. By
+        default this one makes all of them.
 
     Raises
     ------
@@ -65,7 +69,13 @@ class Products:
     """
 
     def __init__(
-        self, loss: SampledLoss, leaves: Mapping[str, Tensor], *, budget: int = 0, kind: str = "hessian"
+        self,
+        loss: SampledLoss,
+        leaves: Mapping[str, Tensor],
+        *,
+        budget: int = 0,
+        kind: str = "hessian",
+        comm: Comm | None = None,
     ) -> None:
         builders = {"hessian": self._hessian, "gauss_newton": self._gauss_newton}
         if kind not in builders:
@@ -81,6 +91,8 @@ class Products:
         self.size = sum(self._sizes)
         self.made = 0  # products so far
         self._build = builders[kind]
+        self._comm = comm or Comm()
+        self._own = range(self._comm.rank, len(loss), self._comm.size)
         self._kept: dict[int, Part] = {}
         self.dtype = max((leaf.dtype for leaf in self._leaves), key=lambda each: torch.finfo(each).bits)
         self.device = self._leaves[0].device
@@ -89,19 +101,38 @@ class Products:
 
     def __call__(self, vector: Tensor) -> Product:
         """Return the product with a vector of shape (n,)."""
-        parts = self.split(vector)
-        total = torch.zeros(self.size, dtype=torch.float64, device=self.device)
-        forms = []
-        for k in range(len(self.loss)):
-            part = self._part(k)
-            with _saying(self.loss):
-                products = part(parts)
-            forms.append(self._add(products, vector, total) * self.loss.samples / self.loss.number(k))
-            del products  # before those of the next batch are made
+        if self._comm.size > 1:
+            self._comm.broadcast((self.kind, vector.cpu().numpy()))
+        total, forms = self._joined(*self._summed(vector))
         if not all(bool(torch.isfinite(part).all()) for part in torch.split(total, _NUMBERS)):
             raise NotFiniteError(f"the product is not finite in {self._where(~torch.isfinite(total))}")
         self.made += 1
-        return Product(total, torch.stack(forms))
+        return Product(total, forms)
+
+    def assist(self, vector: Tensor) -> None:
+        """Make this process's part of a product that rank 0 asked for."""
+        self._joined(*self._summed(vector))
+
+    def _joined(self, total: Tensor, forms: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the sums over all processes, on rank 0."""
+        if self._comm.size == 1:
+            return total, forms
+        both = (self._comm.add(each.cpu().numpy()) for each in (total, forms))
+        total, forms = (torch.from_numpy(each).to(self.device) for each in both)
+        return total, forms
+
+    def _summed(self, vector: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the sum over this process's batches, shape (n,), and each one's form, 0 for those of others."""
+        parts = self.split(vector)
+        total = torch.zeros(self.size, dtype=torch.float64, device=self.device)
+        forms = torch.zeros(len(self.loss), dtype=torch.float64, device=self.device)
+        for k in self._own:
+            part = self._part(k)
+            with _saying(self.loss):
+                products = part(parts)
+            forms[k] = self._add(products, vector, total) * self.loss.samples / self.loss.number(k)
+            del products  # before those of the next batch are made
+        return total, forms
 
     @property
     def kept(self) -> int:

@@ -23,7 +23,9 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
+import numpy as np
 from mpi4py import MPI
+from numpy.typing import NDArray
 
 from landscape.errors import ClusterError
 from landscape.parallel.dispatcher import Dispatcher, Result, Work
@@ -97,6 +99,14 @@ class MPIComm(Comm):
         self._wait(lambda: self._collectives.Ibcast([buffer, MPI.BYTE]))
         received: Value = value if self.rank == 0 else pickle.loads(buffer)
         return received
+
+    def add(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the sum of all ranks' arrays of one shape, on rank 0; elsewhere what was passed."""
+        total = np.empty_like(values) if self.rank == 0 else values
+        values = np.ascontiguousarray(values)
+        into = [total, MPI.DOUBLE] if self.rank == 0 else None
+        self._wait(lambda: self._collectives.Ireduce([values, MPI.DOUBLE], into))
+        return total
 
     def gather_local(self, value: Value) -> list[Value]:
         """Return what each process on this host passed, on all of them."""

@@ -9,6 +9,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import NoReturn, TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from landscape.parallel.dispatcher import Dispatcher, Result, Work
 from landscape.parallel.scheduler import Scheduler, Task, WorkItem
 from landscape.parallel.shutdown import exit_now
@@ -35,6 +38,10 @@ class Comm:
     def broadcast(self, value: Value) -> Value:
         """Return what rank 0 passed, on all ranks. A rank that waits sleeps."""
         return value
+
+    def add(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the sum of all ranks' arrays of one shape, on rank 0; elsewhere what was passed."""
+        return values
 
     def gather_local(self, value: Value) -> list[Value]:
         """Return what each process on this host passed, on all of them."""

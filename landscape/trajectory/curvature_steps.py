@@ -104,7 +104,7 @@ def measure_run_curvature(
 
 def _asked(options: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a measurement depends on, in plain values."""
-    plain = {name: value for name, value in options.items() if name not in ("loss", "settings", "memory")}
+    plain = {name: value for name, value in options.items() if name not in ("loss", "settings", "memory", "comm")}
     if (settings := options.get("settings")) is not None:
         plain |= vars(settings)
     return {**plain, "loss": resolve_loss(options.get("loss", "cross_entropy")).name}

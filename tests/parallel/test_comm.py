@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from landscape.parallel.launchers import ALONE, Launch, find_launch
@@ -46,6 +47,7 @@ def test_one_process_needs_no_launcher(environment):
 def test_one_process_does_everything_itself():
     comm, kept = Comm(), {}
     assert comm.broadcast("x") == "x"
+    assert comm.add(np.ones(2)).tolist() == [1.0, 1.0]
     assert comm.gather_local(3) == [3]
     comm.each(5, lambda number: number * number, kept.__setitem__)
     assert kept == {0: 0, 1: 1, 2: 4, 3: 9, 4: 16}

@@ -6,6 +6,9 @@ docs/curvature.md). The report is printed and stored; `landscape plot` draws its
     landscape curvature net.pt --model nets.py:resnet20 --data train=digits --samples 1000 -o net.curvature.h5
     landscape plot net.curvature.h5 -o spectrum.pdf
     landscape curvature run/*.pt --model nets.py:resnet20 --data train=digits --samples 200 -o run.curvature.h5
+    mpiexec -n 8 landscape curvature net.pt --model nets.py:resnet20 --data train=digits -o net.curvature.h5
+
+Processes share the batches of each product out; there are eight at least, unless there are fewer samples.
 """
 
 from __future__ import annotations
@@ -99,6 +102,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _measuring(options: argparse.Namespace, settings: Settings) -> dict[str, Any]:
+    from landscape.parallel.comm import current_comm
     from landscape.problem.losses.losses import resolve_loss
 
     names = ("samples", "sample_seed", "batch_size", "include", "exclude", "ignore")
@@ -108,6 +112,7 @@ def _measuring(options: argparse.Namespace, settings: Settings) -> dict[str, Any
         "settings": settings,
         "gauss_newton": not options.no_gauss_newton,
         "memory": None if options.memory is None else options.memory * 2**30,
+        "comm": current_comm(),
     }
 
 
@@ -143,6 +148,8 @@ def _at_one_network(options: argparse.Namespace, settings: Settings) -> int:
             )
         problem = {**report.problem, "model": described, "data": describe_data(each, report.samples)}
         reports[name] = replace(report, problem=problem, origin=origin, path=path)
+    if measuring["comm"].rank:
+        return 0
     write_curvature(path, reports, made())
     show(print_curvature, curvature_facts(path, reports))
     say(f"wrote {path}")
@@ -177,16 +184,17 @@ def _along_a_run(options: argparse.Namespace, settings: Settings) -> int:
     found = {} if options.overwrite or not os.path.exists(path) else read_curvature_run(path)
     model, _, data = load_problem(options)
     model.to(pick_device(options.device))
-    about = made()
+    about, measuring = made(), _measuring(options, settings)
+    comm = measuring["comm"]
     with progress_bar(f"curvature of {run.name}", "steps") as progress:
         reports = measure_run_curvature(
             model,
             data,
             run,
-            found=found,
-            each_step=lambda so_far: write_curvature_run(path, so_far, about),
+            found=comm.broadcast(found),
+            each_step=None if comm.rank else lambda so_far: write_curvature_run(path, so_far, about),
             progress=progress,
-            **_measuring(options, settings),
+            **measuring,
         )
     show(print_curvature_run, run_facts(path, reports))
     say(f"wrote {path}")

@@ -6,11 +6,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 from landscape.cli import main
 from landscape.files.reports.curvature_file import read_curvature
+from tests.helpers import jobs
 
 NETS = """
 from torch import nn
@@ -110,3 +112,20 @@ def test_nonsense_is_refused_in_one_line(options, said, capsys):
     assert error.startswith("landscape: error: ")
     assert said in error
     assert not Path("other.h5").exists()
+
+
+def test_two_processes_share_batches_out_and_find_the_same(folder):
+    asked = ["net.pt", "--model", "nets.py:small", "--data", "train=digits", "--samples", "50", "--batch-size", "20"]
+    asked = ["curvature", *asked, "--probes", "2", "--steps", "2", "--eigenvalues", "1", "--surface", "line.h5"]
+    assert main([*asked, "-o", "one.h5"]) == 0
+    code, out, err = jobs.run(["-m", "landscape", *asked, "-o", "two.h5"], mpi="mpich", ranks=2, folder=folder)
+    assert (code, out.count("wrote two.h5")) == (0, 1), err
+    one, two = read_curvature("one.h5")["train"], read_curvature("two.h5")["train"]
+    assert one.verdict == two.verdict
+    for name in ("raw", "normalised"):
+        for key in ("eigenvalues", "samples_stderr", "traces", "trace_samples_stderr", "forms", "nodes"):
+            first, second = getattr(getattr(one, name), key), getattr(getattr(two, name), key)
+            np.testing.assert_allclose(second, first, rtol=1e-4, atol=1e-6, err_msg=f"{name} {key}")
+    for key in ("gradient_norm", "gauss_newton_greatest", "gauss_newton_trace"):
+        assert getattr(two, key) == pytest.approx(getattr(one, key), rel=1e-5)
+    np.testing.assert_allclose(two.slice.hessian, one.slice.hessian, rtol=1e-4)
