@@ -224,7 +224,7 @@ def _words(value: Any) -> str:
         return "; ".join(f"{key}: {_words(each)}" for key, each in value.items()) or "none"
     if isinstance(value, list):
         return ", ".join(map(_words, value)) or "none"
-    return "none" if value is None else str(value)
+    return "none" if value is None else str(value) or "empty"
 
 
 def _short(digest: Any) -> str:

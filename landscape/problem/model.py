@@ -61,7 +61,7 @@ _PRETRAINED = "hf:"
 
 def _from_config(reference: str, args: dict[str, Any]) -> nn.Module:
     """Build a network of the transformers library by the config.json in a folder; ``args`` change its settings."""
-    folder = Path(reference.removeprefix(_PRETRAINED)).expanduser()
+    folder = Path(os.path.expanduser(reference.removeprefix(_PRETRAINED)))
     if not (folder / "config.json").is_file():
         raise ProblemError(f"model: {folder} holds no config.json; {reference} needs a folder of save_pretrained")
     try:

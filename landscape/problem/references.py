@@ -72,7 +72,7 @@ def import_file(path: str | os.PathLike[str], *, what: str) -> ModuleType:
     ProblemError
         There is no such file, or running it failed; the message names the line.
     """
-    file = Path(path).expanduser()
+    file = Path(os.path.expanduser(path))
     if not file.is_file():
         shown = "is a folder" if file.is_dir() else "does not exist"
         raise ProblemError(f"{what}: {path} {shown}{_near_files(file)}; {_EXAMPLE}")

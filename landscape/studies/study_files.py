@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import os
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -78,7 +79,7 @@ def find_study(name: str) -> Path:
         There is none of that name; those there are, are listed.
     """
     if name.endswith(".toml"):
-        return Path(name).expanduser()
+        return Path(os.path.expanduser(name))
     known = shipped()
     if name in known:
         return known[name]

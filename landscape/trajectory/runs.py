@@ -26,7 +26,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from landscape.errors import CheckpointError
-from landscape.problem.checkpoints.checkpoint import open_checkpoint
+from landscape.problem.checkpoints.checkpoint import open_checkpoint, path_of
 from landscape.problem.checkpoints.fitting import fit_names
 from landscape.problem.params import Tree
 from landscape.trajectory.step_names import natural_order, steps_in_names
@@ -194,7 +194,7 @@ def find_runs(
 
 def _possible(source: Source) -> Path:
     """Return a path that a file may have."""
-    path = Path(source)
+    path = path_of(source)
     try:
         path.exists()
     except (OSError, ValueError) as error:  # longer than names can be, or with a NUL
@@ -210,7 +210,7 @@ def checkpoints_at(source: Source) -> list[Path]:
     CheckpointError
         There are none.
     """
-    path = _possible(source).expanduser()
+    path = _possible(source)
     if network := _network(path):
         return [network]
     if path.is_dir():

@@ -85,6 +85,15 @@ ODD = {
     ],
     "files": ["net.pt", "run", "run/1.pt", "plane.h5", "line.h5", "run.h5", "code.py", "data.npz", "absent", "empty"],
     "more files": [".", "..", "/", "/dev/null", "run/*.pt", "*", "net.pt:model", "run/1.pt,run/2.pt", "absent/x.png"],
+    "homes": [
+        "~",
+        "~nobody-here/net.pt",
+        "npz:~nobody-here/a.npz",
+        "hf:~nobody-here",
+        "~nobody-here/code.py:net",
+        "cifar10:~nobody-here",
+        "~/",
+    ],
     "names": ["train/loss", "test/loss", "train/accuracy", "loss", "train/", "/", "train", "train_loss"],
     "JSON": ["{}", "[]", "null", '{"width": 3}', '{"width": -1}', '{"": 0}', "{", '{"width": 1e400}', "1"],
     "patterns": ["weight", "0", "^$", "(", "[", "(?P<a>x)", "(a+)+$", "\\", "*", "(?i)WEIGHT"],
@@ -97,7 +106,7 @@ ODD = {
 LIKELY = {
     "MIN:MAX:NUM": ("ranges", "more ranges"),
     "REF": ("references", "more references", "code"),
-    "[NAME=]REF": ("references", "more references", "code", "data"),
+    "[NAME=]REF": ("references", "more references", "code", "data", "homes"),
     "LOSS": ("references", "more references", "code"),
     "JSON": ("JSON",),
     "MEAN/STD": ("pairs",),
@@ -105,7 +114,7 @@ LIKELY = {
     "DEVICE": ("devices",),
     "WxH": ("sizes",),
     "DATA/METRIC": ("names",),
-    **dict.fromkeys(("SOURCE", "CHECKPOINT", "FILE", "RUN", "SURFACE", "OUT"), ("files", "more files")),
+    **dict.fromkeys(("SOURCE", "CHECKPOINT", "FILE", "RUN", "SURFACE", "OUT"), ("files", "more files", "homes")),
 }
 
 

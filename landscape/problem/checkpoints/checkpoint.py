@@ -62,6 +62,13 @@ class Checkpoint:
     states: Mapping[str, Any] = field(default_factory=dict)  # what modules saved of their own (`get_extra_state`)
 
 
+def path_of(source: str | os.PathLike[str]) -> Path:
+    """Return where a checkpoint is; of an empty name, as a variable that is not set gives, not the folder here."""
+    if not os.fspath(source):
+        raise CheckpointError("a checkpoint's name is empty: is a variable not set?")
+    return Path(os.path.expanduser(source))
+
+
 def load_checkpoint(path: str | os.PathLike[str], *, key: str | None = None, trust: bool = False) -> Checkpoint:
     """Read the tensors of a network from a file.
 
@@ -91,7 +98,7 @@ def load_checkpoint(path: str | os.PathLike[str], *, key: str | None = None, tru
     >>> load_checkpoint("net.pt").metadata    # doctest: +SKIP
     {'epoch': 10}
     """
-    path = Path(path).expanduser()
+    path = path_of(path)
     contents = read_contents(path, trust=trust)
     found = _networks(contents)
     chosen, place = _choose(found, key, path)
@@ -116,7 +123,7 @@ def open_checkpoint(
 
     Tensors in a file of today's torch.save are mapped: they take memory only while they are read, and need the file.
     """
-    path = Path(path).expanduser()
+    path = path_of(path)
     contents = read_contents(path, trust=trust)
     chosen, _ = _choose(dict(_networks(contents)), key, path)
     return {name: value for name, value in chosen.items() if isinstance(value, Tensor)}, _metadata(contents)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import importlib.resources
 import io
+import os
 import pickle
 import zipfile
 from pathlib import Path
@@ -55,7 +56,7 @@ def read_npz(path: str | Path) -> Arrays:
         No such file, not an archive, x or y missing, of different lengths, no numbers, or far larger than the file they
         are in.
     """
-    path = Path(path).expanduser()
+    path = Path(os.path.expanduser(path))
     start, size = _look_at(path, "npz")
     try:
         with zipfile.ZipFile(path) as archive:
@@ -140,7 +141,7 @@ def read_cifar10(root: str | Path, split: str) -> Arrays:
     ProblemError
         A batch is missing, holds anything but arrays, or has another shape.
     """
-    folder = Path(root).expanduser()
+    folder = Path(os.path.expanduser(root))
     folder = folder / CIFAR_FOLDER if (folder / CIFAR_FOLDER).is_dir() else folder
     names = CIFAR_TRAIN if split == "train" else ("test_batch",)
     missing = [name for name in names if not (folder / name).is_file()]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -195,7 +196,7 @@ def _code(reference: str) -> str:
     if not place.endswith(".py"):
         return ""
     try:
-        return hashlib.sha256(Path(place).expanduser().read_bytes()).hexdigest()
+        return hashlib.sha256(Path(os.path.expanduser(place)).read_bytes()).hexdigest()
     except OSError as error:
         raise ProblemError(f"{place} cannot be read: {error.strerror}; {reference!r} names it") from error
 

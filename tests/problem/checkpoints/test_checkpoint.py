@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from landscape.errors import CheckpointError
 from landscape.problem.checkpoints.checkpoint import apply_checkpoint, load_checkpoint
 from landscape.problem.params import digest
+from landscape.trajectory.runs import find_run
 from tests.helpers.tied_network import net, same
 
 
@@ -406,3 +407,13 @@ def test_a_pickle_of_numpy_arrays_is_refused_with_the_reason(tmp_path):
     (tmp_path / "net.pkl").write_bytes(pickle.dumps({"w": np.zeros((2, 2))}))
     with pytest.raises(CheckpointError, match=r"pickle of NumPy arrays, not written by torch\.save"):
         load_checkpoint(tmp_path / "net.pkl")
+
+
+def test_an_empty_name_is_not_the_folder_here_and_a_home_of_nobody_no_home(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    torch.save(nn.Linear(2, 2).state_dict(), "net.pt")
+    for read in (load_checkpoint, find_run):
+        with pytest.raises(CheckpointError, match="name is empty: is a variable not set"):
+            read("")
+        with pytest.raises(CheckpointError, match=r"there is no .*~nobody-here"):
+            read("~nobody-here/net.pt")
