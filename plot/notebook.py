@@ -8,7 +8,8 @@ import html
 import numpy as np
 
 from landscape.errors import LandscapeError
-from landscape.surface.reports.curvature import Curvature, CurvatureRun, Spectrum
+from landscape.surface.reports.curvature import Curvature, CurvatureRun
+from landscape.surface.reports.matrix_spectrum import Spectrum
 from landscape.surface.surface import NOT_COMPUTED, Surface
 
 from .scale.levels import number_text

@@ -26,7 +26,8 @@ from landscape.parallel.progress import Progress, progress_of
 from landscape.parallel.serial import Comm
 from landscape.problem.losses.losses import Loss
 from landscape.surface.grid import Floats
-from landscape.surface.reports.curvature import Curvature, FilterCurvature, LayerCurvature, Spectrum
+from landscape.surface.reports.curvature import Curvature, FilterCurvature, LayerCurvature
+from landscape.surface.reports.matrix_spectrum import Spectrum
 from landscape.surface.statistics import standard_error
 from landscape.surface.surface import Surface
 

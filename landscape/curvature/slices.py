@@ -17,7 +17,8 @@ from landscape.curvature.products import Product
 from landscape.directions.construct import Plane
 from landscape.errors import UsageError
 from landscape.surface.grid import Floats
-from landscape.surface.reports.curvature import SliceCurvature, Spectrum
+from landscape.surface.reports.curvature import SliceCurvature
+from landscape.surface.reports.matrix_spectrum import Spectrum
 from landscape.surface.surface import COMPUTED, Surface
 
 # A direction is as long as random filter-normalised ones where its length in their units is within so much of theirs.

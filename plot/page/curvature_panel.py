@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from landscape.errors import PlotError
 from landscape.surface.grid import Floats
-from landscape.surface.reports.curvature import Curvature, Spectrum
+from landscape.surface.reports.curvature import Curvature
+from landscape.surface.reports.matrix_spectrum import Spectrum
 from landscape.surface.surface import Surface
 
 from ..scale.convexity_ratio import OPEN, TOP, ratio_of, ratio_scale

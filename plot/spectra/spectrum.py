@@ -8,7 +8,8 @@ import numpy as np
 
 from landscape.errors import PlotError, UsageError
 from landscape.surface.grid import Floats
-from landscape.surface.reports.curvature import RESOLVED, Curvature, Spectrum
+from landscape.surface.reports.curvature import Curvature
+from landscape.surface.reports.matrix_spectrum import RESOLVED, Spectrum
 
 from ..style.style import BLUE, HAIRLINE, INK, VERMILLION, new_figure, our_style
 

@@ -21,7 +21,8 @@ import landscape
 from landscape.curvature.scales import normalising_scale
 from landscape.directions.filters import filters_of
 from landscape.surface.derived.intervals import interval_factor
-from landscape.surface.reports.curvature import Curvature, Spectrum
+from landscape.surface.reports.curvature import Curvature
+from landscape.surface.reports.matrix_spectrum import Spectrum
 
 SAMPLES, BATCH = 256, 32
 OPTIONS = {"eigenvalues": 1, "most": 30, "probes": 8, "steps": 6, "gauss_newton": False, "tolerance": 0.001}

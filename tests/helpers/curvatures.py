@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from landscape.surface.reports.curvature import Curvature, FilterCurvature, LayerCurvature, SliceCurvature, Spectrum
+from landscape.surface.reports.curvature import Curvature, FilterCurvature, LayerCurvature, SliceCurvature
+from landscape.surface.reports.matrix_spectrum import Spectrum
 
 
 def spectrum(seed: int = 0, size: int = 100, scale: float = 1.0) -> Spectrum:

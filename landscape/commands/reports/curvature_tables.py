@@ -10,7 +10,8 @@ from rich.console import Console
 
 from landscape.commands.printed import print_heading, print_pairs, print_table
 from landscape.commands.reports.plain_facts import numbers
-from landscape.surface.reports.curvature import Curvature, CurvatureRun, Spectrum
+from landscape.surface.reports.curvature import Curvature, CurvatureRun
+from landscape.surface.reports.matrix_spectrum import Spectrum
 
 # Layers that a terminal shows; all are in the file.
 _LAYERS = 12

@@ -34,7 +34,8 @@ from landscape.files.hdf5_parts import child, children, stored_array
 from landscape.files.reports.checked_image import calls_itself, check_writable, new_image, opened_image
 from landscape.files.strict_json import from_json, to_json
 from landscape.surface.grid import LARGEST
-from landscape.surface.reports.curvature import Curvature, FilterCurvature, LayerCurvature, SliceCurvature, Spectrum
+from landscape.surface.reports.curvature import Curvature, FilterCurvature, LayerCurvature, SliceCurvature
+from landscape.surface.reports.matrix_spectrum import Spectrum
 
 VERSION = 1
 _FORMAT = "landscape curvature"

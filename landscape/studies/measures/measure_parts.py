@@ -15,7 +15,7 @@ from landscape.errors import UsageError
 from landscape.problem.data.datasets import Data
 from landscape.studies.study import Context, TrainedNetwork
 from landscape.studies.training.training_files import write_table
-from landscape.surface.reports.curvature import Spectrum
+from landscape.surface.reports.matrix_spectrum import Spectrum
 
 if TYPE_CHECKING:
     from torch import nn

@@ -8,7 +8,8 @@ import math
 import numpy as np
 import pytest
 
-from landscape.surface.reports.curvature import Curvature, Spectrum
+from landscape.surface.reports.curvature import Curvature
+from landscape.surface.reports.matrix_spectrum import Spectrum
 
 CASES, PROBES = 400, 8
 NOTHING = np.zeros(PROBES)
