@@ -9,7 +9,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import math
 from collections.abc import Mapping
 
 from landscape.evaluation.provenance import now, software
@@ -18,7 +17,7 @@ from landscape.files.strict_json import plain_json
 from landscape.studies.report.report_page import page_text
 from landscape.studies.report.report_pictures import draw_pictures
 from landscape.studies.report.study_results import StudyResult
-from landscape.studies.statistics.seed_statistics import interval
+from landscape.studies.statistics.seed_intervals import seed_interval
 
 
 def write_report(result: StudyResult, *, pages: bool = True) -> None:
@@ -97,10 +96,9 @@ def _means(result: StudyResult, value: str) -> Mapping[str, object]:
     """Return mean, interval and number of seeds of each variant, without networks that did not train."""
     found = {}
     for variant, seeds in result.numbers(value, untrained=value.startswith("training/")).items():
-        finite = [number for number in seeds.values() if math.isfinite(number)]
-        if finite:
-            mean, low, high = interval(finite)
-            found[variant] = {"mean": mean, "interval": [low, high], "seeds": len(finite)}
+        each = seed_interval(list(seeds.values()))
+        if each.seeds:
+            found[variant] = {"mean": each.estimate, "interval": [each.low, each.high], "seeds": each.seeds}
     return found
 
 

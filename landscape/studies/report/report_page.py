@@ -193,16 +193,14 @@ def _numbers(result: StudyResult) -> str:
 
 
 def _cell(numbers: Sequence[float]) -> str:
-    from landscape.studies.statistics.seed_statistics import interval
+    from landscape.studies.statistics.seed_intervals import seed_interval
 
-    finite = [number for number in numbers if math.isfinite(number)]
-    lost = len(numbers) - len(finite)
-    note = f"<br><small>{lost} not finite</small>" if lost else ""
-    if not finite:
+    found = seed_interval(numbers)
+    note = f"<br><small>{found.left_out} not finite</small>" if found.left_out else ""
+    if not found.seeds:
         return note or "&ndash;"
-    mean, low, high = interval(finite)
-    around = f" [{number_text(low)}, {number_text(high)}]" if math.isfinite(low) else ""
-    return f"{number_text(mean)}{around} <small>({len(finite)})</small>{note}"
+    around = f" [{number_text(found.low)}, {number_text(found.high)}]" if math.isfinite(found.low) else ""
+    return f"{number_text(found.estimate)}{around} <small>({found.seeds})</small>{note}"
 
 
 def number_text(number: float) -> str:

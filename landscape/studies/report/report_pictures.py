@@ -25,8 +25,7 @@ from landscape.errors import LandscapeError, PlotError
 from landscape.files.atomic import read_all, replace_file
 from landscape.files.strict_json import from_json, to_json
 from landscape.studies.report.study_results import StudyResult, own_intervals
-from landscape.studies.statistics.seed_intervals import correlation
-from landscape.studies.statistics.seed_statistics import interval
+from landscape.studies.statistics.seed_intervals import correlation, seed_interval
 from landscape.studies.study import ALL, TRAINING
 from landscape.studies.tasks.tasks import Task
 from landscape.surface.grid import Floats
@@ -159,8 +158,7 @@ class _Drawn:
             for variant, seeds in self.result.values.get(value, {}).items():
                 kept = [n for seed, n in seeds.items() if (variant, seed) not in self.result.untrained]
                 hollow = [n for seed, n in seeds.items() if (variant, seed) in self.result.untrained]
-                finite = [number for number in kept if math.isfinite(number)]
-                middle = interval(finite) if finite else (math.nan, math.nan, math.nan)
+                middle = seed_interval(kept).with_ends
                 rows.append(SeedValues(self._title(variant), np.array(kept), *middle, np.array(hollow)))
             if rows:
                 caption = _seeds_words(rows)
@@ -208,7 +206,7 @@ class _Drawn:
             for variant in scores[0]:
                 numbers = [[n for n in each.get(variant, {}).values() if math.isfinite(n)] for each in scores]
                 if all(numbers):
-                    middles = np.array([interval(each) for each in numbers])
+                    middles = np.array([seed_interval(each).with_ends for each in numbers])
                     groups.append(Triangle(self._title(variant), *middles.T))
             if groups:
                 caption = (
@@ -348,8 +346,7 @@ class _Drawn:
             same = [y for other, y in members if other.shape == x.shape and np.allclose(other, x)]
             stack = np.array(same)
             averaged = np.log(stack) if logarithmic else stack
-            middles = [interval([n for n in column if math.isfinite(n)]) if np.isfinite(column).any() else _NONE
-                       for column in averaged.T]  # fmt: skip
+            middles = [seed_interval(column).with_ends for column in averaged.T]
             middle, low, high = np.array(middles).T if middles else np.zeros((3, 0))
             if logarithmic:
                 middle, low, high = np.exp(np.clip([middle, low, high], -700, 700))  # of two seeds they may be huge
@@ -420,9 +417,6 @@ def _read_keys(path: Path) -> dict[str, str]:
     except (OSError, ValueError):
         return {}
     return {str(name): str(key) for name, key in found.items()} if isinstance(found, dict) else {}
-
-
-_NONE = (math.nan, math.nan, math.nan)
 
 
 def read_columns(path: Path) -> dict[str, Floats]:

@@ -8,13 +8,8 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
-from landscape.studies.statistics.seed_statistics import (
-    OwnInterval,
-    judge,
-    judge_correlation,
-    judge_own,
-    judge_together,
-)
+from landscape.studies.statistics.contrasts import OwnInterval
+from landscape.studies.statistics.verdicts import judge, judge_correlation, judge_own, judge_together
 from landscape.studies.study import ALL, NOT_RESOLVED, TRAINING, Hypothesis, Study, Verdict
 from landscape.studies.tasks.task_folders import Outcome
 from landscape.studies.tasks.tasks import Task, split_number

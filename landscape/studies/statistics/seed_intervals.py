@@ -40,6 +40,11 @@ class SeedInterval:
     deviation: float  # standard deviation over seeds; NaN for one
     left_out: int = 0  # seeds without a finite value
 
+    @property
+    def with_ends(self) -> tuple[float, float, float]:
+        """Mean, lower and upper end."""
+        return self.estimate, self.low, self.high
+
 
 @dataclass(frozen=True)
 class Correlation:

@@ -19,6 +19,7 @@ from landscape.surface.derived.intervals import interval_factor
 from landscape.surface.grid import Floats
 from landscape.surface.reports.matrix_spectrum import Density, Spectrum
 
+
 @dataclass(frozen=True)
 class LayerCurvature:
     """One tensor's diagonal block."""

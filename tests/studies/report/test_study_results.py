@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from landscape.studies.report.study_results import _with_untrained
-from landscape.studies.statistics.seed_statistics import judge
+from landscape.studies.statistics.verdicts import judge
 from landscape.studies.study import Hypothesis, Relation
 
 NUMBERS = {"plain": {0: 1.0, 1: 1.2, 2: 1.1}, "skip": {0: 2.0, 1: 2.3, 2: 2.2}}

@@ -10,19 +10,10 @@ import pytest
 from scipy import stats
 
 from landscape.errors import UsageError
+from landscape.studies.statistics.contrasts import OwnInterval, contrast, sign_flip_test
 from landscape.studies.statistics.power import detection, power_of, resolved_difference, seeds_needed
 from landscape.studies.statistics.seed_intervals import correlation, seed_interval
-from landscape.studies.statistics.seed_statistics import (
-    OwnInterval,
-    contrast,
-    correct,
-    interval,
-    judge,
-    judge_correlation,
-    judge_own,
-    judge_together,
-    sign_flip_test,
-)
+from landscape.studies.statistics.verdicts import correct, judge, judge_correlation, judge_own, judge_together
 from landscape.studies.study import NOT_REPRODUCED, NOT_RESOLVED, REPRODUCED, Hypothesis, Relation, Verdict
 from landscape.surface.reports.population_statistics import holm
 
@@ -42,7 +33,7 @@ def ask(relation=">", *, bound=0.0, margin=0.0, effect=0.0):
 
 def test_an_interval_over_seeds_is_student_s():
     low, high = stats.t.interval(0.95, 5, np.mean(A), stats.sem(A))
-    assert interval(A) == pytest.approx((np.mean(A), low, high))
+    assert seed_interval(A).with_ends == pytest.approx((np.mean(A), low, high))
 
 
 def test_what_is_not_finite_is_left_out_and_counted():

@@ -1,13 +1,11 @@
-r"""From numbers of variants and seeds to a verdict: reproduced, not reproduced, or not resolved.
+r"""From contrasts and intervals to a verdict: reproduced, not reproduced, or not resolved.
 
-A hypothesis is a linear contrast of variants against a bound, :math:`\sum_v w_v \mu_v > b`. Where the variants share
-seeds, the contrast is taken seed by seed and tested by Student's one-sample test, which for two variants is the paired
-test; else by Welch's test with Satterthwaite's degrees of freedom. Beside it stands the exact test that flips signs of
-the contrasts [1]_, which knows no normal distribution but cannot give less than :math:`2^{1-n}` for n seeds.
+A hypothesis is a linear contrast of variants against a bound, :math:`\sum_v w_v \mu_v > b`
+(`landscape.studies.statistics.contrasts`).
 
 * ``>`` and ``<``: *reproduced* where the contrast lies on the expected side of bound and margin, *not reproduced* where
   it lies on the other, both beyond chance.
-* ``=``: *reproduced* where the contrast is within the margin by two one-sided tests [2]_, *not reproduced* where it is
+* ``=``: *reproduced* where the contrast is within the margin by two one-sided tests [1]_, *not reproduced* where it is
   outside. That a difference was not found is no evidence that there is none.
 * everything else is *not resolved*.
 
@@ -15,171 +13,33 @@ A number that is measured of all networks at once may have an interval of its ow
 with the normal distribution that has this interval of 95 %.
 
 A p-value is twice the smaller of the two one-sided ones, so at 5 % a verdict agrees with the interval of 95 %. Over the
-hypotheses of a study p-values are corrected by Holm's procedure [3]_: where all variants are equal, the chance that a
+hypotheses of a study p-values are corrected by Holm's procedure [2]_: where all variants are equal, the chance that a
 study of any number of hypotheses claims anything is at most 5 %.
 
 References
 ----------
-.. [1] Fisher, "The Design of Experiments", 1935, Section 21.
-.. [2] Schuirmann, "A comparison of the two one-sided tests procedure and the power approach", J. Pharmacokinetics and
+.. [1] Schuirmann, "A comparison of the two one-sided tests procedure and the power approach", J. Pharmacokinetics and
        Biopharmaceutics 15, 1987.
-.. [3] Holm, "A simple sequentially rejective multiple test procedure", Scandinavian J. Statistics 6, 1979.
+.. [2] Holm, "A simple sequentially rejective multiple test procedure", Scandinavian J. Statistics 6, 1979.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TypeVar
 
 import numpy as np
-from numpy.typing import ArrayLike
-from scipy import stats
 
 from landscape.errors import UsageError
+from landscape.studies.statistics.contrasts import MOST_FLIPPED, Contrast, OwnInterval, Values, contrast, sign_flip_test
 from landscape.studies.statistics.power import ALPHA, power_of
-from landscape.studies.statistics.seed_intervals import correlation, seed_interval
-from landscape.studies.study import ALL, NOT_REPRODUCED, NOT_RESOLVED, REPRODUCED, Hypothesis, Relation, Verdict
-from landscape.surface.grid import Floats
+from landscape.studies.statistics.seed_intervals import correlation
+from landscape.studies.study import NOT_REPRODUCED, NOT_RESOLVED, REPRODUCED, Hypothesis, Relation, Verdict
 from landscape.surface.reports.population_statistics import holm
 
-Values = Mapping[str, Mapping[int, float]]  # variant -> seed -> number
-Pairs = Mapping[str, Mapping[int, tuple[float, float]]]
-
-# Seeds up to which all 2^n signs are tried.
-_MOST_FLIPPED = 14
-# Half an interval of 95 % of a normal distribution, in standard deviations.
-_NORMAL = float(stats.norm.ppf(0.975))
-# Contrasts that scatter less than this, relative to their values, scatter by rounding alone.
-_ROUNDING = 1e-12
-
-
-@dataclass(frozen=True)
-class Contrast:
-    """A linear combination of variants, over seeds."""
-
-    estimate: float
-    error: float  # its standard error; 0 or NaN where no spread is known
-    freedom: float  # degrees of freedom
-    seeds: int  # paired ones, or the fewest of a variant
-    paired: Floats | None = None  # (seeds,): seed by seed, where seeds pair
-
-    @property
-    def known(self) -> bool:
-        """Whether anything can be said: two seeds at least, and a spread."""
-        return self.error > _ROUNDING * (1 + abs(self.estimate)) and self.freedom >= 1
-
-    @property
-    def interval(self) -> tuple[float, float]:
-        """The interval of 95 %; NaN where nothing is known of the spread."""
-        if not self.known:
-            return math.nan, math.nan
-        reach = float(stats.t.ppf(0.975, self.freedom)) * self.error
-        return self.estimate - reach, self.estimate + reach
-
-    @property
-    def deviation(self) -> float:
-        """The spread of one seed's contrast."""
-        return self.error * math.sqrt(self.seeds) if self.known else math.nan
-
-    def above(self, bound: float) -> float:
-        """Return the one-sided p-value for "the contrast is greater than this bound"."""
-        return float(stats.t.sf((self.estimate - bound) / self.error, self.freedom)) if self.known else math.nan
-
-    def below(self, bound: float) -> float:
-        """Return the one-sided p-value for "the contrast is less than this bound"."""
-        return float(stats.t.cdf((self.estimate - bound) / self.error, self.freedom)) if self.known else math.nan
-
-
-def interval(numbers: Sequence[float]) -> tuple[float, float, float]:
-    """Return mean and interval of 95 % over seeds; the interval is NaN for one.
-
-    Examples
-    --------
-    >>> [round(each, 2) for each in interval([1.0, 2.0, 3.0])]
-    [2.0, -0.48, 4.48]
-    """
-    found = seed_interval(numbers)
-    return found.estimate, found.low, found.high
-
-
-def contrast(weights: Mapping[str, float], values: Values) -> Contrast:
-    """Return a linear combination of variants over seeds; numbers that are not finite count as not measured.
-
-    Parameters
-    ----------
-    weights : mapping of str to float
-        Variant -> factor. "all" is the mean of all variants of a seed, where there are no numbers of that name.
-    values : mapping
-        Variant -> seed -> number.
-
-    Raises
-    ------
-    UsageError
-        A variant has no numbers.
-
-    Examples
-    --------
-    >>> found = contrast({"a": 1, "b": -1}, {"a": {0: 3.0, 1: 5.0}, "b": {0: 1.0, 1: 2.0}})
-    >>> found.estimate, found.seeds, found.paired.tolist()
-    (2.5, 2, [2.0, 3.0])
-    """
-    given = {name: _finite(_of(name, values)) for name in weights}
-    if not weights or any(not each for each in given.values()):
-        missing = [name for name, each in given.items() if not each]
-        raise UsageError(f"there are no numbers of {', '.join(missing) or 'any variant'}")
-    common = sorted(set.intersection(*(set(each) for each in given.values())))
-    if len(common) >= 2 or len(given) == 1:
-        paired = np.array([sum(w * given[name][seed] for name, w in weights.items()) for seed in common])
-        error = float(paired.std(ddof=1)) / math.sqrt(len(paired)) if len(paired) > 1 else math.nan
-        return Contrast(float(paired.mean()), error, len(paired) - 1, len(paired), paired)
-    return _welch(weights, {name: np.array(list(each.values())) for name, each in given.items()})
-
-
-@dataclass(frozen=True)
-class OwnInterval:
-    """A number with the interval of 95 % that it was measured with, taken for that of a normal distribution.
-
-    An interval may reach further to one side: each side has its own standard error.
-    """
-
-    estimate: float
-    low: float
-    high: float
-    seeds: int  # of the networks it was measured of
-
-    @property
-    def known(self) -> bool:
-        """Whether there is an interval at all."""
-        ends = (self.low, self.estimate, self.high)
-        return all(map(math.isfinite, ends)) and self.low <= self.estimate <= self.high and self.low < self.high
-
-    @property
-    def interval(self) -> tuple[float, float]:
-        """The interval of 95 %; NaN where there is none."""
-        return (self.low, self.high) if self.known else (math.nan, math.nan)
-
-    def above(self, bound: float) -> float:
-        """Return the one-sided p-value for "the number is greater than this bound"."""
-        return self._p(self.estimate - bound, self.estimate - self.low, self.high - self.estimate)
-
-    def below(self, bound: float) -> float:
-        """Return the one-sided p-value for "the number is less than this bound"."""
-        return self._p(bound - self.estimate, self.high - self.estimate, self.estimate - self.low)
-
-    def _p(self, beyond: float, towards: float, away: float) -> float:
-        """Return the p-value for an estimate so far beyond a bound, with its reach on that side and the other."""
-        if not self.known:
-            return math.nan
-        reach = towards if beyond > 0 else away
-        if beyond == 0 or reach == 0:
-            return 0.5 if beyond == 0 else float(beyond < 0)
-        return float(stats.norm.sf(beyond / reach * _NORMAL))
-
-    def scaled(self, weight: float) -> OwnInterval:
-        """Return so many times the number, for a weight above 0."""
-        return OwnInterval(weight * self.estimate, weight * self.low, weight * self.high, self.seeds)
+Pairs = Mapping[str, Mapping[int, tuple[float, float]]]  # variant -> seed -> both numbers
 
 
 def judge_own(hypothesis: Hypothesis, numbers: Mapping[str, OwnInterval]) -> Verdict:
@@ -408,51 +268,6 @@ def _words(
 
 def _flipped(found: Contrast, relation: Relation, margin: float) -> float | None:
     """Return the two-sided p-value of the sign-flipping test; None for equivalence and for many seeds."""
-    if found.paired is None or relation.relation == "=" or not 2 <= len(found.paired) <= _MOST_FLIPPED:
+    if found.paired is None or relation.relation == "=" or not 2 <= len(found.paired) <= MOST_FLIPPED:
         return None
     return sign_flip_test(found.paired - relation.bound - (margin if relation.relation == ">" else -margin))
-
-
-def sign_flip_test(differences: ArrayLike) -> float:
-    """Return the exact two-sided p-value of "differences are as often above 0 as below", by all signs of their mean.
-
-    Parameters
-    ----------
-    differences : array of float, shape (n,)
-        Paired ones; n at most 14.
-
-    Examples
-    --------
-    >>> sign_flip_test([1.0, 2.0, 3.0])
-    0.25
-    """
-    given = np.asarray(differences, dtype=np.float64)
-    if not 1 <= len(given) <= _MOST_FLIPPED:
-        raise UsageError(f"all signs of {len(given)} differences cannot be tried, 1 to {_MOST_FLIPPED} can")
-    bits = (np.arange(2 ** len(given))[:, None] >> np.arange(len(given))) & 1
-    sums = np.abs((1.0 - 2.0 * bits) @ given)
-    # Sums that are equal but for rounding are equal.
-    return float(np.mean(sums >= abs(given.sum()) * (1 - 1e-9) - 1e-300))
-
-
-def _of(name: str, values: Values) -> Mapping[int, float]:
-    if name in values or name != ALL:
-        return values.get(name, {})
-    common = set.intersection(*(set(_finite(each)) for each in values.values())) if values else set()
-    return {seed: float(np.mean([each[seed] for each in values.values()])) for seed in sorted(common)}
-
-
-def _finite(numbers: Mapping[int, float]) -> dict[int, float]:
-    return {seed: float(number) for seed, number in numbers.items() if math.isfinite(number)}
-
-
-def _welch(weights: Mapping[str, float], values: Mapping[str, Floats]) -> Contrast:
-    """Return the contrast of means of groups that share no seeds."""
-    fewest = min(len(each) for each in values.values())
-    estimate = sum(w * float(values[name].mean()) for name, w in weights.items())
-    if fewest < 2:
-        return Contrast(estimate, math.nan, 0, fewest)
-    parts = {name: w**2 * float(values[name].var(ddof=1)) / len(values[name]) for name, w in weights.items()}
-    total = sum(parts.values())
-    spread = sum(part**2 / (len(values[name]) - 1) for name, part in parts.items())
-    return Contrast(estimate, math.sqrt(total), total**2 / spread if spread > 0 else 0.0, fewest)
