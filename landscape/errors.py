@@ -4,6 +4,11 @@ A bad argument of a function is a plain ``ValueError`` or ``TypeError``; what is
 world: files, networks, data, other processes. A message says what was wanted, what came, where, and what to do.
 """
 
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
 
 class LandscapeError(Exception):
     """Something landscape was asked to do cannot be done; the message says why and what to do."""
@@ -47,3 +52,16 @@ class ClusterError(LandscapeError):
 
 class PlotError(LandscapeError):
     """There is nothing to draw, or not in the way asked for."""
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """Return what an error about a name that is not known offers instead: the nearest that is, or all of them.
+
+    Examples
+    --------
+    >>> suggestion("losss", ["loss", "accuracy"]), suggestion("x", ["loss", "accuracy"])
+    ('did you mean loss?', 'there are loss, accuracy')
+    """
+    names = list(known)
+    near = difflib.get_close_matches(name, names, n=1)
+    return f"did you mean {near[0]}?" if near else f"there are {', '.join(names) or 'none'}"

@@ -40,7 +40,8 @@ INSIDE = {
     "plot": "scale style figures paths planes lines surfaces spectra representations comparisons page films saving "
     "notebook",
     "commands": "words printed options given_files dry_run surfaces reports shown study",
-    "studies": "study expectations study_files study_networks training measures statistics tasks report study_runs",
+    "studies": "study expectations toml_document study_tables study_files study_networks training measures statistics "
+    "tasks report study_runs",
 }
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 # Drawing what was measured in a notebook: imported when called.

@@ -6,12 +6,11 @@ hold. ``all`` stands for numbers that belong to no single variant.
 
 from __future__ import annotations
 
-import difflib
 import math
 import re
 from collections.abc import Sequence
 
-from landscape.errors import UsageError
+from landscape.errors import UsageError, suggestion
 from landscape.studies.study import ALL, Relation
 
 _TOKEN = re.compile(r"\s*(?:(\d+(?:\.\d*)?(?:[eE][+-]?\d+)?|\.\d+)|([A-Za-z]\w*)|([-+*<>=]))")
@@ -102,6 +101,6 @@ def _term(text: str, place: int, whole: str) -> tuple[float, str | None, int]:
 
 def _require_variant(name: str, whole: str, variants: Sequence[str]) -> None:
     if name != ALL and name not in variants:
-        near = difflib.get_close_matches(name, variants, n=1)
-        offer = f"did you mean {near[0]}?" if near else f"there are {', '.join(variants)}"
-        raise UsageError(f"{whole!r} names {name!r}, which is no variant it is measured of; {offer}")
+        raise UsageError(
+            f"{whole!r} names {name!r}, which is no variant it is measured of; {suggestion(name, variants)}"
+        )

@@ -7,61 +7,17 @@ in a file is relative to the file's folder.
 
 from __future__ import annotations
 
-import difflib
-import math
 import os
 import re
-import tomllib
-from collections.abc import Mapping, Sequence
-from dataclasses import fields
-from functools import cached_property
+from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
-from landscape.errors import UsageError
+from landscape.errors import UsageError, suggestion
 from landscape.files.atomic import read_all
-from landscape.studies.expectations import parse_expectation
-from landscape.studies.study import (
-    ALL,
-    AUGMENTATIONS,
-    INTERVALS,
-    OPTIMIZERS,
-    SCHEDULES,
-    SCOPES,
-    TRAINING,
-    Hypothesis,
-    Measurement,
-    Recipe,
-    Relation,
-    Study,
-    Variant,
-)
-
-KINDS_OF_DATA = ("digits", "cifar10", "npz")
-OVERRIDES = ("smoke", *KINDS_OF_DATA)
-
-_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
-_TYPES = {"str": str, "int": int, "float": float, "bool": bool, "Mapping[str, Any]": dict}
-_WORDS = {str: "text", int: "a whole number", float: "a number", bool: "true or false", dict: "a table", list: "a list"}
-_TOP: dict[str, type] = {
-    "title": str, "question": str, "source": str, "notes": str, "normalize": str, "seeds": list, "minutes": float,
-    "least_accuracy": float, "direction_seed": int, "data": dict, "samples": dict, "recipe": dict, "variants": dict,
-    "measurements": dict, "hypotheses": dict, **dict.fromkeys(OVERRIDES, dict),
-}  # fmt: skip
-_RECIPE: dict[str, type] = {each.name: _TYPES[str(each.type)] for each in fields(Recipe)}
-_VARIANT: dict[str, type] = {"title": str, "arguments": dict, "recipe": dict}
-_MEASUREMENT: dict[str, type] = {"measure": str, "arguments": dict, "per": str, "variants": list}
-_HYPOTHESIS: dict[str, type] = {
-    "statement": str, "source": str, "value": str, "expect": str, "correlate": list, "margin": float, "effect": float,
-    "untrained": bool, "about": str, "interval": str,
-}  # fmt: skip
-_CHOICES = {"optimizer": OPTIMIZERS, "schedule": SCHEDULES, "augmentation": AUGMENTATIONS}
-# Recipe key -> the least it may be, and whether that itself is allowed.
-_LEAST = {
-    "learning_rate": (0.0, False), "batch_size": (1, True), "epochs": (0, True), "samples": (0, True),
-    "walk": (0, True), "momentum": (0.0, True), "rho": (0.0, True), "weight_decay": (0.0, True), "warmup": (0.0, True),
-}  # fmt: skip
+from landscape.studies.study import Study
+from landscape.studies.study_tables import OVERRIDES, TOP, StudyBuilder, placed
+from landscape.studies.toml_document import Source, check_table, merged
 
 
 def shipped() -> dict[str, Path]:
@@ -83,9 +39,9 @@ def find_study(name: str) -> Path:
     known = shipped()
     if name in known:
         return known[name]
-    near = difflib.get_close_matches(name, known, n=1)
-    offer = f"did you mean {near[0]}?" if near else f"there are {', '.join(known) or 'none'}"
-    raise UsageError(f"no study called {name!r} comes with landscape; {offer} A file's name ends in .toml")
+    raise UsageError(
+        f"no study called {name!r} comes with landscape; {suggestion(name, known)} A file's name ends in .toml"
+    )
 
 
 def read_study(path: str | Path, *, data: Sequence[str] = (), smoke: bool = False) -> Study:
@@ -108,20 +64,20 @@ def read_study(path: str | Path, *, data: Sequence[str] = (), smoke: bool = Fals
         It cannot be read.
     """
     text = read_all(path)
-    source = _Source(Path(path), text)
+    source = Source(Path(path), text)
     document = source.document
-    _check_table(document, _TOP, source, ())
-    given = {name: _placed(reference, Path()) for name, reference in given_data(data).items()}
+    check_table(document, TOP, source, ())
+    given = {name: placed(reference, Path()) for name, reference in given_data(data).items()}
     chosen = given or dict(document.get("data") or {})
     kind = str(next(iter(chosen.values()), "")).partition(":")[0]
     # What is not asked for now is checked as well: an error in it shows before somebody needs it.
-    _build(document, source, "")
+    StudyBuilder(document, source, "").study()
     for part in OVERRIDES:
         if part in document:
-            _build(_merged(document, document[part]), source, part)
+            StudyBuilder(merged(document, document[part]), source, part).study()
     for part in (kind, "smoke" if smoke else ""):
         if part in OVERRIDES and part in document:
-            document = _merged(document, document[part])
+            document = merged(document, document[part])
     own = str(next(iter((source.document.get("data") or {}).values()), "")).partition(":")[0]
     if smoke or (kind or "digits") != (own or "digits"):
         # How long a miniature takes, or other data, is not what the study itself took.
@@ -129,7 +85,7 @@ def read_study(path: str | Path, *, data: Sequence[str] = (), smoke: bool = Fals
         document = document | {"minutes": part.get("minutes", 0.0)}
     if smoke and "least_accuracy" not in document.get("smoke", {}):
         document = document | {"least_accuracy": 0.0}  # nothing trains in so short a time
-    return _build(document | ({"data": given} if given else {}), source, "")
+    return StudyBuilder(document | ({"data": given} if given else {}), source, "").study()
 
 
 def given_data(words: Sequence[str]) -> dict[str, str]:
@@ -149,310 +105,3 @@ def given_data(words: Sequence[str]) -> dict[str, str]:
     if found and "train" not in found:
         raise UsageError(f"--data names {', '.join(found)}; a study trains on what is called 'train'")
     return found
-
-
-def _placed(reference: str, folder: Path) -> str:
-    """Return a reference whose path is relative to a folder as one that holds everywhere."""
-    match = re.fullmatch(r"(npz:|cifar10:)?(.*?)((?::\w+)?)", reference, re.DOTALL)
-    assert match
-    before, place, name = match[1] or "", match[2], match[3]
-    if not (before or place.endswith(".py")) or Path(place).is_absolute() or place.startswith("~"):
-        return reference
-    return f"{before}{folder.resolve() / place}{name}"
-
-
-class _Source:
-    """A file's text, to say in which line a key stands."""
-
-    def __init__(self, path: Path, text: bytes) -> None:
-        self.path = path
-        try:
-            self.text = text.decode("utf-8")
-        except UnicodeDecodeError as error:
-            raise UsageError(f"{path} is no TOML file: byte {error.start} is not UTF-8") from None
-        try:
-            self.document = tomllib.loads(self.text)
-        except (tomllib.TOMLDecodeError, RecursionError) as error:
-            raise UsageError(f"{path} is no TOML file: {error}") from None
-
-    @cached_property
-    def lines(self) -> dict[tuple[str, ...], int]:
-        """Key, as a path -> the line in which it is first written."""
-        found: dict[tuple[str, ...], int] = {}
-        table: tuple[str, ...] = ()
-        for number, line in enumerate(self.text.splitlines(), 1):
-            header = re.match(r"\s*\[+([^\]]+)\]", line)
-            assigned = re.match(r"\s*([\w.\"'-]+(?:\s*\.\s*[\w.\"'-]+)*)\s*=", line)
-            if header:
-                table = _key_path(header[1])
-            place = table if header else (*table, *_key_path(assigned[1])) if assigned else ()
-            for length in range(1, len(place) + 1):
-                found.setdefault(place[:length], number)
-        return found
-
-    def error(self, place: Sequence[str], text: str) -> UsageError:
-        """Return the error that a key is wrong."""
-        for length in range(len(place), 0, -1):
-            if tuple(place[:length]) in self.lines:
-                line = self.lines[tuple(place[:length])]
-                return UsageError(f"{self.path}, line {line}, {'.'.join(place)}: {text}")
-        return UsageError(f"{self.path}, {'.'.join(place) or 'the whole file'}: {text}")
-
-
-def _key_path(text: str) -> tuple[str, ...]:
-    return tuple(part.strip().strip("\"'") for part in text.split("."))
-
-
-def _merged(base: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a table with another merged into it: tables are merged, anything else is replaced."""
-    found = dict(base)
-    for key, value in change.items():
-        old = found.get(key)
-        found[key] = _merged(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
-    return found
-
-
-def _check_table(table: Any, allowed: Mapping[str, type], source: _Source, place: tuple[str, ...]) -> None:
-    """Refuse unknown keys and values of another type."""
-    if not isinstance(table, dict):
-        raise source.error(place, f"a table was wanted, got {table!r}")
-    for key, value in table.items():
-        here = (*place, key)
-        if key not in allowed:
-            near = difflib.get_close_matches(key, allowed, n=1)
-            offer = f"did you mean {near[0]}?" if near else f"there are {', '.join(allowed)}"
-            raise source.error(here, f"there is no such key; {offer}")
-        kind = allowed[key]
-        fits = isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
-        if kind is float:
-            fits = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-        if not fits:
-            raise source.error(here, f"{_WORDS[kind]} was wanted, got {value!r}")
-
-
-class _Builder:
-    """Makes a study of a document that was merged; errors point at the part that was merged in, where it is there."""
-
-    def __init__(self, document: Mapping[str, Any], source: _Source, part: str) -> None:
-        self.document = document
-        self.source = source
-        self.part = part
-        self.folder = source.path.parent
-
-    def error(self, place: Sequence[str], text: str) -> UsageError:
-        return self.source.error((self.part, *place) if self.part else place, text)
-
-    def check(self, table: Any, allowed: Mapping[str, type], *place: str) -> None:
-        # The file without what is merged in was found right before: what is wrong comes from that.
-        _check_table(table, allowed, self.source, (self.part, *place) if self.part else place)
-
-    def study(self) -> Study:
-        """Return the study."""
-        document = {key: value for key, value in self.document.items() if key not in OVERRIDES}
-        self.check(document, _TOP)
-        for key in ("question", "variants"):
-            if key not in document:
-                raise self.error((key,), "a study has to have this key")
-        variants = self._variants()
-        names = tuple(variants)
-        measurements = tuple(self._measurement(name, table, names) for name, table in self._named("measurements"))
-        hypotheses = tuple(
-            self._hypothesis(name, table, names, measurements) for name, table in self._named("hypotheses")
-        )
-        plain = {key: document[key] for key in ("title", "question", "source", "notes", "normalize") if key in document}
-        numbers = {key: document[key] for key in ("minutes", "least_accuracy", "direction_seed") if key in document}
-        if not 0 <= numbers.get("direction_seed", 0) <= 2**53:
-            raise self.error(("direction_seed",), "a seed is from 0 to 2^53")
-        return Study(
-            name=self.source.path.stem,
-            variants=tuple(variants.values()),
-            measurements=measurements,
-            hypotheses=hypotheses,
-            path=str(self.source.path),
-            **plain,
-            **numbers,
-            **self._seeds(),
-            **self._data(),
-        )
-
-    def _named(self, key: str) -> list[tuple[str, Any]]:
-        table = self.document.get(key, {})
-        for name in table:
-            if not _NAME.fullmatch(name) or name in (ALL, TRAINING):
-                raise self.error((key, name), "a name is of letters, digits and '_', and neither 'all' nor 'training'")
-        return list(table.items())
-
-    def _seeds(self) -> dict[str, Any]:
-        if "seeds" not in self.document:
-            return {}
-        seeds = self.document["seeds"]
-        whole = all(isinstance(seed, int) and not isinstance(seed, bool) and 0 <= seed < 2**32 for seed in seeds)
-        if not seeds or not whole or len(set(seeds)) < len(seeds):
-            raise self.error(("seeds",), f"different whole numbers from 0 to 2^32 were wanted, got {seeds!r}")
-        return {"seeds": tuple(seeds)}
-
-    def _data(self) -> dict[str, Any]:
-        found: dict[str, Any] = {}
-        if "data" in self.document:
-            table = self.document["data"]
-            self.check(table, dict.fromkeys(table, str), "data")
-            if "train" not in table:
-                raise self.error(("data",), "a study trains on what is called 'train'; name it here")
-            found["data"] = {name: _placed(reference, self.folder) for name, reference in table.items()}
-        if "samples" in self.document:
-            table = self.document["samples"]
-            self.check(table, dict.fromkeys(table, int), "samples")
-            known = found.get("data") or {"train": "", "test": ""}
-            for name, number in table.items():
-                if name not in known:
-                    raise self.error(("samples", name), f"there is no such data set; there are {', '.join(known)}")
-                if number < 1:
-                    raise self.error(("samples", name), f"at least 1 sample was wanted, got {number}")
-            found["samples"] = dict(table)
-        return found
-
-    def _variants(self) -> dict[str, Variant]:
-        base = self.document.get("recipe", {})
-        self.check(base, _RECIPE, "recipe")
-        found = {}
-        for name, table in self._named("variants"):
-            self.check(table, _VARIANT, "variants", name)
-            own = table.get("recipe", {})
-            self.check(own, _RECIPE, "variants", name, "recipe")
-            merged = _merged(base, own)
-            merged["arguments"] = _merged(merged.get("arguments", {}), table.get("arguments", {}))
-            found[name] = Variant(name, self._recipe(merged, name, own), table.get("title", ""))
-        if not found:
-            raise self.error(("variants",), "a study compares variants; there is none")
-        return found
-
-    def _recipe(self, table: dict[str, Any], variant: str, own: Mapping[str, Any]) -> Recipe:
-        def wrong(key: str, text: str) -> UsageError:
-            return self.error(("variants", variant, "recipe", key) if key in own else ("recipe", key), text)
-
-        if not table.get("network") and not table.get("training"):
-            raise wrong("network", "a recipe says what builds the network: file.py:function")
-        for key, choices in _CHOICES.items():
-            if table.get(key, choices[0]) not in choices:
-                near = difflib.get_close_matches(table[key], choices, n=1)
-                offer = f"did you mean {near[0]}?" if near else f"there are {', '.join(choices)}"
-                raise wrong(key, f"there is no {key} {table[key]!r}; {offer}")
-        for key, (least, allowed) in _LEAST.items():
-            value = table.get(key, least if allowed else 1.0)
-            if value < least or (value == least and not allowed):
-                raise wrong(key, f"{'at least' if allowed else 'more than'} {least:g} was wanted, got {value}")
-        placed: dict[str, Any] = dict(table)
-        for key in ("network", "training", "loss"):
-            if key in table:
-                placed[key] = _placed(table[key], self.folder)
-        return Recipe(**placed)
-
-    def _measurement(self, name: str, table: Any, variants: Sequence[str]) -> Measurement:
-        place = ("measurements", name)
-        self.check(table, _MEASUREMENT, *place)
-        if "measure" not in table:
-            raise self.error(place, "'measure' is missing: a built-in measurement or file.py:function")
-        if table.get("per", "network") not in SCOPES:
-            raise self.error((*place, "per"), f"one of {', '.join(SCOPES)} was wanted, got {table['per']!r}")
-        self._known(table.get("variants", []), variants, *place, "variants")
-        measure = _placed(table["measure"], self.folder)
-        return Measurement(
-            name, measure, table.get("arguments", {}), table.get("per", "network"), tuple(table.get("variants", ()))
-        )
-
-    def _known(self, names: Sequence[Any], variants: Sequence[str], *place: str) -> None:
-        for each in names:
-            if each not in variants:
-                near = difflib.get_close_matches(str(each), variants, n=1)
-                offer = f"did you mean {near[0]}?" if near else f"there are {', '.join(variants)}"
-                raise self.error(place, f"there is no variant {each!r}; {offer}")
-        if len(set(names)) < len(names):
-            raise self.error(place, "a variant comes twice")
-
-    def _hypothesis(
-        self, name: str, table: Any, variants: Sequence[str], measurements: Sequence[Measurement]
-    ) -> Hypothesis:
-        place = ("hypotheses", name)
-        self.check(table, _HYPOTHESIS, *place)
-        if not table.get("statement") or "expect" not in table or ("value" in table) == ("correlate" in table):
-            raise self.error(
-                place, "a hypothesis has a 'statement', 'expect', and either 'value' or 'correlate' with two values"
-            )
-        values = table.get("correlate") or [table.get("value")]
-        if "correlate" in table and len(values) != 2:
-            raise self.error((*place, "correlate"), f"two values were wanted, got {values!r}")
-        possible = [self._measured(each, variants, measurements, place) for each in values]
-        for key in ("margin", "effect"):
-            if table.get(key, 0.0) < 0:
-                raise self.error((*place, key), f"at least 0 was wanted, got {table[key]}")
-        more: dict[str, Any] = {"expect": table["expect"]}
-        if "correlate" in table:
-            more["correlate"] = tuple(values)
-            more["sign"] = table["expect"].replace(" ", "")[:1]
-            if table["expect"].replace(" ", "") not in ("<0", ">0"):
-                raise self.error((*place, "expect"), f"'> 0' or '< 0' was wanted, got {table['expect']!r}")
-        else:
-            try:
-                more["relations"] = parse_expectation(table["expect"], possible[0])
-            except UsageError as error:
-                raise self.error((*place, "expect"), str(error)) from None
-            if any(each.relation == "=" for each in more["relations"]) and not table.get("margin"):
-                raise self.error((*place, "expect"), "'=' needs a margin up to which differences count as none")
-        if self._own_interval(table, place):
-            self._require_own(more.get("relations", ()), table, measurements, place)
-        plain = ("statement", "source", "value", "margin", "effect", "untrained", "about", "interval")
-        return Hypothesis(name, **{key: table[key] for key in plain if key in table}, **more)
-
-    def _own_interval(self, table: Mapping[str, Any], place: tuple[str, ...]) -> bool:
-        if table.get("interval", INTERVALS[0]) not in INTERVALS:
-            raise self.error(
-                (*place, "interval"), f"one of {', '.join(INTERVALS)} was wanted, got {table['interval']!r}"
-            )
-        return bool(table.get("interval") == "own")
-
-    def _require_own(
-        self,
-        relations: Sequence[Relation],
-        table: Mapping[str, Any],
-        measurements: Sequence[Measurement],
-        place: tuple[str, ...],
-    ) -> None:
-        """Refuse what no single interval can decide."""
-        seeds = "leave interval out, and the spread over seeds decides"
-        if "correlate" in table:
-            raise self.error((*place, "interval"), f"a correlation has no interval of its own; {seeds}")
-        measured = table["value"].partition("/")[0]
-        scope = next((each.per for each in measurements if each.name == measured), "network")
-        if scope in ("network", "seed"):
-            raise self.error(
-                (*place, "interval"),
-                f"{table['value']} is measured for each {scope}, so that there are as many intervals; {seeds}, or "
-                'measure all seeds together (per = "variant" or "study")',
-            )
-        for each in relations:
-            if len(each.weights) > 1:
-                raise self.error(
-                    (*place, "expect"),
-                    f"{each.text!r} is about {len(each.weights)} numbers, whose own intervals say nothing of their "
-                    f"difference; {seeds}, or measure the difference itself",
-                )
-        if table.get("effect"):
-            raise self.error((*place, "effect"), f"seeds for an effect are counted from their spread; {seeds}")
-
-    def _measured(
-        self, value: Any, variants: Sequence[str], measurements: Sequence[Measurement], place: tuple[str, ...]
-    ) -> Sequence[str]:
-        """Return the variants of which a number is measured."""
-        measurement, slash, number = str(value).partition("/")
-        known = {each.name: each for each in measurements}
-        if not slash or not number or measurement not in (*known, TRAINING):
-            near = difflib.get_close_matches(measurement, [*known, TRAINING], n=1)
-            offer = f"did you mean {near[0]}/...?" if near else f"measured are {', '.join([*known, TRAINING])}"
-            key = "value" if (*place, "value") in self.source.lines else "correlate"
-            raise self.error((*place, key), f"{value!r} is not MEASUREMENT/NUMBER; {offer}")
-        own = known[measurement].variants if measurement in known else ()
-        return own or variants
-
-
-def _build(document: Mapping[str, Any], source: _Source, part: str) -> Study:
-    return _Builder(document, source, part).study()

@@ -15,7 +15,8 @@ import pytest
 
 import landscape
 from landscape.studies.study import TRAINING, Study
-from landscape.studies.study_files import OVERRIDES, read_study, shipped
+from landscape.studies.study_files import read_study, shipped
+from landscape.studies.study_tables import OVERRIDES
 from landscape.studies.tasks.task_work import find_measure
 
 SHIPPED = shipped()

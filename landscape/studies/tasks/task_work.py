@@ -6,7 +6,6 @@ and of two jobs on one folder one does the task and the other finds it done.
 
 from __future__ import annotations
 
-import difflib
 import math
 import time
 from collections.abc import Callable, Mapping
@@ -16,7 +15,7 @@ from numbers import Real
 from pathlib import Path
 from typing import Any
 
-from landscape.errors import ProblemError, StoreError
+from landscape.errors import ProblemError, StoreError, suggestion
 from landscape.files.locks import Lock
 from landscape.files.strict_json import from_json
 from landscape.problem.references import resolve
@@ -125,9 +124,7 @@ def find_measure(name: str) -> Callable[[Context], Mapping[str, Any]]:
         return found
     known = import_module("landscape.studies.measures.measures").MEASURES
     if name not in known:
-        near = difflib.get_close_matches(name, known, n=1)
-        offer = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
-        raise ProblemError(f"there is no measurement {name!r}; {offer} Your own is file.py:function")
+        raise ProblemError(f"there is no measurement {name!r}; {suggestion(name, known)} Your own is file.py:function")
     found = known[name]
     return found
 
