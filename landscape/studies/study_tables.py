@@ -73,9 +73,11 @@ class StudyBuilder:
         self.folder = source.path.parent
 
     def error(self, place: Sequence[str], text: str) -> UsageError:
+        """Return the error that a key is wrong, at its place in the file."""
         return self.source.error((self.part, *place) if self.part else place, text)
 
     def check(self, table: Any, allowed: Mapping[str, type], *place: str) -> None:
+        """Refuse unknown keys and values of another type."""
         # The file without what is merged in was found right before: what is wrong comes from that.
         check_table(table, allowed, self.source, (self.part, *place) if self.part else place)
 
