@@ -50,6 +50,18 @@ footer { margin-top: 48px; }
 @media (prefers-color-scheme: dark) {
   :root { --ink: #e8ebee; --soft: #9aa4ae; --line: #2a3037; --ground: #101317; --panel: #181c21; }
 }
+.paper { display: none; }
+@media print {
+  @page { size: A4; margin: 16mm 14mm; }
+  :root { color-scheme: light; --ink: #000; --soft: #444; --line: #ccc; --ground: #fff; --panel: #fff; }
+  body { max-width: none; padding: 0; font-size: 10pt; }
+  h2 { margin-top: 20pt; } h2, h3 { break-after: avoid; }
+  .verdicts li, figure, tr, .note { break-inside: avoid; }
+  .badge { color: #fff; print-color-adjust: exact; -webkit-print-color-adjust: exact; }
+  .grid { grid-template-columns: 1fr 1fr; gap: 0 12pt; }
+  .wide { overflow: visible; } table { font-size: 7pt; } th, td { padding: 2pt 4pt 2pt 0; overflow-wrap: anywhere; }
+  pre { white-space: pre-wrap; } iframe, details { display: none; } .paper { display: block; }
+}
 """
 _BADGE = {REPRODUCED: "yes", NOT_REPRODUCED: "no", NOT_RESOLVED: "open"}
 _HEADINGS = (
@@ -159,9 +171,9 @@ def _picture(picture: ReportPicture) -> str:
     frame = f'<iframe src="{_link(picture.page)}" title="{title}" loading="lazy"></iframe>' if (
         picture.page and picture.section == "surfaces"
     ) else ""  # fmt: skip
-    # What can be turned is not shown twice; its picture for print is a link.
-    shown = picture.image and not frame
-    image = f'<img src="{_link(picture.image)}" alt="{title}" loading="lazy">' if shown else ""
+    # What can be turned is not shown twice, but on paper. No picture is lazy: a page that is printed has to have them all.
+    paper = ' class="paper"' if frame else ""
+    image = f'<img src="{_link(picture.image)}" alt="{title}"{paper}>' if picture.image else ""
     links = [f'<a href="{_link(picture.paper)}">PDF</a>' if picture.paper else ""]
     links.append(f'<a href="{_link(picture.page)}">{"open" if not frame else "full page"}</a>' if picture.page else "")
     return f"<figure>{frame}{image}<figcaption>{title} {' '.join(each for each in links if each)}</figcaption></figure>"
