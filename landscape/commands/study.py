@@ -49,6 +49,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--commands", action="store_true", help="print a command for each task that is left, to submit them one by one"
     )
+    group.add_argument(
+        "--ranks", type=int, default=0, metavar="N",
+        help="with --commands: lines and planes are measured by N processes under mpiexec, in a command of their own",
+    )  # fmt: skip
 
 
 def run(options: argparse.Namespace) -> int:
@@ -59,6 +63,8 @@ def run(options: argparse.Namespace) -> int:
         raise UsageError("name a study, or --list those that ship")
     from landscape.studies.study_files import find_study, read_study
 
+    if options.ranks and not options.commands:
+        raise UsageError("--ranks is for --commands; under mpiexec -n N a study shares its tasks out by itself")
     path = find_study(options.study)
     given = read_study(path, data=options.data, smoke=options.smoke)
     output = options.output or f"study-{given.name}"
@@ -126,9 +132,9 @@ def _list() -> int:
 
 def _plan(given: Study, output: str, options: argparse.Namespace) -> int:
     """Say what is done and what is left."""
-    import shlex
     from pathlib import Path
 
+    from landscape.commands.study_commands import commands_of
     from landscape.studies.tasks.costs import estimate_costs
     from landscape.studies.tasks.task_folders import read_outcome
     from landscape.studies.tasks.tasks import chosen_tasks, plan_tasks
@@ -137,9 +143,10 @@ def _plan(given: Study, output: str, options: argparse.Namespace) -> int:
     tasks = chosen_tasks(plan_tasks(given), options.only)
     outcomes = {task.folder: read_outcome(task, folder) for task in tasks}
     if options.commands:
-        left = [task for task in tasks if outcomes[task.folder].state != "done"]
-        for task in left:
-            say(f"{_command(options, output)} --jobs 1 --no-pages --only {shlex.quote(task.name)}")
+        for task in tasks:
+            if outcomes[task.folder].state != "done":
+                for line in commands_of(task, folder, _command(options, output), options.ranks):
+                    say(line)
         return 0
     for task in tasks:
         outcome = outcomes[task.folder]

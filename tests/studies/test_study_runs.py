@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+import shlex
 import threading
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, Executor, Future
@@ -273,6 +274,42 @@ def test_the_command_plans_runs_and_says_what_it_found(tmp_path, capsys, monkeyp
     assert capsys.readouterr().out == ""
     assert main(["study", str(path), "-o", "out", "--dry-run"]) == 0
     assert "15 tasks, 15 of them done" in capsys.readouterr().out
+
+
+SURFACES = """
+question = "Is what many processes measured found?"
+seeds = [0]
+recipe = { network = "landscape.studies.study_networks:perceptron", epochs = 1, arguments = { depth = 1, width = 4 } }
+variants.a = {}
+measurements.plane = { measure = "plane", arguments = { x = "-1:1:3", y = "-1:1:3", samples = 64 } }
+measurements.line = { measure = "line", arguments = { x = "-8:8:5", repeats = 2, norm = "model", data = ["train"] } }
+measurements.map = { measure = "plane", arguments = { x = "-1:1:3", y = "-1:1:3", samples = 8, convexity = true } }
+"""
+
+
+def test_a_surface_that_an_mpi_run_of_its_own_left_is_taken(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("own.toml").write_text(SURFACES)
+    study = ["study", "own.toml", "-o", "out"]
+    assert main([*study, "--executor", "here", "--only", "train"]) == 0
+    capsys.readouterr()
+    assert main([*study, "--commands", "--ranks", "3"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    runs = [shlex.split(line) for line in lines if line.startswith("mpiexec -n 3 landscape evaluate")]
+    assert [Path(words[-1]).name for words in runs] == ["plane.h5", "line.h5"]
+    assert [line.split()[-1] for line in lines if " --only " in line] == ["plane/a/0", "line/a/0", "map/a/0"]
+    for words in runs:
+        Path(words[-1]).parent.mkdir()
+        assert main(words[4:]) == 0  # one process measures what three do
+    found, alone = run(Path("own.toml"), Path("out")), run(Path("own.toml"), Path("alone"))
+    # A surface that the study measures itself has no command.
+    assert all(landscape.read_surface(words[-1]).command.startswith("landscape") for words in runs)
+    assert not any(landscape.read_surface(path).command for path in Path("alone").glob("tasks/*/*.h5"))
+    assert found.values.keys() == alone.values.keys()
+    for name, each in alone.values.items():
+        assert found.values[name]["a"] == pytest.approx(each["a"], rel=1e-12), name
+    with pytest.raises(UsageError, match="--ranks is for --commands"):
+        main([*study, "--ranks", "3"])
 
 
 class Fragile(Executor):

@@ -171,7 +171,7 @@ def _picture(picture: ReportPicture) -> str:
     frame = f'<iframe src="{_link(picture.page)}" title="{title}" loading="lazy"></iframe>' if (
         picture.page and picture.section == "surfaces"
     ) else ""  # fmt: skip
-    # What can be turned is not shown twice, but on paper. No picture is lazy: a page that is printed has to have them all.
+    # What can be turned is a picture on paper alone. None is lazy: a page that is printed has to have them all.
     paper = ' class="paper"' if frame else ""
     image = f'<img src="{_link(picture.image)}" alt="{title}"{paper}>' if picture.image else ""
     links = [f'<a href="{_link(picture.paper)}">PDF</a>' if picture.paper else ""]
