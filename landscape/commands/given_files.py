@@ -11,6 +11,8 @@ from landscape.files.atomic import read_start
 
 # Options whose text is no input: what is written, what stands in a picture, patterns; --onto's file gets the runs.
 _NO_INPUTS = ("output", "onto", "title", "headline", "include", "exclude", "run", "command")
+# What stands before the colon of a data set, or alone, and is no path.
+_KINDS_OF_DATA = ("digits", "cifar10", "npz")
 _OURS = b"landscape "
 # Files looked at in a folder that is given, at most.
 _MOST = 20_000
@@ -24,6 +26,8 @@ def given_files(options: argparse.Namespace) -> Iterator[str]:
         for text in value if isinstance(value, list) else [value]:
             if isinstance(text, str) and text:
                 for path in _spelled(text):
+                    if name == "data" and path in _KINDS_OF_DATA:
+                        continue  # a folder of that name may be what is written to
                     yield from _files_at(path, options)
 
 

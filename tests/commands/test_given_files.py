@@ -151,6 +151,16 @@ def test_a_study_that_ships_may_be_repeated_into_a_folder_of_its_name(place):
     assert list(given_files(Namespace(command="study", study="mine.toml", output="dropout"))) == ["mine.toml"]
 
 
+def test_a_study_may_be_repeated_into_a_folder_that_is_called_like_its_kind_of_data(place):
+    (place / "cifar10").mkdir()
+    (place / "cifar10" / "study.json").write_text("{}")
+    (place / "root").mkdir()
+    (place / "root" / "test_batch").write_text("")
+    options = Namespace(command="study", study="width", data=["cifar10:root"], output="cifar10")
+    assert set(given_files(options)) == {"root/test_batch"}
+    assert list(given_files(Namespace(command="evaluate", checkpoint="cifar10/study.json"))) == ["cifar10/study.json"]
+
+
 @pytest.mark.parametrize("head", ["landscape 1\n", "landscape similarity 1\n", "landscape curvature run 1\n"])
 def test_surfaces_and_reports_within_a_folder_that_is_read_may_be_written_again(place, head):
     (place / "run" / "earlier.h5").write_text(head)
