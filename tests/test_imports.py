@@ -39,7 +39,7 @@ INSIDE = {
     "surface": "recipes grid heights statistics anchors surface unmeasured other_networks derived reports",
     "plot": "scale style figures paths planes lines surfaces spectra representations comparisons page films saving "
     "notebook",
-    "commands": "words printed options given_files dry_run surfaces reports shown study",
+    "commands": "words printed options given_files dry_run surfaces reports shown study_commands study",
     "studies": "study expectations toml_document study_tables study_files study_networks training measures statistics "
     "tasks report study_runs",
 }
