@@ -250,16 +250,16 @@ def _samples_in(
 def _observe(model: nn.Module, inputs: Any, name: str, data: str) -> list[_Seen]:
     """Call a network and note what its modules give."""
     seen: list[_Seen] = []
-    given: list[tuple[weakref.ref[Tensor], tuple[int, int, int]]] = []
+    given: dict[tuple[int, int, int], list[weakref.ref[Tensor]]] = {}
     calls: Counter[str] = Counter()
 
     def look(label: str, module: nn.Module, output: Any) -> None:
         calls[label] += 1
         tensors = floating_tensors(output)
         keys = [(each.data_ptr(), each.numel(), each._version) for each in tensors]
-        alive = {key for reference, key in given if reference() is not None}
-        again = bool(keys) and keys[0] in alive
-        given.extend((weakref.ref(each), key) for each, key in zip(tensors, keys, strict=True))
+        again = bool(keys) and any(reference() is not None for reference in given.get(keys[0], ()))
+        for each, key in zip(tensors, keys, strict=True):
+            given.setdefault(key, []).append(weakref.ref(each))
         seen.append(_Seen(label, calls[label], module, tuple(tuple(each.shape) for each in tensors), again))
 
     with listening(model, dict(model.named_modules()), look):

@@ -1,15 +1,13 @@
-"""CKA against the packages that people use: the same values, in how much time; and how often stated intervals hold.
+"""CKA against the packages that people use: the same values, in how much time.
 
     python -m tests.benchmarks.similarity --model cifar_resnet.py:resnet20 --data npz:cifar10_test.npz \
         --checkpoint epoch09.pt --checkpoint epoch10.pt
-    python -m tests.benchmarks.similarity --coverage
 
 Speed: two networks, all layers of one against all of the other, on the same batches; ours and theirs take turns, and
 the median of the ratios of processor time counts. `torch_cka` looks at one pair of layers after the other,
 `pytorch-cka` at all pairs of a batch; both give no errors. Ours also compares each network with itself, and states
 errors. Values are compared with the definition in float64, for which pytorch-cka's function serves: both packages sum
-Gram matrices that are not centred in float32, which loses digits. Coverage: Gaussian features, of which the truth is
-known.
+Gram matrices that are not centred in float32, which loses digits.
 """
 
 from __future__ import annotations
@@ -24,7 +22,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy import stats
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
@@ -32,10 +29,7 @@ import landscape
 from landscape.problem.data.datasets import as_data
 from landscape.problem.data.sources import resolve_data
 from landscape.problem.model import load_model
-from landscape.similarity.hsic import all_pairs, centred_gram, linear_gram, packed
-from landscape.similarity.moments import Moments, PassMoments
 from landscape.similarity.shuffled_batches import Samples
-from landscape.surface.reports.similarity import Similarity
 
 BATCH = 256
 
@@ -137,39 +131,6 @@ def speed(options: argparse.Namespace) -> None:
         print(f"{name}: {np.median(ratios):.1f} times our time; off by {off[1]:.1e}, ours by {off[0]:.1e}", flush=True)
 
 
-def coverage(cases: int) -> None:
-    """Print how often intervals of 95 % hold the truth."""
-    for n, size, passes in ((240, 24, 4), (480, 48, 1), (480, 48, 4), (2000, 250, 4)):
-        for noise in (0.3, 1.0, 5.0):
-            rng = np.random.default_rng(5)
-            mixing = [rng.standard_normal((4, 6)), rng.standard_normal((4, 5))]
-            own = [((m.T @ m + noise * np.eye(m.shape[1])) ** 2).sum() for m in mixing]
-            truth = ((mixing[0].T @ mixing[1]) ** 2).sum() / np.sqrt(own[0] * own[1])
-            values, errors = np.array([_case(rng, mixing, noise, n, size, passes) for _ in range(cases)]).T
-            t = stats.t.ppf(0.975, Similarity((), values, errors, n, n // size, passes).freedom)
-            print(
-                f"{n:5} samples, batches of {size:3}, {passes} passes, CKA {truth:.2f}: "
-                f"{100 * np.mean(np.abs(values - truth) < t * errors):.1f} % of {cases}, stated error "
-                f"{np.sqrt(np.mean(errors**2)) / values.std(ddof=1):.2f} of the spread"
-            )
-
-
-def _case(
-    rng: np.random.Generator, mixing: list[Any], noise: float, n: int, size: int, passes: int
-) -> tuple[float, float]:
-    z = rng.standard_normal((n, 4))
-    layers = [torch.from_numpy(z @ m + noise**0.5 * rng.standard_normal((n, m.shape[1]))) for m in mixing]
-    moments = Moments(2)
-    for _ in range(passes):
-        running = PassMoments(2, np.full(n // size, size / n))
-        for number, places in enumerate(np.split(rng.permutation(n), n // size)):
-            grams = [packed(centred_gram(linear_gram(each[torch.from_numpy(places)]))) for each in layers]
-            running.add(number, all_pairs(torch.stack(grams)))
-        moments.add(running)
-    value, error = moments.cka()
-    return float(value[0, 1]), float(error[0, 1])
-
-
 def main() -> None:
     """Measure what is asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -179,13 +140,7 @@ def main() -> None:
     parser.add_argument("--batches", type=int, default=1)
     parser.add_argument("--pairs", type=int, default=3, help="times that ours and theirs take turns")
     parser.add_argument("--against", choices=("torch_cka", "pytorch-cka"), help="only one of them")
-    parser.add_argument("--coverage", action="store_true")
-    parser.add_argument("--cases", type=int, default=400)
-    options = parser.parse_args()
-    if options.coverage:
-        coverage(options.cases)
-    else:
-        speed(options)
+    speed(parser.parse_args())
 
 
 if __name__ == "__main__":

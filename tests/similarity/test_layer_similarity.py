@@ -326,6 +326,21 @@ def test_a_network_that_needs_its_labels_is_given_them_and_modules_without_sampl
     assert found.between(0, 1)[2, 2] == pytest.approx(naive([[x - x.mean(0) for x in logits]])[0, 1], abs=1e-5)
 
 
+def test_the_stated_error_of_a_share_is_its_spread_over_draws_of_samples():
+    """Of nine tenths in one direction: eigenvalue and trace vary together, their ratio a tenth as much as either."""
+    rng = np.random.default_rng(8)
+    scales = np.sqrt(np.array([9.0, *[1 / 11] * 11]))
+    drawn = []
+    for _ in range(80):
+        x = torch.from_numpy(rng.standard_normal((200, 12)) * scales)
+        found = landscape.similarity(nn.Identity(), x, layers="^$", batch_size=200, passes=1)
+        drawn.append((found.pc_share[0], found.pc_share_stderr[0]))
+    values, errors = np.array(drawn).T
+    assert values.mean() == pytest.approx(0.9, abs=0.003)
+    # The spread of 80 values is known to 8 %.
+    assert np.sqrt((errors**2).mean()) / values.std(ddof=1) == pytest.approx(1.0, abs=0.25)
+
+
 class Changing(torch.utils.data.Dataset):
     """Data that are augmented at random."""
 

@@ -114,7 +114,7 @@ class Similarity:
         """Degrees of freedom of the standard errors: an interval of 95 % is Student's t of so many times the error.
 
         Those of one pass. Further passes see the same samples: counted as freedom of their own they gave intervals that
-        held in 90 to 97 % of 400 cases instead of 95 to 99 % (`python -m tests.benchmarks.similarity --coverage`).
+        held in 90 to 97 % of 400 cases instead of 95 to 99 % (`python -m tests.benchmarks.similarity_coverage`).
         """
         return max(self.batches - 1, 0)
 
