@@ -66,10 +66,10 @@ def similarity(
     values : str
         "cka", "stderr", "pc_cosine", "overlap" (of dominant samples) or a name of ``found.others``.
     networks : sequence of str, optional
-        Which ones; by default all.
+        Which ones, each with itself and with each other; by default all.
     against : str, optional
         Draw instead how alike each layer of each network is to the same layer of this one: along a training run, say,
-        of its last record. It is the default, against the last one, for more than four networks.
+        of its last record. It is the default, against the last one, for more than four networks none of which is named.
     colormap : str
         One of matplotlib's.
     headline : str
@@ -94,7 +94,7 @@ def similarity(
     matrix = _values(found, values)
     chosen = _chosen(found, networks)
     with page_style(size, font) as page:
-        if against is not None or len(chosen) > MOST_MAPS:
+        if against is not None or (networks is None and len(chosen) > MOST_MAPS):
             sheet: _Maps | _Settling = _Settling(
                 found, matrix, values, chosen, _chosen(found, [against])[0] if against else chosen[-1]
             )

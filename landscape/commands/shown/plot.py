@@ -54,8 +54,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--name",
         action="append",
         metavar="DATA/METRIC",
-        help="values to draw, such as test/loss; repeat it for lines; by default the training loss of a plane, "
-        "every loss and accuracy of a line",
+        help="values to draw, such as test/loss, or networks of similarity; repeat it for several; by default the "
+        "training loss of a plane, every loss and accuracy of a line",
     )
     group = parser.add_argument_group("scale, shared by all panels, in loss units")
     cap = "hatch what lies above it; 'auto' takes the 99.5 %% quantile where the loss spans more than 12 e-folds"

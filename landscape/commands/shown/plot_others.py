@@ -32,17 +32,24 @@ def _page(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _similarity(options: argparse.Namespace) -> Figure:
-    """Draw a file of `landscape similarity`: a heat map of each network and of each pair of them."""
+    """Draw a file of `landscape similarity`: maps of networks and their pairs, of all or of those that --name says."""
     from landscape.files.reports.similarity_file import read_similarity
-    from landscape.plot.representations.similarity_maps import similarity
+    from landscape.plot.representations.similarity_maps import WORDS, similarity
 
     _refuse_others(options, "similarity", one=True)
-    names = options.name or ["cka"]
+    found = read_similarity(options.files[0])
+    known = [each.name for each in found.networks]
+    chosen = list(dict.fromkeys(each for each in options.name or [] if each in known and each not in WORDS))
+    names = [name for name in options.name or [] if name not in chosen] or ["cka"]
     if len(names) > 1:
-        raise UsageError("a picture of similarity shows one kind of values: give --name once")
+        raise UsageError(
+            f"a picture of similarity shows one kind of values, {' and '.join(names)} were asked for; --name chooses "
+            f"networks, too: {', '.join(known[:8])}"
+        )
     return similarity(
-        read_similarity(options.files[0]),
+        found,
         values=names[0],
+        networks=chosen or None,
         colormap="magma" if options.colormap == "viridis" else options.colormap,
         **_page(options),
     )

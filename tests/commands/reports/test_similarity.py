@@ -47,7 +47,13 @@ def test_the_command_gives_what_python_gives_and_a_picture(checkpoints, tmp_path
     assert "Similarity of 8 layers of 2 networks" in capsys.readouterr().out
     assert main(["plot", path, "-o", str(tmp_path / "sim.pdf")]) == 0
     assert (tmp_path / "sim.pdf").stat().st_size > 5000
-    assert "CKA of 8 layers" in capsys.readouterr().out
+    assert "A dot marks" in capsys.readouterr().out
+    assert main(["plot", path, "--name", "b", "--name", "stderr", "-o", str(tmp_path / "one.pdf")]) == 0
+    said = capsys.readouterr().out
+    assert "standard error of CKA of 8 layers" in said
+    assert "A dot marks" not in said
+    assert main(["plot", path, "--name", "cka", "--name", "stderr", "-o", str(tmp_path / "one.pdf")]) == 2
+    assert "--name chooses networks, too: a, b" in capsys.readouterr().err
 
 
 def test_groups_have_models_of_their_own_and_names_that_tell_them_apart(checkpoints, tmp_path, capsys):

@@ -58,6 +58,15 @@ def test_many_networks_are_each_layer_against_itself_in_one_of_them():
     np.testing.assert_array_equal(image.get_array(), wanted.T)
 
 
+def test_networks_that_are_named_are_a_grid_of_all_pairs_however_many():
+    found = similarity(networks=6)
+    maps = axes_of(landscape.plot.similarity(found, networks=list("fabcd")), "map")
+    order = [5, 0, 1, 2, 3]
+    pairs = [(k, k) for k in order] + [(order[i], order[j]) for i in range(5) for j in range(i + 1, 5)]
+    for ax, pair in zip(maps, pairs, strict=True):
+        np.testing.assert_array_equal(ax.images[0].get_array(), found.between(*pair))
+
+
 def test_what_is_not_there_is_refused():
     found = similarity()
     with pytest.raises(UsageError, match="there are a, b"):
