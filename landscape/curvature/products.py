@@ -90,6 +90,7 @@ class Products:
         self._sizes = [leaf.numel() for leaf in self._leaves]
         self.size = sum(self._sizes)
         self.made = 0  # products so far
+        self._looked = False  # whether there are second derivatives, which the first batch tells
         self._build = builders[kind]
         self._comm = comm or Comm()
         self._own = range(self._comm.rank, len(loss), self._comm.size)
@@ -223,6 +224,7 @@ class Products:
                 f"nothing leads from the loss of {self.loss.data.name!r} to the weights: the network detaches its "
                 "output, or runs under no_grad"
             )
+        self._require_second(gradients)
         return _derivative(gradients, self._leaves)
 
     def _gauss_newton(self, k: int) -> Part:
@@ -231,6 +233,7 @@ class Products:
         (slope,) = torch.autograd.grad(self.loss.part_of_output(cut, k), [cut], create_graph=True)
         zero = torch.zeros_like(output, requires_grad=True)
         pulled = torch.autograd.grad(output, self._leaves, zero, create_graph=True, allow_unused=True)
+        self._require_second(pulled)
         forward = _derivative(pulled, [zero])
         curved = _derivative([slope], [cut])
 
@@ -242,6 +245,28 @@ class Products:
             return torch.autograd.grad(output, self._leaves, pushed, retain_graph=True, allow_unused=True)
 
         return part
+
+    def _require_second(self, first: Sequence[Tensor | None]) -> None:
+        """Raise EvaluationError where first derivatives lead to a backward pass that only says it has no second.
+
+        Nothing leads on from such a place to the weights, so that PyTorch would go around it without a word.
+        """
+        if self._looked:
+            return
+        nodes, seen = [each.grad_fn for each in first if each is not None], set()
+        while nodes:
+            node = nodes.pop()
+            if node is None or node in seen:
+                continue
+            seen.add(node)
+            nodes += [before for before, _ in node.next_functions]
+            if node.name() == "torch::autograd::Error":
+                raise EvaluationError(
+                    f"an operation of the network or of {self.loss.loss.name} has no second derivative: a "
+                    "torch.autograd.Function is marked once_differentiable; write its backward pass in differentiable "
+                    "operations, and take the mark off"
+                )
+        self._looked = True
 
     def _bytes_of_a_graph(self) -> int:
         """Return what the largest batch's graph holds on to: the gradient, and what is saved for derivatives."""

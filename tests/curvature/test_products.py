@@ -200,6 +200,35 @@ def test_a_loss_without_a_second_derivative_says_what_has_none(loss: Any, said: 
         products(model, leaves, inputs(11, 4), LABELS % 2, loss=loss)(torch.ones(10, dtype=torch.float64))
 
 
+class _Once(torch.autograd.Function):
+    """A ReLU of somebody's own, whose second derivative PyTorch passes by."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        return x.clamp(min=0)
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, slope: Tensor) -> Tensor:
+        return slope * (ctx.saved_tensors[0] > 0)
+
+
+class _OnceNet(nn.Linear):
+    def forward(self, x: Tensor) -> Tensor:
+        return _Once.apply(super().forward(x))
+
+
+@pytest.mark.parametrize("kind", ["hessian", "gauss_newton"])
+def test_an_operation_that_is_differentiable_once_is_refused_and_not_taken_for_flat(kind: str) -> None:
+    model = _OnceNet(4, 3).double()
+    with (
+        differentiable(model, moved_tensors(model)) as leaves,
+        pytest.raises(EvaluationError, match=r"second derivative: .*once_differentiable"),
+    ):
+        products(model, leaves, inputs(11, 4), LABELS, kind=kind)
+
+
 def test_a_loss_of_ones_own_has_no_gauss_newton_matrix() -> None:
     model = nn.Linear(4, 3).double()
     with differentiable(model, moved_tensors(model)) as leaves, pytest.raises(UsageError, match="pass a criterion"):
