@@ -18,7 +18,10 @@ The error s is shown times :math:`\sqrt{1 - n/N}`, like that of a plain mean, wh
 Losses at an anchor are followed linearly, and so are their logarithms, whose mean over all data is known as well: on
 six networks on digits that lowered errors by up to a quarter for no further pass. Where one sample in many thousands is
 a million at an anchor, the subset's losses there say nothing of all the data's; the logarithms alone do far better
-then, as the stated errors show.
+then, as the stated errors show. But a sample that is a million at one anchor may be so at other points, too, and if the
+subset does not hold it its residuals cannot tell. So where the subset's mean at an anchor is off by many times its own
+standard error, errors are not those of the logarithms alone, and intervals are said to be not to be relied on; where
+that is so at most anchors the logarithms, which leave out what nearly all of the loss is then, do not make values.
 
 References
 ----------
@@ -30,10 +33,11 @@ References
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 
 from landscape.surface.anchors import Anchors
 from landscape.surface.grid import Floats
@@ -44,6 +48,9 @@ SAMPLES_A_SLOPE = 8
 # Logarithms alone are taken where their error is below this share of that of losses and logarithms together: what is
 # chosen for its small stated error has too small a one, unless that is as rare as this.
 MUCH_BETTER = 0.5
+# Where the samples' mean at an anchor is off by more than so many of their own standard errors they hold none of the
+# samples that carry it.
+FAR_OFF = 30.0
 # Columns of a sketch: what it says of a variance is off by a quarter, sqrt(2 / 32), and of an error by half of that.
 SKETCH = 32
 # An anchor of which no more than this share of its scatter is not that of the anchors before it says nothing new, but
@@ -89,7 +96,10 @@ class Estimator:
         scales: Floats | None = None,
         most: float = math.inf,
     ) -> None:
-        self._logs = None
+        self._logs, self._number = None, samples.shape[1]
+        far = _far_off(samples, means)
+        # What none of the samples shows carries the means at some anchors: at other points it may as well.
+        self._unseen, self._everywhere = bool(far.any()), 2 * far.sum() > len(far)
         if log_means is not None and scales is not None and len(samples):
             logs = np.stack([logarithms(row, scale) for row, scale in zip(samples, scales, strict=True)])
             self._logs = Regression(logs, log_means, size, most=most)
@@ -104,18 +114,30 @@ class Estimator:
     def estimate(self, values: Floats) -> Estimates:
         """Return the means over all data of what the samples are at points, shape (points, n)."""
         found = self._all.estimate(values)
-        if self._logs is None:
-            return found
-        other = self._logs.estimate(values)
-        better = other.stderr < MUCH_BETTER * found.stderr
-        return Estimates(
-            np.where(better, other.means, found.means),
-            np.where(better, other.stderr, found.stderr),
-            np.where(better, other.thirds, found.thirds),
-            np.where(better, other.fourths, found.fourths),
-            found.anchors,
-            np.where(better[:, None], other.sketches, found.sketches),
-        )
+        if self._logs is not None and not self._everywhere:
+            other = self._logs.estimate(values)
+            better = other.stderr < MUCH_BETTER * found.stderr
+            means = np.where(better, other.means, found.means)
+            better &= not self._unseen  # the small errors of logarithms know nothing of it
+            found = Estimates(
+                means,
+                np.where(better, other.stderr, found.stderr),
+                np.where(better, other.thirds, found.thirds),
+                np.where(better, other.fourths, found.fourths),
+                found.anchors,
+                np.where(better[:, None], other.sketches, found.sketches),
+            )
+        if self._unseen:  # as if one sample carried all that is left: no interval is to be relied on then
+            squares = self._number * (self._number - 1) * found.stderr**2
+            found = replace(found, thirds=squares**1.5, fourths=squares**2)
+        return found
+
+
+def _far_off(samples: Floats, means: Floats) -> NDArray[np.bool_]:
+    """Return at which anchors, of those with finite values, the samples' mean is off by far more than they scatter."""
+    usable = np.isfinite(samples).all(axis=1) & np.isfinite(means)
+    errors = samples[usable].std(axis=1) / math.sqrt(max(samples.shape[1], 1))
+    return np.asarray(np.abs(means[usable] - samples[usable].mean(axis=1)) > FAR_OFF * errors)
 
 
 def estimator_for(anchors: Anchors, metric: str, number: int) -> Estimator:

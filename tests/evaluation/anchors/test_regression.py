@@ -154,7 +154,7 @@ def test_one_sample_of_a_million_at_an_anchor_does_not_spoil_the_others_nor_do_l
     kinds = chance.normal(size=SIZE)
     calm = np.exp(1.5 * kinds + 0.3 * chance.normal(size=(3, SIZE)))
     spiked = calm.copy()
-    spiked[:2, 5] = 1e6
+    spiked[1, 5] = 1e6  # at one of two anchors
     errors = {}
     for name, losses in (("calm", calm), ("spiked", spiked)):
         off: dict[str, list[float]] = {"losses": [], "both": [], "stated": [], "held": []}
@@ -176,3 +176,23 @@ def test_one_sample_of_a_million_at_an_anchor_does_not_spoil_the_others_nor_do_l
     assert errors["calm"]["both"] < 1.15 * errors["calm"]["losses"]  # degrees of freedom
     assert errors["spiked"]["losses"] > 10 * errors["spiked"]["both"]
     assert errors["spiked"]["both"] < 0.2 * calm[2].mean()
+
+
+@pytest.mark.parametrize("where", [slice(0, 5), slice(2, 5)])
+def test_what_no_sample_of_the_subset_shows_but_anchors_do_leaves_no_interval_to_be_relied_on(where):
+    chance = np.random.default_rng(4)
+    losses = np.exp(1.5 * chance.normal(size=SIZE) + 0.3 * chance.normal(size=(5, SIZE)))
+    losses[where, -2:] = 1e6 * (1 + np.arange(5)[where])[:, None] * np.array([1.0, 3.0])  # at some points or all
+    held = []
+    for _ in range(40):
+        chosen = chance.permutation(SIZE - 2)[:NUMBER]
+        anchors, means = losses[[0, 3]], losses[[0, 3]].mean(axis=1)
+        scales = np.array([log_scale(each[chosen]) for each in anchors])
+        logs = np.array([logarithms(each, scale).mean() for each, scale in zip(anchors, scales, strict=True)])
+        estimator = Estimator(anchors[:, chosen], means, SIZE, log_means=logs, scales=scales)
+        found = estimator.estimate(losses[[1, 2, 4]][:, chosen])
+        effective = (NUMBER * (NUMBER - 1) * found.stderr**2) ** 2 / found.fourths
+        np.testing.assert_allclose(effective, 1.0)  # fewer than intervals are to be relied on by
+        off = np.abs(found.means - losses[[1, 2, 4]].mean(axis=1))
+        held.append(off <= interval_factor(effective) * found.stderr)
+    assert np.mean(held) > 0.9
