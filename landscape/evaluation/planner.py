@@ -190,7 +190,8 @@ class Planner:
         if book is not None and data in book.sizes:
             error *= math.sqrt(1 - count / book.sizes[data])
         if self._rule.by_intervals:
-            error *= float(interval_factor(self._table.effective(f"{data}/loss", point))) / NORMAL
+            skewness, effective = self._table.tails(f"{data}/loss", point)
+            error *= float(interval_factor(effective, skewness / math.sqrt(count))) / NORMAL
         return self._rule.met(data, count, loss, error)
 
     # -- rounds of points --------------------------------------------------------------------------------------

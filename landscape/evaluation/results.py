@@ -150,10 +150,11 @@ class ResultTable:
         """Return what ``Surface.problem`` says under a name, None where it says nothing."""
         return self._surface.problem.get(name)
 
-    def effective(self, name: str, point: int) -> float:
-        """Return how many samples carry a mean at a point, NaN where that is not known."""
-        array = self._tails.get(_tail_names(name)[1])
-        return math.nan if array is None else float(array.flat[point])
+    def tails(self, name: str, point: int) -> tuple[float, float]:
+        """Return the samples' skewness and how many carry a mean at a point, NaN where that is not known."""
+        arrays = [self._tails.get(each) for each in _tail_names(name)]
+        skewness, effective = (math.nan if array is None else float(array.flat[point]) for array in arrays)
+        return skewness, effective
 
     def counts_of(self, quantity: str, data: str) -> NDArray[np.int64]:
         """Return over how many samples of a data set a quantity is known at each point, shape of the grid."""

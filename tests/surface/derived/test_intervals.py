@@ -63,6 +63,18 @@ def test_stated_intervals_hold_as_often_as_they_say(anchors):
         assert ((shares >= 0.92) & (shares <= 0.985)).all(), (name, shares)
 
 
+def test_where_few_samples_carry_a_mean_skewness_makes_intervals_wider_and_elsewhere_not():
+    few, many = np.array([2.0, 4.0]), np.array([6.0, 1e4])
+    assert (interval_factor(many, 0.9) == interval_factor(many)).all()
+    np.testing.assert_allclose(interval_factor(few, 1e-9), interval_factor(few), rtol=1e-4)
+    # Hall's interval solved: his transformation of the longer end's t is Student's quantile.
+    skew, t = 0.6, 3.182446  # of four samples less one
+    factor = float(interval_factor(4.0, skew))
+    assert -factor + skew * factor**2 / 3 - skew**2 * factor**3 / 27 + skew / 6 == pytest.approx(-t, rel=1e-5)
+    assert interval_factor(4.0, -skew) == factor  # which side is longer makes no difference to the half width
+    assert interval_factor(np.nan, skew) == pytest.approx(1.96, rel=1e-4)
+
+
 def test_intervals_that_take_the_scatter_for_normal_or_for_that_of_losses_do_not():
     normal = [held(losses, [], "normal").min() for losses in networks().values()]
     assert min(normal) < 0.9
