@@ -12,7 +12,15 @@ import torch
 from torch import Tensor, nn
 
 from landscape.problem.batches import batch_size_of
-from landscape.similarity.hsic import centred_gram, is_rounding, linear_gram, median_distance, packed, rbf_gram
+from landscape.similarity.hsic import (
+    centred_gram,
+    is_rounding,
+    lengths_of_pairs,
+    linear_gram,
+    median_distance,
+    packed,
+    rbf_gram,
+)
 from landscape.similarity.layers import FoundLayers, call, features_of, inputs_of, listening
 
 KERNELS = ("linear", "rbf")
@@ -176,15 +184,17 @@ class Grams:
             if self._kernel == "rbf":
                 # A layer that is constant on the reference batch has no width, and no variance to speak of.
                 gram = rbf_gram(features, known.width) if known.width else torch.zeros_like(linear_gram(features))
+                size = float((1 - gram).norm())
             else:
                 gram = linear_gram(features)
+                size = lengths_of_pairs(gram)
                 if without is not None:
                     scores = without[row].to(gram)
                     left = gram - scores @ scores.T
                     # Nothing but rounding is left of features that were components alone.
                     gram = left if left.norm() > _ROUNDING * gram.norm() else torch.zeros_like(gram)
             centred = centred_gram(gram)
-            put(row, packed(centred.zero_() if is_rounding(centred, gram, features.dtype) else centred))
+            put(row, packed(centred.zero_() if is_rounding(centred, size, features.dtype) else centred))
 
         self._tap.run(batch, take, failed)
 

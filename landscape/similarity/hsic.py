@@ -49,7 +49,7 @@ def centred_gram(gram: Tensor) -> Tensor:
     return centred.fill_diagonal_(0.0)
 
 
-def is_rounding(centred: Tensor, gram: Tensor, dtype: torch.dtype) -> bool:
+def is_rounding(centred: Tensor, size: float, dtype: torch.dtype) -> bool:
     """Whether nothing but rounding is left of a Gram matrix once it is centred.
 
     So it is where one sample alone differs from all others: of pairs of samples that says nothing, and a ratio of what
@@ -57,14 +57,20 @@ def is_rounding(centred: Tensor, gram: Tensor, dtype: torch.dtype) -> bool:
 
     Parameters
     ----------
-    centred, gram : Tensor, shape (n, n)
-        As `centred_gram` gives and takes them.
+    centred : Tensor, shape (n, n)
+        As `centred_gram` gives it.
+    size : float
+        The norm of the numbers that pairs of samples were rounded at: `lengths_of_pairs`, of a linear kernel.
     dtype : torch.dtype
-        Of the features: a product of two samples is off by their lengths times its precision.
+        Of the features.
     """
-    own = gram.diagonal().double()
-    lengths = float(own.sum() ** 2 - own.square().sum())
-    return float(centred.norm()) <= 16 * torch.finfo(dtype).eps * math.sqrt(max(lengths, 0.0))
+    return float(centred.norm()) <= 16 * torch.finfo(dtype).eps * size
+
+
+def lengths_of_pairs(gram: Tensor) -> float:
+    """Return the norm of |x_i| |x_j| over pairs of different samples, from a linear Gram matrix."""
+    squares = gram.diagonal().double()
+    return math.sqrt(max(float(squares.sum() ** 2 - squares.square().sum()), 0.0))
 
 
 def packed(centred: Tensor) -> Tensor:

@@ -109,6 +109,15 @@ def test_a_constant_layer_is_a_hole_and_one_that_is_not_finite_is_named_with_its
     assert any("nan is not finite at sample" in note for note in found.notes)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_an_rbf_kernel_that_is_far_wider_than_the_data_is_the_linear_one(networks, data, dtype):
+    """1 - K is then the distance, of which centring leaves inner products; K itself is 1 to seven digits."""
+    model = networks["a"].to(dtype)
+    linear = landscape.similarity(model, data.to(dtype), **SMALL)
+    wide = landscape.similarity(model, data.to(dtype), **SMALL, kernel="rbf", rbf_width=1000.0)
+    np.testing.assert_allclose(wide.cka, linear.cka, atol=1e-4)
+
+
 def test_batches_are_reshuffled_each_pass_and_the_seed_repeats_them(networks, data):
     settings = {**SMALL, "passes": 2}
     one, again = (landscape.similarity(networks, data, **settings) for _ in range(2))
