@@ -14,7 +14,8 @@ def require_same(
 ) -> None:
     """Raise SurfaceMismatch where a file is of other networks, samples or settings than this run.
 
-    More passes are no difference: those that are done count, and the others are added.
+    More passes are no difference: those that are done count, and the others are added. Nor are fewer, of a file that is
+    not finished, where no more than those are done.
     """
     differs = []
     ours, theirs = ([each.name for each in each_side] for each_side in (networks, known.networks))
@@ -47,7 +48,7 @@ def require_same(
 
 def _adds(known: Similarity, passes: int) -> bool:
     stored = known.settings.get("passes")
-    return isinstance(stored, int) and stored < passes
+    return isinstance(stored, int) and (stored < passes or (not known.complete and known.passes <= passes))
 
 
 def _equal(one: Any, other: Any) -> bool:

@@ -109,8 +109,9 @@ class PairSums:
 
     @property
     def batches(self) -> int:
-        """Batches that are done, of all passes."""
-        return self.finished * len(self._shares) + int(self._running.done.sum())
+        """Batches that are done, of all passes that are wanted."""
+        running = 0 if self.finished == self.wanted else int(self._running.done.sum())
+        return self.finished * len(self._shares) + running
 
     def todo(self) -> list[int]:
         """Return the batches of the pass that runs that are not done; none where all passes are."""

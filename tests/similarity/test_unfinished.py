@@ -273,6 +273,14 @@ def test_an_addition_that_is_cut_short_leaves_the_result_of_the_passes_before(tm
         assert left.blocks == landscape.similarity(networks, data, batch_size=100, passes=3, layers=r"^\d$").blocks
         np.testing.assert_array_equal(left.images, two.images)
         np.testing.assert_array_equal(left.pc_share, two.pc_share)
+        state = read_state(path)
+        assert state is not None
+        known = (left, state)
+        again = landscape.similarity(networks, data, batch_size=100, passes=3, layers=r"^\d$", known=known, **more)
+        assert (again.complete, again.done) == (True, "")
+        np.testing.assert_array_equal(again.cka, left.cka)
+        with pytest.raises(SurfaceMismatch, match="passes 5 instead of 2"):
+            landscape.similarity(networks, data, batch_size=100, passes=2, layers=r"^\d$", known=known, **more)
         assert main(["info", str(path)]) == 0
         assert "shown is what 3 whole passes of 5 gave" in " ".join(capsys.readouterr().out.split())
         assert main(["plot", str(path), "-o", str(tmp_path / "sim.pdf")]) == 0

@@ -195,7 +195,8 @@ def _listed(holes: list[dict[str, str]]) -> str:
 def _so_far(facts: Mapping[str, Any]) -> str:
     passes, wanted = facts["passes"], facts["settings"].get("passes")
     shown = f"shown is what {_count(passes, 'whole pass')} of {wanted} gave" if passes else "no pass is done yet"
-    return f"{facts['done'] or 'a part'}: {shown}; the command that made it goes on"
+    fewer = f", and with --passes {passes} it is finished" if passes else ""
+    return f"{facts['done'] or 'a part'}: {shown}; the command that made it goes on{fewer}"
 
 
 def _network_row(said: Mapping[str, Any], number: int, without: str) -> list[str]:
