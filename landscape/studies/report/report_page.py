@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from urllib.parse import quote
 
-from landscape.studies.report.report_pictures import ReportPicture, sections
+from landscape.studies.report.picture_files import ReportPicture, sections
 from landscape.studies.report.study_results import StudyResult
 from landscape.studies.study import NOT_REPRODUCED, NOT_RESOLVED, REPRODUCED, TRAINING, Hypothesis, Verdict
 
