@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from landscape.errors import EvaluationError
 from landscape.evaluation.adaptive import Filled, Refinement, base_points
 from landscape.evaluation.anchors.book import AnchorBook
 from landscape.evaluation.looks import FIRST_LOOK
@@ -218,14 +219,17 @@ class Planner:
         if self._tolerance is None or len(everything) < self._order.size:
             yield everything
             return
-        refinement = Refinement(self._coordinates, self._tolerance)
+        refinement, asked = Refinement(self._coordinates, self._tolerance), None
         while True:
             known = self.done().reshape(self._by_repeat)
+            if asked is not None and not known[asked].all():
+                raise EvaluationError("points that were measured are not done: the file holds what cannot be")
             values = {name: array.reshape(self._by_repeat) for name, array in self._table.values.items()}
             found = refinement.look(values, known)
             if isinstance(found, Filled):
                 self.filled = found
                 return
+            asked = found
             yield [int(point) for point in np.flatnonzero(found)]
 
     def _anchors_first(self, book: AnchorBook) -> Iterator[Iterable[int]]:

@@ -59,6 +59,8 @@ class ResultTable:
             {name: self._floats_in(group.get(name)) for name in [*self._measured, *kept]}
             for group in (surface.values, surface.stderr, surface.paired_stderr)
         )
+        # A file whose states and counts disagree: a point that is not computed, but known, would never be done.
+        self._forget(self.state == NOT_COMPUTED)
 
     def _floats_in(self, array: NDArray[np.float64] | None) -> NDArray[np.float64]:
         return np.full(self.state.shape, np.nan) if array is None else np.array(array, dtype=np.float64)

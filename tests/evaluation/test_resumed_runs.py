@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 
 import numpy as np
 import pytest
@@ -33,6 +34,20 @@ def test_a_resumed_run_gives_the_file_of_an_uninterrupted_one(classifier, images
         for name in whole.values:
             np.testing.assert_array_equal(surface[name], whole[name])
         np.testing.assert_array_equal(surface.stderr["train/loss"], whole.stderr["train/loss"])
+
+
+@pytest.mark.parametrize("settings", [{"tolerance": 0.02}, {"repeats": 2, "tolerance": 0.02}, {}], ids=str)
+def test_a_point_that_is_not_computed_is_measured_whatever_else_a_file_says_of_it(
+    classifier, images, tmp_path, settings
+):
+    settings = {"x": "-1:1:5", "path": tmp_path / "s.h5", **settings}
+    whole = landscape.evaluate(classifier, images, **settings)
+    state = whole.state.copy()
+    state.flat[-1] = 0  # its values and its counts stay: with those alone it was never done, and asked for without end
+    landscape.write_surface(settings["path"], dataclasses.replace(whole, state=state), overwrite=True)
+    again = landscape.evaluate(classifier, images, **settings)
+    assert again.state.all()
+    np.testing.assert_array_equal(again["train/loss"], whole["train/loss"])
 
 
 def test_more_samples_extend_a_file_exactly(classifier, images, tmp_path):
