@@ -3,14 +3,19 @@
     python -m tests.benchmarks.anchors --model nets.py:resnet20 --checkpoint net.pt --data images.npz --images 1500 \
         --number 9 --samples 250 --folder out
     python -m tests.benchmarks.anchors --digits --number 25 --samples 200 --folder out
+    python -m tests.benchmarks.anchors --digits --shifts --number 41 --samples 1000 --error 0.02 --parts --folder out
 
-The truth is every point measured on all images; each surface is a file in the folder, so that a run cut short goes on.
+The truth is every point measured on all images; each surface is a file in the folder, so that a run cut short goes on
+(but for its images, of which those of this run are counted). ``--parts`` measures with the standard error and with the
+tolerance alone that ``--error`` sets, too. With ``--shifts`` all digits are there nine times, shifted by a pixel.
 With ``--picture`` the four maps are drawn: plain, anchored, truth, and both errors relative to loss + eps.
 """
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +23,10 @@ import numpy as np
 import torch
 
 import landscape
+from landscape.evaluation.forward_pass.objective import Objective
+from landscape.evaluation.forward_pass.sample_values import Chunk, SampleValues
 from landscape.problem.model import load_model, parse_arguments
-from landscape.surface.derived.stated_error import stated_error, stated_words
+from landscape.surface.derived.stated_error import share_out, stated_error, stated_words
 from landscape.surface.heights import suitable_eps
 from landscape.surface.surface import Surface, sampling_factor
 from tests.benchmarks.speed import MEAN, STD
@@ -40,19 +47,24 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--samples", type=int, default=250)
     parser.add_argument("--anchors", default="auto", help="auto or a number")
     parser.add_argument("--error", type=float, help="also with this one error asked for")
+    parser.add_argument("--parts", action="store_true", help="also with what it sets, one at a time")
+    parser.add_argument("--shifts", action="store_true", help="nine times the digits, shifted")
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--picture", type=Path, help="a file to draw")
     return parser.parse_args()
 
 
-def digits() -> tuple[torch.nn.Module, Any]:
+def digits(shifts: bool = False) -> tuple[torch.nn.Module, Any]:
     """Return a network trained on the digits for a moment, and the digits."""
     torch.manual_seed(0)
     x, y = landscape.digits("train")
+    if shifts:
+        x = torch.cat([x.roll((a, b), (-2, -1)) for a in (-1, 0, 1) for b in (-1, 0, 1)])
+        y = y.repeat(9)
     x = x.flatten(1)
     model = torch.nn.Sequential(torch.nn.Linear(64, 64), torch.nn.ReLU(), torch.nn.Linear(64, 10))
     optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
-    for _ in range(40):
+    for _ in range(6 if shifts else 40):
         for part in torch.randperm(len(x)).split(64):
             optimizer.zero_grad()
             torch.nn.functional.cross_entropy(model(x[part]), y[part]).backward()
@@ -70,7 +82,23 @@ def images(options: argparse.Namespace) -> tuple[torch.nn.Module, Any]:
     return model, ((x.permute(0, 3, 1, 2).float() / 255 - mean) / std, y.long())
 
 
-def compared(found: Surface, truth: Surface) -> str:
+@contextmanager
+def counted_images() -> Iterator[list[int]]:
+    """Count the images that go through the network in between, whatever they are measured for."""
+    count, measure = [0], Objective.measure
+
+    def counting(self: Objective, chunks: Sequence[Chunk], **settings: Any) -> SampleValues:
+        count[0] += sum(chunk.stop - chunk.start for chunk in chunks)
+        return measure(self, chunks, **settings)
+
+    Objective.measure = counting  # type: ignore[method-assign]
+    try:
+        yield count
+    finally:
+        Objective.measure = measure  # type: ignore[method-assign]
+
+
+def compared(found: Surface, truth: Surface, passed: int) -> str:
     """Return one line: errors relative to loss + eps, how often the stated interval holds, images measured."""
     eps = suitable_eps(truth[NAME].reshape(-1), "log")
     off = found[NAME] - truth[NAME]
@@ -78,7 +106,6 @@ def compared(found: Surface, truth: Surface) -> str:
     stated = found.stderr[NAME] * sampling_factor(found, NAME)
     left = stated > 1e-9
     covered = (np.abs(off[left]) <= 1.96 * stated[left]).mean() if left.any() else 1.0
-    passed = int(found.counts["train"].sum()) + (found.anchors["train"].size if found.anchors else 0)
     middle = tuple(number // 2 for number in off.shape)
     within = (relative <= 0.02).mean()
     return (
@@ -91,7 +118,7 @@ def main() -> None:
     """Measure, print a table, draw."""
     options = parse()
     options.folder.mkdir(parents=True, exist_ok=True)
-    model, data = digits() if options.digits else images(options)
+    model, data = digits(options.shifts) if options.digits else images(options)
     plane = landscape.random_plane(model, seed=0)
     grid = f"-1:1:{options.number}"
     anchors = options.anchors if options.anchors == "auto" else int(options.anchors)
@@ -102,16 +129,22 @@ def main() -> None:
     }
     if options.error is not None:
         runs["one error"] = {"error": options.error}
-    surfaces = {
-        name: landscape.evaluate(model, data, plane, x=grid, y=grid, path=options.folder / f"{name}.h5", **settings)
-        for name, settings in runs.items()
-    }
+        shares = share_out(options.error)
+        if options.parts:
+            runs["standard error"] = {"standard_error": shares.standard_error}
+            runs["tolerance"] = {"tolerance": shares.tolerance}
+    surfaces, passed = {}, {}
+    for name, settings in runs.items():
+        with counted_images() as count:
+            path = options.folder / f"{name}.h5"
+            surfaces[name] = landscape.evaluate(model, data, plane, x=grid, y=grid, path=path, **settings)
+        passed[name] = count[0]
     number = len(surfaces["anchored"].anchors["train"].points) if surfaces["anchored"].anchors else 0
     print(f"{options.number} x {options.number} points, {options.samples} of {len(data[1]):,}, {number} anchors")
     print("| values | rms error | 95 % of points within | at theta* | points within 2 % | interval holds | images |")
     print("|---|---|---|---|---|---|---|")
     for name in ("plain", *(name for name in runs if name != "plain")):
-        print(f"| {name} {compared(surfaces[name], surfaces['truth'])}")
+        print(f"| {name} {compared(surfaces[name], surfaces['truth'], passed[name])}")
     if "one error" in surfaces:
         print(f"stated: {stated_words(stated_error(surfaces['one error'], NAME))}")
     if options.picture:

@@ -20,8 +20,7 @@ import copy
 import json
 import resource
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,8 +32,6 @@ from scipy.stats import beta
 import landscape
 from landscape.directions.construct import Plane, random_plane
 from landscape.evaluation.anchors.regression import estimator_for
-from landscape.evaluation.forward_pass.objective import Objective
-from landscape.evaluation.forward_pass.sample_values import Chunk, SampleValues
 from landscape.evaluation.runner import Run
 from landscape.evaluation.settings import Settings
 from landscape.files.store import read_surface
@@ -43,7 +40,7 @@ from landscape.surface.derived.stated_error import stated_error, stated_words
 from landscape.surface.grid import point_coordinates
 from landscape.surface.surface import COMPUTED, Surface
 from tests.benchmarks import textbook
-from tests.benchmarks.anchors import images
+from tests.benchmarks.anchors import counted_images, images
 from tests.benchmarks.speed import MEAN, STD
 
 SEED = 15  # of the points that are drawn
@@ -89,22 +86,6 @@ def processor_seconds() -> float:
     """Return what this process and those it waited for have computed."""
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     return sum(each.ru_utime + each.ru_stime for each in used)
-
-
-@contextmanager
-def counted_images() -> Iterator[list[int]]:
-    """Count the images that go through the network in between, whatever they are measured for."""
-    count, measure = [0], Objective.measure
-
-    def counting(self: Objective, chunks: Sequence[Chunk], **settings: Any) -> SampleValues:
-        count[0] += sum(chunk.stop - chunk.start for chunk in chunks)
-        return measure(self, chunks, **settings)
-
-    Objective.measure = counting  # type: ignore[method-assign]
-    try:
-        yield count
-    finally:
-        Objective.measure = measure  # type: ignore[method-assign]
 
 
 def measure_truth(options: argparse.Namespace) -> None:
@@ -171,14 +152,12 @@ def compared(options: argparse.Namespace, surface: Surface) -> Compared:
     losses = np.stack([np.load(options.folder / "truth" / f"{point}.npy")[0] for point in there]).astype(np.float64)
     truth = losses.mean(axis=1)
     few = losses[:, : options.samples]
-    found = {
-        f"means of {options.samples:,}": few.mean(axis=1),
-        f"`--error {options.error:g}`": surface[NAME].reshape(-1)[there],
-    }
+    found = {f"means of {options.samples:,}": few.mean(axis=1)}
     if surface.anchors:
         anchors = surface.anchors["train"]
         estimator = estimator_for(anchors, "loss", options.samples)
-        found[f"{options.samples:,} and its {len(anchors.points)} anchors"] = estimator.estimate(few).means
+        found[f"{options.samples:,} and {len(anchors.points)} anchors"] = estimator.estimate(few).means
+    found[f"`--error {options.error:g}`"] = surface[NAME].reshape(-1)[there]
     eps = float(surface.quality["standard_error"]["eps"]["train"])
     errors = {how: (values - truth) / (truth + eps) for how, values in found.items()}
     return Compared(point_coordinates(surface.axes, np.array(there)), truth, errors, eps)
@@ -229,30 +208,34 @@ def draw(options: argparse.Namespace, surface: Surface, found: Compared) -> None
     figure = Figure(figsize=(9.5, 6.2), layout="constrained")
     axes = figure.subplots(2, 3)
     levels = np.linspace(heights.min(), heights.max(), 15)
+    at, log = found.coordinates.T, {"vmin": levels[0], "vmax": levels[-1]}
     drawn = axes[0, 0].contourf(x, y, heights, levels=levels)
     axes[0, 0].set_title(f"--error {options.error:g}", fontsize=9)
-    colours = {"vmin": levels[0], "vmax": levels[-1]}
-    at = found.coordinates.T
-    axes[0, 1].scatter(*at, c=np.log10(found.truth + found.eps), s=14, **colours)
-    axes[0, 1].set_title(f"all {options.images:,} images at {len(found.truth)} points", fontsize=9)
-    figure.colorbar(drawn, ax=axes[0, 1], label=f"log10(loss + {found.eps:.2g})", shrink=0.8)
     measured = surface.state == COMPUTED
-    places = [axis[index] for axis, index in zip((y, x), np.nonzero(measured), strict=True)]
-    axes[0, 2].plot(places[1], places[0], "k.", ms=1.5)
-    chosen = surface.anchors["train"].points if surface.anchors else np.zeros(0, dtype=int)
-    chosen = chosen[chosen >= 0]
-    axes[0, 2].plot(x[chosen % len(x)], y[chosen // len(x)], "ro", ms=4, mfc="none")
-    axes[0, 2].set_title(f"{measured.sum():,} points measured, {len(chosen)} anchors", fontsize=9)
+    rows, columns = np.nonzero(measured)
+    axes[0, 1].plot(x[columns], y[rows], "k.", ms=1.5)
+    points = surface.anchors["train"].points if surface.anchors else np.zeros(0, dtype=int)
+    points = points[points >= 0]
+    axes[0, 1].plot(x[points % len(x)], y[points // len(x)], "ro", ms=5, mfc="none")
+    axes[0, 1].plot(0, 0, "k*", ms=7)
+    axes[0, 1].set_title(f"{measured.sum():,} points measured; theta*, {len(points)} other anchors", fontsize=9)
+    axes[0, 2].scatter(*at, c=np.log10(found.truth + found.eps), s=16, lw=0.3, edgecolors="k", **log)
+    axes[0, 2].set_title(f"all {options.images:,} images at {len(found.truth)} points", fontsize=9)
+    bars = [figure.colorbar(drawn, ax=axes[0, 2], format="%.2g", label=f"log10(loss + {found.eps:.2g})", shrink=0.8)]
     most = 100 * max(np.abs(each).max() for each in found.errors.values())
     for ax, (how, errors) in zip(axes[1], found.errors.items(), strict=False):
         order = np.argsort(np.abs(errors))
-        shown = ax.scatter(*at[:, order], c=100 * errors[order], s=14, cmap="RdBu_r", vmin=-most, vmax=most)
+        colours = {"c": 100 * errors[order], "cmap": "RdBu_r", "vmin": -most, "vmax": most}
+        shown = ax.scatter(*at[:, order], s=16, lw=0.3, edgecolors="k", **colours)
         ax.set_title(f"{how.replace('`', '')}: rms {100 * np.sqrt((errors**2).mean()):.2g} %", fontsize=9)
-    figure.colorbar(shown, ax=axes[1], label="off by, % of loss + eps", shrink=0.8)
+    bars.append(figure.colorbar(shown, ax=axes[1, 2], label="off by, % of loss + eps", shrink=0.8))
+    for bar in bars:
+        bar.ax.tick_params(labelsize=7)
+        bar.ax.yaxis.label.set_size(8)
     for ax in axes.flat:
         ax.set_aspect("equal")
-        ax.set_xlim(x[0], x[-1])
-        ax.set_ylim(y[0], y[-1])
+        ax.set_xlim(1.05 * x[0], 1.05 * x[-1])
+        ax.set_ylim(1.05 * y[0], 1.05 * y[-1])
         ax.tick_params(labelsize=7)
     figure.savefig(options.picture, dpi=130)
 
