@@ -56,6 +56,8 @@ SKETCH = 32
 # An anchor of which no more than this share of its scatter is not that of the anchors before it says nothing new, but
 # for rounding: losses are computed to about 1e-7 of themselves.
 NEW = 1e-5
+# What float64 leaves of residuals that are none.
+ROUNDING = 1e-12
 
 
 @dataclass(frozen=True)
@@ -219,6 +221,8 @@ class Regression:
             slopes = centred @ self._basis.T
             means = middle + slopes @ self._off
             residuals = centred - slopes @ self._basis
+            # Of an anchor itself nothing is left, and no page says so in powers of ten.
+            residuals[np.linalg.norm(residuals, axis=1) <= ROUNDING * np.linalg.norm(centred, axis=1)] = 0
             weighted = residuals * self._weights
             squares = weighted**2
             stderr = np.sqrt(squares.sum(axis=1) / (n * (n - 1))) if n > 1 else np.full(len(values), np.nan)
