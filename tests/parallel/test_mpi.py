@@ -69,14 +69,25 @@ def test_ranks_agree_on_which_points_and_samples_are_enough(checkpoint, tmp_path
 
 def test_ranks_choose_the_same_anchors_and_estimate_the_same_from_them(checkpoint, tmp_path):
     problem = ("--data", f"train={jobs.PROBLEM}:many", "--x=-1:1:13", "--y=-1:1:11", "--batch-size", "50")
-    problem += ("--samples", "200", "--anchors", "5")
-    assert jobs.run(jobs.evaluate(checkpoint, tmp_path / "alone.h5", *problem))[0] == 0
-    code, _, err = jobs.run(jobs.evaluate(checkpoint, tmp_path / "s.h5", *problem), mpi="mpich", ranks=2)
+    problem += ("--samples", "200", "--anchors", "5", "--loss", f"{jobs.PROBLEM}:slow", "--write-every", "0.1")
+    assert jobs.run(jobs.evaluate(checkpoint, tmp_path / "alone.h5", *problem), SECONDS="0")[0] == 0
+    # Killed while anchors are chosen for the second time, and gone on with.
+    path = tmp_path / "s.h5"
+    words = jobs.evaluate(checkpoint, path, *problem)
+    job = jobs.start(words, mpi="mpich", ranks=2, SECONDS="0.02")
+    jobs.wait_for_points(path, 90, job)  # of 81 in the first round and 143 in the second
+    jobs.end(job)
+    job.communicate()
+    cut = landscape.read_surface(path)
+    assert (cut.quality["anchors"]["rounds"], cut.quality["anchors"]["settled"]) == (1, False)
+    assert len(cut.anchors["train"].kept_points)
+    code, _, err = jobs.run(words, mpi="mpich", ranks=2, SECONDS="0")
     assert code == 0, err
-    found, alone = (landscape.read_surface(tmp_path / name) for name in ("s.h5", "alone.h5"))
+    found, alone = (landscape.read_surface(each) for each in (path, tmp_path / "alone.h5"))
     assert found.quality["ranks"] == 2
     jobs.assert_same_values(found, alone)
     assert len(alone.anchors["train"].points) == 5
+    assert alone.quality["anchors"]["rounds"] == 2
     # In the order in which they came in, which is each run's own.
     order, own = (np.argsort(each.anchors["train"].points) for each in (found, alone))
     for both in ("points", "means", "samples"):
