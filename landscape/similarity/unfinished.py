@@ -110,12 +110,12 @@ class PairSums:
     @property
     def batches(self) -> int:
         """Batches that are done, of all passes that are wanted."""
-        running = 0 if self.finished == self.wanted else int(self._running.done.sum())
+        running = 0 if self.finished >= self.wanted else int(self._running.done.sum())
         return self.finished * len(self._shares) + running
 
     def todo(self) -> list[int]:
         """Return the batches of the pass that runs that are not done; none where all passes are."""
-        return [] if self.finished == self.wanted else np.flatnonzero(~self._running.done).tolist()
+        return [] if self.finished >= self.wanted else np.flatnonzero(~self._running.done).tolist()
 
     def add(self, batch: int, hsic: Floats) -> None:
         """Add a batch of the pass that runs; the last one ends it."""
