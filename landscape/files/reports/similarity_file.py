@@ -52,6 +52,8 @@ def _parsed(plain: dict[str, Any], arrays: Mapping[str, Array], path: str) -> Si
     for name in _COUNTS:
         if not _is_whole(kept[name]):
             raise FormatError(f"its {name} is {kept[name]!r}, no count")
+    if "dominant" in values and kept["samples"] < values["dominant"].shape[1]:
+        raise FormatError(f"its layers have {values['dominant'].shape[1]} dominant ones of {kept['samples']} samples")
     for name in _TEXTS:
         if not isinstance(kept.get(name, ""), str):
             raise FormatError(f"its {name} is no text")

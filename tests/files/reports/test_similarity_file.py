@@ -41,7 +41,7 @@ def test_a_damaged_file_and_one_whose_arrays_do_not_fit_are_refused(tmp_path):
         LAYOUT.write_parts(path, plain, {**arrays, **change})
         with pytest.raises(FormatError, match="is needed"):
             read_similarity(path)
-    for wrong in ({"networks": 3}, {"samples": -1}, {"blocks": [{}, {}]}, {"software": 4}):
+    for wrong in ({"networks": 3}, {"samples": -1}, {"samples": 2}, {"blocks": [{}, {}]}, {"software": 4}):
         LAYOUT.write_parts(path, {**plain, **wrong}, arrays)
         with pytest.raises(FormatError, match="as its format wants it"):
             read_similarity(path)
