@@ -321,12 +321,12 @@ def load_plane(options: argparse.Namespace, model: nn.Module, dimensions: int, d
 def _measured_directions(
     options: argparse.Namespace, model: nn.Module, sources: Sequence[str], data: Any
 ) -> list[Direction]:
-    from landscape.curvature.directions import Measuring, curvature_directions
+    from landscape.curvature.directions import DirectionSettings, curvature_directions
     from landscape.parallel.progress import progress_bar
     from landscape.problem.losses.losses import resolve_loss
 
     names = ("samples", "sample_seed", "batch_size", "include", "exclude")
-    how = Measuring(
+    how = DirectionSettings(
         loss=resolve_loss(options.loss, options.metric),
         ignore=options.ignore or "none",
         **{name: getattr(options, name) for name in names},

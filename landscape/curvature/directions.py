@@ -71,7 +71,7 @@ def is_measured(source: str) -> bool:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Measuring:
+class DirectionSettings:
     """How directions are measured; what is said in `landscape.curvature.analysis.measure_curvature` goes for these."""
 
     loss: str | Callable[..., Any] | Loss = "cross_entropy"
@@ -97,7 +97,7 @@ def curvature_directions(
     model: nn.Module,
     data: Any,
     sources: Sequence[str],
-    how: Measuring | None = None,
+    how: DirectionSettings | None = None,
     *,
     path: str | Path | None = None,
     progress: Progress | None = None,
@@ -112,7 +112,7 @@ def curvature_directions(
         As for `landscape.evaluate`; of several data sets "train" counts, or else the first.
     sources : sequence of str
         "hessian:K", "sharpest", "gradient"; see above.
-    how : Measuring, optional
+    how : DirectionSettings, optional
     path : path, optional
         A surface's file that may hold them, measured in the same way at the same weights: they are taken from it.
     progress : callable, optional
@@ -131,7 +131,7 @@ def curvature_directions(
     DirectionError
         The loss has no such direction: its gradient is 0, say.
     """
-    how, comm = how or Measuring(), current_comm()
+    how, comm = how or DirectionSettings(), current_comm()
     for each in sources:
         if not is_measured(each):
             raise UsageError(
@@ -155,7 +155,13 @@ def curvature_directions(
 
 
 def named_plane(
-    model: nn.Module, data: Any, directions: str, dimensions: int, how: Measuring, *, path: str | Path | None = None
+    model: nn.Module,
+    data: Any,
+    directions: str,
+    dimensions: int,
+    how: DirectionSettings,
+    *,
+    path: str | Path | None = None,
 ) -> Plane:
     """Return the plane that a text names, as ``--directions`` does: "gradient,random", "hessian:0,-1", "b.pt".
 
@@ -205,7 +211,7 @@ def _training(data: Any) -> tuple[str, Any]:
     return name, sets[name]
 
 
-def _asked(source: str, data: str, how: Measuring) -> dict[str, Any]:
+def _asked(source: str, data: str, how: DirectionSettings) -> dict[str, Any]:
     """Return what a recipe says of how a direction was asked for."""
     kind = _KIND.fullmatch(source)
     assert kind is not None
@@ -250,7 +256,7 @@ def _measured(
     model: nn.Module,
     data: Any,
     asked: Sequence[Mapping[str, Any]],
-    how: Measuring,
+    how: DirectionSettings,
     progress: Progress | None,
 ) -> list[Direction]:
     names = ("loss", "samples", "sample_seed", "batch_size", "include", "exclude", "ignore")
@@ -263,7 +269,7 @@ def _measured(
 class _Search:
     """What is found of directions at one point."""
 
-    def __init__(self, point: Point, how: Measuring, progress: Progress | None, kinds: set[str]) -> None:
+    def __init__(self, point: Point, how: DirectionSettings, progress: Progress | None, kinds: set[str]) -> None:
         self._point, self._how, self._progress = point, how, progress
         self._hessian = point.products()
         self._gradient = self._hessian.gradient()

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from landscape.curvature.directions import Measuring, named_plane
+from landscape.curvature.directions import DirectionSettings, named_plane
 from landscape.directions.construct import Plane
 from landscape.errors import UsageError
 from landscape.evaluation.runner import Cost, Run
@@ -163,7 +163,7 @@ def evaluate(
     if directions is not None:
         if plane is not None:
             raise UsageError("both a plane and directions were given; give one of them")
-        how = Measuring(loss=loss, samples=samples, sample_seed=sample_seed, batch_size=batch_size)
+        how = DirectionSettings(loss=loss, samples=samples, sample_seed=sample_seed, batch_size=batch_size)
         plane = named_plane(model, data, directions, 1 + (y is not None) + (z is not None), how, path=path)
     with ExitStack() as stack:
         settings["progress"] = stack.enter_context(progress_of(progress, "evaluating"))

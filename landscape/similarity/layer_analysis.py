@@ -25,7 +25,7 @@ from landscape.similarity.gram_file import identity_of, remove_gram_files
 from landscape.similarity.partial_results import COMPONENTS, DOMINATED, LAYERS, Known, PartialResults
 from landscape.similarity.shuffled_batches import Samples, device_of
 from landscape.similarity.similarity_settings import Settings
-from landscape.similarity.unfinished import Keeper, State
+from landscape.similarity.unfinished import PeriodicWriter, State
 from landscape.surface.grid import Floats
 from landscape.surface.reports.similarity import Similarity
 
@@ -138,7 +138,7 @@ class Analysis:
         finished = comm.broadcast(finished)
         if finished is not None:
             return finished
-        keeper = Keeper(
+        keeper = PeriodicWriter(
             None if write is None or comm.rank else lambda: write(results.result(complete=False), results.state()),
             every,
             results.said,
@@ -169,7 +169,7 @@ class Analysis:
         if self._progress is not None and self.comm.rank == 0:
             self._progress(what, done, total)
 
-    def _find_components(self, keeper: Keeper) -> None:
+    def _find_components(self, keeper: PeriodicWriter) -> None:
         """Find each network's components, networks shared out over ranks."""
         results, total = self.results, len(self.compared)
         todo = self.comm.broadcast(results.missing_components())
@@ -194,7 +194,7 @@ class Analysis:
         )
 
     def _pass_over(
-        self, name: str, samples: Samples, keeper: Keeper, scores: NDArray[np.float32] | None = None
+        self, name: str, samples: Samples, keeper: PeriodicWriter, scores: NDArray[np.float32] | None = None
     ) -> None:
         """Add up CKA of all pairs, batches shared out over ranks."""
         sums = self.results.sums(name, samples)
@@ -218,7 +218,7 @@ class Analysis:
 
             self.comm.each(len(todo), measure, keep)
 
-    def _measure_procrustes(self, keeper: Keeper) -> None:
+    def _measure_procrustes(self, keeper: PeriodicWriter) -> None:
         """Measure the Procrustes distance of all pairs on the first batches of the first pass."""
         found, total = self.results.procrustes, self.results.procrustes_batches
         todo = self.comm.broadcast([batch for batch in range(total) if batch not in found])

@@ -31,7 +31,7 @@ State: TypeAlias = tuple[Mapping[str, Any], Mapping[str, NDArray[Any]]]
 _SHARE = 0.1
 
 
-class Keeper:
+class PeriodicWriter:
     """Calls ``write`` now and then while results come in, and once more where the process has to end.
 
     Parameters

@@ -45,11 +45,7 @@ def robustness(
     found : Robustness or sequence of them
     labels : sequence of str, optional
         Of several networks, a name each; by default their files'.
-    headline : str
-        Above all panels.
-    caption : bool
-        Say below what was measured; it is in the file's metadata in any case.
-    size, font
+    headline, caption, size, font
         As of `landscape.plot.draw`.
 
     Returns

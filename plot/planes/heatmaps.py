@@ -38,20 +38,8 @@ def heatmap(
 
     Parameters
     ----------
-    surface : Surface, str or Path
-        A plane, or the name of its file. One that is not finished is drawn as its finest complete grid, and says so.
-    name : str, optional
-        The values, such as ``"test/loss"``; the training loss where there is one.
-    ax : Axes, optional
-        Where to draw. Without it, a figure with title, colour bar and caption is made.
-    scale : Scale, optional
-        Shared with other pictures; by default what suits these values.
-    equal : bool
-        Draw both axes to the same scale.
-    colorbar : bool
-        Draw a colour bar beside ``ax``.
-    marks : sequence of int
-        Steps of the surface's runs to mark on their paths, beside those where the learning rate fell.
+    surface, name, ax, scale, equal, colorbar, marks
+        As of `landscape.plot.contour`.
 
     Returns
     -------

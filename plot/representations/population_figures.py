@@ -49,11 +49,7 @@ def predictions(
         Groups; by default the first two.
     names : sequence of str, optional
         Of the classes.
-    headline : str
-        Above all panels.
-    caption : bool
-        Say below what was measured; it is in the file's metadata in any case.
-    size, font
+    headline, caption, size, font
         As of `landscape.plot.draw`.
 
     Returns

@@ -72,11 +72,7 @@ def similarity(
         of its last record. It is the default, against the last one, for more than four networks none of which is named.
     colormap : str
         One of matplotlib's.
-    headline : str
-        Above all maps.
-    caption : bool
-        Say below what was measured; it is in the file's metadata in any case.
-    size, font
+    headline, caption, size, font
         As of `landscape.plot.draw`.
 
     Returns

@@ -58,15 +58,11 @@ def surface(
 
     Parameters
     ----------
-    surface : Surface, str or Path
-        A plane, or the name of its file. One that is not finished is drawn as its finest complete grid, and says so.
-    name : str, optional
-        The values, such as ``"test/loss"``; the training loss where there is one.
+    surface, name, scale, marks
+        As of `landscape.plot.contour`.
     ax : Axes or SubFigure, optional
         Where to draw: plain axes, which the surface with its labels then fills whatever size they get, or a part of a
         figure. Without it, a figure with title, colour bar and caption is made.
-    scale : Scale, optional
-        Shared with other pictures; by default what suits these values.
     camera : Camera, (azimuth, elevation) or {"paper", "top", "side", "along"}, optional
         Where from; by default azimuth -52, elevation 34 degrees, or near there, where more of the surface's runs is
         seen.
@@ -78,8 +74,6 @@ def surface(
         Draw a smooth surface through the points of a grid of less than 75 x 75, and say so.
     light : {"scene", "camera"}
         Whether light stays where it is when the camera turns, or turns along.
-    marks : sequence of int
-        Steps of the surface's runs to mark on their paths, beside those where the learning rate fell.
     color : {"convexity"}, optional
         Colour each measured point's cell by the ratio of the Hessian's least to its greatest eigenvalue, as
         `landscape.plot.convexity` does; cells whose residuals leave it open are hatched. By default by the height.

@@ -11,7 +11,7 @@ from landscape.plot.style.captions import caption
 from torch import Tensor, nn
 
 import landscape
-from landscape.curvature.directions import Measuring, axis_sources, curvature_directions, named_plane
+from landscape.curvature.directions import DirectionSettings, axis_sources, curvature_directions, named_plane
 from landscape.curvature.scales import normalising_scale
 from landscape.directions.construct import Direction, random_plane
 from landscape.directions.filters import filters_of
@@ -52,7 +52,7 @@ def flat(direction: Direction) -> Tensor:
 
 def test_eigenvectors_gradient_and_the_sharpest_are_those_of_the_whole_matrix(network, samples):
     gradient, matrix = whole(network, samples)
-    how = Measuring(tolerance=1e-8, batch_size=9)
+    how = DirectionSettings(tolerance=1e-8, batch_size=9)
     sources = ["hessian:0", "hessian:-1", "hessian:1", "sharpest", "gradient"]
     made = dict(zip(sources, curvature_directions(network, samples, sources, how), strict=True))
     values, vectors = torch.linalg.eigh(matrix)
@@ -117,7 +117,7 @@ def test_the_caption_says_what_the_axes_are_and_how_long(network, samples):
 
 
 def test_what_has_not_converged_is_said(network, samples, caplog):
-    plane = named_plane(network, samples, "hessian:1", 1, Measuring(products=2, tolerance=1e-6))
+    plane = named_plane(network, samples, "hessian:1", 1, DirectionSettings(products=2, tolerance=1e-6))
     assert "has not converged in 2 products" in caplog.text
     surface = landscape.evaluate(network, samples, plane, x=[-1.0, 1.0])
     assert "not converged: residual" in caption(surface)
@@ -146,16 +146,16 @@ def test_what_points_nowhere_or_does_not_exist_is_refused(network, samples, bowl
     with pytest.raises(UsageError, match="no direction of curvature"):
         curvature_directions(network, samples, ["hesian"])
     with pytest.raises(UsageError, match="no sharpest direction"):
-        curvature_directions(network, samples, ["sharpest"], Measuring(include="bias"))
+        curvature_directions(network, samples, ["sharpest"], DirectionSettings(include="bias"))
     with pytest.raises(UsageError, match="both a plane and directions"):
         landscape.evaluate(network, samples, random_plane(network), directions="gradient")
     at_minimum = bowl.weight.detach().flatten()[None].repeat(2, 1)
     with pytest.raises(DirectionError, match="the gradient is 0"):
-        curvature_directions(bowl, (at_minimum, at_minimum), ["gradient"], Measuring(loss=_own))
+        curvature_directions(bowl, (at_minimum, at_minimum), ["gradient"], DirectionSettings(loss=_own))
     with torch.no_grad():
         bowl.weight.zero_()
     with pytest.raises(DirectionError, match="all weights are 0"):
-        curvature_directions(bowl, (at_minimum, at_minimum), ["hessian:0"], Measuring(loss=_own))
+        curvature_directions(bowl, (at_minimum, at_minimum), ["hessian:0"], DirectionSettings(loss=_own))
 
 
 def _own(model: nn.Module, batch: Samples) -> Tensor:

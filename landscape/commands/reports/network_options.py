@@ -21,7 +21,7 @@ _NAMED = re.compile(r"([A-Za-z0-9_.-]+)=(.+)", re.DOTALL)
 
 
 @dataclass(frozen=True)
-class Given:
+class NamedNetwork:
     """One network that a command line names."""
 
     name: str
@@ -74,7 +74,7 @@ def add_network_options(parser: argparse.ArgumentParser, *, positional: bool = T
     )
 
 
-def given_networks(options: argparse.Namespace) -> list[Given]:
+def given_networks(options: argparse.Namespace) -> list[NamedNetwork]:
     """Return the networks that are named, each with a name of its own.
 
     Raises
@@ -95,7 +95,7 @@ def given_networks(options: argparse.Namespace) -> list[Given]:
     if options.group and any(not group for group, _ in places):
         raise UsageError("checkpoints beside --group belong to no group: put them into one")
     names = _short_names([path for _, path in places])
-    found = [Given(name, path, group) for name, (group, path) in zip(names, places, strict=True)]
+    found = [NamedNetwork(name, path, group) for name, (group, path) in zip(names, places, strict=True)]
     return found
 
 
@@ -144,7 +144,9 @@ def by_group(texts: Sequence[str], groups: Sequence[str], option: str) -> Mappin
     return {group: found.get(group, found.get("", "")) for group in groups}
 
 
-def load_networks(options: argparse.Namespace, given: Sequence[Given]) -> tuple[dict[str, nn.Module], dict[str, Any]]:
+def load_networks(
+    options: argparse.Namespace, given: Sequence[NamedNetwork]
+) -> tuple[dict[str, nn.Module], dict[str, Any]]:
     """Return networks by name, in eval mode on the device asked for, and what is stored of each."""
     from landscape.commands.options import pick_device
     from landscape.problem.model import describe_model, load_model, parse_arguments

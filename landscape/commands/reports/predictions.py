@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from landscape.commands.options import pick_device
 from landscape.commands.reports.network_options import (
-    Given,
+    NamedNetwork,
     add_network_options,
     given_networks,
     load_data,
@@ -77,7 +77,7 @@ def _is_file(path: str) -> bool:
     return os.path.isfile(path) and is_predictions(path)
 
 
-def _joined(options: argparse.Namespace, files: list[Given]) -> Populations:
+def _joined(options: argparse.Namespace, files: list[NamedNetwork]) -> Populations:
     """Put several files together."""
     from dataclasses import replace
 
@@ -90,7 +90,7 @@ def _joined(options: argparse.Namespace, files: list[Given]) -> Populations:
     return found
 
 
-def _measured(options: argparse.Namespace, given: list[Given]) -> Populations | None:
+def _measured(options: argparse.Namespace, given: list[NamedNetwork]) -> Populations | None:
     from dataclasses import replace
 
     from landscape.files.locks import Lock
@@ -147,7 +147,7 @@ def _measured(options: argparse.Namespace, given: list[Given]) -> Populations | 
     return found
 
 
-def _cost(options: argparse.Namespace, given: list[Given], data: Any) -> str:
+def _cost(options: argparse.Namespace, given: list[NamedNetwork], data: Any) -> str:
     from landscape.commands.words import number_of_bytes
     from landscape.problem.data.datasets import choose
 

@@ -38,7 +38,7 @@ class Workers:
     what: str = "processes"
 
 
-class Here(Executor):
+class SerialExecutor(Executor):
     """Does what is submitted at once, in this process."""
 
     def submit(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
@@ -85,7 +85,7 @@ def open_workers(kind: str | Executor = "", jobs: int = 0) -> Iterator[Workers |
     elif launch is not None:
         raise UsageError(f"{launch.launcher} started several processes; each would do the whole study with {kind!r}")
     elif kind == "here":
-        yield Workers(Here(), 1, 0, what="this process")
+        yield Workers(SerialExecutor(), 1, 0, what="this process")
     elif kind == "processes":
         with _processes(jobs or cores()) as workers:
             yield workers

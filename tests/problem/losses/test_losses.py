@@ -71,15 +71,6 @@ def test_cross_entropy_averages_each_samples_positions_that_count(shape, classes
         assert values["accuracy"][row].item() == pytest.approx(right.item())
 
 
-def test_cross_entropy_takes_probabilities():
-    logits = torch.randn(5, 3, generator=torch.Generator().manual_seed(0))
-    target = torch.softmax(torch.randn(5, 3, generator=torch.Generator().manual_seed(1)), 1)
-    values = measure(logits, target)
-    expected = -(target * logits.log_softmax(1)).sum(1)
-    torch.testing.assert_close(values["loss"], expected)
-    assert torch.equal(values["accuracy"], (logits.argmax(1) == target.argmax(1)).float())
-
-
 def test_probabilities_of_every_position_have_their_classes_along_dimension_1():
     generator = torch.Generator().manual_seed(0)
     logits, other = torch.randn(2, 6, 3, 5, 4, generator=generator, dtype=torch.float64)
@@ -162,10 +153,6 @@ def test_mse_never_compares_every_sample_with_every_other():
     output, target = torch.tensor([[1.0], [3.0]]), torch.tensor([1.0, 1.0])
     assert measure(output, target, "mse")["loss"].tolist() == [0.0, 4.0]
     assert measure(output[:, 0], target[:, None], "mse")["loss"].tolist() == [0.0, 4.0]
-    with pytest.raises(ProblemError, match="the same shape"):
-        measure(torch.zeros(2, 2), target, "mse")
-    with pytest.raises(ProblemError, match="the same shape"):
-        measure(torch.zeros(2, 10), torch.tensor([3, 4]), "mse")
 
 
 def test_inputs_take_the_networks_precision():
