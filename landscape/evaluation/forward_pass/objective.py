@@ -19,11 +19,13 @@ from torch import Tensor, nn
 
 from landscape.engine.memory import resident_budget
 from landscape.errors import ProblemError
+from landscape.evaluation.forward_pass.means_elsewhere import require_mean_elsewhere
 from landscape.evaluation.forward_pass.noise import generators_kept, seed_generators
+from landscape.evaluation.forward_pass.running_statistics import estimate_statistics
 from landscape.evaluation.forward_pass.sample_values import Chunk, SampleValues
 from landscape.evaluation.forward_pass.stand_in import StandIn, Watched
 from landscape.parallel.scheduler import Span
-from landscape.problem.attributes import Attributes, attributes_kept
+from landscape.problem.attributes import Attributes
 from landscape.problem.batches import batch_bytes, map_tensors, to_device
 from landscape.problem.data.datasets import Data, choose
 from landscape.problem.losses.losses import Loss
@@ -34,9 +36,6 @@ DEFAULT_BATCH_SIZE = 256
 # Samples on which running statistics are re-estimated: 1,024 images give a channel's variance within about 5 %
 # even where each image contributes one value, and cost as little as one evaluation of a small data set.
 BATCH_NORM_SAMPLES = 1024
-
-# How far, relative to their size, weights are moved for a second look at a loss, and how many bytes of them.
-_ELSEWHERE, _ELSEWHERE_BYTES = 0.3, 1 << 26
 
 # What torch says where a loss takes derivatives while gradients are off.
 _NO_GRADIENT = "does not require grad"
@@ -321,31 +320,6 @@ class Objective:
             self.engine.get("precision", "float32") != "float32"
         )
 
-    def _require_mean_elsewhere(self, batch: Any) -> None:
-        """Ask again at other weights: where all samples' losses are alike, much is a mean that is none elsewhere."""
-        generator = torch.Generator().manual_seed(0)
-        moved, room = [], _ELSEWHERE_BYTES
-        for p in sorted(self.model.parameters(), key=Tensor.numel):
-            room -= p.numel() * p.element_size()
-            if room >= 0 and p.is_floating_point() and p.numel():
-                moved.append((p, p.detach().clone()))
-        why = None
-        with attributes_kept(self.model):
-            try:
-                with torch.no_grad():
-                    for p, values in moved:
-                        length = float(values.float().square().mean().sqrt()) + _ELSEWHERE
-                        p.add_(_ELSEWHERE * length * torch.randn(p.shape, generator=generator).to(p))
-                with suppress(Exception):  # far from where it was trained a network may do anything
-                    why = self.loss.why_no_mean(self.model, batch, low=self._is_low())
-            finally:
-                with torch.no_grad():
-                    for p, values in moved:
-                        p.copy_(values)
-                        p.grad = None  # what it was is put back at the end
-        if why is not None:
-            raise ProblemError(f"at weights nearby {why}")
-
     def _refresh(self) -> Callable[[], None] | None:
         # A network may have a method of that name too.
         return None if self.network is self.model else getattr(self.network, "refresh", None)
@@ -371,7 +345,7 @@ class Objective:
                 began = time.perf_counter()
                 self.loss.require_mean(self.network, batch, low=self._is_low())
                 if first == 0:
-                    self._require_mean_elsewhere(batch)
+                    require_mean_elsewhere(self.loss, self.model, batch, low=self._is_low())
                 self.asking_seconds += time.perf_counter() - began
             first += number
             for metric, values in found.items():
@@ -432,7 +406,9 @@ class Objective:
     def settled(self) -> Iterator[None]:
         """Get the network, whose weights were moved, ready to be measured: its mode, and recomputed statistics."""
         if self._norm_batches is not None:
-            self._estimate_statistics()
+            estimate_statistics(
+                self.model, self._norms, self._norm_batches, lambda batch: self._values(self.model, batch)
+            )
         with self.modes():
             yield
 
@@ -441,24 +417,6 @@ class Objective:
         for name, start, stop in spans:
             for batch in self.data[name].batches(self.orders[name][start:stop], self.batch_size):
                 yield name, self.placed(batch)
-
-    @torch.no_grad()
-    def _estimate_statistics(self) -> None:
-        """Estimate running means and variances at the current weights, as averages over the batches."""
-        assert self._norm_batches is not None
-        momenta = [module.momentum for module in self._norms]
-        self.model.eval()
-        for module in self._norms:
-            module.reset_running_stats()
-            module.momentum = None  # None means a cumulative average over the batches
-            module.train()
-        try:
-            for batch in self._norm_batches:
-                self._values(self.model, batch)
-        finally:
-            for module, momentum in zip(self._norms, momenta, strict=True):
-                module.momentum = momentum
-                module.eval()
 
 
 def _leaf(tensor: Any) -> Any:
