@@ -162,7 +162,8 @@ def rendered(figure: Figure, kind: str, metadata: Mapping[str, str] | None = Non
     """Return a figure as the bytes of a PNG, PDF or SVG file."""
     fields = recall(figure) if metadata is None else dict(metadata)
     buffer = io.BytesIO()
-    settings: Any = {key: SETTINGS[key] for key in ("pdf.fonttype", "svg.fonttype", "svg.hashsalt", "savefig.bbox")}
+    kept = ("pdf.fonttype", "svg.fonttype", "svg.hashsalt", "savefig.bbox", "text.hinting")
+    settings: Any = {key: SETTINGS[key] for key in kept}
     with matplotlib.rc_context(settings):
         # A browser scales the surface inside an SVG without smoothing: it is made as fine as print needs at once.
         resolution = dpi if kind == "png" else max(dpi, VECTOR_DPI)

@@ -19,7 +19,7 @@ from landscape.surface.unmeasured import not_measured_yet
 from ..paths.path_words import explained
 from ..scale.levels import number_text
 from ..scale.scale import values_label
-from ..style.captions import bare_label
+from ..style.captions import GREEK, bare_label
 from ..style.shortcuts import anchor_words, interpolation_words, lacking_samples
 
 Row = tuple[str, str]
@@ -106,9 +106,11 @@ def _errors(surface: Surface, name: str) -> list[Row]:
 
 def _directions(axes: Sequence[Axis]) -> list[Row]:
     rows = []
-    for letter, axis in zip("αβγ", axes, strict=False):
+    for number, axis in enumerate(axes[:3]):
         recipe = axis.recipe
         parts = [bare_label(axis) or axis.source]
+        # As the pictures and the read-outs call it.
+        name = f"PC {number + 1}" if axis.source == "pca" else GREEK[number]
         if recipe.get("norm"):
             parts.append(f"{recipe['norm']}-normalised")
         if recipe.get("seed") is not None:
@@ -117,7 +119,7 @@ def _directions(axes: Sequence[Axis]) -> list[Row]:
             parts.append("biases and batch norm left out")
         if np.isfinite(axis.length):
             parts.append(f"length {number_text(axis.length, 3)}")
-        rows.append((f"direction {letter}", ", ".join(parts)))
+        rows.append((f"direction {name}", ", ".join(parts)))
     return rows
 
 

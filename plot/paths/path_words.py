@@ -43,13 +43,13 @@ def path_lines(surface: Surface) -> list[str]:
     return [*lines, f"{beyond} of {total} {what} outside the picture"] if beyond else lines
 
 
-def runs_notes(surfaces: Sequence[Surface], name: str, *, marks: Sequence[int] = (), solid: bool = False) -> list[str]:
+def runs_notes(surfaces: Sequence[Surface], name: str, *, marks: Sequence[int] = (), hidden: bool = False) -> list[str]:
     """Return sentences about the runs in a figure: all that is known for one surface, what marks mean for several.
 
-    ``solid`` is what can hide a part of them.
+    ``hidden`` is whether a surface stands before a part of them.
     """
     if len(surfaces) == 1:
-        return path_notes(surfaces[0], name, marks=marks, solid=solid)
+        return path_notes(surfaces[0], name, marks=marks, hidden=hidden)
     runs = [run for each in surfaces for run in each.trajectories.values()]
     if not runs:
         return []
@@ -57,19 +57,20 @@ def runs_notes(surfaces: Sequence[Surface], name: str, *, marks: Sequence[int] =
     if all(run.unordered for run in runs):
         return ["Dots: samples, projected onto each plane"]
     return [
-        f"Paths: recorded steps of training runs, from circle to star, projected onto each plane; {_shades(solid)}"
+        f"Paths: recorded steps of training runs, from circle to star, projected onto each plane; {_shades(hidden)}"
         + (f"; ticks across: {words}" if words else "")
     ]
 
 
-def _shades(solid: bool) -> str:
-    return "paler: earlier" + ("; dashed: behind the surface" if solid else "")
+def _shades(hidden: bool) -> str:
+    return "paler: earlier" + ("; dashed: behind the surface" if hidden else "")
 
 
-def path_notes(surface: Surface, name: str, *, marks: Sequence[int] = (), solid: bool = False) -> list[str]:
+def path_notes(surface: Surface, name: str, *, marks: Sequence[int] = (), hidden: bool = False) -> list[str]:
     """Return sentences for the caption: what the marks are, how far off the plane and its losses the runs are.
 
-    ``marks`` are the steps marked beside those where the learning rate fell, ``solid`` is what can hide the runs.
+    ``marks`` are the steps marked beside those where the learning rate fell, ``hidden`` is whether a surface
+    stands before a part of the runs.
     """
     paths = paths_of(surface)
     if not paths:
@@ -77,7 +78,7 @@ def path_notes(surface: Surface, name: str, *, marks: Sequence[int] = (), solid:
     many = len(paths) > 1
     ends = f"{paths[0].name}, {paths[0].unit} {paths[0].run.step[0]} (circle) to {paths[0].run.step[-1]} (star)"
     which = f"{', '.join(path.name for path in paths)}, each from circle to star" if many else ends
-    notes = [f"Path{'s' if many else ''}: {which}, projected onto the plane; {_shades(solid)}"]
+    notes = [f"Path{'s' if many else ''}: {which}, projected onto the plane; {_shades(hidden)}"]
     records = "steps"
     if all(path.run.unordered for path in paths):
         records = "samples"

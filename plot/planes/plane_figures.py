@@ -38,6 +38,7 @@ class PlaneKind:
     lined: bool  # whether there are iso-lines, which its colour bar then shows
     solid: Callable[..., Axes] | None = None  # (figure, place, sheet, among, **options), for what is not flat
     prepare: Callable[..., dict[str, Any]] | None = None  # (sheets, **options): options that suit all panels together
+    in_sight: Callable[..., tuple[bool, bool]] | None = None  # (sheets, **options): is the floor; are the runs whole
     colored: Scale | None = None  # what its colours mean, where they are not the values drawn
 
 
@@ -55,8 +56,9 @@ def draw_planes(
     among = [] if independent else [(each.whole, name) for each in sheets]
     options = kind.prepare(sheets, **options) if kind.prepare else options
     notes += plan.notes
-    notes += _mark_notes(sheets, kind.solid is not None, floor=kind.colored is None)
-    notes += runs_notes(surfaces, name, marks=options.get("marks", ()), solid=kind.solid is not None)
+    floor, whole = kind.in_sight(sheets, **options) if kind.in_sight else (True, True)
+    notes += _mark_notes(sheets, kind.solid is not None, floor=floor and kind.colored is None)
+    notes += runs_notes(surfaces, name, marks=options.get("marks", ()), hidden=not whole)
     if len(surfaces) == 1 and surfaces[0].repeats > 1 and len(surfaces[0].directions) == 2:
         picture, own = spread(surfaces[0].finished_part(), name, scales[0])
         notes.append(outcome(picture, scales[0]))

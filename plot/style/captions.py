@@ -292,7 +292,9 @@ def _directions(surface: Surface) -> str:
     elif sources == {"pca"}:
         names = [str(run.get("name")) for run in axes[0].recipe.get("runs", ())]
         which = f"the first {many} principal components" if len(axes) > 1 else "the first principal component"
-        text = f"along {which} of {'the run' if len(names) == 1 else 'the runs'} {', '.join(names)}"
+        # A run is called as its folder, which often is called "run".
+        whose = "the runs" if len(names) > 1 else "the run"
+        text = f"along {which} of {whose}" + ("" if names == ["run"] else f" {', '.join(names)}")
     elif sources & {*MEASURED} or sources == {"random", "checkpoint"}:
         text = "along " + " and ".join(map(_way, axes))
         if sources & {*MEASURED}:

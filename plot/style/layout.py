@@ -27,7 +27,8 @@ CAPTION_PAD = 0.09
 # Between lines of a title or a caption, in font sizes; how far a title shrinks before it gets another line.
 TITLE_SPACING, CAPTION_SPACING = 1.2, 1.32
 SMALLEST_TITLE = 0.83
-# Titles and subtitles together take at most half of their panel's height: what is longer is cut.
+# Titles and subtitles together take at most half of their panel's height, where the figure's is given: what is longer
+# is cut.
 TITLE_SHARE, SUBTITLE_SHARE = 0.35, 0.15
 # A panel narrower or lower than this shows nothing; one narrower than the second goes into another row.
 SMALLEST_PANEL, NARROW_PANEL = 0.5, 1.1
@@ -228,7 +229,8 @@ def lay_out(
         most = max(2, int(TITLE_SHARE * height * 72 / (TITLE_SPACING * look().title * SMALLEST_TITLE)))
         room = width + (right + bar if columns == 1 else 0.0)
         title_size, title_lines = fitting_titles(titles, room - title_room, most)
-        most = max(2, int(SUBTITLE_SHARE * height / (SUBTITLE * factor)))
+        # A figure without a given height grows by what a line takes.
+        most = max(4 if given[1] is None else 2, int(SUBTITLE_SHARE * height / (SUBTITLE * factor)))
         below = max((len(listed(each, room, look().tick, most)) for each in subtitles), default=0)
         head = (TITLE * factor if any(titles) else 0.0) + SUBTITLE * factor * below
         head += (title_lines - 1) * TITLE_SPACING * title_size / 72

@@ -260,13 +260,16 @@ def box_of(text: Text) -> Box:
 
 
 def corner_boxes(
-    frame: ArrayLike, size: tuple[float, float], margin: float, corners: Iterable[tuple[int, int]]
+    frame: ArrayLike, size: tuple[float, float], margin: float, corners: Iterable[tuple[float, float]]
 ) -> list[Box]:
-    """Return boxes of a size in the corners of a frame, (0, 0) the lower left one and (1, 1) the upper right one."""
+    """Return boxes of a size in the corners of a frame, (0, 0) the lower left one and (1, 1) the upper right one.
+
+    Numbers between 0 and 1 are as much of the way.
+    """
     low, high = np.asarray(frame, dtype=np.float64)
     half = np.array(size) / 2
     inner = low + margin + half, high - margin - half
-    return [Box(np.where(corner, inner[1], inner[0]), (float(half[0]), float(half[1]))) for corner in corners]
+    return [Box(inner[0] + (inner[1] - inner[0]) * corner, (float(half[0]), float(half[1]))) for corner in corners]
 
 
 def to_points(ax: Axes) -> Transform:

@@ -13,7 +13,7 @@ import numpy as np
 
 from landscape.surface.grid import Floats
 
-from ..scale.levels import linear_steps
+from ..scale.levels import linear_steps, number_text
 from ..scale.scale import Scale
 from ..style.colorbars import tick_texts
 from ..style.style import look, text_width
@@ -23,6 +23,7 @@ TICK_LENGTH = 3.0
 TICK_PAD = 3.0  # less, and a tick before a minus sign is another one
 TITLE_PAD = 3.0
 STEEPEST = 75.0  # degrees: seen from higher above, heights cannot be read
+SLANT = 0.5  # of a tick: nearer to its axis than 30 degrees it would lie along it
 EDGE = 2.0  # between what is drawn and the panel's edge
 
 
@@ -259,17 +260,22 @@ def _floor_labels(camera: Camera, view: View, box: Box, axis: int, ticks: Sequen
     def seen(point: Floats) -> Floats:
         return view.project(point)[:2]
 
+    along = _unit(seen(ends[1]) - seen(ends[0]))
+    across = np.array([-along[1], along[0]])
+    middle = ends.mean(axis=0)
+    across *= np.sign(across @ (seen(middle + 0.05 * outwards) - seen(middle))) or 1.0
+    if abs(across[1]) > 0.9:
+        # Of a floor seen from its edge only what is left of the perspective says which side is outside.
+        across *= -np.sign(across[1])
     labels = []
     for value in ticks:
         anchor = ends[0] + (ends[1] - ends[0]) * (value - low) / (high - low)
         direction = _unit(seen(anchor + 0.05 * outwards) - seen(anchor))
-        text = f"{value:.6g}".replace("-", "−")
+        if direction @ across < SLANT:
+            direction = across
+        text = number_text(round(value, 12), 6)
         labels.append(_place(axis, anchor, direction, TICK_LENGTH + TICK_PAD, text, look().tick))
     if title:
-        along = _unit(seen(ends[1]) - seen(ends[0]))
-        across = np.array([-along[1], along[0]])
-        middle = ends.mean(axis=0)
-        across *= np.sign(across @ (seen(middle + 0.05 * outwards) - seen(middle))) or 1.0
         # Read from the left; a lone Greek letter stands upright.
         turned = np.array([1.0, 0.0]) if len(title) <= 2 else along if along[0] >= 0 else -along
         labels.append(_title(axis, middle, turned, across, labels, title))

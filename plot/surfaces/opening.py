@@ -35,9 +35,7 @@ _START = 0.006
 
 def opening_camera(scenes: Sequence[Scene]) -> Camera:
     """Return the camera that sees the most of all runs on some surfaces; the paper's where there is none."""
-    # No path leads through samples in no order.
-    runs = [(each, path.points) for each in scenes for path in paths_of(each.sheet.whole) if not path.run.unordered]
-    seen = [(scene, thinned(draped(scene, points))) for scene, points in runs]
+    seen = runs_on(scenes)
     plain = Camera()
     best, most = plain, -np.inf
     if not any(len(points) for _, points in seen):
@@ -51,10 +49,17 @@ def opening_camera(scenes: Sequence[Scene]) -> Camera:
     return best
 
 
+def runs_on(scenes: Sequence[Scene]) -> list[tuple[Scene, Floats]]:
+    """Return the runs of some surfaces, each as points in equal distances along it."""
+    # No path leads through samples in no order.
+    runs = [(each, path.points) for each in scenes for path in paths_of(each.sheet.whole) if not path.run.unordered]
+    return [(scene, thinned(draped(scene, points))) for scene, points in runs]
+
+
 def share_seen(runs: Sequence[tuple[Scene, Floats]], camera: Camera) -> float:
-    """Return the share of points on surfaces that nothing of their own surface stands before."""
-    hidden = [_blocked(scene, points, camera.eye(scene.box.half)) for scene, points in runs]
-    return 1 - float(np.concatenate(hidden).mean())
+    """Return the share of points on surfaces that nothing of their own surface stands before; 1 of none."""
+    hidden = [_blocked(scene, points, camera.eye(scene.box.half)) for scene, points in runs if len(points)]
+    return 1 - float(np.concatenate(hidden).mean()) if hidden else 1.0
 
 
 def draped(scene: Scene, points: Floats) -> Floats:

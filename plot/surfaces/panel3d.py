@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 DEPTH_RESOLUTION = 2.0
 # What lies on the surface is judged this much higher: its own pixels would miss the wall before the foot of a well.
 LIFT = np.array([0.0, 0.0, 0.01])
+# Where a legend or notes go if no corner is free: along the right and the left edge, as shares of the way up.
+EDGES = [(right, float(up)) for up in np.linspace(0.1, 0.9, 9) for right in (1.0, 0.0)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,14 +104,13 @@ class Panel:
         return np.asarray(middle + spots.reshape(-1, 2) @ np.array([[c, s], [-s, c]]))
 
     def occupied(self) -> Floats:
-        """Return points all over what is drawn, shape (n, 2): where no further text may go."""
+        """Return points all over surface, floor, walls and axes, shape (n, 2): where no further text may go."""
         view, t = self.frame.view, np.linspace(0, 1, 60)[:, None]
         corners = self.flat(np.concatenate([self.frame.corners, self.frame.corners[:1]]))
         lines = [*(corners[k : k + 2] for k in range(4)), *(self.flat(wall)[:2] for wall in self.frame.walls)]
         lines += [self.flat(wall)[1:] for wall in self.frame.walls if len(wall) > 2]
         lines += [self.flat(self.frame.height_axis)] if self.frame.height_axis.size else []
-        boxes = [self._spots(label) for label in self.frame.labels]
-        return np.concatenate([view.project(self.scene.content)[:, :2], *(a + (b - a) * t for a, b in lines), *boxes])
+        return np.concatenate([view.project(self.scene.content)[:, :2], *(a + (b - a) * t for a, b in lines)])
 
     def drape(self, x: ArrayLike, y: ArrayLike) -> tuple[Floats, Floats, Floats]:
         """Lay a line onto the surface: more points along it, and the loss drawn there, NaN outside and over holes."""

@@ -15,14 +15,14 @@ from landscape.surface.surface import Surface
 
 from ..planes.marks import Sheet, axis_text
 from ..scale.scale import Scale
-from ..style.style import look, our_style
+from ..style.style import our_style
 from .camera import Camera
 from .frame3d import fit_frame
 from .opening import opening_camera
 from .panel3d import Panel
 from .scenes import Scene, SurfaceImage, make_scene, shared_box
 from .shading import Light
-from .surroundings import draw_axes, draw_checkpoint, draw_ground, draw_notes
+from .surroundings import draw_axes, draw_checkpoint, draw_ground, draw_notes, room_in
 from .trajectories3d import draw_paths_on, own_points
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ class Still:
     def fill(self, ax: Axes, size: tuple[float, float], foot: float = 0.0) -> Panel:
         """Draw everything for axes of a size in points; what was drawn for another size goes.
 
-        ``foot`` is how much of the height is kept for the notes, where no corner is free for them.
+        ``foot`` is how much of the height is kept for legend and notes, where no corner is free for them.
         """
         scene = self.scene
         sheet = scene.sheet
@@ -150,14 +150,16 @@ class Still:
             ax.add_artist(image)
             draw_axes(panel)
             draw_checkpoint(panel)
-            draw_paths_on(panel, marks=self.marks, until=self.until)
-            lines = draw_notes(panel, anywhere=self.steady is not None or foot > 0)
+            space, film = room_in(panel), self.steady is not None
+            last = film or foot > 0
+            needed = draw_paths_on(panel, space, marks=self.marks, until=self.until, foot=foot, fixed=film)
+            needed += draw_notes(panel, space, foot=foot, anywhere=last, fixed=film)
         self.drawn = [each for each in ax.get_children() if each not in before]
         for artist in self.drawn:
             # All of it lies within the axes: how much room they need does not depend on it.
             artist.set_in_layout(False)
-        if lines:
-            with contextlib.suppress(PlotError):  # no room for both: the notes stand where they are least in the way
-                return self.fill(ax, size, foot=1.3 * look().small * lines + 4)
+        if needed and not last:
+            with contextlib.suppress(PlotError):  # no room for all: they stand where they are least in the way
+                return self.fill(ax, size, foot=needed)
             return self.fill(ax, size, foot=1e-9)
         return panel

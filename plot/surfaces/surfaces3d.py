@@ -26,9 +26,9 @@ from ..style.colorbars import draw_colorbar, draw_colorbar_beside
 from ..style.layout import Plan
 from ..style.style import look, our_style
 from .camera import Camera
-from .opening import opening_camera
+from .opening import opening_camera, runs_on, share_seen
 from .panel3d import Panel
-from .scenes import make_scene, shared_box
+from .scenes import Scene, make_scene, shared_box
 from .still import Still
 from .tints import checked_tint
 
@@ -181,9 +181,21 @@ def _with_camera(sheets: Sequence[Sheet], *, camera: Any = None, **options: Any)
     """Choose one camera for all panels of a figure."""
     chosen = Camera.of(camera)
     if chosen is None and any(each.whole.trajectories for each in sheets):
-        smooth = options.get("interpolate", True)
-        chosen = opening_camera([make_scene(each, shared_box([each]), interpolate=smooth) for each in sheets])
+        chosen = opening_camera(_scenes(sheets, **options))
     return {"camera": chosen or Camera(), **options}
+
+
+def _scenes(sheets: Sequence[Sheet], *, interpolate: bool = True, **others: Any) -> list[Scene]:
+    return [make_scene(each, shared_box([each]), interpolate=interpolate) for each in sheets]
+
+
+def _in_sight(sheets: Sequence[Sheet], *, camera: Camera, **options: Any) -> tuple[bool, bool]:
+    """Return whether the floor is seen, and whether all of the runs on the surfaces is."""
+    if camera.elevation == 90:  # straight from above nothing is before a surface, and all of it before the floor
+        return False, True
+    if not any(each.whole.trajectories for each in sheets):
+        return True, True
+    return True, share_seen(runs_on(_scenes(sheets, **options)), camera) == 1
 
 
 def _draw_figure(
@@ -205,5 +217,5 @@ def _draw_figure(
     return draw_planes(kind, surfaces, [name], replace(plan, notes=(*plan.notes, *filter(None, notes))), options)
 
 
-_KIND = PlaneKind("surface", draw_cells, lined=True, solid=_draw_place, prepare=_with_camera)
+_KIND = PlaneKind("surface", draw_cells, lined=True, solid=_draw_place, prepare=_with_camera, in_sight=_in_sight)
 register("surface", Renderer(_draw_figure, lines=False))

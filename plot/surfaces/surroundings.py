@@ -22,37 +22,69 @@ from ..paths.path_words import path_lines
 from ..planes.marks import NETWORK, corner_lines, hole_cells, hole_colors
 from ..scale.scale import OK
 from ..scale.smoothing import snapped
+from ..style.placement import Box, Room, corner_boxes
 from ..style.style import HATCH, HATCH_GREY, INK, SOFT_INK, look, text_width
 from ..style.wording import plain_text, short_name
 from .frame3d import TICK_LENGTH, Label
-from .panel3d import LIFT, Panel
-from .trajectories3d import legend_area
+from .panel3d import EDGES, LIFT, Panel
 
 # Of a label, on the surface: less is an edge that both share.
 TOUCH = 0.02
+# How far a network's mark reaches, in points.
+MARK = 4.5
 
 
-def draw_notes(panel: Panel, *, anywhere: bool = True) -> int:
+def room_in(panel: Panel) -> Room:
+    """Return where a legend and notes may go: within the panel, and on nothing of ground, surface and axes."""
+    room = Room(((0.0, 0.0), panel.frame.view.size))
+    room.take_spots(panel.occupied(), 0.0)
+    for label, shift, _ in placed_labels(panel):
+        middle = panel.flat(label.anchor) + label.direction * label.offset + shift
+        room.take(Box.of_text(label.text, label.size, middle, turn=float(np.deg2rad(label.rotation))))
+    return room
+
+
+def draw_notes(panel: Panel, room: Room, *, foot: float = 0.0, anywhere: bool = True, fixed: bool = False) -> float:
     """Say in a free corner what the picture has to say of missing, capped and smoothed points.
 
-    Where no corner is free nothing is drawn, unless it may be ``anywhere``; returned is how many lines need room.
+    Parameters
+    ----------
+    panel : Panel
+    room : Room
+        What is taken.
+    foot : float
+        What is kept free below everything, in points.
+    anywhere : bool
+        Draw them also where no corner is free.
+    fixed : bool
+        Draw them into the lower right corner whatever is there: in a film they would jump.
+
+    Returns
+    -------
+    float
+        The height they need in points where they are not drawn, else 0.
     """
     scene = panel.scene
     lines = corner_lines(scene.sheet, to_scale=scene.box.to_scale, smoothed=scene.smoothed)
     lines += path_lines(scene.sheet.whole)
     if not lines:
-        return 0
-    size, taken = np.array(panel.frame.view.size), np.concatenate([panel.occupied(), legend_area(panel)])
-    # The lower right first, where the other pictures have it.
-    corners = ((1, 0), (0, 0), (1, 1), (0, 1))
-    placed: dict[tuple[int, int], list[str]] = {corner: [] for corner in corners}
+        return 0.0
+    size, line_height = panel.frame.view.size, 1.3 * look().small
+    whole = len(lines) * line_height + 4
+    # The lower right first, where the other pictures have it; in the foot, above a legend that stands there.
+    corners: list[tuple[float, float]] = [(1, 0), (0, 0)]
+    if foot > whole:
+        corners += [(right, (foot - whole) / (size[1] - whole)) for right in (1, 0)]
+    corners += [(1, 1), (0, 1), *(EDGES if anywhere else [])]
+    corners = corners[:1] if fixed else corners
+    placed: dict[tuple[float, float], list[str]] = {corner: [] for corner in corners}
 
-    def crowded(corner: tuple[int, int], texts: list[str]) -> int:
-        reach = (
-            np.array([max(text_width(each, look().small) for each in texts) * 72, len(texts) * 1.3 * look().small]) + 8
-        )
-        low = (size - reach) * corner
-        return int(((taken >= low) & (taken <= low + reach)).all(axis=1).sum())
+    def box_in(corner: tuple[float, float], texts: list[str]) -> Box:
+        width = max(text_width(each, look().small) for each in texts) * 72
+        return corner_boxes(((0.0, 0.0), size), (width + 4, len(texts) * line_height + 4), 0.0, [corner])[0]
+
+    def crowded(corner: tuple[float, float], texts: list[str]) -> float:
+        return max(0.0, room.depth(box_in(corner, texts)))
 
     best = min(corners, key=lambda corner: crowded(corner, lines))
     if crowded(best, lines):
@@ -62,12 +94,14 @@ def draw_notes(panel: Panel, *, anywhere: bool = True) -> int:
     else:
         placed[best] = lines
     if not anywhere and any(texts and crowded(corner, texts) for corner, texts in placed.items()):
-        return len(lines)
+        return whole
     for (right, up), texts in placed.items():
-        x, y = (size - 4) * (right, up) + 2
-        note = panel.axes.text(x, y, "\n".join(texts), fontsize=look().small, color=INK, linespacing=1.25, zorder=8)
-        note.set(ha="right" if right else "left", va="top" if up else "bottom", parse_math=False, gid="notes")
-    return 0
+        if texts:
+            box = box_in((right, up), texts)
+            x, y = box.middle + (np.array(box.half) - 2) * (1 if right else -1, 1 if up == 1 else -1)
+            note = panel.axes.text(x, y, "\n".join(texts), fontsize=look().small, color=INK, linespacing=1.25, zorder=8)
+            note.set(ha="right" if right else "left", va="top" if up == 1 else "bottom", parse_math=False, gid="notes")
+    return 0.0
 
 
 def draw_ground(panel: Panel) -> None:
@@ -229,24 +263,16 @@ def placed_names(
     size : (float, float)
         Of the picture, in points.
     """
-    marks = [(x - 4.5, y - 4.5, x + 4.5, y + 4.5) for _, (x, y) in named]
-    written: list[tuple[float, float, float, float]] = []
+    room = Room(((0.0, 0.0), size))
+    room.take_spots([at for _, at in named], MARK)
     found = []
-    for number, (text, (x, y)) in enumerate(named):
-        width, height = text_width(text, look().small) * 72, 1.2 * look().small
-        leftwards = x > size[0] / 2
-        for left, up in ((leftwards, True), (not leftwards, True), (leftwards, False), (not leftwards, False)):
-            corner = float(x - 6 - width if left else x + 6), float(y + 5 if up else y - 5 - height)
-            box = (*corner, corner[0] + width, corner[1] + height)
-            inside = box[0] >= 0 and box[1] >= 0 and box[2] <= size[0] and box[3] <= size[1]
-            taken = [*written, *(mark for k, mark in enumerate(marks) if k != number)]
-            if text and inside and not any(_meet(box, other) for other in taken):
-                written.append(box)
-                found.append((corner, text))
+    for text, (x, y) in named:
+        half = text_width(text, look().small) * 36, 0.6 * look().small
+        sides = (-1, 1) if x > size[0] / 2 else (1, -1)
+        for across, up in ((sides[0], 1), (sides[1], 1), (sides[0], -1), (sides[1], -1)):
+            box = Box(np.array([x + across * (6 + half[0]), y + up * (5 + half[1])]), half)
+            if text and room.depth(box) <= 0:
+                room.take(box)
+                found.append(((float(box.middle[0] - half[0]), float(box.middle[1] - half[1])), text))
                 break
     return found
-
-
-def _meet(one: tuple[float, float, float, float], other: tuple[float, float, float, float]) -> bool:
-    """Whether two boxes of left, bottom, right and top meet."""
-    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]

@@ -19,8 +19,9 @@ from landscape.surface.grid import Floats
 
 from ..paths.path_words import losses_of
 from ..paths.trajectories import CASING, WIDTH, Path, gradient, handlers_of, marked, paths_of
+from ..style.placement import Room, corner_boxes
 from ..style.style import SOFT_INK, look
-from .panel3d import Panel
+from .panel3d import EDGES, Panel
 
 if TYPE_CHECKING:
     from .scenes import Scene
@@ -32,25 +33,41 @@ _ABOVE = 0.5
 DASHES = (0, (2.6, 2.2))
 # Of what is hidden, in points, to be spoken of.
 _SHORTEST = 4.0
+# Of a legend, from the panel's edges, in points.
+_MARGIN = 3.0
 # Between two plumb lines, in points: closer ones would be a curtain.
 _ROOM = 6.0
 
 
-def draw_paths_on(panel: Panel, *, marks: Sequence[int] = (), until: float = 1.0) -> list[Path]:
+def draw_paths_on(
+    panel: Panel,
+    room: Room,
+    *,
+    marks: Sequence[int] = (),
+    until: float = 1.0,
+    foot: float = 0.0,
+    fixed: bool = False,
+) -> float:
     """Draw the runs of a surface on its 3D still.
 
     Parameters
     ----------
     panel : Panel
+    room : Room
+        Where the legend may go; it takes its place.
     marks : sequence of int
         Steps to mark with a tick across the path, beside those where the learning rate fell.
     until : float
         Which part of each run to draw, 0 to 1, counted in records.
+    foot : float
+        What is kept free below everything, in points.
+    fixed : bool
+        Put the legend into the upper right corner whatever is there: in a film it would jump.
 
     Returns
     -------
-    list of Path
-        What was drawn.
+    float
+        The height that the legend needs in points where no place is free for it, else 0.
     """
     sheet = panel.scene.sheet
     paths = paths_of(sheet.whole, until=until)
@@ -67,9 +84,7 @@ def draw_paths_on(panel: Panel, *, marks: Sequence[int] = (), until: float = 1.0
             _draw_own(panel, path, found[0][: path.drawn])
             dotted = True
         _draw_ends(panel, path)
-    if paths:
-        _draw_legend(panel, paths, dotted, hidden)
-    return paths
+    return _draw_legend(panel, room, paths, dotted, hidden, foot, fixed) if paths else 0.0
 
 
 def own_points(scene: Scene) -> Floats:
@@ -227,16 +242,6 @@ def _draw_ends(panel: Panel, path: Path) -> None:
             panel.axes.plot(*panel.project(x, y, loss), label=f"{what} of {path.name}", **place, **style)
 
 
-def legend_area(panel: Panel) -> Floats:
-    """Return points all over a panel's legend, shape (n, 2): where no further text may go."""
-    legend = panel.axes.get_legend()
-    if legend is None:
-        return np.zeros((0, 2))
-    box = legend.get_window_extent().transformed(panel.axes.transData.inverted())
-    x, y = np.meshgrid(np.linspace(box.x0, box.x1, 20), np.linspace(box.y0, box.y1, 10))
-    return np.stack([x.ravel(), y.ravel()], axis=1)
-
-
 def _own_words(panel: Panel) -> str:
     """Return what dots are, and the other marks in their place."""
     markers = {line.get_marker() for line in panel.axes.lines}
@@ -245,11 +250,13 @@ def _own_words(panel: Panel) -> str:
     return f"a {what}'s own loss" + (f" ({', '.join(words)})" if words else "")
 
 
-def _draw_legend(panel: Panel, paths: list[Path], dotted: bool, hidden: bool) -> None:
-    """Put the legend into the upper corner with more room."""
-    size, taken = np.array(panel.frame.view.size), panel.occupied()
-    high = taken[taken[:, 1] > 0.8 * size[1], 0]
-    left = bool((high < 0.5 * size[0]).sum() <= (high >= 0.5 * size[0]).sum())
+def _draw_legend(
+    panel: Panel, room: Room, paths: list[Path], dotted: bool, hidden: bool, foot: float, fixed: bool
+) -> float:
+    """Put the legend where nothing is, into an upper corner first; return the height it needs where no place is free.
+
+    There it stands on a light ground.
+    """
     handles = [Line2D([], []) for _ in paths]
     handlers = handlers_of(handles, paths)
     labels = [path.label for path in paths]
@@ -263,12 +270,31 @@ def _draw_legend(panel: Panel, paths: list[Path], dotted: bool, hidden: bool) ->
         handles,
         labels,
         handler_map=handlers,
-        loc="upper left" if left else "upper right",
+        loc="lower left",
+        bbox_transform=panel.axes.transData,
         fontsize=look().small,
-        frameon=False,
+        framealpha=0.8,
+        edgecolor="none",
         borderpad=0.2,
+        borderaxespad=0.0,
         handlelength=2.4,
     )
     legend.set_zorder(8)
     for text in legend.get_texts():
         text.set_parse_math(False)
+    # Letters are as large in points while the axes wait for their size.
+    width, height = np.asarray(legend.get_window_extent().size) * 72 / panel.axes.figure.dpi
+    size = panel.frame.view.size
+    corners = [(1.0, 1.0), (0.0, 1.0), (1.0, 0.0), (0.0, 0.0)]
+    if foot > height:
+        corners += [(right, (foot - height) / (size[1] - height)) for right in (1.0, 0.0)]
+    if foot > 0:
+        corners += EDGES
+    corners = corners[:1] if fixed else corners
+    boxes = corner_boxes(((0.0, 0.0), size), (float(width), float(height)), _MARGIN, corners)
+    best = boxes[room.choose(boxes, take=False)]
+    crowded = room.depth(best) > 0
+    room.take(best)
+    legend.set_bbox_to_anchor(tuple(best.middle - best.half), panel.axes.transData)
+    legend.set_frame_on(crowded)
+    return float(height) + 2 * _MARGIN if crowded else 0.0

@@ -315,7 +315,7 @@ def test_the_python_call_draws_and_saves_what_is_on_the_screen(
     import landscape
     from landscape.files.store import write_surface
 
-    page = open_page([plain(), steeper()], "eyes=31.5,40,1,0,0&kind=asinh&cap=30&colormap=cividis&headlight=1")
+    page = open_page([plain(), steeper()], "eyes=31.5,0,1,0,0&kind=asinh&cap=30&colormap=cividis&headlight=1")
     for surface in (plain(), steeper()):
         write_surface(tmp_path / f"{surface.title}.h5", surface)
     drawn: list[Any] = []
@@ -331,7 +331,7 @@ def test_the_python_call_draws_and_saves_what_is_on_the_screen(
     ((titles, options),) = drawn
     assert titles == options["titles"] == ["valley", "steeper"]
     camera = options["camera"]
-    assert (camera.azimuth, camera.elevation, options["light"], options["columns"]) == (31.5, 40.0, "camera", 2)
+    assert (camera.azimuth, camera.elevation, options["light"], options["columns"]) == (31.5, 0.0, "camera", 2)
     assert (options["kind"], options["scale"], options["cap"], options["colormap"]) == (
         "surface",
         "asinh",
@@ -339,6 +339,13 @@ def test_the_python_call_draws_and_saves_what_is_on_the_screen(
         "cividis",
     )
     assert (tmp_path / "valley-and-steeper.png").read_bytes().startswith(b"\x89PNG")
+    assert "# Of the page alone" not in page.app("app.pythonCall()")
+    page.app(
+        "app.store.set({ lines: false, linked: false, eyes: [1, 2].map((zoom) => ({ ...app.eyeOf(0), zoom: 2 })) })"
+    )
+    assert "not in a still: the enlarged part, a camera for each pane, what is switched off." in page.app(
+        "app.pythonCall()"
+    )
 
 
 def test_everything_is_reached_by_keyboard(open_page: Open) -> None:

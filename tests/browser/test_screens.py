@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -118,6 +119,10 @@ def test_no_name_in_a_read_out_is_cut(open_page: Open, size: tuple[int, int]) ->
         """(all) => all.filter((each) => each.scrollWidth > each.clientWidth + 1).map((each) => each.textContent)""",
     )
     assert cut == []
+    heights = page.page.eval_on_selector_all(
+        ".readout", "(all) => all.map((each) => [each.scrollHeight, each.clientHeight])"
+    )
+    assert all(whole <= seen for whole, seen in heights), "nor is its last line"
 
 
 @SIZES
@@ -314,6 +319,33 @@ def test_a_section_has_ticks_and_a_read_out_and_the_picture_has_the_pins(
         spot = np.s_[head + round(b) - 32 : head + round(b) - 12, round(a) - 9 : round(a) + 10]
         assert (np.abs(before[spot] - after[spot]).max(axis=-1) > 60).sum() > 40, "a flag with its number"
     assert f"(1) α\u00a0{x[20]:.5g}" in page.app("app.pictureCaption()").replace("−", "-")
+
+
+@SIZES
+def test_the_texts_under_a_section_keep_apart(open_page: Open, size: tuple[int, int]) -> None:
+    page = open_page(components(), size=size)
+    page.app(
+        """(() => {
+             const { fillText } = CanvasRenderingContext2D.prototype;
+             window.written = [];
+             CanvasRenderingContext2D.prototype.fillText = function (text, x, y, ...rest) {
+               const wide = this.measureText(text).width, part = { left: 0, center: 0.5, right: 1 };
+               const left = x - wide * part[this.textAlign];
+               if (this.canvas.closest(".section")) window.written.push([text, y, left, left + wide]);
+               return fillText.call(this, text, x, y, ...rest);
+             };
+             app.store.set({ section: [-0.94321, -0.61234, 0.98765, 0.71234] });
+           })()"""
+    )
+    written = page.settle().page.evaluate("window.written")
+    (wide,) = page.page.eval_on_selector_all(".section canvas", "(all) => all.map((each) => each.clientWidth)")
+    last = sorted((left, right, text) for text, y, left, right in written if y == max(each[1] for each in written))
+    assert [text[:1] for *_, text in last][:: len(last) - 1] == ["A", "B"]
+    assert any(text.startswith("PC 1") for *_, text in last)
+    for (_, right, text), (left, *_) in pairwise(sorted(set(last))):
+        assert right + 4 < left, text
+    assert last[0][0] >= 0
+    assert max(right for _, right, _ in last) <= wide
 
 
 @SIZES

@@ -107,6 +107,8 @@ KINDS = {
     "surface, zoomed": lambda: draw_of(zoomed(), kind="surface"),
     "surface, ratio": lambda: draw_of(curved(), kind="surface", color="convexity"),
     "surface, side": lambda: draw_of(valley(15, 11), kind="surface", camera="side"),
+    "surface, level": lambda: draw_of(zoomed(), kind="surface", camera=(-130, 0)),
+    "surface, low": lambda: draw_of(with_run(), kind="surface", camera=(38, 8)),
     "surface, top": lambda: draw_of(with_run(), kind="surface", camera="top"),
     "surfaces": lambda: draw_of(
         [network(0.3, 3, 1, 15, "skip"), network(0.9, 5, 2, 15, "plain")], kind="surface", headline="Two"
@@ -133,10 +135,22 @@ def test_no_text_lies_on_another_or_on_a_mark_at_any_size(kind):
             continue
         figure = drawn(size)
         assert_readable(figure)
+        if kind == "surface, level":
+            assert_off_floor(figure)
         if kind.startswith("steps"):
             assert_off_curves(figure)
         if isinstance(size, tuple):
             assert tuple(figure.get_size_inches()) == pytest.approx(size)
+
+
+def assert_off_floor(figure):
+    """No text lies on the floor, which is a line when seen from its edge."""
+    ax = figure.axes[0]
+    (floor,) = (line for line in ax.lines if line.get_gid() == "floor")
+    ends = ax.transData.transform(floor.get_xydata())
+    dense = np.concatenate([a + (b - a) * np.linspace(0, 1, 200)[:, None] for a, b in pairwise(ends)])
+    for box, text in zip(corners_of(ax, ax.texts), ax.texts, strict=True):
+        assert distances(dense, box).min() > 0, f"{text.get_text()!r} lies on the floor"
 
 
 def assert_off_curves(figure):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 
+import numpy as np
 import pytest
 from landscape.plot.figures import draw
 from landscape.plot.saving import save, save_figure
@@ -27,6 +28,16 @@ def test_a_png_carries_its_caption_and_where_it_comes_from(tmp_path):
     assert text["Software"].startswith("landscape")
     assert "×" in text["Description"]
     assert width > 900
+
+
+@pytest.mark.parametrize("dpi", [72, 90, 100])
+def test_no_line_of_a_caption_is_cut_where_dots_are_few(tmp_path, dpi):
+    for width in (3.4, 4.6):
+        path = save(draw(valley(9, 7), size=width), tmp_path / "net.png", dpi=dpi)
+        with Image.open(path) as image:
+            dark = np.asarray(image.convert("L")) < 200
+        assert dark.any()
+        assert not dark[:, -3:].any()
 
 
 def test_dots_an_inch_set_the_size(tmp_path):

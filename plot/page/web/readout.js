@@ -47,13 +47,15 @@ export function rowsAt(figure, k, labels) {
   for (const name of quantityNames([surface])) {
     const quantity = quantityOf(surface, name);
     if (!quantity || ((quantity.signed || SECONDARY.test(name)) && name !== height.name)) continue;
-    const error = quantity.stderr?.[k] ?? NaN;
+    // Where all samples were used what is left is the rounding of sums.
+    const whole = (/** @type {number} */ each) => (each < 1e-12 * Math.abs(quantity.values[k]) ? 0 : each);
+    const error = whole(quantity.stderr?.[k] ?? NaN);
     const text = valueText(quantity.values[k], quantity.percent);
     rows.push([quantityLabel(name, labels), text, plusMinus(error, quantity.percent), name === height.name]);
     if (name === height.name && lowest && Number.isFinite(quantity.values[k])) {
       const above = quantity.values[k] - lowest.value;
       rows.push(["above the lowest", valueText(above, quantity.percent), "", false]);
-      const start = surface.record.origin[name], paired = quantity.paired?.[k] ?? NaN;
+      const start = surface.record.origin[name], paired = whole(quantity.paired?.[k] ?? NaN);
       const data = name.split("/")[0], used = surface.counts[data]?.[k];
       const same = surface.record.samples[data] === undefined || used === undefined || Number(used) === surface.record.samples[data];
       if (start !== undefined && Number.isFinite(paired) && same) {

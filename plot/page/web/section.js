@@ -133,14 +133,17 @@ function drawChart(app, { canvas, legend, place }, lines, section, under) {
     context.fillText(tick.text, x, box.bottom + 6);
   }
   context.fillStyle = theme.ink;
+  const across = box.right - box.left, measure = (/** @type {string} */ each) => context.measureText(each).width;
   const ends = [`A: ${text(0)}`, figure.frame[axis ? "yTitle" : "xTitle"], `B: ${text(SAMPLES)}`];
-  const wide = ends.map((each) => context.measureText(each).width);
+  // Where there is no room for all three, the places of A and B are left to the pointer.
+  if (measure(ends[0]) + measure(names[axis]) + measure(ends[2]) + 24 > across) [ends[0], ends[2]] = ["A", "B"];
+  const wide = ends.map(measure);
   context.textAlign = "left";
   context.fillText(ends[0], box.left, box.bottom + 20);
   context.textAlign = "right";
   context.fillText(ends[2], box.right, box.bottom + 20);
   context.textAlign = "center";
-  const free = box.right - box.left - wide[0] - wide[2] - 24;
+  const free = across - wide[0] - wide[2] - 24;
   context.fillText(free > wide[1] ? ends[1] : names[axis], box.left + wide[0] + 12 + free / 2, box.bottom + 20);
   context.textAlign = "left";
   context.fillText(scale.axisLabel(), 8, 3, width - 16);

@@ -117,7 +117,9 @@ export function pythonCall(app) {
   // A gap between data sets is the page's own, as a difference of panes is: a still draws what was measured.
   const own = [state.height.startsWith("gap/") ? "a gap between data sets" : "", state.difference ? "the difference" : "",
     state.colour && state.colour !== state.height ? "a colour other than the height" : "", state.exaggeration === 1 ? "" : "exaggerated heights",
-    state.pins.length ? "kept points" : ""].filter(Boolean);
+    state.pins.length ? "kept points" : "", eye.zoom !== 1 || eye.panX || eye.panY ? "the enlarged part" : "",
+    state.linked || state.eyes.length < 2 ? "" : "a camera for each pane",
+    state.lines && state.floor && state.box && (state.paths || !app.views.some((view) => view.paths.length)) ? "" : "what is switched off"].filter(Boolean);
   const scale = [...(state.eps === null ? [] : [`eps=${state.eps}`]), ...(state.cap === null ? [] : [`cap=${typeof state.cap === "number" ? state.cap : text(state.cap)}`]),
     `colormap=${text(state.colormap)}`];
   const name = text(state.height.replace("gap/", "test/")), many = app.frames > 1;
@@ -140,7 +142,7 @@ export function pythonCall(app) {
       ? `    scale=landscape.plot.Scale.of([frame for frames in planes for frame in frames], ${name}, kind=${text(state.kind)}, ${scale.join(", ")}),`
       : `    scale=${text(state.kind)}, ${scale.join(", ")}, independent=${state.shared ? "False" : "True"},`,
     `    titles=${list(app.views.map((view) => text(view.heading.textContent ?? "")))},`,
-    `    camera=landscape.plot.Camera(azimuth=${eye.azimuth}, elevation=${Math.max(5, eye.elevation)}),`,
+    `    camera=landscape.plot.Camera(azimuth=${eye.azimuth}, elevation=${eye.elevation}),`,
     `    interpolate=${state.smooth ? "True" : "False"}, light=${text(state.headlight ? "camera" : "scene")},`,
     ")",
     "",

@@ -82,6 +82,9 @@ def test_trust_says_what_is_known_and_nothing_else() -> None:
     assert rows["standard error"] == f"± {middle} (median) of the training loss, at most ± {most}"
     made = "filter-normalised, seed 7, biases and batch norm left out, length 3.5"
     assert [rows[f"direction {each}"] for each in "αβ"] == [f"random direction {k}, {made}" for k in (1, 2)]
+    axes = tuple(dataclasses.replace(axis, source="pca") for axis in surface.axes)
+    shown = dict(trust_rows(dataclasses.replace(surface, axes=axes), "train/loss"))
+    assert {"direction PC 1", "direction PC 2"} <= set(shown), "as the picture calls them"
     bare = Surface(valley(4, 3).axes[:2], {"train/loss": np.ones((3, 4))}, np.ones((3, 4), np.uint8))
     assert {label for label, _ in trust_rows(bare, "train/loss")} <= {
         "points",

@@ -190,6 +190,9 @@ def test_the_caption_says_how_far_losses_are_from_those_of_the_plane(one):
     assert "Path: sgd, step 0 (circle) to 40 (star)" in recall(figure)["Description"]
     assert "the learning rate fell" in recall(figure)["Description"]
     assert "along the first two principal components of the runs sgd, adam" in recall(figure)["Description"]
+    axes = [dataclasses.replace(axis, recipe={**axis.recipe, "runs": [{"name": "run"}]}) for axis in one.axes]
+    named = draw(dataclasses.replace(one, axes=tuple(axes)), kind="contour")
+    assert "principal components of the run (cosine" in recall(named)["Description"]  # called so, as its folder is
 
 
 def test_where_the_plane_was_not_measured_below_a_step_the_grid_answers(one):
@@ -284,10 +287,27 @@ def test_a_path_behind_a_ridge_is_dashed_and_seen_from_the_other_side(azimuth, h
     assert [line.get_alpha() for line in lines_of(panel.axes, "start of behind")] == [0.5 if hidden else None]
     texts = [text.get_text() for text in panel.axes.get_legend().get_texts()]
     assert ("behind the surface" in texts) == hidden
-    assert "paler: earlier; dashed: behind the surface" in recall(figure)["Description"]
+    assert ("paler: earlier; dashed: behind the surface" in recall(figure)["Description"]) == hidden
     # The floor carries it whole from either side, with its ends.
     for label, place in (("start on the floor", (2.6, 0.2)), ("end on the floor", (2.6, 1.5))):
         np.testing.assert_allclose(lines_of(panel.axes, label)[0].get_xydata(), [panel.floor(*place)])
+
+
+@pytest.mark.parametrize("camera", [(-52, 34), (200, 20), "side", "top"])
+def test_the_legend_stands_on_nothing_and_the_caption_names_only_what_is_seen(camera):
+    figure = draw(ridge({"run": run_on([(0.5, 0.2), (2.6, 1.5)], own=[0.1, 0.1])}), kind="surface", camera=camera)
+    ax = figure.axes[0]
+    panel, legend = ax.get_axes_locator().panel, ax.get_legend()
+    box = legend.get_window_extent().transformed(ax.transData.inverted())
+    inside = ((panel.occupied() > box.min) & (panel.occupied() < box.max)).all(axis=1)
+    assert not inside.any()
+    assert not legend.get_frame_on()
+    said = recall(figure)["Description"]
+    assert ("the contours on the floor do not" in said) == (camera != "top")
+    texts = [text.get_text() for text in legend.get_texts()]
+    hidden = "behind the surface" in texts
+    assert hidden == ("dashed: behind the surface" in said)
+    assert hidden == (camera not in ("side", "top"))
 
 
 def own_losses(points, own):
