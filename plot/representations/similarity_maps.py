@@ -127,6 +127,7 @@ class _Maps:
 
     def __init__(self, found: Similarity, matrix: Floats, values: str, chosen: Sequence[int]) -> None:
         self._found, self._matrix, self.values = found, matrix, values
+        self.shown = list(chosen)
         pairs = [(k, k) for k in chosen] + list(combinations(chosen, 2))
         self.pairs = pairs
         number = len(chosen)
@@ -202,6 +203,7 @@ class _Settling:
 
     def __init__(self, found: Similarity, matrix: Floats, values: str, chosen: Sequence[int], last: int) -> None:
         self._found, self.values, self._chosen, self._last = found, values, chosen, last
+        self.shown = sorted({*chosen, last})
         reference = found.networks[last]
         self._matrix = np.full((len(chosen), len(reference.layers)), np.nan)
         for row, k in enumerate(chosen):
@@ -260,7 +262,8 @@ def _draw(
     side = (width - fixed) / columns
     if side < 0.4:
         raise UsageError(f"{columns} maps side by side do not fit into {width:g} inches; choose fewer networks")
-    text = caption_of(found, sheet.values, sheet.words, bars=sheet.bars, outlined=isinstance(sheet, _Maps))
+    maps = isinstance(sheet, _Maps)
+    text = caption_of(found, sheet.values, sheet.words, shown=sheet.shown, bars=sheet.bars, outlined=maps)
     frame = Frame.of(text, width, headline, caption, bare=0.06)
     strip = strip_height(found, factor) if sheet.strip else 0.0
     head, foot = frame.head, frame.foot + strip
@@ -358,16 +361,29 @@ def _draw_bars(ax: Axes, shares: Floats, errors: Floats, *, first: bool) -> None
 
 
 def caption_of(
-    found: Similarity, values: str = "cka", extra: str = "", *, bars: bool = True, outlined: bool = True
+    found: Similarity,
+    values: str = "cka",
+    extra: str = "",
+    *,
+    shown: Sequence[int] | None = None,
+    bars: bool = True,
+    outlined: bool = True,
 ) -> str:
-    """Return what a picture has to say: what was compared, on what, how, with which error, and what is missing."""
-    rows = sum(len(each.layers) for each in found.networks)
-    holes = int((~np.isfinite(np.diagonal(found.cka))).sum())
-    error = found.stderr[np.isfinite(found.stderr) & ~np.eye(rows, dtype=bool)]
+    """Return what a picture has to say: what was compared, on what, how, with which error, and what is missing.
+
+    Of the networks ``shown`` alone, by number; all by default.
+    """
+    drawn = list(range(len(found.networks))) if shown is None else list(shown)
+    layers = np.concatenate([np.arange(found.starts[-1])[found.rows(k)] for k in drawn])
+    rows = len(layers)
+    holes = int((~np.isfinite(np.diagonal(found.cka)[layers])).sum())
+    error = found.stderr[np.ix_(layers, layers)] if found.stderr.size else found.stderr
+    error = error[np.isfinite(error) & ~np.eye(rows, dtype=bool)]
     passes = f"{found.passes} pass{'es' if found.passes != 1 else ''}"
     batches = f"{found.batches} batch{'es' if found.batches != 1 else ''}"
     data = one_line(str(found.problem.get("data", "the data")))
-    of = f" of {len(found.networks)} networks" if len(found.networks) > 1 else ""
+    several, fewer = len(found.networks) > 1, len(drawn) < len(found.networks)
+    of = f" of {len(drawn)}{f' of the {len(found.networks)}' if fewer else ''} networks" if several else ""
     words = [
         f"{WORDS.get(values, values)} of {rows} layers{of} on {found.samples:,} samples of {data}, eval mode: unbiased "
         f"minibatch estimate, {found.kernel} kernel, {batches}, {passes}, not clamped. "
@@ -381,12 +397,12 @@ def caption_of(
     words.append(extra)
     if bars and len(found.pc_share) and values == "cka":
         words.append("Bars: share of the first principal component of the layer below. ")
-    if outlined and values == "cka" and any(each is not None for each in found.blocks):
+    if outlined and values == "cka" and any(found.blocks[k] is not None for k in drawn if found.blocks):
         words.append("Outlined: the block. ")
     if holes:
         words.append(f"Grey: {holes} layer{'s' if holes > 1 else ''} without variance, or not finite. ")
     if not found.complete:
         wanted = one_line(str(found.settings.get("passes", "?")))
-        shown = f"{passes} of {wanted}" if found.passes else "a part of the first pass"
-        words.append(f"Not finished: shown is {shown}. ")
+        so_far = f"{passes} of {wanted}" if found.passes else "a part of the first pass"
+        words.append(f"Not finished: shown is {so_far}. ")
     return "".join(words).strip()

@@ -6,6 +6,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+from landscape.plot.representations.similarity_maps import caption_of
 
 import landscape
 from landscape.errors import PlotError, UsageError
@@ -65,6 +66,14 @@ def test_networks_that_are_named_are_a_grid_of_all_pairs_however_many():
     pairs = [(k, k) for k in order] + [(order[i], order[j]) for i in range(5) for j in range(i + 1, 5)]
     for ax, pair in zip(maps, pairs, strict=True):
         np.testing.assert_array_equal(ax.images[0].get_array(), found.between(*pair))
+
+
+def test_a_caption_counts_the_networks_that_are_drawn():
+    found = similarity(networks=6)
+    layers = sum(len(found.networks[k].layers) for k in (1, 3))
+    few = caption_of(found, shown=[1, 3])
+    assert f" of {layers} layers of 2 of the 6 networks" in few
+    assert "of 6 networks" in caption_of(found)
 
 
 def test_what_is_not_there_is_refused():
