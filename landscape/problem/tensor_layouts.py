@@ -5,6 +5,7 @@ Slicing, selecting, joining and ``shape`` are defined for strided tensors alone,
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -83,6 +84,8 @@ def join_rows(tensors: Sequence[Tensor]) -> Tensor:
 
 
 def _compressed(tensor: Tensor, like: Tensor) -> Tensor:
-    in_blocks = like.layout in (torch.sparse_bsr, torch.sparse_bsc)
-    block = (int(like.values().shape[1]), int(like.values().shape[2])) if in_blocks else None
-    return tensor.to_sparse(layout=like.layout, blocksize=block)
+    if like.layout not in (torch.sparse_bsr, torch.sparse_bsc):
+        return tensor.to_sparse(layout=like.layout)
+    high, wide = (int(each) for each in like.values().shape[1:3])
+    # Blocks have to divide the rows: of a few of them they are lower.
+    return tensor.to_sparse(layout=like.layout, blocksize=(math.gcd(high, tensor.shape[0]), wide))

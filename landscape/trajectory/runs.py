@@ -45,6 +45,9 @@ _NETWORKS = (
     "pytorch_model.bin.index.json",
 )
 
+# The same, its shards, and what a trainer keeps beside it.
+_OF_A_NETWORK = re.compile(r"(model|pytorch_model|training_args|optimizer|scheduler|rng_state)(\W|_\d|$)")
+
 # What scripts call the step in a checkpoint, the finest count first.
 _STEP_KEYS = ("global_step", "step", "steps", "iteration", "iter", "num_updates", "epoch", "epochs")
 _LOSS_KEYS = ("loss", "train_loss", "training_loss")
@@ -234,15 +237,17 @@ def _network(folder: Path) -> Path | None:
     """Return the network that a folder is, None where it is no such folder.
 
     It is one where ``save_pretrained`` or ``torch.distributed.checkpoint`` wrote it, whatever it is called, or where it
-    is called like ``checkpoint-500``; a folder of such folders is a run, also where the last network lies beside them.
+    is called like ``checkpoint-500``; a folder of such folders is a run, also where the last network lies beside them,
+    and so is one with other checkpoints in it.
     """
     if (folder / ".metadata").is_file():
         return folder
     found = next((folder / name for name in _NETWORKS if (folder / name).is_file()), None)
     if found is None or folder.name.startswith("checkpoint-"):
         return found
-    alone = (folder / "config.json").is_file() or found.name.endswith(".index.json")
-    return found if alone and not any(folder.glob("checkpoint-*")) else None
+    own = (folder / "config.json").is_file() or found.name.endswith(".index.json")
+    others = [each for each in folder.iterdir() if _is_checkpoint(each) and not _OF_A_NETWORK.match(each.name)]
+    return found if own and not others and not any(folder.glob("checkpoint-*")) else None
 
 
 def network_folder(network: Path) -> Path:

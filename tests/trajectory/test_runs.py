@@ -203,6 +203,22 @@ def test_the_last_network_beside_a_trainers_folders_is_not_taken_for_the_run(tmp
     assert steps_and_values(find_run(tmp_path / "out")) == [(1, 1.0), (2, 2.0)]
 
 
+def test_a_training_folder_with_a_configuration_of_its_own_is_no_network_but_a_run(tmp_path):
+    (tmp_path / "config.json").write_text('{"lr": 0.1}')
+    save_file(dict(network(80).state_dict()), tmp_path / "model.safetensors")
+    for epoch in (40, 80):
+        save(tmp_path / f"epoch{epoch}.pt", epoch)
+    assert steps_and_values(find_run(tmp_path)) == [(40, 40.0), (80, 80.0)]
+
+
+def test_what_a_trainer_keeps_beside_a_network_is_no_other(tmp_path):
+    for step in (1, 2):
+        pretrained(tmp_path / f"net{step}", step)
+        for name in ("optimizer.pt", "scheduler.pt", "training_args.bin", "rng_state.pth", "rng_state_0.pth"):
+            torch.save({"state": {}}, tmp_path / f"net{step}" / name)
+    assert steps_and_values(find_run([tmp_path / "net1", tmp_path / "net2"])) == [(1, 1.0), (2, 2.0)]
+
+
 def test_several_folders_are_several_runs_and_files_of_one_folder_are_one(tmp_path):
     for folder in ("sgd", "adam", "other/adam"):
         (tmp_path / folder).mkdir(parents=True)

@@ -197,6 +197,8 @@ def _print(out: Console, name: str, report: Mapping[str, Any]) -> None:
         ],
     )
     both = (report, scaled)
+    if not all(all(each["converged"]) for each in both):
+        print_pairs(out, [("?", "not converged within the products given")])
     dimensions = [each["effective_dimension"] for each in both]
     rows = [
         ["trace", *(_with_error(each["trace"], each["trace_stderr"]) for each in both)],
@@ -257,7 +259,7 @@ def _print(out: Console, name: str, report: Mapping[str, Any]) -> None:
 def _place(k: int, report: Mapping[str, Any]) -> str:
     """Number eigenvalues from both ends: 0 is the greatest, -1 the least."""
     number = k if k < report["greatest"] else k - len(report["eigenvalues"])
-    return f"{number}{'' if report['converged'][k] else ' (not converged)'}"
+    return str(number)
 
 
 def _same(k: int, report: Mapping[str, Any], other: Mapping[str, Any]) -> int:

@@ -50,7 +50,7 @@ def test_the_command_gives_what_python_gives_and_a_picture(checkpoints, tmp_path
     assert "A dot marks" in capsys.readouterr().out
     assert main(["plot", path, "--name", "b", "--name", "stderr", "-o", str(tmp_path / "one.pdf")]) == 0
     said = capsys.readouterr().out
-    assert "standard error of CKA of 8 layers" in said
+    assert "standard error of CKA of 4 layers of 1 of the 2 networks" in said
     assert "A dot marks" not in said
     assert main(["plot", path, "--name", "cka", "--name", "stderr", "-o", str(tmp_path / "one.pdf")]) == 2
     assert "--name chooses networks, too: a, b" in capsys.readouterr().err
