@@ -22,7 +22,7 @@ from landscape.similarity.batch_comparison import BatchComparison, Hsic
 from landscape.similarity.compared_networks import ComparedNetworks
 from landscape.similarity.components import Components, principal_components
 from landscape.similarity.gram_file import identity_of, remove_gram_files
-from landscape.similarity.partial_results import COMPONENTS, DOMINATED, LAYERS, Known, PartialResults
+from landscape.similarity.partial_results import COMPONENTS, DOMINATED, LAYERS, STATE_VERSION, Known, PartialResults
 from landscape.similarity.shuffled_batches import Samples, device_of
 from landscape.similarity.similarity_settings import Settings
 from landscape.similarity.unfinished import PeriodicWriter, State
@@ -73,7 +73,7 @@ class Analysis:
         self.comm = current_comm()
         self.compared = ComparedNetworks(models, samples.data.name, samples, settings, groups, about)
         self.results = PartialResults(self.compared, data, samples, settings)
-        what = {"settings": {**vars(settings), "passes": 0}, "problem": self.results.problem}
+        what = {"settings": {**vars(settings), "passes": 0}, "problem": self.results.problem, "version": STATE_VERSION}
         self.batch = BatchComparison(
             self.compared.models,
             self.compared.taps,

@@ -30,8 +30,8 @@ Known = tuple[Similarity, State]
 # Dominant samples that are kept of each layer, and shown of all networks together.
 DOMINANT, SHOWN = 10, 16
 FINGERPRINT_SAMPLES = 1024
-# Of what a run needs to go on: sums of another version are of features of another scale.
-STATE_VERSION = 2
+# Of what a run needs to go on: sums of another version are of other Gram matrices, and are not added to.
+STATE_VERSION = 3
 _OF_COMPONENTS = ("pc_share", "pc_share_stderr", "pc_residual", "pc_cosine", "dominant")
 _IMAGES = ("images", "pictured", "labels")
 # What is added up over passes.
@@ -81,10 +81,16 @@ class PartialResults:
         if self.is_all(known):
             return
         plain, arrays = known[1]
-        if plain.get("version", STATE_VERSION) != STATE_VERSION or (known[0].complete and not arrays):
+        path, version = known[0].path or "what is known", plain.get("version")
+        if arrays and version != STATE_VERSION:
             raise SurfaceMismatch(
-                f"{known[0].path or 'what is known'} does not hold the sums that further passes are added to: it is of "
-                "an older version; --overwrite it, or write to another file"
+                f"{path} holds sums of version {version}, this landscape makes those of version {STATE_VERSION}, and "
+                "the two are not mixed; --overwrite it, or write to another file"
+            )
+        if known[0].complete and not arrays:
+            raise SurfaceMismatch(
+                f"{path} does not hold the sums that further passes are added to; --overwrite it, or write to another "
+                "file"
             )
         rows, layers = self._compared.rows, [len(each.layers) for each in self._compared.networks]
         try:
@@ -101,9 +107,7 @@ class PartialResults:
                         raise ValueError(f"{name} is not of {rows} layers")
                     self.procrustes[int(name.partition(".")[2])] = each
         except (ValueError, KeyError) as error:
-            raise SurfaceMismatch(
-                f"{known[0].path or 'what is known'} does not hold what it needs to go on ({error}); --overwrite it"
-            ) from error
+            raise SurfaceMismatch(f"{path} does not hold what it needs to go on ({error}); --overwrite it") from error
         self._notes |= dict.fromkeys(known[0].notes)
 
     def state(self, *, complete: bool = False) -> State:

@@ -89,11 +89,12 @@ def test_an_error_keeps_what_was_done_and_says_so(networks, data):
         landscape.similarity(model, data, batch_size=20, passes=9, write=lambda *each: kept.append(each))
     assert raised.value.__cause__ is not None
     assert any("batches are kept" in note for note in raised.value.__cause__.__notes__)
-    found, (_, arrays) = kept[-1]
+    found, state = kept[-1]
+    arrays = state[1]
     assert arrays["layers.passes"][0] > 0
     Breaks.count, Breaks.most = 0, 10**6
     whole = landscape.similarity(model, data, batch_size=20, passes=9)
-    assert_same(landscape.similarity(model, data, batch_size=20, passes=9, known=(found, ({}, arrays))), whole)
+    assert_same(landscape.similarity(model, data, batch_size=20, passes=9, known=(found, state)), whole)
 
 
 @pytest.mark.parametrize(
@@ -114,6 +115,20 @@ def test_a_file_of_something_else_is_refused_with_what_differs(networks, data, c
     named = dict(zip(options.pop("networks", "ab"), networks.values(), strict=True))
     with pytest.raises(SurfaceMismatch, match=words):
         landscape.similarity(named, shifted, **options, known=(known, ({}, {})))
+
+
+@pytest.mark.parametrize("version", [2, None])
+@pytest.mark.parametrize("complete", [True, False])
+def test_sums_of_another_version_are_not_added_to(networks, data, version, complete):
+    """Their Gram matrices are other ones: a mean of both would be neither's."""
+    kept: list[Any] = []
+    options: dict[str, Any] = {"batch_size": 20, "components": False}
+    landscape.similarity(networks, data, passes=2, **options, write=lambda *each: kept.append(each), write_every=0.0)
+    found, (_, arrays) = kept[-1 if complete else 1]
+    assert found.complete is complete
+    state = {} if version is None else {"version": version}
+    with pytest.raises(SurfaceMismatch, match=rf"sums of version {version}, .*--overwrite it, or write"):
+        landscape.similarity(networks, data, passes=3 if complete else 2, **options, known=(found, (state, arrays)))
 
 
 def test_gram_matrices_that_do_not_fit_into_memory_lie_on_disk_with_the_same_result(networks, data, monkeypatch):
