@@ -93,10 +93,10 @@ class ComparedNetworks:
         """Return how many networks there are."""
         return len(self.models)
 
-    def place(self, row: int) -> tuple[str, str]:
-        """Return the network and the layer that have a row."""
+    def place(self, row: int) -> tuple[NetworkLayers, int]:
+        """Return the network that has a row, and the number of the layer in it."""
         for network in self.networks:
             if row < len(network.layers):
-                return network.name, network.labels[row]
+                return network, row
             row -= len(network.layers)
         raise IndexError(row)

@@ -168,9 +168,10 @@ class PartialResults:
         for row, sample in failures.items():
             network, layer = self._compared.place(row)
             if sample == UNEVEN:
-                self._notes[f"{network}: how often {layer} is called depends on the samples: left out"] = None
+                module = network.layers[layer] or "the network"
+                self._notes[f"{network.name}: how often {module} is called depends on the samples: left out"] = None
                 continue
-            key = f"{network}: layer {layer} is not finite"
+            key = f"{network.name}: layer {network.labels[layer]} is not finite"
             if not any(note.startswith(key) for note in self._notes):
                 self._notes[f"{key} at sample {sample}, and is left out"] = None
 

@@ -14,7 +14,7 @@ from matplotlib.patches import Rectangle
 from landscape.errors import PlotError, UsageError
 from landscape.surface.grid import Floats
 from landscape.surface.reports.dominant_samples import overlaps
-from landscape.surface.reports.similarity import OTHERS, Similarity, nearest_layers
+from landscape.surface.reports.similarity import NO_VALUE, OTHERS, Similarity, nearest_layers
 
 from ..style.framed import Frame, Page, page_style
 from ..style.style import BLUE, HAIRLINE, INK, MISSING_GREY, look, new_figure, text_width
@@ -400,7 +400,7 @@ def caption_of(
     if outlined and values == "cka" and any(found.blocks[k] is not None for k in drawn if found.blocks):
         words.append("Outlined: the block. ")
     if holes:
-        words.append(f"Grey: {holes} layer{'s' if holes > 1 else ''} without variance, or not finite. ")
+        words.append(f"Grey: {holes} layer{'s' if holes > 1 else ''} {NO_VALUE}. ")
     if not found.complete:
         wanted = one_line(str(found.settings.get("passes", "?")))
         so_far = f"{passes} of {wanted}" if found.passes else "a part of the first pass"

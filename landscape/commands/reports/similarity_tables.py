@@ -14,7 +14,7 @@ from landscape.commands.printed import print_heading, print_pairs, print_table
 from landscape.commands.reports.plain_facts import made, numbers
 from landscape.surface.grid import Floats
 from landscape.surface.reports.dominant_samples import overlap_of
-from landscape.surface.reports.similarity import Similarity, nearest_layers
+from landscape.surface.reports.similarity import NO_VALUE, Similarity, nearest_layers
 
 # Pairs of networks, and notes, that a terminal shows; all are in --json.
 _PAIRS, _NOTES = 12, 8
@@ -104,7 +104,7 @@ def _nearest_facts(found: Similarity) -> list[dict[str, Any]]:
 
 
 def _holes(found: Similarity) -> list[dict[str, str]]:
-    """Return the layers that have no value: without variance, not finite, or called as often as samples ask for."""
+    """Return the layers that have no value: `NO_VALUE`."""
     return [
         {"network": network.name, "layer": label}
         for number, network in enumerate(found.networks)
@@ -154,7 +154,7 @@ def print_similarity(console: Console, facts: Mapping[str, Any]) -> None:
         rows = [
             [
                 f"{each['of']} in {each['in']}",
-                ("no layer of the same name has variance" if begun else "not yet")
+                ("no layer of the same name has a value" if begun else "not yet")
                 if each["share"] is None
                 else f"{100 * each['share']:.0f} % of {each['layers']}",
                 _mean_of_same(said, each["of"], each["in"]),
@@ -189,7 +189,7 @@ def _count(number: int, word: str) -> str:
 def _listed(holes: list[dict[str, str]]) -> str:
     names = [f"{each['layer']} of {each['network']}" for each in holes[:_NOTES]]
     more = len(holes) - len(names)
-    return f"without variance or not finite: {', '.join(names)}{f' and {more:,} more, in --json' if more else ''}"
+    return f"{NO_VALUE}: {', '.join(names)}{f' and {more:,} more, in --json' if more else ''}"
 
 
 def _so_far(facts: Mapping[str, Any]) -> str:

@@ -14,6 +14,9 @@ from numpy.typing import NDArray
 
 from landscape.surface.grid import Floats
 
+# Why a layer has no value, for captions and tables.
+NO_VALUE = "without variance, different in one sample alone, not finite, or called as often as samples ask for"
+
 
 @dataclass(frozen=True)
 class NetworkLayers:
@@ -67,7 +70,7 @@ class Similarity:
     """Similarity of all layers of all networks, over the same samples."""
 
     networks: tuple[NetworkLayers, ...]
-    cka: Floats  # (rows, rows): never clamped; NaN in the row and column of a layer without variance
+    cka: Floats  # (rows, rows): never clamped; NaN in the row and column of a layer that has no value: `NO_VALUE`
     stderr: Floats  # (rows, rows): standard error from which samples were taken; NaN where there was one batch
     samples: int
     batches: int  # of one pass

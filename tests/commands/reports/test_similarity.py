@@ -123,7 +123,8 @@ def test_layers_without_a_value_are_named(checkpoints, tmp_path, capsys):
     torch.save(state, checkpoints[0])
     path = str(tmp_path / "sim.h5")
     assert main(["similarity", *checkpoints, *MODEL, "--passes", "1", "-o", path]) == 0
-    assert "without variance or not finite: 1 of a" in " ".join(capsys.readouterr().out.split())
+    reasons = "without variance, different in one sample alone, not finite, or called as often as samples ask for"
+    assert f"{reasons}: 1 of a" in " ".join(capsys.readouterr().out.split())
     assert main(["info", "--json", path]) == 0
     facts = json.loads(capsys.readouterr().out)["similarity"]
     assert {"network": "a", "layer": "1"} in facts["holes"]

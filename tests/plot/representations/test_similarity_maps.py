@@ -107,3 +107,11 @@ def test_dominant_samples_are_shown_with_the_layers_they_dominate_and_their_over
     overlap = axes_of(landscape.plot.similarity(found, values="overlap"), "map")[0].images[0].get_array()
     assert overlap[0, 1] == pytest.approx(1 / 3)
     assert not axes_of(landscape.plot.similarity(found, values="stderr"), "dominant")
+
+
+def test_the_caption_gives_all_reasons_for_grey_layers():
+    found = similarity()
+    cka = found.cka.copy()
+    cka[0] = cka[:, 0] = np.nan
+    said = caption_of(dataclasses.replace(found, cka=cka))
+    assert "Grey: 1 layer without variance, different in one sample alone, not finite, or called as often as" in said
