@@ -155,16 +155,17 @@ class AnchorBook:
                 self._table.anchors[name] = replace(there, kept_points=np.array(points, dtype=np.int64), kept=kept)
 
     def _all_known(self, name: str) -> bool:
-        return self.settled and set(self.chosen) <= set(self._anchors(name).points)
+        """Return whether nothing is left to measure at anchors; of those that are not finite none comes of it."""
+        return self.settled and bool((self._counts_of(name)[self.chosen] >= self.sizes[name]).all())
 
     def _to_keep(self, name: str) -> tuple[list[int], dict[str, Floats]]:
         """Return the points that have as many samples as most have, and these, by metric."""
         counts = self._counts_of(name)
         points = [point for point in self._samples if point != self.origin and 0 < counts[point] <= self._numbers[name]]
+        number = int(np.bincount(counts[points]).argmax()) if points else 1
+        points = [point for point in points if counts[point] == number][: IN_FILE // (8 * number * len(self._keys))]
         if not points:
             return [], {}
-        number = int(np.bincount(counts[points]).argmax())
-        points = [point for point in points if counts[point] == number][: IN_FILE // (8 * number * len(self._keys))]
         metrics = [metric for data, metric in self._keys if data == name]
         return points, {
             metric: np.stack([self._samples[point][name, metric][:number] for point in points]) for metric in metrics

@@ -13,10 +13,12 @@ import landscape
 from landscape.commands.dry_run import describe_cost
 from landscape.errors import SurfaceMismatch, UsageError
 from landscape.evaluation import planner
+from landscape.evaluation.anchors import book as book_of_anchors
 from landscape.evaluation.anchors.book import AnchorBook
 from landscape.evaluation.evaluate import estimate_cost
 from landscape.evaluation.forward_pass import objective
 from landscape.evaluation.losses_and_metrics import LossesAndMetrics
+from landscape.problem.data.datasets import as_data, choose
 from landscape.surface.derived.stated_error import stated_error, stated_words
 from landscape.surface.heights import suitable_eps
 from landscape.surface.surface import INTERPOLATED, sampling_factor
@@ -190,6 +192,27 @@ def test_a_run_cut_short_between_both_rounds_may_go_on_with_interpolation(linear
     assert len(resumed.anchors["train"].points) == 4
 
 
+def test_a_run_cut_where_no_points_samples_fit_into_the_file_leaves_a_file_without_them(
+    linear, data, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(book_of_anchors, "IN_FILE", 8 * 64 - 1)
+    settings, path, calls = {**LINE, "y": "-1:1:5", "samples": 64, "anchors": 4}, tmp_path / "s.h5", []
+    whole = landscape.evaluate(linear, data, **settings)
+
+    def interrupt(done, total):
+        calls.append(done)
+        if len(calls) == 6:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        landscape.evaluate(linear, data, path=path, progress=interrupt, **settings)
+    cut = landscape.read_surface(path)
+    assert (cut.counts["train"] > 0).any()
+    assert not len(cut.anchors["train"].kept_points)
+    resumed = landscape.evaluate(linear, data, path=path, **settings)
+    np.testing.assert_allclose(resumed["train/loss"], whole["train/loss"], rtol=1e-10)
+
+
 def test_estimators_are_not_mixed_in_one_file(linear, data, tmp_path):
     path = tmp_path / "s.h5"
     landscape.evaluate(linear, data, samples=64, anchors=3, path=path, **LINE)
@@ -251,6 +274,26 @@ def test_an_anchor_where_the_loss_is_not_finite_is_used_nowhere(data):
     assert np.isnan(truth["train/loss"]).any()
     finite = np.isfinite(truth["train/loss"])
     assert np.isfinite(found.stderr["train/loss"][finite]).all()
+
+
+def test_an_anchor_of_which_one_sample_is_not_finite_does_not_leave_the_others_samples_in_the_file(
+    linear, data, tmp_path
+):
+    subset = set(np.asarray(choose(as_data(data, "train"), 64, 0)).tolist())
+    strange = data[0][min(set(range(SIZE)) - subset), 0]
+    start = linear.weight.detach().clone()
+
+    def loss(model, batch):
+        far = (model.weight - start).norm() > 1e-3
+        return torch.where((batch[0][:, 0] == strange) & far, torch.inf, ((model(batch[0]) - batch[1]) ** 2)[:, 0])
+
+    path = tmp_path / "s.h5"
+    found = landscape.evaluate(linear, data, x="-1:1:9", loss=loss, samples=64, anchors=4, path=path)
+    assert found.complete
+    assert (found.counts["train"] == SIZE).sum() == 2  # chosen, and measured in full
+    stored = landscape.read_surface(path).anchors["train"]
+    assert list(stored.points) == [-1]
+    assert not len(stored.kept_points)
 
 
 def test_with_a_standard_error_asked_for_anchors_save_samples_and_the_error_holds(linear):
