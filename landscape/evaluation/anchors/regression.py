@@ -49,7 +49,7 @@ SAMPLES_A_SLOPE = 8
 # chosen for its small stated error has too small a one, unless that is as rare as this.
 MUCH_BETTER = 0.5
 # Where the samples' mean at an anchor is off by more than so many of their own standard errors they hold none of the
-# samples that carry it.
+# samples that carry it. Of an accuracy an error is at least 1/n here: all right, its samples scatter by nothing.
 FAR_OFF = 30.0
 # Columns of a sketch: what it says of a variance is off by a quarter, sqrt(2 / 32), and of an error by half of that.
 SKETCH = 32
@@ -99,7 +99,7 @@ class Estimator:
         most: float = math.inf,
     ) -> None:
         self._logs, self._number = None, samples.shape[1]
-        far = _far_off(samples, means)
+        far = _far_off(samples, means, most)
         # What none of the samples shows carries the means at some anchors: at other points it may as well.
         self._unseen, self._everywhere = bool(far.any()), 2 * far.sum() > len(far)
         if log_means is not None and scales is not None and len(samples):
@@ -135,10 +135,12 @@ class Estimator:
         return found
 
 
-def _far_off(samples: Floats, means: Floats) -> NDArray[np.bool_]:
+def _far_off(samples: Floats, means: Floats, most: float) -> NDArray[np.bool_]:
     """Return at which anchors, of those with finite values, the samples' mean is off by far more than they scatter."""
     usable = np.isfinite(samples).all(axis=1) & np.isfinite(means)
     errors = samples[usable].std(axis=1) / math.sqrt(max(samples.shape[1], 1))
+    if math.isfinite(most):  # one sample that is wrong where all are right
+        errors = np.maximum(errors, most / max(samples.shape[1], 1))
     return np.asarray(np.abs(means[usable] - samples[usable].mean(axis=1)) > FAR_OFF * errors)
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from landscape.evaluation.anchors.choice import choose_anchors
 from landscape.evaluation.anchors.regression import Estimator, Regression, log_scale, logarithms, signs
-from landscape.surface.derived.intervals import interval_factor
+from landscape.surface.derived.intervals import FEWEST, interval_factor
 
 SIZE, NUMBER = 4000, 200
 
@@ -199,3 +199,23 @@ def test_what_no_sample_of_the_subset_shows_but_anchors_do_leaves_no_interval_to
     assert np.mean(held) > 0.9
     if where.start == 0:  # of logarithms alone next to nothing was left of what is nearly all of the loss
         assert np.median(off) < 0.7
+
+
+def test_an_accuracy_of_which_the_subset_is_all_right_at_an_anchor_keeps_its_intervals():
+    chance = np.random.default_rng(5)
+    right = np.ones((4, SIZE))
+    right[:, : SIZE // 100] = 0  # 0.99 at the first, theta*: this is about subsets without any of these
+    for each, share in zip(right[1:], (0.9, 0.8, 0.7), strict=True):
+        each[chance.random(SIZE) > share] = 0
+    held, carried = [], []
+    for _ in range(200):
+        chosen = SIZE // 100 + chance.permutation(SIZE - SIZE // 100)[:NUMBER]
+        estimator = Estimator(right[:2, chosen], right[:2].mean(axis=1), SIZE, most=1.0)
+        found = estimator.estimate(right[2:, chosen])
+        carried.append((NUMBER * (NUMBER - 1) * found.stderr**2) ** 2 / found.fourths)
+        off = np.abs(found.means - right[2:].mean(axis=1))
+        held.append(off <= interval_factor(carried[-1]) * found.stderr * np.sqrt(1 - NUMBER / SIZE))
+    assert np.min(carried) > FEWEST
+    assert np.mean(held) > 0.92
+    none = Estimator(np.ones((1, NUMBER)), np.array([0.8]), SIZE, most=1.0).estimate(right[2:, :NUMBER])
+    np.testing.assert_allclose((NUMBER * (NUMBER - 1) * none.stderr**2) ** 2 / none.fourths, 1.0)  # that is no chance
