@@ -123,7 +123,8 @@ def measure_curvature(
         `landscape.evaluate`.
     comm : Comm, optional
         Processes that share each product's batches out (`landscape.parallel.comm.current_comm`), which all have to
-        call this, and all get the report; ``memory`` is of each.
+        call this, and all get the report; ``memory`` is of each. What rank 0 raises all raise, and may measure again;
+        what another rank raises alone is a `ClusterError` on the others, and their last call.
 
     Returns
     -------
@@ -135,7 +136,8 @@ def measure_curvature(
     UsageError
         A setting makes no sense, nothing is left to be moved, or several data sets were given.
     EvaluationError
-        The loss or a product is not finite, depends on random numbers, or has no second derivative.
+        The loss or a product is not finite, depends on random numbers, or has no second derivative; or another rank
+        holds other data or weights than rank 0.
     StoreError
         Vectors fit neither into memory nor on the disk.
     """
@@ -147,14 +149,14 @@ def measure_curvature(
         progress_of(progress, "curvature", "products") as told,
         at_weights(model, data, **how, **chosen) as point,
     ):
+        if point.comm.rank:
+            found: Curvature = point.assist()
+            return found
         if not any(bool(each.any()) for each in point.scale.values()):
             raise UsageError(
                 "none of these weights moves in a random direction (fewer than two dimensions, or 0): there is no "
                 "curvature in filter lengths; choose others with include and exclude"
             )
-        if point.comm.rank:
-            found: Curvature = point.assist()
-            return found
         sampled, values = point.sampled, point.values
         hessian = point.products()
         room = point.room(hessian)
@@ -177,28 +179,28 @@ def measure_curvature(
         hessian.forget()
         if gauss_newton and sampled.splits:
             newton = _gauss_newton(point.products("gauss_newton"), settings, room)
-    report = Curvature(
-        point.data,
-        sampled.samples,
-        float(values.mean()),
-        standard_error(values),
-        gradient.norm,
-        gradient.norm_stderr,
-        gradient.noise,
-        raw.spectrum,
-        scaled.spectrum,
-        _layers(raw, scaled, point.tensors),
-        filters=_filters(raw, scaled, point.tensors),
-        **newton,
-        gradient_null_stderr=gradient.null_stderr,
-        batches=len(sampled),
-        slice=drawn,
-        settings={**vars(settings), **chosen, "mode": "eval"},
-        problem={"loss": sampled.loss.name, "sample_seed": sample_seed, "batch_size": sampled.batch_size},
-    )
-    report = verdict(report)
-    point.comm.broadcast(("end", report))
-    return report
+        report = Curvature(
+            point.data,
+            sampled.samples,
+            float(values.mean()),
+            standard_error(values),
+            gradient.norm,
+            gradient.norm_stderr,
+            gradient.noise,
+            raw.spectrum,
+            scaled.spectrum,
+            _layers(raw, scaled, point.tensors),
+            filters=_filters(raw, scaled, point.tensors),
+            **newton,
+            gradient_null_stderr=gradient.null_stderr,
+            batches=len(sampled),
+            slice=drawn,
+            settings={**vars(settings), **chosen, "mode": "eval"},
+            problem={"loss": sampled.loss.name, "sample_seed": sample_seed, "batch_size": sampled.batch_size},
+        )
+        report = verdict(report)
+        point.comm.broadcast(("end", report))
+        return report
 
 
 def batch_error(values: Floats, shares: Floats) -> float:

@@ -13,23 +13,27 @@ import torch
 from torch import Tensor, nn
 
 from landscape.curvature.differentiable import differentiable
-from landscape.curvature.products import Products
+from landscape.curvature.products import Products, joined
 from landscape.curvature.rows import Room
 from landscape.curvature.sampled_loss import LARGEST_BATCH, SampledLoss
 from landscape.curvature.scales import normalising_scale
 from landscape.directions.displacement import untouched
 from landscape.directions.filters import Filters, filters_of
 from landscape.engine.memory import resident_budget
-from landscape.errors import UsageError
+from landscape.errors import ClusterError, EvaluationError, LandscapeError, UsageError
 from landscape.parallel.serial import Comm
 from landscape.problem.losses.losses import Loss, resolve_loss
 from landscape.problem.named_data import in_units_of, named_data
-from landscape.problem.params import moved_tensors
+from landscape.problem.params import digest, moved_tensors
+from landscape.problem.references import failure
 from landscape.surface.grid import Floats
 from landscape.surface.recipes import IGNORES
 
 # Of what memory may be used: for graphs, for the basis of eigenvectors, the rest for what a product needs meanwhile.
 GRAPH_SHARE, BASIS_SHARE = 0.6, 0.25
+# How far a sample's loss may be from that on rank 0, relative to it and to their mean, and how many may be farther:
+# processors may round half precision apart, and other data or weights differ by far more.
+SAME_EVERYWHERE, BEYOND = 0.02, 0.01
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,17 +56,39 @@ class Point:
         return Products(self.sampled, self.leaves, budget=budget, kind=kind, comm=self.comm)
 
     def assist(self) -> Any:
-        """Make this process's part of each product that rank 0 asks for; return what it hands out at the end."""
+        """Make this process's part of each product that rank 0 asks for; return what it hands out at the end.
+
+        Raises
+        ------
+        LandscapeError
+            What was raised on rank 0, under which the same processes may measure again, or by this process's own part;
+            that is a `ClusterError` on all others, after which they may not.
+        """
         products: Products | None = None
+        failed: Exception | None = None
         while True:
             asked: tuple[str, Any] = self.comm.broadcast(("", None))
             kind, value = asked
             if kind == "end":
                 return value
-            if products is None or products.kind != kind:
-                products = None  # lets go of its graphs
-                products = self.products(kind)
-            products.assist(torch.from_numpy(value).to(products.device))
+            if kind == "error":
+                raise failed or _told(value)
+            if kind == "failed":  # another rank than 0
+                if failed is not None:
+                    with self.comm.together():
+                        raise failed
+                self.comm.add(np.zeros(1))
+                continue
+            part = np.zeros(len(value)), np.zeros(len(self.sampled))
+            try:
+                if products is None or products.kind != kind:
+                    products = None  # lets go of its graphs
+                    products = self.products(kind)
+                total, forms = products.summed(torch.from_numpy(value).to(products.device))
+                part = total.cpu().numpy(), forms.cpu().numpy()
+            except Exception as error:  # rank 0 waits for the sum
+                failed = error
+            joined(self.comm, *part, failed=failed is not None)
 
     def room(self, products: Products) -> Room:
         """Return where vectors go that are as long as a product."""
@@ -101,7 +127,9 @@ def at_weights(
     UsageError
         A setting makes no sense, nothing is left to be moved, or several data sets were given.
     EvaluationError
-        The loss is not finite or depends on random numbers.
+        The loss is not finite or depends on random numbers, or another rank holds other data or weights than rank 0.
+    ClusterError
+        On the ranks where that, or what rank 0 did not raise as well, was raised on another one.
     """
     if ignore not in IGNORES:
         raise UsageError(f"ignore is {ignore!r}, it has to be one of {', '.join(IGNORES)}")
@@ -125,15 +153,86 @@ def at_weights(
         model.eval()
         scale = normalising_scale(tensors, filters, ignore="biasbn")
         with differentiable(model, tensors) as leaves:
-            sampled = SampledLoss(
-                model,
-                chosen,
-                loss,
-                samples=samples,
-                sample_seed=sample_seed,
-                batch_size=batch_size,
-                budget=budget // 8,
-            )
-            values = np.concatenate([sampled.values(k).cpu().numpy() for k in range(len(sampled))])
-            sampled.require_same(values[: sampled.number(0)])
-            yield Point(name, sampled, values, leaves, tensors, filters, scale, budget, comm)
+            try:
+                sampled = SampledLoss(
+                    model,
+                    chosen,
+                    loss,
+                    samples=samples,
+                    sample_seed=sample_seed,
+                    batch_size=batch_size,
+                    budget=budget // 8,
+                )
+                values = np.concatenate([sampled.values(k).cpu().numpy() for k in range(len(sampled))])
+                sampled.require_same(values[: sampled.number(0)])
+            except Exception as error:
+                _fail_together(comm, error)
+                raise
+            if comm.size > 1:
+                _require_same(comm, values, digest(tensors), sampled.batch_size)
+            with _telling(comm):
+                yield Point(name, sampled, values, leaves, tensors, filters, scale, budget, comm)
+
+
+def _require_same(comm: Comm, values: Floats, weights: str, batch_size: int) -> None:
+    """Raise EvaluationError where this process measures something else than rank 0."""
+    asked: tuple[str, Any] = comm.broadcast(("start", (values, weights, batch_size)))
+    kind, value = asked
+    if kind == "error":
+        raise _told(value)
+    there, others, size = value
+    if weights == others and batch_size == size and _agree(there, values):
+        return
+    with comm.together():
+        raise EvaluationError(
+            f"the checkpoint does not measure here as on rank 0 (its mean loss was {there.mean():.6g}, then "
+            f"{values.mean():.6g}): the data, the checkpoint or the code on this host are others, or its device "
+            "computes otherwise"
+        )
+
+
+def _agree(there: Floats, here: Floats) -> bool:
+    if there.shape != here.shape:
+        return False
+    finite = np.abs(there[np.isfinite(there)])
+    near = SAME_EVERYWHERE * float(finite.mean()) if len(finite) else 0.0
+    close = np.isclose(there, here, rtol=SAME_EVERYWHERE, atol=near + 1e-6, equal_nan=True)
+    return bool((~close).mean() <= BEYOND)
+
+
+def _fail_together(comm: Comm, error: Exception) -> None:
+    """Hand on what was raised where all processes raise it, or some: before `_require_same` has compared them."""
+    if comm.size == 1:
+        return
+    asked: tuple[str, Any] = comm.broadcast(("error", _telling_of(error)))
+    if asked[0] != "error":
+        with comm.together():
+            raise error
+
+
+@contextmanager
+def _telling(comm: Comm) -> Iterator[None]:
+    """Let the others, which wait for rank 0 to ask, raise what is raised on it in here."""
+    try:
+        yield
+    except ClusterError:  # of which all know
+        raise
+    except Exception as error:
+        if comm.rank == 0:
+            comm.broadcast(("error", _telling_of(error)))
+        raise
+    except BaseException:  # wherever it was
+        with comm.together():
+            raise
+
+
+def _telling_of(error: Exception) -> tuple[type[LandscapeError] | None, str]:
+    """Return what another process needs to raise an error of any class, which it may not know."""
+    if isinstance(error, LandscapeError):
+        return type(error), str(error)
+    return None, f"on rank 0: {failure(error)}"
+
+
+def _told(told: tuple[type[LandscapeError] | None, str]) -> Exception:
+    kind, text = told
+    return RuntimeError(text) if kind is None else kind(text)

@@ -20,6 +20,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
@@ -28,6 +29,7 @@ from landscape.curvature.sampled_loss import NotFiniteError, SampledLoss
 from landscape.errors import EvaluationError, UsageError
 from landscape.parallel.serial import Comm
 from landscape.problem.references import failure
+from landscape.surface.grid import Floats
 
 # A batch's part of a product, of a list of tensors like the leaves.
 Part = Callable[[Sequence[Tensor]], Sequence[Tensor | None]]
@@ -56,7 +58,7 @@ class Products:
         Bytes that graphs may take between products.
     kind : {"hessian", "gauss_newton"}
     comm : Comm, optional
-        Processes that share the batches out: rank 0 asks for products, the others make their part in `assist`. By
+        Processes that share the batches out: rank 0 asks for products, the others make their part (`summed`). By
         default this one makes all of them.
 
     Raises
@@ -104,25 +106,21 @@ class Products:
         """Return the product with a vector of shape (n,)."""
         if self._comm.size > 1:
             self._comm.broadcast((self.kind, vector.cpu().numpy()))
-        total, forms = self._joined(*self._summed(vector))
+        try:
+            total, forms = self.summed(vector)
+        except Exception:
+            if self._comm.size > 1:  # the others are on their way into the sum
+                joined(self._comm, np.zeros(self.size), np.zeros(len(self.loss)), failed=True)
+            raise
+        if self._comm.size > 1:
+            both = joined(self._comm, total.cpu().numpy(), forms.cpu().numpy())
+            total, forms = (torch.from_numpy(each).to(self.device) for each in both)
         if not all(bool(torch.isfinite(part).all()) for part in torch.split(total, _NUMBERS)):
             raise NotFiniteError(f"the product is not finite in {self._where(~torch.isfinite(total))}")
         self.made += 1
         return Product(total, forms)
 
-    def assist(self, vector: Tensor) -> None:
-        """Make this process's part of a product that rank 0 asked for."""
-        self._joined(*self._summed(vector))
-
-    def _joined(self, total: Tensor, forms: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the sums over all processes, on rank 0."""
-        if self._comm.size == 1:
-            return total, forms
-        both = (self._comm.add(each.cpu().numpy()) for each in (total, forms))
-        total, forms = (torch.from_numpy(each).to(self.device) for each in both)
-        return total, forms
-
-    def _summed(self, vector: Tensor) -> tuple[Tensor, Tensor]:
+    def summed(self, vector: Tensor) -> tuple[Tensor, Tensor]:
         """Return the sum over this process's batches, shape (n,), and each one's form, 0 for those of others."""
         parts = self.split(vector)
         total = torch.zeros(self.size, dtype=torch.float64, device=self.device)
@@ -287,6 +285,21 @@ class Products:
 
     def _where(self, bad: Tensor) -> str:
         return next(name for name, part in self.named(bad).items() if bool(part.any()))
+
+
+def joined(comm: Comm, total: Floats, forms: Floats, *, failed: bool = False) -> tuple[Floats, Floats]:
+    """Return the sums of all processes' parts of a product, on rank 0; one that failed passes zeros.
+
+    Raises
+    ------
+    ClusterError
+        On rank 0: another rank failed; it says why.
+    """
+    total, flagged = comm.add(total), comm.add(np.append(forms, float(failed)))
+    if comm.rank == 0 and not failed and flagged[-1]:
+        comm.broadcast(("failed", None))
+        comm.add(np.zeros(1))  # in which one that failed has no part: it says why instead
+    return total, flagged[:-1]
 
 
 def _derivative(values: Sequence[Tensor | None], by: Sequence[Tensor]) -> Part:
