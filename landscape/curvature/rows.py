@@ -2,8 +2,9 @@
 
 All that is done with them goes over a few columns of all rows at a time, with sums in float64: of vectors in float32
 there is never a copy in float64, and of those in the file no more in memory than one such block. The file lies where
-`tempfile` puts its own (``TMPDIR``). It is reserved whole before the first number is written, so that a full disk is
-told at once, and it has no name: however the process ends, its room is free again.
+`tempfile` puts its own (``TMPDIR``), better on a disk: a tmpfs is memory. It is reserved whole before the first
+number is written, so that a full disk is told at once, and it has no name: however the process ends, its room is free
+again.
 """
 
 from __future__ import annotations
@@ -221,6 +222,6 @@ def _reserved(total: int) -> Any:
 def _no_room(total: int, error: OSError) -> StoreError:
     return StoreError(
         f"vectors of {total / 2**30:,.1f} GiB, which do not fit into memory, cannot be put into "
-        f"{tempfile.gettempdir()} ({error.strerror or error}): make room there or set TMPDIR to another folder, allow "
-        "more --memory, or ask for fewer --eigenvalues or --steps"
+        f"{tempfile.gettempdir()} ({error.strerror or error}): make room there or set TMPDIR to a folder "
+        "on a disk (a tmpfs is memory), allow more --memory, or ask for fewer --eigenvalues or --steps"
     )

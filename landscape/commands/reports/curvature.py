@@ -96,9 +96,21 @@ def run(options: argparse.Namespace) -> int:
     names = {"eigenvalues": "eigenvalues", "tolerance": "eigenvalue_tolerance", "most": "products"}
     names |= {name: name for name in ("probes", "steps", "seed")}
     settings = Settings(**{name: getattr(options, option) for name, option in names.items()})
-    if len(options.checkpoints) > 1 or Path(options.checkpoints[0]).is_dir() or "*" in options.checkpoints[0]:
-        return _along_a_run(options, settings)
-    return _at_one_network(options, settings)
+    return _along_a_run(options, settings) if _several(options) else _at_one_network(options, settings)
+
+
+def _several(options: argparse.Namespace) -> bool:
+    """Return whether checkpoints of a run are named; a folder or a pattern that is one network is taken for that."""
+    from landscape.parallel.comm import current_comm
+    from landscape.trajectory.runs import checkpoints_at, network_folder
+
+    (first, *others) = options.checkpoints
+    if others or not (Path(first).is_dir() or "*" in first):
+        return bool(others)
+    # Rank 0's: a training may write meanwhile.
+    found = current_comm().broadcast(checkpoints_at(first) if current_comm().rank == 0 else [])
+    options.checkpoints = [first] if len(found) > 1 else [str(network_folder(found[0]))]
+    return len(found) > 1
 
 
 def _measuring(options: argparse.Namespace, settings: Settings) -> dict[str, Any]:
@@ -164,20 +176,26 @@ def _along_a_run(options: argparse.Namespace, settings: Settings) -> int:
     from landscape.commands.reports.curvature_tables import print_curvature_run, run_facts
     from landscape.errors import UsageError
     from landscape.files.reports.curvature_run_file import check_run_writable, read_curvature_run, write_curvature_run
+    from landscape.parallel.comm import current_comm
     from landscape.parallel.progress import progress_bar
     from landscape.trajectory.curvature_steps import measure_run_curvature
-    from landscape.trajectory.runs import find_runs
+    from landscape.trajectory.runs import TrainingRun, find_run, find_runs
 
     if options.dry_run:
         raise UsageError("--dry-run is of one network: name one checkpoint; each step of a run takes as long")
     if options.surface:
         raise UsageError("--surface is of one network; leave it out for a run, or name one checkpoint")
-    runs = find_runs(options.checkpoints, key=options.checkpoint_key, trust=options.trust_checkpoint)
-    if len(runs) > 1:
+    comm = current_comm()
+    how: dict[str, Any] = {"key": options.checkpoint_key, "trust": options.trust_checkpoint}
+    runs: list[TrainingRun] = find_runs(options.checkpoints, **how) if comm.rank == 0 else []
+    # Rank 0's files are everyone's: a training may write another one meanwhile.
+    listed = comm.broadcast([(run.name, [record.path for record in run.records]) for run in runs])
+    if len(listed) > 1:
         raise UsageError(
-            f"curvature is measured along one run at a time, there are {', '.join(run.name for run in runs)}"
+            f"curvature is measured along one run at a time, there are {', '.join(name for name, _ in listed)}"
         )
-    (run,) = runs
+    ((name, paths),) = listed
+    run = runs[0] if runs else find_run(paths, name=name, **how)
     options.checkpoint = str(run.records[-1].path)
     path = options.output or f"{run.name}.curvature.h5"
     check_run_writable(path, overwrite=options.overwrite)
@@ -185,7 +203,6 @@ def _along_a_run(options: argparse.Namespace, settings: Settings) -> int:
     model, _, data = load_problem(options)
     model.to(pick_device(options.device))
     about, measuring = made(), _measuring(options, settings)
-    comm = measuring["comm"]
     with progress_bar(f"curvature of {run.name}", "steps") as progress:
         reports = measure_run_curvature(
             model,

@@ -10,13 +10,16 @@ import h5py
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import nn
 
 import landscape
 from landscape.cli import main
 from landscape.errors import FormatError
+from landscape.files.reports.curvature_file import read_curvature
 from landscape.files.reports.curvature_run_file import read_curvature_run
 from landscape.trajectory import curvature_steps
+from tests.helpers import jobs
 
 NETS = """
 from torch import nn
@@ -139,3 +142,39 @@ def test_damage_and_other_files_are_refused(folder, tmp_path, capsys):
     assert "left as it is" in capsys.readouterr().err
     assert main([*BASE, "--surface", "x.h5", "-o", "other.h5"]) == 2
     assert "--surface is of one network" in capsys.readouterr().err
+
+
+def test_a_folder_that_is_one_network_is_no_run(tmp_path, capsys):
+    (tmp_path / "saved").mkdir()
+    save_file(networks()[2].state_dict(), tmp_path / "saved" / "model.safetensors")
+    (tmp_path / "saved" / "config.json").write_text("{}")
+    assert main(["curvature", str(tmp_path / "saved"), *BASE[2:], "-o", str(tmp_path / "one.h5")]) == 0
+    found = read_curvature(tmp_path / "one.h5")["train"]
+    last = read_curvature_run("run.curvature.h5")["train"].reports[2]
+    np.testing.assert_allclose(found.raw.eigenvalues, last.raw.eigenvalues, rtol=1e-6)
+
+
+# As where a training wrote step1.pt when one process had looked, and the other had not.
+LATE = """
+import os, sys
+from pathlib import Path
+from landscape.cli import main
+from landscape.trajectory import runs
+listed = runs.checkpoints_at
+def early(source):
+    return [each for each in listed(source) if each.name != "step1.pt" or not Path(source).is_dir()]
+if os.environ["PMI_RANK"] == "1":
+    runs.checkpoints_at = early
+sys.exit(main())
+"""
+
+
+@pytest.mark.slow
+def test_all_processes_measure_the_files_that_the_first_one_sees(folder):
+    words = ["-c", LATE, "curvature", "run", *BASE[2:], "-o", "two.curvature.h5"]
+    code, _, err = jobs.run(words, mpi="mpich", ranks=2, folder=folder)
+    assert code == 0, err
+    found, alone = (read_curvature_run(name)["train"] for name in ("two.curvature.h5", "run.curvature.h5"))
+    assert found.steps == alone.steps
+    for one, two in zip(alone.reports, found.reports, strict=True):
+        np.testing.assert_allclose(two.raw.eigenvalues, one.raw.eigenvalues, rtol=1e-4)
