@@ -8,7 +8,7 @@ from typing import Any
 from torch import nn
 
 from landscape.similarity.grams import Reference, Tap, look_at
-from landscape.similarity.layers import PROBE, find_layers
+from landscape.similarity.layers import PROBE, find_layers, listed
 from landscape.similarity.shuffled_batches import Samples, device_of
 from landscape.similarity.similarity_settings import Settings
 from landscape.surface.reports.similarity import NetworkLayers
@@ -43,7 +43,7 @@ class ComparedNetworks:
     rows : int
         Layers of all networks.
     notes : list of str
-        Modules that are no layers, and why.
+        Modules that are no layers, and why; networks that are given their targets.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class ComparedNetworks:
         self.models = list(models.values())
         self.taps: list[Tap] = []
         self.references: list[list[Reference]] = []
-        networks, left_out = [], []
+        networks, left_out, given = [], [], []
         # A scale is a power of 2, which few samples tell as well as many; a width is a median of distances.
         reference = samples.places(0)[0][: None if settings.kernel == "rbf" else SCALED]
         for name, model in models.items():
@@ -67,6 +67,7 @@ class ComparedNetworks:
             found = find_layers(model, probes, which=settings.layers, name=name, data=data)
             layers, tap = found.layers, Tap(model, found, settings.tokens)
             left_out.append(found.left_out)
+            given += [name] if found.whole else []
             batch = samples.fetch(reference, device)
             self.taps.append(tap)
             self.references.append(look_at(tap, len(layers), batch, settings.kernel, settings.rbf_width))
@@ -88,6 +89,11 @@ class ComparedNetworks:
         else:
             said = zip(models, left_out, strict=True)
             self.notes = [f"{name}: {words}" for name, reasons in said for words in reasons]
+        if given:
+            words = "is given its targets, without which it does"
+            if len(given) > 1:
+                words = "are given their targets, without which they do"
+            self.notes.append(f"{listed(given)} {words} not run: layers may hold them")
 
     def __len__(self) -> int:
         """Return how many networks there are."""

@@ -127,30 +127,35 @@ def find_layers(
     second = {(each.name, each.call): each for each in seen[1]}
     calls, others = (Counter(each.name for each in half) for half in seen)
     layers: list[Layer] = []
+    choosable: set[str] = set()
     without: dict[str, None] = {}
     uneven: dict[str, None] = {}
     for each in seen[0]:
-        if not (_is_default(each, model) if chosen is None else each.name in chosen):
-            continue
+        asked = _is_default(each, model) if chosen is None else each.name in chosen
         if calls[each.name] != others[each.name]:
-            uneven[each.name] = None
+            if asked:
+                uneven[each.name] = None
             continue
         place = _samples_in(each.shapes, second[each.name, each.call].shapes, sizes)
         if place is not None:
-            layers.append(Layer(each.name, each.call, type(each.module).__name__, *place))
-        elif each.shapes:
+            choosable.add(each.name)
+            if asked:
+                layers.append(Layer(each.name, each.call, type(each.module).__name__, *place))
+        elif each.shapes and asked:
             without[each.name] = None
-    if not layers:
-        raise UsageError(_nothing(which, sorted({each.name for each in seen[0]}), name))
     reasons = (
         (without, "no row a sample in what {} gives"),
         (uneven, "how often {} is called depends on the samples"),
     )
-    left_out = tuple(f"{words.format(_listed(list(names)))}: left out" for names, words in reasons if names)
+    said = [words.format(listed(list(names))) for names, words in reasons if names]
+    if not layers:
+        raise UsageError(_nothing(which, sorted(choosable), said, name))
+    left_out = tuple(f"{words}: left out" for words in said)
     return FoundLayers(layers, {each.name: calls[each.name] for each in layers}, whole, left_out)
 
 
-def _listed(names: Sequence[str]) -> str:
+def listed(names: Sequence[str]) -> str:
+    """Return the first few names, and how many more there are."""
     named = [name or "the network" for name in names[:_NAMED]]
     more = len(names) - len(named)
     return f"{', '.join(named)}{f' and {more} more' if more > 0 else ''}"
@@ -221,14 +226,17 @@ def _repeats(module: nn.Module) -> bool:
     )
 
 
-def _nothing(which: str | None, names: Sequence[str], network: str) -> str:
+def _nothing(which: str | None, names: Sequence[str], reasons: Sequence[str], network: str) -> str:
+    """Return why there is no layer, and which ones can be chosen."""
     named = [name for name in names if name]
+    why = f" ({'; '.join(reasons)})" if reasons else ""
     if which is None:
-        return f"no module of {network} gives one row a sample: there are no layers to compare"
+        return f"no module of {network} gives one row a sample: there are no layers to compare{why}"
     near = difflib.get_close_matches(which, named, _NEAR, 0.3) or named[:_NEAR]
+    there = f"{', '.join(near)}{', ...' if len(named) > len(near) else ''} ({len(named)} in all)"
     return (
-        f"--layers {which!r} matches no layer of {network} that is called and gives one row a sample; "
-        f"there are {', '.join(near)}{', ...' if len(named) > len(near) else ''} ({len(named)} in all)"
+        f"--layers {which!r} matches no layer of {network} that is called and gives one row a sample{why}; "
+        f"there are {there if named else 'none'}"
     )
 
 

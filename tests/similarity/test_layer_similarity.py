@@ -313,6 +313,9 @@ def test_a_module_that_is_called_as_often_as_samples_ask_for_has_no_layers(data)
     found = landscape.similarity(Adaptive(len).double(), data, **SMALL)
     assert found.networks[0].layers == ("last",)
     assert found.notes == ("network: how often step is called depends on the samples: left out",)
+    # Chosen alone it is refused for what it is, and is not among what can be chosen.
+    with pytest.raises(UsageError, match=r"\(how often step is called depends on .*\); there are last \(1 in all\)"):
+        landscape.similarity(Adaptive(len).double(), data, layers="^step$", **SMALL)
 
 
 def test_a_network_that_needs_its_labels_is_given_them_and_modules_without_samples_are_named():
@@ -334,7 +337,10 @@ def test_a_network_that_needs_its_labels_is_given_them_and_modules_without_sampl
     networks = {"a": Decoder(), "b": Decoder()}
     found = landscape.similarity(networks, rows, batch_size=30, passes=1, components=False)
     assert found.networks[0].labels == ("words", "words (2)", "out")
-    assert found.notes == ("no row a sample in what places gives: left out",)
+    given = "a, b are given their targets, without which they do not run: layers may hold them"
+    assert found.notes == ("no row a sample in what places gives: left out", given)
+    alone = landscape.similarity(networks["a"], rows, batch_size=30, passes=1, components=False)
+    assert alone.notes[1] == "network is given its targets, without which it does not run: layers may hold them"
     with torch.no_grad():
         logits = [each(tokens, labels)["logits"].double().flatten(1).numpy() for each in networks.values()]
     assert found.between(0, 1)[2, 2] == pytest.approx(naive([[x - x.mean(0) for x in logits]])[0, 1], abs=1e-5)
