@@ -15,6 +15,7 @@ found and not done again, so the same command goes on with a study that was inte
 from __future__ import annotations
 
 import argparse
+import sys
 from typing import TYPE_CHECKING
 
 from landscape.commands.words import say
@@ -47,11 +48,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "(default: processes; mpi under a launcher)",
     )  # fmt: skip
     group.add_argument(
-        "--commands", action="store_true", help="print a command for each task that is left, to submit them one by one"
+        "--commands",
+        action="store_true",
+        help="print a line for a shell for each task that is left, to submit one by one",
     )
     group.add_argument(
         "--ranks", type=int, default=0, metavar="N",
-        help="with --commands: lines and planes are measured by N processes under mpiexec, in a command of their own",
+        help="with --commands: what comes first in the line of a line or plane is an mpiexec run of N processes",
     )  # fmt: skip
 
 
@@ -134,7 +137,7 @@ def _plan(given: Study, output: str, options: argparse.Namespace) -> int:
     """Say what is done and what is left."""
     from pathlib import Path
 
-    from landscape.commands.study_commands import commands_of
+    from landscape.commands.study_commands import command_of, left_to_one
     from landscape.studies.tasks.costs import estimate_costs
     from landscape.studies.tasks.task_folders import read_outcome
     from landscape.studies.tasks.tasks import chosen_tasks, plan_tasks
@@ -143,10 +146,11 @@ def _plan(given: Study, output: str, options: argparse.Namespace) -> int:
     tasks = chosen_tasks(plan_tasks(given), options.only)
     outcomes = {task.folder: read_outcome(task, folder) for task in tasks}
     if options.commands:
-        for task in tasks:
-            if outcomes[task.folder].state != "done":
-                for line in commands_of(task, folder, _command(options, output), options.ranks):
-                    say(line)
+        left = [task for task in tasks if outcomes[task.folder].state != "done"]
+        for task in left:
+            say(command_of(task, folder, _command(options, output), options.ranks))
+        if unaided := left_to_one(left, options.ranks):
+            print(f"landscape: {unaided}", file=sys.stderr)  # noqa: T201 - beside what is to be submitted, not in it
         return 0
     for task in tasks:
         outcome = outcomes[task.folder]

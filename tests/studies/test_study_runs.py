@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
-import shlex
+import subprocess
 import threading
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, Executor, Future
@@ -287,21 +287,46 @@ measurements.map = { measure = "plane", arguments = { x = "-1:1:3", y = "-1:1:3"
 """
 
 
+def in_a_shell(line):
+    """Return the words of each command of a line but mkdir's, as a shell hands them over; each is said to succeed."""
+    stubs = "mpiexec() { printf '%s\\n' mpiexec \"$@\" ''; }; landscape() { printf '%s\\n' landscape \"$@\" ''; }; "
+    told = subprocess.run(["sh", "-c", stubs + line], capture_output=True, text=True, check=True).stdout
+    return [each.split("\n") for each in told.removesuffix("\n\n").split("\n\n")]
+
+
+def test_ranks_that_help_no_task_are_said_to_and_unknown_data_is_the_task_s_to_report(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for data, samples, alone in [("absent", "", 1), ("train", "samples = { train = 50, test = 50 }\n", 3)]:
+        changed = SURFACES.replace('["train"]', f'["{data}"]').replace(", convexity = true", "")
+        Path("own.toml").write_text(samples + changed)
+        assert main(["study", "own.toml", "-o", "out", "--commands", "--ranks", "3"]) == 0
+        lines, told = capsys.readouterr()
+        assert lines.count("mpiexec -n 3") == 3 - alone
+        assert len(lines.splitlines()) == 4
+        assert f"{alone} of 3 lines and planes are left to one process" in told
+    assert main(["study", "own.toml", "-o", "out", "--commands", "--ranks", "3", "--only", "train"]) == 0
+    assert "--ranks 3 changes nothing" in capsys.readouterr().err
+
+
 def test_a_surface_that_an_mpi_run_of_its_own_left_is_taken(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("own.toml").write_text(SURFACES)
-    study = ["study", "own.toml", "-o", "out"]
+    study = ["study", "own.toml", "-o", "the out"]
     assert main([*study, "--executor", "here", "--only", "train"]) == 0
     capsys.readouterr()
     assert main([*study, "--commands", "--ranks", "3"]) == 0
-    lines = capsys.readouterr().out.splitlines()
-    runs = [shlex.split(line) for line in lines if line.startswith("mpiexec -n 3 landscape evaluate")]
+    lines, told = capsys.readouterr()
+    assert told.startswith("landscape: --ranks 3: 1 of 3 lines and planes are left to one process")
+    calls = [in_a_shell(line) for line in lines.splitlines()]
+    assert [each[-1][-1] for each in calls] == ["plane/a/0", "line/a/0", "map/a/0"]
+    runs = [each[0] for each in calls if len(each) == 2]
+    assert [words[:5] for words in runs] == [["mpiexec", "-n", "3", "landscape", "evaluate"]] * 2
     assert [Path(words[-1]).name for words in runs] == ["plane.h5", "line.h5"]
-    assert [line.split()[-1] for line in lines if " --only " in line] == ["plane/a/0", "line/a/0", "map/a/0"]
     for words in runs:
-        Path(words[-1]).parent.mkdir()
         assert main(words[4:]) == 0  # one process measures what three do
-    found, alone = run(Path("own.toml"), Path("out")), run(Path("own.toml"), Path("alone"))
+    for *_, words in calls:
+        assert main([*words[1:], "--executor", "here"]) == 0
+    found, alone = run(Path("own.toml"), Path("the out")), run(Path("own.toml"), Path("alone"))
     # A surface that the study measures itself has no command.
     assert all(landscape.read_surface(words[-1]).command.startswith("landscape") for words in runs)
     assert not any(landscape.read_surface(path).command for path in Path("alone").glob("tasks/*/*.h5"))
