@@ -212,5 +212,5 @@ class Verdict:
     p_corrected: float = float("nan")  # for the number of hypotheses of the study
     # Both at 5 % over the number of questions that were tested.
     resolvable: float = float("nan")  # the least difference that so many seeds show in 8 of 10 studies
-    seeds_needed: int = 0  # for the effect stated, or the one estimated; 0: not known
+    seeds_needed: int = 0  # for the effect stated, or the one estimated, and the margin; 0: none, or not known
     text: str = ""

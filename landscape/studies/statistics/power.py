@@ -5,11 +5,16 @@ by Student's two-sided test over n seeds with the probability of a noncentral t 
 
 .. math:: P\big( |T_{n-1}(\delta)| > t_{n-1,\,1-\alpha/2} \big), \qquad \delta = \frac{d}{s} \sqrt n .
 
+That a difference d lies within a margin is found by two one-sided tests [2]_ of level alpha / 2, with the probability
+that the interval of level 1 - alpha lies within it: the mean over all standard deviations that may come out.
+
 For m questions in one study the level is alpha / m, which is what Holm's correction asks of the first of them.
 
 References
 ----------
 .. [1] Cohen, "Statistical Power Analysis for the Behavioral Sciences", 2nd edition, 1988, Section 2.3.
+.. [2] Schuirmann, "A comparison of the two one-sided tests procedure and the power approach", J. Pharmacokinetics and
+       Biopharmaceutics 15, 1987.
 """
 
 from __future__ import annotations
@@ -91,10 +96,35 @@ def detection(seeds: int, deviation: float, difference: float, *, alpha: float =
     quantile = float(stats.t.ppf(1 - alpha / 2, freedom))
     shift = abs(difference) / deviation * math.sqrt(seeds)
     # The mean over all standard deviations that may come out: SciPy's noncentral t is NaN in places, for two seeds.
-    nodes, weights = _nodes()
-    spread = np.sqrt(stats.chi2.ppf((1 + nodes) / 2, freedom) / freedom)
+    weights, spread = _spreads(freedom)
     chances = stats.norm.sf(quantile * spread - shift) + stats.norm.cdf(-quantile * spread - shift)
-    return float(weights @ chances / 2)
+    return float(weights @ chances)
+
+
+def equivalence(seeds: int, deviation: float, difference: float, margin: float, *, alpha: float = ALPHA) -> float:
+    """Return the probability that two one-sided tests over seeds find a difference to be within a margin.
+
+    Parameters
+    ----------
+    seeds, deviation, difference, alpha
+        As for `detection`; each of the two tests has half of ``alpha``.
+    margin : float
+        Differences up to it count as none.
+
+    Examples
+    --------
+    >>> round(equivalence(20, 0.1, 0.02, 0.1), 3), equivalence(20, 0.1, 0.02, 0.01) < 0.05
+    (0.923, True)
+    """
+    if seeds < 2 or not deviation > 0:
+        raise UsageError(f"power takes two seeds and a spread above 0, got {seeds} and {deviation:g}")
+    weights, spread = _spreads(seeds - 1)
+    reach = float(stats.t.ppf(1 - alpha / 2, seeds - 1)) * spread
+    scale = math.sqrt(seeds) / deviation
+    chances = stats.norm.cdf((margin - difference) * scale - reach) - stats.norm.cdf(
+        (-margin - difference) * scale + reach
+    )
+    return float(weights @ np.maximum(chances, 0.0))
 
 
 def resolved_difference(seeds: int, deviation: float, *, alpha: float = ALPHA, power: float = POWER) -> float:
@@ -124,8 +154,39 @@ def seeds_needed(deviation: float, difference: float, *, alpha: float = ALPHA, p
     return seeds
 
 
+def seeds_for_equality(
+    deviation: float, difference: float, margin: float, *, alpha: float = ALPHA, power: float = POWER
+) -> int | None:
+    """Return the least number of seeds that find a difference to be within a margin; None for over 100,000.
+
+    Examples
+    --------
+    >>> seeds_for_equality(0.1, 0.02, 0.1), seeds_for_equality(0.1, 0.1, 0.1)
+    (15, None)
+    """
+    if not (deviation > 0 and math.isfinite(deviation) and abs(difference) < margin < math.inf):
+        return None
+
+    def enough(seeds: int) -> bool:
+        return equivalence(seeds, deviation, difference, margin, alpha=alpha) >= power
+
+    if not enough(MOST_SEEDS):
+        return None
+    few, many = 1, MOST_SEEDS
+    while many - few > 1:
+        between = (few + many) // 2
+        few, many = (few, between) if enough(between) else (between, many)
+    return many
+
+
 def power_of(
-    seeds: int, deviation: float, *, wanted: float = math.nan, questions: int = 1, power: float = POWER
+    seeds: int,
+    deviation: float,
+    *,
+    wanted: float = math.nan,
+    margin: float = 0.0,
+    questions: int = 1,
+    power: float = POWER,
 ) -> Power:
     """Return what a study of so many seeds can see.
 
@@ -137,6 +198,8 @@ def power_of(
         Standard deviation of paired differences over seeds, as estimated from them.
     wanted : float
         The difference to count the seeds for: what was expected, or what was found.
+    margin : float
+        Above 0: the seeds are counted for finding a difference ``wanted`` inside this margin to be within it.
     questions : int
         Hypotheses tested in the same study.
     power : float
@@ -146,7 +209,10 @@ def power_of(
         raise UsageError(f"a study of {questions} questions has no power to speak of; give 1 or more")
     alpha = ALPHA / questions
     resolved = resolved_difference(seeds, deviation, alpha=alpha, power=power)
-    needed = seeds_needed(deviation, wanted, alpha=alpha, power=power) if math.isfinite(wanted) else None
+    if margin > 0:
+        needed = seeds_for_equality(deviation, margin - wanted, margin, alpha=alpha, power=power)
+    else:
+        needed = seeds_needed(deviation, wanted, alpha=alpha, power=power)
     return Power(seeds, deviation, resolved, power, questions, wanted, needed)
 
 
@@ -158,6 +224,13 @@ def _seeds(number: int) -> str:
 def _nodes() -> tuple[Floats, Floats]:
     """Return Gauss-Legendre nodes and weights: with 120 the probability is right to 1e-6."""
     return np.polynomial.legendre.leggauss(120)
+
+
+def _spreads(freedom: int) -> tuple[Floats, Floats]:
+    """Return standard deviations that may come out, in units of the true one, with their weights before them."""
+    nodes, weights = _nodes()
+    spread = np.sqrt(stats.chi2.ppf((1 + nodes) / 2, freedom) / freedom)
+    return weights / 2, spread
 
 
 @cache

@@ -135,8 +135,10 @@ def judge(hypothesis: Hypothesis, values: Values, questions: int = 1) -> Verdict
         return Verdict(hypothesis.name, NOT_RESOLVED, math.nan, (math.nan, math.nan), 0, text=f"Not resolved: {error}.")
     verdict, p, relation, shown = _decided(found, hypothesis.margin)
     low, high = shown.interval
-    wanted = hypothesis.effect or shown.estimate - relation.bound
-    power = power_of(shown.seeds, shown.deviation, wanted=wanted, questions=questions)
+    within = hypothesis.margin if relation.relation == "=" else 0.0
+    wanted = _beyond(hypothesis, relation, shown.estimate)
+    power = power_of(shown.seeds, shown.deviation, wanted=wanted, margin=within, questions=questions)
+    words = power.words("from the margin" if hypothesis.margin else "")
     return Verdict(
         hypothesis.name,
         verdict,
@@ -147,7 +149,7 @@ def judge(hypothesis: Hypothesis, values: Values, questions: int = 1) -> Verdict
         p,
         power.resolved,
         power.needed or 0,
-        _words(verdict, relation, shown, p, power.words(), hypothesis.margin, len(found)),
+        _words(verdict, relation, shown, p, words, hypothesis.margin, len(found)),
     )
 
 
@@ -241,6 +243,18 @@ def _p_values(relation: Relation, found: Contrast | OwnInterval, margin: float) 
     low, high = relation.bound - margin, relation.bound + margin
     inside = float(np.max([found.above(low), found.below(high)]))  # NaN where one is
     return inside, float(np.min([found.below(low), found.above(high)]))
+
+
+def _beyond(hypothesis: Hypothesis, relation: Relation, estimate: float) -> float:
+    """Return how far from where the verdict changes the effect stated, or the one estimated, is: what seeds are for.
+
+    NaN where it is outside the margin that it should be within: no number of seeds shows an equality that is not there.
+    """
+    if relation.relation == "=":
+        inside = hypothesis.margin - (hypothesis.effect or abs(estimate - relation.bound))
+        return inside if inside > 0 else math.nan
+    toward = estimate - relation.bound if relation.relation == ">" else relation.bound - estimate
+    return (hypothesis.effect or toward) - hypothesis.margin
 
 
 def _words(

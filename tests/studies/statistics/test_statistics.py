@@ -234,3 +234,23 @@ def test_the_seeds_needed_are_those_for_all_questions_of_the_study():
     assert found.seeds_needed == seeds_needed(spread, 0.5, alpha=0.05 / 3)
     assert found.resolvable == pytest.approx(resolved_difference(4, spread, alpha=0.05 / 3))
     assert f"Among 3 questions 4 seeds resolve {found.resolvable:.2g}; {found.seeds_needed} would" in found.text
+
+
+def test_the_seeds_needed_give_the_power_promised_beyond_a_margin_and_within_one():
+    rng = np.random.default_rng(7)
+    first = by_seed(np.array([-1.0, 1.0, -0.5, 0.5]) / math.sqrt(2.5 / 3))  # a spread of 1 about 0
+    for relation, mean in [(">", 1.5), ("<", -1.5), (">", 0.5), ("=", 0.2)]:
+        asked = ask(relation, margin=1.0)
+        a = {seed: mean + number for seed, number in first.items()}
+        stated = judge(asked, {"a": a, "b": dict.fromkeys(a, 0.0)})
+        zeros = dict.fromkeys(range(stated.seeds_needed), 0.0)
+        shown = NOT_REPRODUCED if mean == 0.5 else REPRODUCED
+        drawn = mean + rng.standard_normal((250, stated.seeds_needed))
+        share = np.mean([judge(asked, {"a": by_seed(each), "b": zeros}).verdict == shown for each in drawn])
+        assert share == pytest.approx(0.8, abs=0.07), (relation, mean, stated.text)
+        distance = "0.8" if relation == "=" else "0.5"
+        assert f"{stated.seeds_needed} would be needed for {distance} from the margin." in stated.text
+    # No number of seeds shows an equality that is not there.
+    outside = judge(ask("=", margin=0.1), {"a": first, "b": dict.fromkeys(first, 0.2)})
+    assert outside.seeds_needed == 0
+    assert "needed" not in outside.text
