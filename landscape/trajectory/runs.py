@@ -27,6 +27,7 @@ from torch import Tensor, nn
 
 from landscape.errors import CheckpointError
 from landscape.problem.checkpoints.checkpoint import open_checkpoint, path_of
+from landscape.problem.checkpoints.checkpoint_files import PRETRAINED
 from landscape.problem.checkpoints.fitting import fit_names
 from landscape.problem.params import Tree
 from landscape.trajectory.step_names import natural_order, steps_in_names
@@ -37,15 +38,7 @@ Source = str | os.PathLike[str]
 
 SUFFIXES = (".safetensors", ".pt", ".pth", ".ckpt", ".t7", ".tar", ".bin")
 
-# What Hugging Face's Trainer calls the network in a folder such as checkpoint-500.
-_NETWORKS = (
-    "model.safetensors",
-    "pytorch_model.bin",
-    "model.safetensors.index.json",
-    "pytorch_model.bin.index.json",
-)
-
-# The same, its shards, and what a trainer keeps beside it.
+# A network in a folder, its shards, and what a trainer keeps beside it.
 _OF_A_NETWORK = re.compile(r"(model|pytorch_model|training_args|optimizer|scheduler|rng_state)(\W|_\d|$)")
 
 # What scripts call the step in a checkpoint, the finest count first.
@@ -242,7 +235,7 @@ def _network(folder: Path) -> Path | None:
     """
     if (folder / ".metadata").is_file():
         return folder
-    found = next((folder / name for name in _NETWORKS if (folder / name).is_file()), None)
+    found = next((folder / name for name in PRETRAINED if (folder / name).is_file()), None)
     if found is None or folder.name.startswith("checkpoint-"):
         return found
     own = (folder / "config.json").is_file() or found.name.endswith(".index.json")
@@ -252,7 +245,7 @@ def _network(folder: Path) -> Path | None:
 
 def network_folder(network: Path) -> Path:
     """Return the folder that a network is, where it is one, else the file itself."""
-    return network.parent if network.name in _NETWORKS and _network(network.parent) == network else network
+    return network.parent if network.name in PRETRAINED and _network(network.parent) == network else network
 
 
 def _home(path: Path) -> Path:

@@ -10,6 +10,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from landscape.errors import CheckpointError
+from landscape.problem.checkpoints.checkpoint import load_checkpoint
 from landscape.trajectory.principal_plane import describe_run
 from landscape.trajectory.recorder import Recorder
 from landscape.trajectory.runs import find_run, find_runs
@@ -209,6 +210,14 @@ def test_a_training_folder_with_a_configuration_of_its_own_is_no_network_but_a_r
     for epoch in (40, 80):
         save(tmp_path / f"epoch{epoch}.pt", epoch)
     assert steps_and_values(find_run(tmp_path)) == [(40, 40.0), (80, 80.0)]
+
+
+def test_of_two_forms_in_a_folder_a_run_and_a_checkpoint_take_the_one_that_transformers_takes(tmp_path):
+    for step in (1, 2):
+        pretrained(tmp_path / f"net{step}", step)
+        save_file(dict(network(10 + step).state_dict()), tmp_path / f"net{step}" / "model.safetensors")
+    assert steps_and_values(find_run(tmp_path)) == [(1, 11.0), (2, 12.0)]
+    assert float(load_checkpoint(tmp_path / "net2").tensors["weight"][0, 0]) == 12
 
 
 def test_what_a_trainer_keeps_beside_a_network_is_no_other(tmp_path):

@@ -33,9 +33,9 @@ _WANTED = "a PyTorch checkpoint (torch.save) or a safetensors file is needed"
 # nobody means it, and copying it would take all memory.
 _EXPANDED = 1 << 26
 # What Hugging Face's ``save_pretrained`` writes into a folder, the first that is there.
-_PRETRAINED = (
-    *("model.safetensors.index.json", "model.safetensors"),
-    *("pytorch_model.bin.index.json", "pytorch_model.bin"),
+PRETRAINED = (
+    *("model.safetensors", "model.safetensors.index.json"),
+    *("pytorch_model.bin", "pytorch_model.bin.index.json"),
 )
 # An index names a few hundred files and some hundred thousand tensors; more is no index.
 _INDEX_BYTES = 1 << 26
@@ -60,7 +60,7 @@ def read_contents(path: Path, *, trust: bool = False) -> Any:
     if path.is_dir():
         if (path / ".metadata").is_file():
             return _read_distributed(path)
-        inside = next((path / name for name in _PRETRAINED if (path / name).is_file()), None)
+        inside = next((path / name for name in PRETRAINED if (path / name).is_file()), None)
         if inside is None:
             raise CheckpointError(_folder(path))
         return read_contents(inside, trust=trust)
