@@ -112,6 +112,7 @@ class Hypothesis:
     effect: float = 0.0  # a difference one would care about, for the power; 0: not stated
     untrained: bool = False  # networks that did not train count as well
     about: str = ""  # hypotheses about one thing, "flatness" say: the report says where their verdicts differ
+    given: str = ""  # the hypothesis that has to hold for this one to be about what it says: equal accuracy, say
     interval: str = "seeds"  # one of INTERVALS; "own": of one number, measured with NUMBER_low and NUMBER_high
 
     @property

@@ -43,7 +43,7 @@ _VARIANT: dict[str, type] = {"title": str, "arguments": dict, "recipe": dict}
 _MEASUREMENT: dict[str, type] = {"measure": str, "arguments": dict, "per": str, "variants": list}
 _HYPOTHESIS: dict[str, type] = {
     "statement": str, "source": str, "value": str, "expect": str, "correlate": list, "margin": float, "effect": float,
-    "untrained": bool, "about": str, "interval": str,
+    "untrained": bool, "about": str, "given": str, "interval": str,
 }  # fmt: skip
 _CHOICES = {"optimizer": OPTIMIZERS, "schedule": SCHEDULES, "augmentation": AUGMENTATIONS}
 # Recipe key -> the least it may be, and whether that itself is allowed.
@@ -94,6 +94,7 @@ class StudyBuilder:
         hypotheses = tuple(
             self._hypothesis(name, table, names, measurements) for name, table in self._named("hypotheses")
         )
+        self._require_given(hypotheses)
         plain = {key: document[key] for key in ("title", "question", "source", "notes", "normalize") if key in document}
         numbers = {key: document[key] for key in ("minutes", "least_accuracy", "direction_seed") if key in document}
         if not 0 <= numbers.get("direction_seed", 0) <= 2**53:
@@ -231,8 +232,18 @@ class StudyBuilder:
                 raise self.error((*place, "expect"), "'=' needs a margin up to which differences count as none")
         if self._own_interval(table, place):
             self._require_own(more.get("relations", ()), table, measurements, place)
-        plain = ("statement", "source", "value", "margin", "effect", "untrained", "about", "interval")
+        plain = ("statement", "source", "value", "margin", "effect", "untrained", "about", "given", "interval")
         return Hypothesis(name, **{key: table[key] for key in plain if key in table}, **more)
+
+    def _require_given(self, hypotheses: Sequence[Hypothesis]) -> None:
+        """Refuse a hypothesis that is asked given one that the study has not."""
+        for each in hypotheses:
+            others = [other.name for other in hypotheses if other.name != each.name]
+            if each.given and each.given not in others:
+                raise self.error(
+                    ("hypotheses", each.name, "given"),
+                    f"there is no other hypothesis {each.given!r}; {suggestion(each.given, others)}",
+                )
 
     def _own_interval(self, table: Mapping[str, Any], place: tuple[str, ...]) -> bool:
         if table.get("interval", INTERVALS[0]) not in INTERVALS:

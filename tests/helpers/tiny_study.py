@@ -55,6 +55,7 @@ expect = "wide > narrow + 5"
 [hypotheses.together]
 statement = "Loss and weights go <u>together</u>"
 correlate = ["line/weights", "training/train_loss"]
+given = "sizes"
 expect = "< 0"
 
 [smoke]

@@ -146,6 +146,7 @@ WRONG = [
     ('"large > small"', '"large"', 37, "'large' compares nothing"),
     ('"large > small"', '"large > large"', 37, "says nothing of any variant"),
     ("margin = 0.1", "margin = -0.1", 38, "margin: at least 0 was wanted"),
+    ("margin = 0.1", 'given = "flat"', 38, "given: there is no other hypothesis 'flat'"),
     ("recipe.epochs = 1", "recipe.epoch = 1", 42, r"smoke.recipe.epoch: .*did you mean epochs\?"),
     ("seeds = [7]", "seeds = 7", 46, "cifar10.seeds: a list was wanted"),
     ("[cifar10]", "[cifar]", 45, r"cifar: there is no such key; did you mean cifar10\?"),

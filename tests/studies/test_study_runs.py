@@ -67,6 +67,7 @@ def test_a_study_ends_in_numbers_verdicts_pictures_and_a_report(tmp_path):
     for each in told["hypotheses"]:
         assert set(each) >= {"name", "verdict", "estimate", "interval", "seeds"}
     assert told["hypotheses"][0]["estimate"] == 18.0
+    assert told["hypotheses"][1]["text"].endswith(" It is asked given 'sizes', which was not resolved.")
     assert told["complete"]
     rows = (tmp_path / "out" / "results.csv").read_text().splitlines()
     assert "line/weights,wide,2,32.0,yes" in rows

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from landscape.studies.statistics.contrasts import OwnInterval
 from landscape.studies.statistics.verdicts import judge, judge_correlation, judge_own, judge_together
-from landscape.studies.study import ALL, NOT_RESOLVED, TRAINING, Hypothesis, Study, Verdict
+from landscape.studies.study import ALL, NOT_RESOLVED, REPRODUCED, TRAINING, Hypothesis, Study, Verdict
 from landscape.studies.tasks.task_folders import Outcome
 from landscape.studies.tasks.tasks import Task, split_number
 
@@ -111,8 +111,9 @@ def collect(
         study, folder, tuple(tasks), dict(outcomes), values, untrained, (), command, smoke, _notes(study, untrained)
     )
     verdicts = judge_together([partial(_judged, result, each) for each in study.hypotheses])
-    told = tuple(_with_untrained(result, *each) for each in zip(study.hypotheses, verdicts, strict=True))
-    return StudyResult(**{**vars(result), "verdicts": told})
+    told = [_with_untrained(result, *each) for each in zip(study.hypotheses, verdicts, strict=True)]
+    told = [_with_given(study.hypotheses, verdicts, *each) for each in zip(study.hypotheses, told, strict=True)]
+    return StudyResult(**{**vars(result), "verdicts": tuple(told)})
 
 
 def own_intervals(result: StudyResult, value: str) -> dict[str, OwnInterval]:
@@ -170,6 +171,19 @@ def _with_untrained(result: StudyResult, hypothesis: Hypothesis, verdict: Verdic
         return verdict
     shown = ", ".join(f"{among.count(each)} of {result.study.variant(each).shown}" for each in dict.fromkeys(among))
     return replace(verdict, text=f"{verdict.text} In it are networks that did not train: {shown}.")
+
+
+def _with_given(
+    hypotheses: Sequence[Hypothesis], verdicts: Sequence[Verdict], hypothesis: Hypothesis, verdict: Verdict
+) -> Verdict:
+    """Say of a verdict that the comparison is not the one that was meant: what it takes for granted was not shown."""
+    if not hypothesis.given:
+        return verdict
+    shown = {asked.name: found.verdict for asked, found in zip(hypotheses, verdicts, strict=True)}
+    state = shown.get(hypothesis.given, "not asked")
+    if state == REPRODUCED:
+        return verdict
+    return replace(verdict, text=f"{verdict.text} It is asked given {hypothesis.given!r}, which was {state}.")
 
 
 def _judged(result: StudyResult, hypothesis: Hypothesis, questions: int) -> Verdict:

@@ -1,13 +1,14 @@
-"""What a study's verdicts say of networks that did not train."""
+"""What a study's verdicts say of networks that did not train, and of what they take for granted."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from landscape.studies.report.study_results import _with_untrained
+from landscape.studies.report.study_results import _with_given, _with_untrained
 from landscape.studies.statistics.verdicts import judge
 from landscape.studies.study import Hypothesis, Relation
 
@@ -35,3 +36,21 @@ def test_a_verdict_says_that_networks_in_it_did_not_train(changes, untrained, sa
     found = _with_untrained(SimpleNamespace(untrained=frozenset(untrained), study=study), given, verdict)
     assert found.verdict == verdict.verdict
     assert found.text.removeprefix(verdict.text).strip() == (f"In it are networks that {said}" if said else "")
+
+
+@pytest.mark.parametrize(
+    ("given", "equal", "said"),
+    [
+        ("equal", "reproduced", ""),
+        ("equal", "not reproduced", "It is asked given 'equal', which was not reproduced."),
+        ("equal", "not resolved", "It is asked given 'equal', which was not resolved."),
+        ("even", "reproduced", "It is asked given 'even', which was not asked."),
+        ("", "not reproduced", ""),
+    ],
+)
+def test_a_verdict_says_that_what_it_takes_for_granted_was_not_shown(given, equal, said):
+    asked = (Hypothesis("equal", "both are equally accurate"), hypothesis(given=given))
+    verdict = judge(asked[1], NUMBERS)
+    found = _with_given(asked, (replace(verdict, verdict=equal), verdict), asked[1], verdict)
+    assert found.verdict == verdict.verdict
+    assert found.text.removeprefix(verdict.text).strip() == said
