@@ -80,7 +80,7 @@ def robustness(
     measured = of_each([_measured(each) for each in several], names)
     return draw_panels(
         panels,
-        text=f"{measured}. {how} {of_each([each.verdict for each in several], names)}",
+        text=f"{measured} {how} {of_each([each.verdict for each in several], names)}",
         title="Accuracy under attack",
         command=several[0].command,
         headline=one_line(headline),
@@ -144,4 +144,4 @@ def _measured(found: Robustness) -> str:
     clip = settings.get("clip")
     within = f", inputs within {clip[0]:g} to {clip[1]:g}" if isinstance(clip, list) and len(clip) == 2 else ""
     attack = f"PGD with {settings.get('steps')} steps from {settings.get('restarts')} starts"
-    return f"{found.samples:,} samples of {one_line(found.data)}{within}; {attack}"
+    return f"{found.samples:,} samples of {one_line(found.data)}{within}; {attack}."

@@ -22,6 +22,7 @@ from ..style.layout import LEFT, Plan, grid_of, lay_out
 from ..style.panels import Panel, panels_of, titles_of
 from ..style.style import new_figure
 from ..style.titles import draw_title, finish
+from .clip_border import clip_notes, draw_clip_border
 from .marks import Sheet, is_readable, round_ticks
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ def draw_planes(
     notes += plan.notes
     floor, whole = kind.in_sight(sheets, **options) if kind.in_sight else (True, True)
     notes += _mark_notes(sheets, kind.solid is not None, floor=floor and kind.colored is None)
+    notes += clip_notes(sheets, drawn=kind.solid is None)
     notes += runs_notes(surfaces, name, marks=options.get("marks", ()), hidden=not whole)
     if len(surfaces) == 1 and surfaces[0].repeats > 1 and len(surfaces[0].directions) == 2:
         picture, own = spread(surfaces[0].finished_part(), name, scales[0])
@@ -100,6 +102,8 @@ def draw_planes(
                 bar = (bar[0], place[1], bar[2], place[3])
             ax = figure.add_axes(place, label=panel.title or f"plane {number}")
             kind.flat(ax, sheet, **({} if kind.solid else options))
+            if not kind.solid:
+                draw_clip_border(ax, sheet)
             if alike and number % layout.columns and not kind.solid:
                 ax.set_ylabel("")
                 ax.tick_params(labelleft=False)

@@ -17,6 +17,7 @@ from ..scale.scale import Scale
 from ..style.colorbars import draw_colorbar_beside
 from ..style.layout import Plan
 from ..style.style import INK, Look, look, our_style
+from .clip_border import draw_clip_border
 from .heatmaps import draw_cells
 from .marks import Sheet
 from .plane_figures import PlaneKind, draw_planes
@@ -25,11 +26,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-CLASS, MARGIN, CLIPPED = "predicted_class", "margin", "clipped_share"
+CLASS, MARGIN = "predicted_class", "margin"
 # Colours that are told apart, by how many classes there are.
 _COLOURS = {10: "tab10", 20: "tab20"}
-# Shares of numbers that clipping changed: less is the rounding of one pixel.
-_SOME = 1e-6
 
 
 def regions(
@@ -68,6 +67,7 @@ def regions(
         if colorbar:
             draw_colorbar_beside(ax, sheet.scale)
         _draw_regions(ax, sheet, margins=margins)
+        draw_clip_border(ax, sheet)
     return ax
 
 
@@ -100,9 +100,6 @@ def _draw_regions(ax: Axes, sheet: Sheet, *, margins: bool = True, marks: Sequen
             ax, sheet, margin, _margin_levels(margin), colors="white", linewidths=0.5 * look().factor, linestyles="-"
         )
         _lines(ax, sheet, margin, [0.0], colors=INK, linewidths=1.3 * look().factor)
-    share = sheet.surface.values.get(f"{data}/{CLIPPED}")
-    if share is not None:
-        _lines(ax, sheet, share, [_SOME], colors=INK, linewidths=0.9 * look().factor, linestyles=":")
 
 
 def _lines(ax: Axes, sheet: Sheet, values: Floats, levels: Sequence[float], **style: Any) -> None:
@@ -127,8 +124,6 @@ def _notes(surfaces: Sequence[Surface], name: str) -> tuple[str, ...]:
     notes = []
     if any(f"{data}/{MARGIN}" in each.values for each in surfaces):
         notes.append("Black: margin 0, beyond which the answer is wrong; white: equal margins")
-    if any(np.nanmax(each.values.get(f"{data}/{CLIPPED}", np.zeros(1))) > _SOME for each in surfaces):
-        notes.append("Dotted: beyond it, clipping to the valid range changes the input")
     return tuple(notes)
 
 

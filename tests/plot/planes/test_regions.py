@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -47,12 +49,37 @@ def test_classes_are_coloured_and_the_boundary_is_where_the_margin_is_0(plane):
     assert "star: the input as it is" in text.lower()
 
 
+def dotted(figure):
+    """Return the lines of level 1e-6, of the share that clipping changes, in all panels."""
+    drawn = [each for ax in figure.axes for each in ax.collections]
+    return [each for each in drawn if 1e-6 in np.atleast_1d(getattr(each, "levels", ()))]
+
+
+@pytest.mark.parametrize("kind", ["contour", "heatmap", "regions"])
+def test_the_border_of_clipping_is_drawn_on_every_flat_picture(plane, kind):
+    figure = landscape.plot.draw(plane, kind=kind)
+    (border,) = dotted(figure)
+    ends = np.vstack([path.vertices for path in border.get_paths()])[:, 0]
+    assert ((np.abs(ends) > 0.39) & (np.abs(ends) < 0.51)).all()  # clipped beyond 0.5, where rounding decides
+    assert recall(figure)["Description"].count("Dotted: beyond it, clipping") == 1
+
+
+@pytest.mark.parametrize("kind", ["contour", "regions", "surface"])
+def test_where_all_but_one_point_is_clipped_it_is_said_and_no_border_is_promised(plane, kind):
+    share = np.full((5, 21), 0.5)
+    share[2, 10] = 0.0
+    bare = replace(plane, values={**plane.values, "train-sample-0/clipped_share": share})
+    figure = landscape.plot.draw(bare, kind=kind)
+    assert not dotted(figure)
+    text = recall(figure)["Description"]
+    assert "Dotted" not in text
+    assert "Clipping to the valid range changes the input at 104 of 105 points" in text
+
+
 def test_what_has_no_regions_is_refused(plane):
     with pytest.raises(PlotError, match="--space input --sample K"):
         landscape.plot.regions(plane, name="train-sample-0/loss")
     many = dict(plane.values)
     many["train-sample-0/predicted_class"] = np.full((5, 21), 40.0)
-    from dataclasses import replace
-
     with pytest.raises(PlotError, match="at least 41 classes"):
         landscape.plot.regions(replace(plane, values=many))
