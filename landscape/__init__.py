@@ -40,6 +40,7 @@ _WHERE = {
     "project": "trajectory.principal_plane",
     "measure_run": "trajectory.record_losses",
     "measure_run_curvature": "trajectory.curvature_steps",
+    "measure_run_walk": "trajectory.walk_steps",
     "predictions": "similarity.class_probabilities",
     "robustness": "inputs.robustness",
     "frequencies": "inputs.frequencies",
@@ -79,6 +80,7 @@ if TYPE_CHECKING:
     from landscape.trajectory.recorder import Recorder as Recorder
     from landscape.trajectory.run_surface import evaluate_runs as evaluate_runs
     from landscape.trajectory.runs import find_run as find_run
+    from landscape.trajectory.walk_steps import measure_run_walk as measure_run_walk
 
 _ROOMS = ("plot", "curvature", "similarity")
 

@@ -30,7 +30,7 @@ from landscape.parallel.signals import shutdown_on_signals
 
 # A command's name is its module's; here is where in `landscape.commands` that lies. Help lists them in this order.
 COMMANDS: dict[str, str] = dict.fromkeys(("demo", "evaluate", "trajectory"), "surfaces.")
-COMMANDS |= dict.fromkeys(("curvature", "similarity", "predictions", "robustness", "frequencies"), "reports.")
+COMMANDS |= dict.fromkeys(("curvature", "similarity", "predictions", "robustness", "frequencies", "walk"), "reports.")
 COMMANDS |= dict.fromkeys(("plot", "view", "info", "export"), "shown.") | {"study": ""}
 # Those that use all processes a launcher starts; of the others, one process is enough.
 PARALLEL = ("evaluate", "trajectory", "curvature", "similarity", "predictions")

@@ -36,6 +36,7 @@ _WHERE = {
     "spectrum": "spectra.spectrum",
     "steps": "paths.step_panels",
     "surface": "surfaces.surfaces3d",
+    "walk": "lines.walk_curves",
 }
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from .lines.frequency_curves import frequencies as frequencies
     from .lines.line_figures import line as line
     from .lines.robustness_curves import robustness as robustness
+    from .lines.walk_curves import walk as walk
     from .paths.step_panels import steps as steps
     from .planes.contours import contour as contour
     from .planes.heatmaps import heatmap as heatmap

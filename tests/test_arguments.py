@@ -23,6 +23,7 @@ CALLS = {
     "predictions": lambda model: landscape.predictions({"a": {"one": model}}, DATA),
     "robustness": lambda model: landscape.robustness(model, DATA, epsilons=[0.1]),
     "frequencies": lambda model: landscape.frequencies(model, DATA),
+    "measure_run_walk": lambda model: landscape.measure_run_walk(model, DATA, None),
     "random_plane": landscape.random_plane,
     "checkpoint_plane": lambda model: landscape.checkpoint_plane(model, ["net.pt"]),
     "Recorder": lambda model: landscape.Recorder("run", model),

@@ -38,6 +38,7 @@ def assert_readable(figure: Figure) -> None:
             if line.get_marker() in ("*", "o", "D", "s") and line.get_markersize() > 2:
                 reach = line.get_markersize() / 144 * figure.dpi
                 spots = line.get_transform().transform(line.get_xydata())
+                spots = spots[np.isfinite(spots).all(axis=1)]  # what is not finite has no mark
                 for box, text in written:
                     depth = reach - distances(spots, box)
                     assert depth.max() < 1.5, f"{text.get_text()!r} lies on the mark {line.get_label()!r}"

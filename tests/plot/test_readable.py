@@ -25,6 +25,7 @@ from tests.helpers.plot_fixtures import (
     repeated,
     valley,
 )
+from tests.helpers.walks import walks
 
 SIZES = [None, "neurips", "single", (3.25, 3.6), (7.0, 3.2), (12.0, 9.0)]
 # Of those, what a picture of a solid is drawn at: each takes a while.
@@ -101,6 +102,7 @@ KINDS = {
         lambda size: landscape.plot.robustness([robust()] * 2, labels=["one", "two"], size=size)
     ),
     "frequencies": lambda: lambda size: landscape.plot.frequencies(filtered(), size=size, caption=size is None),
+    "walks": lambda: lambda size: landscape.plot.walk([walks(), walks(3)], labels=["one", "two"], size=size),
     "surface": lambda: draw_of(valley(15, 11), kind="surface"),
     "surface, holes": lambda: draw_of(damaged_valley(), kind="surface", cap=100.0),
     "surface, run": lambda: draw_of(with_run(), kind="surface"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-KINDS = ("similarity", "predictions", "robustness", "frequencies")
+KINDS = ("similarity", "predictions", "robustness", "frequencies", "walk")
 
 
 def report_kind(path: str) -> str | None:

@@ -97,6 +97,15 @@ def _frequencies(options: argparse.Namespace) -> Figure:
     )
 
 
+def _walk(options: argparse.Namespace) -> Figure:
+    """Draw files of `landscape walk`: the loss along the gradient over steps, a curve each."""
+    from landscape.files.reports.walk_file import read_walk
+    from landscape.plot.lines.walk_curves import walk
+
+    _refuse_others(options, "walks", but="title")
+    return walk([read_walk(each) for each in options.files], labels=options.title, **_page(options))
+
+
 def _curvature(options: argparse.Namespace) -> Figure:
     """Draw a file of `landscape curvature`: spectra, and traces by layer; of a run, numbers over steps."""
     from landscape.files.reports.curvature_file import read_curvature
@@ -128,5 +137,6 @@ _PICTURES: dict[str, Callable[[argparse.Namespace], Figure]] = {
     "predictions": _predictions,
     "robustness": _robustness,
     "frequencies": _frequencies,
+    "walk": _walk,
     "curvature": _curvature,
 }

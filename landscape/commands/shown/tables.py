@@ -20,6 +20,7 @@ from landscape.commands.reports.plain_facts import made
 from landscape.commands.reports.predictions_tables import print_predictions
 from landscape.commands.reports.robustness_tables import print_robustness
 from landscape.commands.reports.similarity_tables import print_similarity
+from landscape.commands.reports.walk_tables import print_walk
 from landscape.commands.words import number_of_bytes
 
 # Enough of a SHA-256 to tell two files apart by eye; all of it is in --json.
@@ -38,6 +39,7 @@ def show_file(facts: Mapping[str, Any], *, after_another: bool = False) -> None:
         "predictions": print_predictions,
         "robustness": print_robustness,
         "frequencies": print_frequencies,
+        "walk": print_walk,
     }
     show(shows.get(facts["kind"], _directions), facts, after_another=after_another)
 

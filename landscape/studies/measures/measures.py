@@ -370,7 +370,7 @@ def weights(context: Context, *, bins: int = 61) -> Numbers:
 
 
 def walk(context: Context, *, after: float = 0.0) -> Numbers:
-    """Summarise the walks along the gradient that training recorded (`landscape.studies.training.gradient_walk`).
+    """Summarise the walks along the gradient that training recorded (`landscape.trajectory.gradient_walk`).
 
     Parameters
     ----------

@@ -6,7 +6,7 @@ kept in ``resume.pt``, so that a training that was killed goes on and ends with 
 that is not finite ends the training: its weights are kept and ``diverged`` is 1.
 
 What a folder then holds: ``final.pt`` with ``{"state_dict": ...}``, ``history.csv``, where asked for ``checkpoints/``
-(`landscape.trajectory.recorder`), ``walk.csv`` (`landscape.studies.training.gradient_walk`) and, of tasks in sequence,
+(`landscape.trajectory.recorder`), ``walk.csv`` (`landscape.trajectory.gradient_walk`) and, of tasks in sequence,
 ``task-K.pt`` and ``tasks.csv``.
 """
 
@@ -33,11 +33,11 @@ from landscape.problem.losses.losses import Loss, resolve_loss
 from landscape.problem.model import build_model
 from landscape.studies.study import Recipe
 from landscape.studies.training.augmentation import augment
-from landscape.studies.training.gradient_walk import gradient_walk
 from landscape.studies.training.learning_rates import rate_factor
 from landscape.studies.training.sharpness_aware import sharpness_aware_gradient
 from landscape.studies.training.task_sequences import TaskSequence, forgetting_of
 from landscape.studies.training.training_files import recipe_digest, write_state, write_table
+from landscape.trajectory.gradient_walk import gradient_walk
 from landscape.trajectory.recorder import Recorder
 
 log = logging.getLogger(__name__)

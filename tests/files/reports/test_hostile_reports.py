@@ -21,12 +21,14 @@ from landscape.files.reports.predictions_file import PREDICTIONS, write_predicti
 from landscape.files.reports.report_layout import Layout
 from landscape.files.reports.robustness_file import ROBUSTNESS, write_robustness
 from landscape.files.reports.similarity_file import LAYOUT, write_similarity
+from landscape.files.reports.walk_file import WALK, write_walk
 from landscape.surface.reports.curvature import CurvatureRun
 from tests.helpers.attacks import filtered, robust
 from tests.helpers.curvatures import curvature
 from tests.helpers.hostile import hostile_files, hostile_reports
 from tests.helpers.population_results import populations
 from tests.helpers.similarities import similarity
+from tests.helpers.walks import walks
 
 FILES = int(os.environ.get("LANDSCAPE_HOSTILE", "160"))
 # One in so many is drawn: a picture takes a second.
@@ -44,6 +46,7 @@ KINDS = {
     "similarity": (LAYOUT, lambda path: write_similarity(path, similarity())),
     "predictions": (PREDICTIONS, lambda path: write_predictions(path, populations())),
     "frequencies": (FREQUENCIES, lambda path: write_frequencies(path, filtered())),
+    "walk": (WALK, lambda path: write_walk(path, walks())),
     "robustness": (ROBUSTNESS, lambda path: write_robustness(path, robust())),
 }
 

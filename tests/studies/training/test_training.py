@@ -16,10 +16,10 @@ from landscape.problem.data.sources import digits
 from landscape.studies.study import Recipe
 from landscape.studies.training import trainer
 from landscape.studies.training.augmentation import augment
-from landscape.studies.training.gradient_walk import gradient_walk
 from landscape.studies.training.learning_rates import rate_factor
 from landscape.studies.training.sharpness_aware import sharpness_aware_gradient
 from landscape.studies.training.task_sequences import TaskSequence
+from landscape.trajectory.gradient_walk import gradient_walk
 
 SMALL = Recipe(
     network="landscape.studies.study_networks:residual",

@@ -4,7 +4,7 @@ At weights :math:`\theta` with batch loss :math:`L` and gradient g, the loss and
 :math:`\theta - \eta\, m\, g` for several multiples m of the step that training takes, on the same batch with the same
 random numbers [1]_ (Section 3.1, Figure 4). Per step of training, at every recorded one, and not for several learning
 rates at one point: what is compared is the range of the losses, the greatest change of the gradient, and the greatest
-change per distance, the "effective beta-smoothness".
+change per distance, the "effective beta-smoothness". Of any recorded run: `landscape.trajectory.walk_steps`.
 
 In mode train batch norm takes its statistics from the batch, as in training; running statistics are put back.
 
@@ -29,12 +29,29 @@ MULTIPLES = (0.5, 1.0, 2.0, 4.0)
 class Walk:
     """What lies along the gradient at one step. NaN where a loss or a gradient is not finite."""
 
-    loss: float  # at theta
-    low: float  # least and greatest loss along the walk, theta included
-    high: float
+    losses: tuple[float, ...]  # at theta, then at each multiple
     gradient: float  # |g|
-    change: float  # greatest |g(along) - g|
-    smoothness: float  # greatest |g(along) - g| / distance walked
+    changes: tuple[float, ...]  # |g(there) - g|, at each multiple
+    distances: tuple[float, ...]  # walked to each
+
+    @property
+    def _known(self) -> bool:
+        return all(map(math.isfinite, (*self.losses, *self.changes)))
+
+    @property
+    def loss(self) -> float:
+        """The loss at theta."""
+        return self.losses[0]
+
+    @property
+    def low(self) -> float:
+        """The least loss along the walk, theta included."""
+        return min(self.losses) if self._known else math.nan
+
+    @property
+    def high(self) -> float:
+        """The greatest one."""
+        return max(self.losses) if self._known else math.nan
 
     @property
     def span(self) -> float:
@@ -42,13 +59,29 @@ class Walk:
         return self.high - self.low
 
     @property
+    def change(self) -> float:
+        """The greatest change of the gradient."""
+        return max(self.changes) if self._known else math.nan
+
+    @property
     def relative_change(self) -> float:
         """The greatest change of the gradient in units of its length."""
         return self.change / self.gradient if self.gradient > 0 else math.nan
 
+    @property
+    def smoothness(self) -> float:
+        """The greatest change of the gradient per distance walked; 0 where none was."""
+        if not self._known:
+            return math.nan
+        return max(c / d if d > 0 else 0.0 for c, d in zip(self.changes, self.distances, strict=True))
+
 
 def gradient_walk(
-    model: nn.Module, loss: Callable[[], Tensor], rate: float, *, multiples: Sequence[float] = MULTIPLES
+    model: nn.Module,
+    loss: Callable[[], Tensor] | Sequence[Callable[[], Tensor]],
+    rate: float,
+    *,
+    multiples: Sequence[float] = MULTIPLES,
 ) -> Walk:
     """Walk along the gradient and back; weights, buffers, gradients and the generator are as before.
 
@@ -56,8 +89,9 @@ def gradient_walk(
     ----------
     model : Module
         In the mode in which the walk is meant.
-    loss : callable
-        Returns the mean loss of one batch at the weights that the model holds.
+    loss : callable or sequence of callables
+        Returns the mean loss of one batch at the weights that the model holds; several, whose sum is the loss, are
+        taken one after the other, so that their graphs need no memory together.
     rate : float
         The learning rate: a multiple of 1 is a step of gradient descent.
     multiples : sequence of float
@@ -66,40 +100,44 @@ def gradient_walk(
     parameters = [each for each in model.parameters() if each.requires_grad]
     start = [each.detach().clone() for each in parameters]
     buffers = {name: each.detach().clone() for name, each in model.named_buffers()}
-    with torch.random.fork_rng(devices=[]):
-        state = torch.get_rng_state()
-        value, gradient = _gradient(loss, parameters)
-        losses, changes, slopes = [value], [0.0], [0.0]
+    devices = sorted({each.device for each in parameters if each.device.type == "cuda"}, key=str)
+    with torch.random.fork_rng(devices=devices):
+        state, drawn = torch.get_rng_state(), [torch.cuda.get_rng_state(each) for each in devices]
+        parts = loss if isinstance(loss, Sequence) else [loss]
+        value, gradient = _gradient(parts, parameters)
+        losses, changes = [value], []
         length = _norm(gradient)
         try:
             for multiple in multiples:
                 torch.set_rng_state(state)
+                for device, each in zip(devices, drawn, strict=True):
+                    torch.cuda.set_rng_state(each, device)
                 with torch.no_grad():
                     for parameter, at, along in zip(parameters, start, gradient, strict=True):
                         parameter.copy_(at - rate * multiple * along)
-                value, there = _gradient(loss, parameters)
+                value, there = _gradient(parts, parameters)
                 losses.append(value)
                 changes.append(_norm([b - a for a, b in zip(gradient, there, strict=True)]))
-                distance = rate * abs(multiple) * length
-                slopes.append(changes[-1] / distance if distance > 0 else 0.0)
         finally:
             with torch.no_grad():
                 for parameter, at in zip(parameters, start, strict=True):
                     parameter.copy_(at)
                 for name, each in model.named_buffers():
                     each.copy_(buffers[name])
-    if not all(map(math.isfinite, (*losses, *changes))):
-        return Walk(losses[0], math.nan, math.nan, length, math.nan, math.nan)
-    return Walk(losses[0], min(losses), max(losses), length, max(changes), max(slopes))
+    return Walk(tuple(losses), length, tuple(changes), tuple(rate * abs(multiple) * length for multiple in multiples))
 
 
-def _gradient(loss: Callable[[], Tensor], parameters: Sequence[nn.Parameter]) -> tuple[float, list[Tensor]]:
-    with torch.enable_grad():
-        value = loss()
-        found = torch.autograd.grad(value, list(parameters), allow_unused=True)
-    return float(value.detach()), [
-        torch.zeros_like(p) if g is None else g for p, g in zip(parameters, found, strict=True)
-    ]
+def _gradient(parts: Sequence[Callable[[], Tensor]], parameters: Sequence[nn.Parameter]) -> tuple[float, list[Tensor]]:
+    total, sums = 0.0, [torch.zeros_like(each) for each in parameters]
+    for part in parts:
+        with torch.enable_grad():
+            value = part()
+            found = torch.autograd.grad(value, list(parameters), allow_unused=True)
+        total += float(value.detach())
+        for own, gradient in zip(sums, found, strict=True):
+            if gradient is not None:
+                own += gradient
+    return total, sums
 
 
 def _norm(tensors: Sequence[Tensor]) -> float:

@@ -1,0 +1,83 @@
+"""What `landscape walk` and `landscape info` say of walks along the gradient: as plain values, and as tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console
+
+from landscape.commands.printed import print_heading, print_pairs, print_table
+from landscape.commands.reports.plain_facts import about, made, numbers
+from landscape.surface.reports.gradient_walks import GradientWalks
+
+# Of more steps than this, so many are printed; --json has all.
+_MOST = 24
+_DERIVED = ("low", "high", "span", "change", "relative_change", "smoothness")
+_COLUMNS = ("loss", "span", "gradient", "change", "relative_change", "smoothness")
+
+
+def walk_facts(found: GradientWalks) -> dict[str, Any]:
+    """Return what there is to say of a result, as JSON; numbers that do not exist are None."""
+    values = {"loss": found.losses[:, 0], "gradient": found.gradients}
+    values |= {name: getattr(found, name) for name in _DERIVED}
+    return {
+        "path": found.path,
+        "kind": "walk",
+        "walk": {
+            "data": found.data,
+            "run": found.run,
+            "unit": found.unit,
+            "steps": found.steps.tolist(),
+            "rates": found.rates.tolist(),
+            "multiples": found.multiples.tolist(),
+            "losses": numbers(found.losses),
+            "changes": numbers(found.changes),
+            **{name: numbers(each) for name, each in values.items()},
+        },
+        **about(found),
+    }
+
+
+def print_walk(console: Console, facts: Mapping[str, Any]) -> None:
+    """Print what there is to say."""
+    said = facts["walk"]
+    number = len(said["steps"])
+    samples = facts["settings"].get("samples")
+    print_heading(console, f"walks along the gradient of {said['data']} at {number:,} steps of {said['run']}")
+    far = ", ".join(f"{each:g}" for each in said["multiples"])
+    print_pairs(
+        console,
+        [
+            made(facts),
+            ("loss", f"{facts['problem'].get('loss', '')}, mean over {samples} samples, mode {_mode(facts)}"),
+            ("walked", f"{far} steps of gradient descent, at rates from {min(said['rates']):.4g} to "
+             f"{max(said['rates']):.4g}"),
+        ],
+    )  # fmt: skip
+    shown = range(number) if number <= _MOST else sorted({round(k * (number - 1) / (_MOST - 1)) for k in range(_MOST)})
+    print_table(
+        console,
+        [said["unit"], "rate", *(each.replace("_", " ") for each in _COLUMNS)],
+        [
+            [str(said["steps"][k]), f"{said['rates'][k]:.4g}", *(_text(said[name][k]) for name in _COLUMNS)]
+            for k in shown
+        ],
+    )
+    pairs = [
+        ("span", "range of the loss along the walk, its start included"),
+        ("change", "of the gradient, the greatest; relative: in units of its length; smoothness: per distance walked"),
+    ]
+    if number > len(shown):
+        pairs.append(("steps", f"{len(shown)} of {number:,}, --json has each"))
+    if lost := sum(each is None for each in said["span"]):
+        pairs.append(("not finite", f"a loss or a gradient of {lost:,} walks"))
+    print_pairs(console, pairs)
+
+
+def _mode(facts: Mapping[str, Any]) -> str:
+    return str(facts["settings"].get("mode", ""))
+
+
+def _text(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4g}"

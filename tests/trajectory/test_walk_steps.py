@@ -1,0 +1,196 @@
+"""Walks along the gradient at a run's records: against a loop of a few lines, and against a quadratic's closed form."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+import torch
+from landscape.plot.style.fields import recall
+from torch import nn
+
+import landscape
+from landscape.cli import main
+from landscape.errors import EvaluationError, UsageError
+from landscape.files.reports.walk_file import read_walk
+from landscape.trajectory.runs import find_run
+from tests.helpers.walks import walks
+
+MULTIPLES = (0.5, -1.0, 3.0)
+
+
+class Noisy(nn.Module):
+    """A network with batch norm and dropout."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(3, 6), nn.BatchNorm1d(6), nn.Tanh(), nn.Dropout(0.4), nn.Linear(6, 2))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.layers(x)
+
+
+def samples(number: int = 21) -> tuple[torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(3)
+    x = torch.randn(number, 3, generator=generator, dtype=torch.float64)
+    return x, (x[:, 0] > 0).long()
+
+
+@pytest.fixture
+def recorded(tmp_path):
+    """A run of three records with learning rates, and its network."""
+    for step, rate in enumerate((0.5, 0.5, 0.1)):
+        torch.manual_seed(step)
+        model = Noisy().double()
+        model.layers[1].running_mean += step  # each record has statistics of its own
+        torch.save({"state_dict": model.state_dict(), "step": 10 * step, "lr": rate}, tmp_path / f"step{step}.pt")
+    torch.manual_seed(7)
+    return Noisy().double().train(), find_run(tmp_path)
+
+
+def by_hand(run, number, mode):
+    """Return losses and changes of one record's walk, by a loop of its own."""
+    x, y = samples()
+    model = Noisy().double().train(mode == "train")
+    parameters = list(model.parameters())
+
+    def at(shift):
+        model.load_state_dict(run.records[number].tensors)
+        with torch.no_grad():
+            for parameter, each in zip(parameters, shift, strict=True):
+                parameter -= each
+        torch.manual_seed(0)
+        loss = nn.functional.cross_entropy(model(x), y)
+        return float(loss.detach()), torch.autograd.grad(loss, parameters)
+
+    loss, gradient = at([torch.zeros_like(each) for each in parameters])
+    losses, changes = [loss], []
+    for multiple in MULTIPLES:
+        value, there = at([run.records[number].learning_rate * multiple * each for each in gradient])
+        losses.append(value)
+        changes.append(float(sum((b - a).square().sum() for a, b in zip(gradient, there, strict=True)).sqrt()))
+    return losses, float(sum(each.square().sum() for each in gradient).sqrt()), changes
+
+
+@pytest.mark.parametrize("mode", ["eval", "train"])
+@pytest.mark.parametrize("batch_size", [4, 256])
+def test_losses_and_gradients_are_those_of_a_loop_of_its_own(recorded, mode, batch_size):
+    model, run = recorded
+    before = {name: each.clone() for name, each in model.state_dict().items()}
+    state = torch.get_rng_state()
+    found = landscape.measure_run_walk(
+        model, samples(), run, multiples=MULTIPLES, mode=mode, batch_size=batch_size, progress=False
+    )
+    assert torch.equal(torch.get_rng_state(), state)
+    for number in range(3):
+        losses, gradient, changes = by_hand(run, number, mode)
+        np.testing.assert_allclose(found.losses[number], losses, rtol=1e-10)
+        np.testing.assert_allclose(found.gradients[number], gradient, rtol=1e-10)
+        np.testing.assert_allclose(found.changes[number], changes, rtol=1e-9)
+        assert found.span[number] == pytest.approx(max(losses) - min(losses))
+        walked = found.rates[number] * np.abs(MULTIPLES) * gradient
+        assert found.smoothness[number] == pytest.approx(max(np.array(changes) / walked))
+    assert found.steps.tolist() == [0, 10, 20]
+    assert found.rates.tolist() == [0.5, 0.5, 0.1]
+    assert model.training
+    for name, each in model.state_dict().items():
+        torch.testing.assert_close(each, before[name], rtol=0, atol=0)
+
+
+def test_along_a_quadratic_the_smoothness_is_the_rayleigh_quotient(tmp_path):
+    curved = torch.tensor([1.0, 10.0], dtype=torch.float64)
+
+    class Bowl(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.w = nn.Parameter(torch.zeros(2, dtype=torch.float64))
+
+    at = torch.tensor([[1.0, 0.0], [0.0, 2.0], [0.0, 0.0]], dtype=torch.float64)
+    for step, each in enumerate(at):
+        torch.save({"state_dict": {"w": each}, "step": step}, tmp_path / f"step{step}.pt")
+    found = landscape.measure_run_walk(
+        Bowl(),
+        samples(),
+        find_run(tmp_path),
+        rate=0.01,
+        multiples=(2.0,),
+        loss=lambda model, batch: (curved * model.w**2).sum() / 2 * torch.ones(len(batch[0])).double(),
+        progress=False,
+    )
+    np.testing.assert_allclose(found.smoothness, [1.0, 10.0, 0.0])  # nothing is walked at the minimum
+    np.testing.assert_allclose(found.span, [0.5 * (1 - 0.98**2), 20 * (1 - 0.8**2), 0.0], rtol=1e-9)
+    assert np.isnan(found.relative_change[2])
+
+
+def test_a_walk_that_is_not_finite_is_counted_and_no_number():
+    found = walks()
+    assert np.isnan([found.span[3], found.change[3], found.smoothness[3], found.low[3]]).all()
+    np.testing.assert_allclose(found.span[:3], 0.6 * np.exp(-np.arange(3.0)))
+    text = recall(landscape.plot.walk(found))["Description"]
+    assert "1 walks are not finite and not drawn" in text
+    figure = landscape.plot.walk([found, walks(3.0)], labels=["with", "without"])
+    np.testing.assert_allclose(figure.axes[1].lines[1].get_ydata()[:3], walks(3.0).smoothness[:3])
+    with pytest.raises(UsageError, match="epoch and step share no axis"):
+        landscape.plot.walk([found, dataclasses.replace(found, unit="step")])
+
+
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [
+        ({"rate": 0.0}, "learning rate is 0, it has to be above 0"),
+        ({"multiples": ()}, "numbers other than 0, each once"),
+        ({"multiples": (1.0, 0.0)}, "numbers other than 0"),
+        ({"multiples": (1.0, 1.0)}, "each once"),
+        ({"multiples": (float("nan"),)}, "numbers other than 0"),
+        ({"mode": "test"}, "mode is 'test', it is eval or train"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(recorded, how, said):
+    model, run = recorded
+    with pytest.raises(UsageError, match=said):
+        landscape.measure_run_walk(model, samples(), run, **how)
+
+
+def test_without_a_learning_rate_one_is_asked_for(recorded):
+    model, run = recorded
+    unknown = dataclasses.replace(run.records[1], learning_rate=float("nan"))
+    part = dataclasses.replace(run, records=(run.records[0], unknown))
+    with pytest.raises(UsageError, match=r"step1.pt says no learning rate above 0, nor do 0 other records.*--rate"):
+        landscape.measure_run_walk(model, samples(), part)
+    assert landscape.measure_run_walk(model, samples(), part, rate=0.2, progress=False).rates.tolist() == [0.2, 0.2]
+    with pytest.raises(UsageError, match="an ensemble, along which nothing was trained"):
+        landscape.measure_run_walk(model, samples(), dataclasses.replace(run, unordered=True))
+
+
+def test_a_loss_that_fails_says_at_which_record(recorded):
+    model, run = recorded
+
+    def broken(model, batch):
+        raise RuntimeError("no such layer")
+
+    with pytest.raises(EvaluationError, match=r"walking failed at .*step0.pt: .*no such layer"):
+        landscape.measure_run_walk(model, samples(), run, loss=broken, progress=False)
+
+
+def test_the_command_writes_a_file_that_info_and_plot_take(recorded, tmp_path, monkeypatch, capsys):
+    _, run = recorded
+    monkeypatch.chdir(tmp_path)
+    words = ["walk", str(run.folder), "--model", f"{__file__}:double", "--data", f"train={__file__}:samples"]
+    assert main([*words, "-o", "a.walk.h5", "--multiples", "0.5,3"]) == 0
+    assert "at rates from 0.1 to 0.5" in " ".join(capsys.readouterr().out.split())
+    found = read_walk("a.walk.h5")
+    losses, gradient, _ = by_hand(run, 2, "eval")
+    np.testing.assert_allclose(found.losses[2], [losses[0], losses[1], losses[3]], rtol=1e-10)
+    assert main(["info", "a.walk.h5", "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["walk"]["gradient"][2] == pytest.approx(gradient)
+    assert main(["plot", "a.walk.h5", "a.walk.h5", "--title", "one", "--title", "two", "-o", "a.png"]) == 0
+    assert main([*words, "-o", "a.walk.h5", "--rate", "0.2", "--metric", "x.py:y"]) == 2
+    assert "--metric says nothing here" in capsys.readouterr().err
+
+
+def double() -> nn.Module:
+    """Return the network of the command's test."""
+    return Noisy().double()
