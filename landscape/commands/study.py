@@ -109,6 +109,8 @@ def _run(options: argparse.Namespace, output: str) -> int:
 
 def _tell(result: StudyResult, pages: bool) -> None:
     known = {each.name: each for each in result.study.hypotheses}
+    if result.smoke:
+        say("a miniature, to see whether everything is in place: its numbers and verdicts mean nothing")
     for verdict in result.verdicts:
         say(f"{verdict.verdict}: {known[verdict.name].statement}")
         say(f"    {verdict.text}")

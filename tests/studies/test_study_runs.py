@@ -218,12 +218,16 @@ def test_a_folder_of_another_study_is_refused(tmp_path):
         run(other, tmp_path / "out")
 
 
-def test_a_miniature_has_a_folder_of_its_own_and_says_what_it_is(tmp_path):
+def test_a_miniature_has_a_folder_of_its_own_and_says_what_it_is(tmp_path, capsys):
     path = tiny_study.write(tmp_path)
     result = run(path, tmp_path / "out", smoke=True)
     assert result.folder == tmp_path / "out" / "smoke"
     assert {seed for seeds in result.values["line/weights"].values() for seed in seeds} == {7, 8}
     assert "its numbers and verdicts mean nothing" in result.page.read_text()
+    words = ["study", str(path), "-o", str(tmp_path / "out"), "--executor", "here", "--no-pages"]
+    for more, said in (["--smoke"], 1), ([], 0):
+        assert main([*words, *more]) == 0
+        assert capsys.readouterr().out.count("its numbers and verdicts mean nothing") == said
     assert read_study(path).variants[0].recipe.epochs == 3
 
 
