@@ -1,6 +1,7 @@
 """How often the 95 % intervals of a report of curvature hold: over probes, and over which samples were taken.
 
     python -m tests.benchmarks.curvature_coverage --cases 400
+    python -m tests.benchmarks.curvature_coverage --part probes --steps 1       # traces and Frobenius norms, soon done
 
 A small network is trained for a moment on the shipped digits, and its whole Hessian is computed. *Probes*: the same
 samples, another seed of the random vectors each time. *Samples*: 256 digits drawn with replacement each time, as a
@@ -113,7 +114,10 @@ def main() -> None:
     )
     parser.add_argument("--cases", type=int, default=400)
     parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--part", choices=("probes", "samples"), help="of the errors; both by default")
+    parser.add_argument("--steps", type=int, default=OPTIONS["steps"], help="products of a probe")
     options = parser.parse_args()
+    settings = {**OPTIONS, "steps": options.steps, "batch_size": BATCH, "progress": False}
     x, y = landscape.digits("train")
     model = network(x, y, options.epochs)
     x = x.double()
@@ -123,13 +127,12 @@ def main() -> None:
     hits = Hits()
     chance = np.random.default_rng(0)
     for seed in range(options.cases):
-        report = landscape.curvature(model, first, batch_size=BATCH, seed=seed, progress=False, **OPTIONS)
-        over_probes(hits, report, of_first)
         drawn = torch.from_numpy(chance.integers(0, len(x), SAMPLES))
-        report = landscape.curvature(
-            model, (x[drawn], y[drawn]), batch_size=BATCH, seed=seed, progress=False, **OPTIONS
-        )
-        over_samples(hits, report, matrices, found[2])
+        if options.part != "samples":
+            over_probes(hits, landscape.curvature(model, first, seed=seed, **settings), of_first)
+        if options.part != "probes":
+            report = landscape.curvature(model, (x[drawn], y[drawn]), seed=seed, **settings)
+            over_samples(hits, report, matrices, found[2])
     print("| 95 % interval of | holds in | cases |\n|---|---|---|")
     print("\n".join(hits.rows()))
 

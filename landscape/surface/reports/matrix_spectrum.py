@@ -9,12 +9,15 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from landscape.surface.derived.intervals import interval_factor
+from landscape.surface.derived.intervals import NORMAL, interval_factor
 from landscape.surface.grid import Floats
 
 # Sizes below this share of the largest are one bin about 0: the quadrature tells nothing of them.
 RESOLVED = 1e-3
 _BINS_A_DECADE = 2.5
+# The logarithm of a gamma variable of relative spread s has a mean s^2 / 2 too low and skewness -s, which moves its
+# lower quantile by another s^2 (z^2 - 1) / 6 (Cornish and Fisher).
+_SKEW = 0.5 + (NORMAL**2 - 1) / 6
 
 
 class Density(NamedTuple):
@@ -88,8 +91,9 @@ class Spectrum:
         """A 95 % interval of the Frobenius norm: Student's, over probes.
 
         Of the logarithm of what the eigenvectors leave, whose mean over few probes is skewed, by the jackknife: as wide
-        on both sides of the norm itself it would hold too seldom, since probes that find little also vary little. NaN
-        for one probe.
+        on both sides of the norm itself it would hold too seldom, since probes that find little also vary little. That
+        logarithm is skewed to the other side, and its upper end is moved by as much as a sum of squares has it. NaN for
+        one probe.
         """
         known = float(np.square(self.eigenvalues).sum())
         left = np.maximum(self.squares - known, 0.0)
@@ -101,9 +105,10 @@ class Spectrum:
         if not (left.sum() - left > 0).all():  # one probe alone found something
             return math.sqrt(known), math.inf
         spread = math.sqrt((number - 1) * float(np.var(np.log((left.sum() - left) / (number - 1)))))
+        reach = float(interval_factor(number)) * spread
         with np.errstate(over="ignore"):
-            factor = float(np.exp(float(interval_factor(number)) * spread))
-        return math.sqrt(known + mean / factor), math.sqrt(known + mean * factor)
+            low, high = np.exp(-reach), np.exp(reach + _SKEW * spread**2)
+        return math.sqrt(known + mean * low), math.sqrt(known + mean * high)
 
     @property
     def ratio(self) -> float:
