@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,15 +17,16 @@ from landscape.curvature.products import Products, joined
 from landscape.curvature.rows import Room
 from landscape.curvature.sampled_loss import LARGEST_BATCH, SampledLoss
 from landscape.curvature.scales import normalising_scale
+from landscape.curvature.shared_errors import fail_together, telling, told
 from landscape.directions.displacement import untouched
 from landscape.directions.filters import Filters, filters_of
 from landscape.engine.memory import resident_budget
-from landscape.errors import ClusterError, EvaluationError, LandscapeError, UsageError
+from landscape.errors import EvaluationError, UsageError
 from landscape.parallel.serial import Comm
+from landscape.problem.data.samples import Data
 from landscape.problem.losses.losses import Loss, resolve_loss
 from landscape.problem.named_data import in_units_of, named_data
 from landscape.problem.params import digest, moved_tensors
-from landscape.problem.references import failure
 from landscape.surface.grid import Floats
 from landscape.surface.recipes import IGNORES
 
@@ -72,7 +73,7 @@ class Point:
             if kind == "end":
                 return value
             if kind == "error":
-                raise failed or _told(value)
+                raise failed or told(value)
             if kind == "failed":  # another rank than 0
                 if failed is not None:
                     with self.comm.together():
@@ -131,47 +132,59 @@ def at_weights(
     ClusterError
         On the ranks where that, or what rank 0 did not raise as well, was raised on another one.
     """
-    if ignore not in IGNORES:
-        raise UsageError(f"ignore is {ignore!r}, it has to be one of {', '.join(IGNORES)}")
-    loss = resolve_loss(loss)
+    comm = comm or Comm()
+    with ExitStack() as stack:
+        try:
+            if ignore not in IGNORES:
+                raise UsageError(f"ignore is {ignore!r}, it has to be one of {', '.join(IGNORES)}")
+            loss = resolve_loss(loss)
+            name, chosen, batch_size = _one_set(data, loss, batch_size)
+            tensors = _chosen_tensors(model, include, exclude, ignore)
+            filters = {key: layout for key, layout in filters_of(model).items() if key in tensors}
+            if memory is not None and not 0 < memory < math.inf:
+                raise UsageError(f"memory is {memory:g} bytes, it has to be above 0")
+            device = next(iter(tensors.values())).device
+            budget = resident_budget(device, comm.local_size) if memory is None else int(memory)
+            stack.enter_context(untouched(model))
+            model.eval()
+            scale = normalising_scale(tensors, filters, ignore="biasbn")
+            leaves = stack.enter_context(differentiable(model, tensors))
+            sampled = SampledLoss(
+                model,
+                chosen,
+                loss,
+                samples=samples,
+                sample_seed=sample_seed,
+                batch_size=batch_size,
+                budget=budget // 8,
+            )
+            values = np.concatenate([sampled.values(k).cpu().numpy() for k in range(len(sampled))])
+            sampled.require_same(values[: sampled.number(0)])
+        except Exception as error:
+            fail_together(comm, error)
+            raise
+        if comm.size > 1:
+            _require_same(comm, values, digest(tensors), sampled.batch_size)
+        with telling(comm):
+            yield Point(name, sampled, values, leaves, tensors, filters, scale, budget, comm)
+
+
+def _one_set(data: Any, loss: Loss, batch_size: int | None) -> tuple[str, Data, int | None]:
+    """Return the only data set there is, with its name, and the batch size in its units."""
     sets, batch_size = in_units_of(named_data(data), loss, batch_size, LARGEST_BATCH)
     if len(sets) > 1:
         raise UsageError(f"curvature is measured of one data set at a time, there are {', '.join(sets)}")
     ((name, chosen),) = sets.items()
+    return name, chosen, batch_size
+
+
+def _chosen_tensors(model: nn.Module, include: str | None, exclude: str | None, ignore: str) -> dict[str, Tensor]:
     tensors = moved_tensors(model, include=include, exclude=exclude)
     if ignore == "biasbn":
         tensors = {key: tensor for key, tensor in tensors.items() if tensor.ndim >= 2}
         if not tensors:
             raise UsageError("no tensor of two dimensions or more is chosen: with ignore='biasbn' none is left")
-    filters = {key: layout for key, layout in filters_of(model).items() if key in tensors}
-    if memory is not None and not 0 < memory < math.inf:
-        raise UsageError(f"memory is {memory:g} bytes, it has to be above 0")
-    comm = comm or Comm()
-    device = next(iter(tensors.values())).device
-    budget = resident_budget(device, comm.local_size) if memory is None else int(memory)
-    with untouched(model):
-        model.eval()
-        scale = normalising_scale(tensors, filters, ignore="biasbn")
-        with differentiable(model, tensors) as leaves:
-            try:
-                sampled = SampledLoss(
-                    model,
-                    chosen,
-                    loss,
-                    samples=samples,
-                    sample_seed=sample_seed,
-                    batch_size=batch_size,
-                    budget=budget // 8,
-                )
-                values = np.concatenate([sampled.values(k).cpu().numpy() for k in range(len(sampled))])
-                sampled.require_same(values[: sampled.number(0)])
-            except Exception as error:
-                _fail_together(comm, error)
-                raise
-            if comm.size > 1:
-                _require_same(comm, values, digest(tensors), sampled.batch_size)
-            with _telling(comm):
-                yield Point(name, sampled, values, leaves, tensors, filters, scale, budget, comm)
+    return tensors
 
 
 def _require_same(comm: Comm, values: Floats, weights: str, batch_size: int) -> None:
@@ -179,7 +192,7 @@ def _require_same(comm: Comm, values: Floats, weights: str, batch_size: int) -> 
     asked: tuple[str, Any] = comm.broadcast(("start", (values, weights, batch_size)))
     kind, value = asked
     if kind == "error":
-        raise _told(value)
+        raise told(value)
     there, others, size = value
     if weights == others and batch_size == size and _agree(there, values):
         return
@@ -198,41 +211,3 @@ def _agree(there: Floats, here: Floats) -> bool:
     near = SAME_EVERYWHERE * float(finite.mean()) if len(finite) else 0.0
     close = np.isclose(there, here, rtol=SAME_EVERYWHERE, atol=near + 1e-6, equal_nan=True)
     return bool((~close).mean() <= BEYOND)
-
-
-def _fail_together(comm: Comm, error: Exception) -> None:
-    """Hand on what was raised where all processes raise it, or some: before `_require_same` has compared them."""
-    if comm.size == 1:
-        return
-    asked: tuple[str, Any] = comm.broadcast(("error", _telling_of(error)))
-    if asked[0] != "error":
-        with comm.together():
-            raise error
-
-
-@contextmanager
-def _telling(comm: Comm) -> Iterator[None]:
-    """Let the others, which wait for rank 0 to ask, raise what is raised on it in here."""
-    try:
-        yield
-    except ClusterError:  # of which all know
-        raise
-    except Exception as error:
-        if comm.rank == 0:
-            comm.broadcast(("error", _telling_of(error)))
-        raise
-    except BaseException:  # wherever it was
-        with comm.together():
-            raise
-
-
-def _telling_of(error: Exception) -> tuple[type[LandscapeError] | None, str]:
-    """Return what another process needs to raise an error of any class, which it may not know."""
-    if isinstance(error, LandscapeError):
-        return type(error), str(error)
-    return None, f"on rank 0: {failure(error)}"
-
-
-def _told(told: tuple[type[LandscapeError] | None, str]) -> Exception:
-    kind, text = told
-    return RuntimeError(text) if kind is None else kind(text)

@@ -12,9 +12,11 @@ from typing import Any
 from torch import nn
 
 from landscape.curvature.analysis import measure_curvature
+from landscape.curvature.shared_errors import agreeing
 from landscape.directions.displacement import Displacement, untouched
-from landscape.errors import LandscapeError, SurfaceMismatch
+from landscape.errors import EvaluationError, LandscapeError, SurfaceMismatch
 from landscape.parallel.progress import Progress, progress_of
+from landscape.parallel.serial import Comm
 from landscape.problem.losses.losses import resolve_loss
 from landscape.problem.named_data import named_data
 from landscape.problem.params import digest
@@ -47,13 +49,15 @@ def measure_run_curvature(
     run : TrainingRun
         See `landscape.find_run`.
     found : mapping of str to CurvatureRun, optional
-        Measured before, in the same way; steps in it are not measured again.
+        Measured before, in the same way; steps in it are not measured again. Of several processes rank 0's counts.
     each_step : callable, optional
         Given everything there is so far whenever a step has been measured: where files are written.
     progress : callable or bool, optional
         Called with the number of steps done and of all; True and False as in `landscape.evaluate`.
     **options
-        See `landscape.curvature`.
+        See `landscape.curvature`. The processes of ``comm`` all have to call this. What rank 0 raises all raise, also
+        out of ``each_step`` and ``progress``, and may measure again; what another rank raises alone is a `ClusterError`
+        on the others, and their last call.
 
     Returns
     -------
@@ -67,25 +71,34 @@ def measure_run_curvature(
     CheckpointError
         A record is of another network.
     EvaluationError
-        As of `landscape.curvature`, with the record that it is about.
+        As of `landscape.curvature`, with the record that it is about; or another rank holds other records than rank 0.
 
     Notes
     -----
     A step whose loss is not finite ends the run there: curvature does not exist at it.
     """
-    sets = named_data(data)
-    asked = _asked(options)
-    digests = [digest(record.tensors) for record in run.records]
-    done = _known(found or {}, sets, run, digests, asked)
+    comm: Comm = options.get("comm") or Comm()
+    with agreeing(comm):
+        sets = named_data(data)
+        asked = _asked(options)
+        digests = [digest(record.tensors) for record in run.records]
+        done = _known(found or {}, sets, run, digests, asked)
+    there, done = comm.broadcast((digests, done))
+    with agreeing(comm):
+        if digests != there:
+            raise EvaluationError(f"the records of {run.name} are not those of rank 0: its files differ between hosts")
     kept = Displacement(model, dict(model.named_parameters()), [])
     with progress_of(progress, f"curvature of {run.name}", "steps") as told, untouched(model):
         try:
             for number, record in enumerate(run.records):
-                if told is not None:
-                    told(number, len(run.records))
-                if all((name, number) in done for name in sets):
+                wanted = any((name, number) not in done for name in sets)
+                with agreeing(comm):
+                    if told is not None:
+                        told(number, len(run.records))
+                    if wanted:
+                        put_record(model, record)
+                if not wanted:
                     continue
-                put_record(model, record)
                 about = {"checkpoint": str(record.path), "sha256": digests[number], ASKED: asked}
                 for name, each in sets.items():
                     try:
@@ -93,10 +106,12 @@ def measure_run_curvature(
                     except LandscapeError as error:
                         raise type(error)(f"{record.path}: {error}") from error
                     done[name, number] = dataclasses.replace(report, origin={**report.origin, **about})
-                if each_step is not None:
-                    each_step(_gathered(run, sets, done))
-            if told is not None:
-                told(len(run.records), len(run.records))
+                with agreeing(comm):
+                    if each_step is not None:
+                        each_step(_gathered(run, sets, done))
+            with agreeing(comm):
+                if told is not None:
+                    told(len(run.records), len(run.records))
         finally:
             kept.restore()
     return _gathered(run, sets, done)

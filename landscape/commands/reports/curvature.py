@@ -199,7 +199,8 @@ def _along_a_run(options: argparse.Namespace, settings: Settings) -> int:
     options.checkpoint = str(run.records[-1].path)
     path = options.output or f"{run.name}.curvature.h5"
     check_run_writable(path, overwrite=options.overwrite)
-    found = {} if options.overwrite or not os.path.exists(path) else read_curvature_run(path)
+    known = comm.rank == 0 and not options.overwrite and os.path.exists(path)
+    found = read_curvature_run(path) if known else {}
     model, _, data = load_problem(options)
     model.to(pick_device(options.device))
     about, measuring = made(), _measuring(options, settings)
@@ -208,7 +209,7 @@ def _along_a_run(options: argparse.Namespace, settings: Settings) -> int:
             model,
             data,
             run,
-            found=comm.broadcast(found),
+            found=found,
             each_step=None if comm.rank else lambda so_far: write_curvature_run(path, so_far, about),
             progress=progress,
             **measuring,
