@@ -11,8 +11,8 @@ the network's own: :math:`|d|^2 = \sum_f |\theta_f|^2`, over the tensors that ra
 they would move none). So axes compare, and the curvature along ``hessian:K`` is :math:`\lambda_K |d|^2`. *Sign.* The
 entry of largest size of an eigenvector is positive, the first of several.
 
-They come out of an iteration, in the last digits otherwise on another number of threads: rank 0 measures them for all,
-and a file keeps them.
+They come out of an iteration, in the last digits otherwise on another number of threads or processes: processes share
+each product out, all get the very numbers that rank 0 has found, and a file keeps them.
 """
 
 from __future__ import annotations
@@ -31,11 +31,13 @@ from torch import Tensor, nn
 
 from landscape.curvature.lanczos import extreme_eigenpairs
 from landscape.curvature.point import Point, at_weights
+from landscape.curvature.shared_errors import agreeing
 from landscape.directions.construct import Direction, Plane, checkpoint_plane, random_plane
 from landscape.errors import DirectionError, UsageError
 from landscape.files.store import is_surface, read_directions, read_surface
 from landscape.parallel.comm import current_comm
 from landscape.parallel.progress import Progress
+from landscape.parallel.serial import Comm
 from landscape.problem.losses.losses import Loss, resolve_loss
 from landscape.problem.named_data import named_data
 from landscape.problem.params import digest, moved_tensors, work_dtype
@@ -102,7 +104,7 @@ def curvature_directions(
     path: str | Path | None = None,
     progress: Progress | None = None,
 ) -> list[Direction]:
-    """Measure directions at the weights that a network holds; under MPI all ranks call this.
+    """Measure directions at the weights that a network holds; under MPI all ranks call this, and share products out.
 
     Parameters
     ----------
@@ -132,25 +134,22 @@ def curvature_directions(
         The loss has no such direction: its gradient is 0, say.
     """
     how, comm = how or DirectionSettings(), current_comm()
-    for each in sources:
-        if not is_measured(each):
-            raise UsageError(
-                f"{each!r} is no direction of curvature; write hessian:0, hessian:-1, sharpest or gradient"
-            )
-    found: list[tuple[dict[str, Any], str, dict[str, np.ndarray[Any, Any]]]] = []
-    with comm.together():
-        if comm.rank == 0:
-            name, chosen = _training(data)
-            asked = [_asked(each, name, how) for each in sources]
-            known = _known(model, path, asked)
-            if known is None:
-                made = _measured(model, {name: chosen}, asked, how, progress)
-                known = [(d.recipe, d.label, {key: t.cpu().numpy() for key, t in d.tensors.items()}) for d in made]
-            found = [(dict(recipe), label, arrays) for recipe, label, arrays in known]
-    live = moved_tensors(model, include=how.include, exclude=how.exclude)
+    with agreeing(comm):
+        for each in sources:
+            if not is_measured(each):
+                raise UsageError(
+                    f"{each!r} is no direction of curvature; write hessian:0, hessian:-1, sharpest or gradient"
+                )
+        name, chosen = _training(data)
+        asked = [_asked(each, name, how) for each in sources]
+        live = moved_tensors(model, include=how.include, exclude=how.exclude)
+        known = _known(model, path, asked) if comm.rank == 0 else None
+    found = comm.broadcast(known)
+    if found is None:
+        found = _measured(model, {name: chosen}, asked, how, progress, comm)
     return [
         Direction.of({key: torch.from_numpy(each).to(live[key].device) for key, each in arrays.items()}, recipe, label)
-        for recipe, label, arrays in comm.broadcast(found)
+        for recipe, label, arrays in found
     ]
 
 
@@ -248,7 +247,7 @@ def _known(model: nn.Module, path: str | Path | None, asked: Sequence[Mapping[st
         tree = {name: torch.from_numpy(np.array(each)) for name, each in arrays.items()}
         if Direction.of(tree, axis.recipe, label).sha256 != axis.sha256:
             return None
-        found.append((axis.recipe, label, {name: each.numpy() for name, each in tree.items()}))
+        found.append((dict(axis.recipe), label, {name: each.numpy() for name, each in tree.items()}))
     return found
 
 
@@ -258,12 +257,22 @@ def _measured(
     asked: Sequence[Mapping[str, Any]],
     how: DirectionSettings,
     progress: Progress | None,
-) -> list[Direction]:
+    comm: Comm,
+) -> list[_Made]:
+    """Return directions on all ranks: rank 0 looks for them, and all make their part of each product."""
     names = ("loss", "samples", "sample_seed", "batch_size", "include", "exclude", "ignore")
-    with at_weights(model, data, **{name: getattr(how, name) for name in names}) as point:
+    with at_weights(model, data, comm=comm, **{name: getattr(how, name) for name in names}) as point:
+        if comm.rank:
+            told: list[_Made] = point.assist()
+            return told
         search = _Search(point, how, progress, {str(each["source"]) for each in asked})
         pairs = search.eigenvectors([int(each["index"]) for each in asked if each["source"] == "hessian"])
-        return [search.direction(recipe, pairs) for recipe in asked]
+        made = [search.direction(recipe, pairs) for recipe in asked]
+        found: list[_Made] = [
+            (dict(d.recipe), d.label, {key: each.cpu().numpy() for key, each in d.tensors.items()}) for d in made
+        ]
+        comm.broadcast(("end", found))
+        return found
 
 
 class _Search:

@@ -1,9 +1,13 @@
-"""Processes that measure curvature together under a real mpiexec: what is raised on one of them."""
+"""Processes that measure curvature together under a real mpiexec: what they share, and what one of them raises."""
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
+import torch
+from torch import nn
 
+from landscape.curvature.directions import DirectionSettings, curvature_directions
 from tests.helpers import jobs, tiny_problem
 
 pytestmark = pytest.mark.slow
@@ -74,3 +78,117 @@ def test_ranks_that_hold_other_data_are_refused(tmp_path):
     assert "rank 1 on" in err
     assert "the checkpoint does not measure here as on rank 0" in err
     assert not (tmp_path / "net.curvature.h5").exists()
+
+
+# At the first step everything goes well; what fails then does so on one rank, or on rank 0 as on all.
+RUN = """
+import sys, torch
+from pathlib import Path
+from torch import nn
+import landscape
+from landscape.errors import UsageError
+from landscape.parallel.comm import current_comm
+
+comm = current_comm()
+net = nn.Sequential(nn.Linear(5, 4), nn.Tanh(), nn.Linear(4, 3))
+paths = [Path(f"step-{k}.pt") for k in range(2)]
+if comm.rank == 0:
+    for seed, path in enumerate(paths):
+        torch.manual_seed(seed)
+        torch.save(nn.Sequential(nn.Linear(5, 4), nn.Tanh(), nn.Linear(4, 3)).state_dict(), path)
+comm.broadcast(None)
+run = landscape.find_run(paths)
+x, y = torch.randn(64, 5, generator=torch.Generator().manual_seed(0)), torch.arange(64) % 3
+few = {"eigenvalues": 1, "probes": 2, "steps": 3, "gauss_newton": False, "comm": comm}
+
+def fails(*ranks, text):
+    def call(*arguments):
+        if comm.rank in ranks: raise OSError(text)
+    return call
+
+def refuses(found):
+    raise UsageError("not like this")
+
+found, runs = {}, []
+def keep(so_far):
+    found.update(so_far)
+    if len(so_far["train"].steps) == 1: raise OSError("cut short")
+
+for name, options in (
+    ("writes", {"each_step": fails(0, text="disk full")}),
+    ("writes all", {"each_step": fails(0, 1, text="disk full")}),
+    ("says", {"progress": fails(0, text="no terminal")}),
+    ("refuses", {"each_step": refuses if comm.rank == 0 else None}),
+    ("set-up", {"memory": -1.0 if comm.rank == 0 else None}),
+    ("begun", {"each_step": keep if comm.rank == 0 else None}),
+    ("resumed", {"found": found}),
+    ("rank 1", {"each_step": fails(1, text="full here")}),
+):
+    try:
+        done = landscape.measure_run_curvature(net, (x, y), run, **few, **options)
+        said = f"{len(done['train'].reports)} {float(done['train'].reports[-1].raw.eigenvalues[0])!r}"
+    except Exception as error:
+        said = f"{type(error).__name__}: {error}"
+    sys.stdout.write(f"{comm.rank} {name}: {said}\\n")
+    sys.stdout.flush()
+"""
+
+
+def test_what_one_rank_raises_along_a_run_leaves_none_waiting(tmp_path):
+    _, out, err = jobs.finish(jobs.start(["-c", RUN], mpi="mpich", ranks=2, folder=tmp_path))
+    found = dict(line.split(": ", 1) for line in out.splitlines())
+    assert found["0 writes"] == "OSError: disk full", err
+    assert found["1 writes"].startswith("RuntimeError: on rank 0: OSError: disk full")
+    assert found["0 writes all"] == found["1 writes all"] == "OSError: disk full"
+    assert found["0 says"] == "OSError: no terminal"
+    assert found["1 says"].startswith("RuntimeError: on rank 0: OSError: no terminal")
+    assert found["0 refuses"] == found["1 refuses"] == "UsageError: not like this"
+    assert found["0 set-up"] == found["1 set-up"]
+    assert "memory is -1 bytes" in found["1 set-up"]
+    assert found["0 begun"] == "OSError: cut short"
+    assert found["0 resumed"] == found["1 resumed"]
+    assert found["0 resumed"].startswith("2 ")
+    assert found["1 rank 1"] == "OSError: full here"
+    assert found["0 rank 1"].startswith("ClusterError: ")
+    assert "full here" in found["0 rank 1"]
+
+
+DIRECTIONS = """
+import sys, numpy, torch
+from torch import nn
+from landscape.curvature.directions import DirectionSettings, curvature_directions
+from landscape.curvature.products import Products
+from landscape.parallel.comm import current_comm
+
+comm, made, summed = current_comm(), [], Products.summed
+Products.summed = lambda self, vector: made.append(self._own) or summed(self, vector)
+torch.manual_seed(0)
+net = nn.Sequential(nn.Linear(5, 4), nn.Tanh(), nn.Linear(4, 3)).double()
+data = torch.randn(64, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(0)), torch.arange(64) % 3
+sources = ["hessian:0", "hessian:-1", "sharpest", "gradient"]
+found = curvature_directions(net, data, sources, DirectionSettings(tolerance=1e-6))
+if comm.rank == 0:
+    numpy.savez("found.npz", *[numpy.concatenate([t.ravel() for t in d.tensors.values()]) for d in found])
+sys.stdout.write(f"{comm.rank} {len(made)} {made[0]} {[d.sha256 for d in found]}\\n")
+"""
+
+
+def test_directions_are_looked_for_together_and_are_the_same_on_all_ranks(tmp_path):
+    _, out, err = jobs.finish(jobs.start(["-c", DIRECTIONS], mpi="mpich", ranks=2, folder=tmp_path))
+    first, second = (line.split(" ", 2)[1:] for line in sorted(out.splitlines()))
+    assert first[0] == second[0], err
+    assert int(first[0]) > 10
+    assert first[1].startswith("range(0, 8, 2) ")
+    assert second[1].startswith("range(1, 8, 2) ")
+    assert first[1].partition("[")[2] == second[1].partition("[")[2]
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Linear(5, 4), nn.Tanh(), nn.Linear(4, 3)).double()
+    inputs = torch.randn(64, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    how = DirectionSettings(tolerance=1e-6)
+    alone = curvature_directions(
+        net, (inputs, torch.arange(64) % 3), ["hessian:0", "hessian:-1", "sharpest", "gradient"], how
+    )
+    with np.load(tmp_path / "found.npz") as stored:
+        for one, name in zip(alone, stored, strict=True):
+            flat = torch.cat([each.reshape(-1) for each in one.tensors.values()]).numpy()
+            np.testing.assert_allclose(stored[name], flat, rtol=0, atol=1e-7 * np.linalg.norm(flat))
