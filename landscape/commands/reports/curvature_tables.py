@@ -15,6 +15,7 @@ from landscape.surface.reports.matrix_spectrum import Spectrum
 
 # Layers that a terminal shows; all are in the file.
 _LAYERS = 12
+_MORE = "give more --products, or a greater --eigenvalue-tolerance"
 # Of the largest eigenvalue: what the effective dimension takes for small.
 _ALPHA = 0.01
 
@@ -79,6 +80,9 @@ def print_curvature_run(console: Console, facts: Mapping[str, Any]) -> None:
         ]
         head = [run["unit"], "2 / lr", "greatest", "least", "trace", "normalised trace", "gradient"]
         print_table(console, head, rows)
+        unsure = sum(not (each["converged"][0] and each["converged"][-1]) for each in steps)
+        if unsure:
+            print_pairs(console, [("?", f"not converged at {unsure} of {len(steps)} steps; {_MORE}")])
 
 
 def _facts(report: Curvature) -> dict[str, Any]:
@@ -105,6 +109,7 @@ def _facts(report: Curvature) -> dict[str, Any]:
         "gauss_newton": {
             "greatest": numbers(report.gauss_newton_greatest),
             "residual": numbers(report.gauss_newton_residual),
+            "converged": _newton_converged(report),
             "trace": numbers(report.gauss_newton_trace),
             "trace_stderr": numbers(report.gauss_newton_trace_stderr),
         },
@@ -114,6 +119,11 @@ def _facts(report: Curvature) -> dict[str, Any]:
         "origin": dict(report.origin),
         "settings": dict(report.settings),
     }
+
+
+def _newton_converged(report: Curvature) -> bool | None:
+    greatest, residual = report.gauss_newton_greatest, report.gauss_newton_residual
+    return None if math.isnan(greatest) else bool(residual <= report.raw.tolerance * abs(greatest))
 
 
 def _slice_facts(report: Curvature) -> dict[str, Any] | None:
@@ -197,8 +207,8 @@ def _print(out: Console, name: str, report: Mapping[str, Any]) -> None:
         ],
     )
     both = (report, scaled)
-    if not all(all(each["converged"]) for each in both):
-        print_pairs(out, [("?", "not converged within the products given")])
+    if note := _unconverged(report):
+        print_pairs(out, [("?", note)])
     dimensions = [each["effective_dimension"] for each in both]
     rows = [
         ["trace", *(_with_error(each["trace"], each["trace_stderr"]) for each in both)],
@@ -227,13 +237,7 @@ def _print(out: Console, name: str, report: Mapping[str, Any]) -> None:
                 f"curvature {_short(scaled['random_slice'])}, deviation {_short(scaled['random_slice_deviation'])}; at "
                 f"most {_short(scaled['slice_bound'])} in any direction of such length",
             ),
-            (
-                "Gauss-Newton",
-                ""
-                if newton["greatest"] is None
-                else f"greatest {_short(newton['greatest'])}, residual {_short(newton['residual'])}; trace "
-                f"{_with_error(newton['trace'], newton['trace_stderr'])}",
-            ),
+            ("Gauss-Newton", "" if newton["greatest"] is None else _newton(newton)),
         ],
     )
     if report["slice"] is not None:
@@ -254,6 +258,30 @@ def _print(out: Console, name: str, report: Mapping[str, Any]) -> None:
     )
     if len(layers) > _LAYERS:
         print_pairs(out, [("", f"and {len(layers) - _LAYERS} more layers of smaller trace, in --json and in the file")])
+
+
+def _newton(matrix: Mapping[str, Any]) -> str:
+    mark = "" if matrix["converged"] else "?"
+    return (
+        f"greatest {_short(matrix['greatest'])}{mark}, residual {_short(matrix['residual'])}; trace "
+        f"{_with_error(matrix['trace'], matrix['trace_stderr'])}"
+    )
+
+
+def _unconverged(report: Mapping[str, Any]) -> str:
+    """Say how many pairs of which matrix have not converged, and what helps; nothing where all have."""
+    parts = []
+    for name, matrix in (("of the Hessian", report), ("normalised", report["normalised"])):
+        failed = matrix["converged"].count(False)
+        if failed:
+            parts.append(f"{failed} of {len(matrix['converged'])} eigenvalues {name}")
+    if report["gauss_newton"]["converged"] is False:
+        parts.append("that of the Gauss-Newton matrix")
+    if not parts:
+        return ""
+    most = report["settings"].get("most")
+    given = "the products given" if most is None else f"--products {most}"
+    return f"not converged within {given}: {', '.join(parts)}; {_MORE}"
 
 
 def _place(k: int, report: Mapping[str, Any]) -> str:
