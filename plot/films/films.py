@@ -199,6 +199,11 @@ def plan_film(
             # Hundreds of frames are drawn, and a panel may be too small for its labels from anywhere.
             for elevation in {film.moment(number).elevation for number in range(0, frames, max(1, frames // 16))}:
                 _lay_out(film, dataclasses.replace(film.moment(0), elevation=elevation))
+            # Legend and notes stand below the surface: in a corner that a frame leaves free they would jump.
+            strip = max(still.strip for number in (0, frames - 1) for still in _drawn(film, number))
+            film = dataclasses.replace(
+                film, stills=tuple(dataclasses.replace(still, strip=strip) for still in film.stills)
+            )
         except PlotError as error:
             raise UsageError(f"{error}; a film of {size[0]} x {size[1]} pixels has to be larger") from error
     return film
@@ -262,6 +267,12 @@ def _lay_out(film: Film, moment: Moment) -> Figure:
             linespacing=1.25, parse_math=False, gid="caption",
         )  # fmt: skip
     return figure
+
+
+def _drawn(film: Film, number: int) -> list[Still]:
+    """Return the stills of a frame, with all of their runs."""
+    figure = _lay_out(film, dataclasses.replace(film.moment(number), step=1.0))
+    return [each for each in (ax.get_axes_locator() for ax in figure.axes) if isinstance(each, Still)]
 
 
 def _grid(number: int, width: float, height: float) -> tuple[int, int]:

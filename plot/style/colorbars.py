@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 MOST_TICKS = 12
 # Wider texts, in font sizes, would not leave room for the label; what they have in common is then said once.
 WIDEST = 4.5
+# How long a bar's label may be, as a share of the bar: what stands above it is near.
+BEYOND = 1.03
 
 
 def draw_colorbar(
@@ -100,11 +102,11 @@ def draw_colorbar_beside(ax: Axes, scale: Scale, *, lines: bool = False) -> Colo
 def _fitting_label(text: str, inches: float, ticks: Sequence[str]) -> str:
     """Return what is written along a bar: all of it, on two lines where that is too long, or without the formula."""
     size = look().label
-    if text_width(text, size) <= 1.1 * inches:
+    if text_width(text, size) <= BEYOND * inches:
         return text
     short, _, formula = text.partition(", ")
     narrow = max((text_width(each, look().tick) for each in ticks), default=0.0) * 72 < 3.0 * look().tick
-    if formula and narrow and max(text_width(short, size), text_width(formula, size)) <= 1.1 * inches:
+    if formula and narrow and max(text_width(short, size), text_width(formula, size)) <= BEYOND * inches:
         return f"{short},\n{formula}"
     return short
 

@@ -19,8 +19,8 @@ from ..scale.scale import Scale
 from .style import fitting, look, text_width, wrapped
 
 LEFT, RIGHT, BOTTOM, TOP = 0.58, 0.14, 0.42, 0.10
-# Of LEFT, what is there for the numbers at the ticks.
-TICK_TEXT = 0.33
+# Of LEFT, what is there for the numbers at the ticks, and what longer ones need besides their length.
+TICK_TEXT, TICK_EXTRA = 0.33, 0.04
 TITLE, SUBTITLE, HEADLINE = 0.20, 0.15, 0.30
 BAR_GAP, BAR_WIDTH, BAR_TEXT = 0.12, 0.13, 0.68
 CAPTION_PAD = 0.09
@@ -115,7 +115,7 @@ class Layout:
     @property
     def title_width(self) -> float:
         """Width of titles: to the end of a lone panel's colour bar, else of the panel."""
-        return self.panel[0] + (self.right + self.bar if self.columns == 1 else 0.0)
+        return self.panel[0] + (self.right + self.bar if _above_bar(self.columns, self.rows, self.shared_bar) else 0.0)
 
     @property
     def subtitle_height(self) -> float:
@@ -194,7 +194,8 @@ def lay_out(
     columns, rows = grid_of(number, columns)
     left, right, bottom = (0.1, 0.05, 0.05) if wide else (LEFT * factor, RIGHT, BOTTOM * factor)
     inner_left = 0.1 if wide else inner_left * factor if inner_left > 0.2 else inner_left
-    longer = 0.0 if wide else max(0.0, tick_width - TICK_TEXT * factor)
+    long = not wide and tick_width > TICK_TEXT * factor
+    longer = tick_width - (TICK_TEXT - TICK_EXTRA) * factor if long else 0.0
     left, inner_left = left + longer, inner_left + (longer if inner_left > 0.2 else 0.0)
     bar = edge * factor if bars == "none" else BAR_GAP + BAR_WIDTH + BAR_TEXT * factor
     given = plan.size or (None, None)
@@ -227,7 +228,7 @@ def lay_out(
     # Titles need height, and a lower panel may be narrower: a second look settles it.
     for _ in range(3):
         most = max(2, int(TITLE_SHARE * height * 72 / (TITLE_SPACING * look().title * SMALLEST_TITLE)))
-        room = width + (right + bar if columns == 1 else 0.0)
+        room = width + (right + bar if _above_bar(columns, rows, bars != "own") else 0.0)
         title_size, title_lines = fitting_titles(titles, room - title_room, most)
         # A figure without a given height grows by what a line takes.
         most = max(4 if given[1] is None else 2, int(SUBTITLE_SHARE * height / (SUBTITLE * factor)))
@@ -270,6 +271,11 @@ def lay_out(
     if given[1] is not None:
         found = replace(found, blank=(blank, max(0.0, given[1] - found.size[1]) / 2))
     return found
+
+
+def _above_bar(columns: int, rows: int, shared: bool) -> bool:
+    """Return whether all titles stand above a colour bar: one of several rows stands beside lower titles."""
+    return columns == 1 and (rows == 1 or not shared)
 
 
 def _require_room(plan: Plan, number: int, width: float, height: float) -> None:

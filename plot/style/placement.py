@@ -42,6 +42,8 @@ CLEAR = 1.0
 STEP = 1.5
 # Of a mark that a text must not cover, in points.
 SMALLEST = 1.5
+# How many places are looked at together, and how far from a text, in points, nothing counts any more.
+CHUNK, FAR = 24, 8.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,15 +120,9 @@ class Room:
         low, high = axes[0].get_window_extent().get_points() * _scale(axes[0])
         room = cls((low, high) if inside else None)
         for ax in axes:
-            for line in ax.lines:
-                if line.get_visible():
-                    room._take_drawn(line, ax)
+            room.take_drawn(ax, to_points(ax))
             for found in ax.collections:
-                if isinstance(found, LineCollection):
-                    for piece in found.get_segments():
-                        points = found.get_transform().transform(piece) * _scale(ax)
-                        room.take_line(points, float(np.max(found.get_linewidth())) / 2)
-                elif isinstance(found, PathCollection):
+                if isinstance(found, PathCollection):
                     spots = found.get_offset_transform().transform(found.get_offsets()) * _scale(ax)
                     room.take_spots(spots, float(np.sqrt(np.max(found.get_sizes(), initial=0.0))) / 2)
             room.take(*(box_of(text) for text in ax.texts if text.get_visible() and text.get_text()))
@@ -134,14 +130,24 @@ class Room:
                 room.take(_upright(legend.get_window_extent().get_points() * _scale(ax)))
         return room
 
-    def _take_drawn(self, line: Any, ax: Axes) -> None:
+    def take_drawn(self, ax: Axes, points: Transform) -> None:
+        """Let nothing be put on the lines and marks of axes; ``points`` takes their data to points."""
+        for line in ax.lines:
+            if line.get_visible():
+                self._take_line_of(line, ax, points)
+        for found in ax.collections:
+            if isinstance(found, LineCollection):
+                for piece in found.get_segments():
+                    self.take_line(points.transform(piece), float(np.max(found.get_linewidth(), initial=0.0)) / 2)
+
+    def _take_line_of(self, line: Any, ax: Axes, to_points: Transform) -> None:
         if line.get_transform() != ax.transData:
             # A hairline across all of the axes says where something is, and may be crossed.
             return
         data = np.asarray(line.get_xydata(), dtype=np.float64)
         # What is not finite is nowhere; a transform would multiply infinity by 0.
         data = np.where(np.isfinite(data).all(axis=1, keepdims=True), data, np.nan)
-        points = line.get_transform().transform(data) * _scale(ax)
+        points = to_points.transform(data)
         if line.get_linestyle() not in ("None", "none", "", " "):
             self.take_line(points, line.get_linewidth() / 2)
         # What is smaller than a full stop may be written over: the dots of interpolated points are everywhere.
@@ -181,6 +187,8 @@ class Room:
     def depths(self, middles: ArrayLike, half: tuple[float, float], turns: ArrayLike = 0.0) -> Floats:
         """Return how deep boxes of one size lie in what is taken, shape (n,); 0 or less where they are free.
 
+        What is further than a few points away counts as nowhere.
+
         Parameters
         ----------
         middles : array_like, shape (n, 2)
@@ -198,9 +206,18 @@ class Room:
             reach = np.abs(along) * half[0] + np.abs(across) * half[1]
             out = np.maximum(self.frame[0] - (centres - reach), centres + reach - self.frame[1])
             deepest = np.maximum(deepest, out.max(axis=1))
-        spots = self.spots
-        for start in range(0, len(centres) if len(spots) else 0, 256):
-            part = slice(start, start + 256)
+        # What is further away than a box and a little more says nothing of it.
+        far = float(np.hypot(*half)) + FAR
+        for start in range(0, len(centres), CHUNK):
+            part = slice(start, start + CHUNK)
+            spots = self.spots
+            low, high = centres[part].min(axis=0) - far, centres[part].max(axis=0) + far
+            spots = spots[
+                (spots[:, 0] + spots[:, 2] > low[0]) & (spots[:, 0] - spots[:, 2] < high[0])
+                & (spots[:, 1] + spots[:, 2] > low[1]) & (spots[:, 1] - spots[:, 2] < high[1])
+            ]  # fmt: skip
+            if not len(spots):
+                continue
             away = spots[None, :, :2] - centres[part, None]
             beyond = np.stack(
                 [
@@ -222,6 +239,25 @@ class Room:
                 gap = np.maximum(gap, distance - reach)
             deepest = np.maximum(deepest, -gap)
         return deepest
+
+    def first_free(
+        self, middles: ArrayLike, half: tuple[float, float], turn: float = 0.0, clear: float = 0.0
+    ) -> tuple[int, float]:
+        """Return the number of the first place, of middles of shape (n, 2), where a box is free, and its depth there.
+
+        That is ``clear`` points from anything. Where no place is free, it is the one where the box lies least deep.
+        """
+        centres = np.reshape(np.asarray(middles, dtype=np.float64), (-1, 2))
+        best, least = 0, np.inf
+        for start in range(0, len(centres), CHUNK):
+            depths = self.depths(centres[start : start + CHUNK], half, turn)
+            free = depths + clear <= 0
+            number = int(np.argmax(free)) if free.any() else int(np.argmin(depths))
+            if free.any() or depths[number] < least:
+                best, least = start + number, float(depths[number])
+            if free.any():
+                break
+        return best, least
 
     def depth(self, box: Box) -> float:
         """Return how deep a box lies in what is taken; 0 or less where it is free."""

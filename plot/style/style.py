@@ -24,6 +24,7 @@ from landscape.errors import UsageError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.backend_bases import RendererBase
 
 BLUE, VERMILLION = "#0072B2", "#D55E00"  # loss and accuracy: told apart by every kind of eye
 INK, SOFT_INK, HAIRLINE = "#1a1a1a", "#5a5a5a", "#8c8c8c"
@@ -200,6 +201,17 @@ def _installed(names: Any, *, strict: bool = False) -> tuple[str, ...]:
     return (OUR_FONT,)
 
 
+class Page(Figure):
+    """A figure whose letters are drawn as they were measured, whoever writes it and in whatever style."""
+
+    def draw(self, renderer: RendererBase) -> None:
+        """Draw it."""
+        # Any: see SETTINGS.
+        hinting: Any = {"text.hinting": SETTINGS["text.hinting"]}
+        with matplotlib.rc_context(hinting):
+            super().draw(renderer)
+
+
 def new_figure(width: float, height: float, *, shown: bool = False) -> Figure:
     """Return an empty figure, sizes in inches.
 
@@ -211,8 +223,8 @@ def new_figure(width: float, height: float, *, shown: bool = False) -> Figure:
     if shown and watched:
         import matplotlib.pyplot as plt
 
-        return plt.figure(figsize=(width, height))
-    return Figure(figsize=(width, height))
+        return plt.figure(figsize=(width, height), FigureClass=Page)
+    return Page(figsize=(width, height))
 
 
 def text_width(text: str, size: float, weight: str = "normal") -> float:

@@ -6,8 +6,8 @@ scene is drawn; so the labels come first, and the view is fitted around them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -40,11 +40,17 @@ class Label:
     half: tuple[float, float]  # of the rotated text's bounding box, in points
     tick: bool  # whether a tick joins it to the anchor
     axis: int  # 0 for x, 1 for y, 2 for the heights
+    shift: tuple[float, float] = (0.0, 0.0)  # in points, from there to where it is free
+
+    @property
+    def key(self) -> tuple[int, str]:
+        """What tells it from the other labels of its picture."""
+        return self.axis, self.text
 
     @property
     def margins(self) -> tuple[float, float, float, float]:
         """How far the text reaches from its anchor to the left, down, right and up, in points."""
-        x, y = self.direction * self.offset
+        x, y = self.direction * self.offset + self.shift
         return (self.half[0] - x, self.half[1] - y, self.half[0] + x, self.half[1] + y)
 
 
@@ -71,6 +77,7 @@ def fit_frame(
     size: tuple[float, float],
     *,
     steady: tuple[float, float] | None = None,
+    shifts: Mapping[tuple[int, str], tuple[float, float]] | None = None,
 ) -> Frame:
     """Choose ticks, place labels, and fit the view around them and the content.
 
@@ -89,6 +96,8 @@ def fit_frame(
     steady : (float, float), optional
         Frame the scene for all azimuths from one to another, in degrees: pictures of a film then have one size and
         place.
+    shifts : mapping of (int, str) to (float, float), optional
+        By how much labels, told by their `Label.key`, are moved from their own places, in points.
 
     Returns
     -------
@@ -107,7 +116,6 @@ def fit_frame(
     flat = rough.project(content)[:, :2]
     # The outermost points stay the outermost however much the picture is enlarged.
     everything = content
-    everything = content
     content = content[np.concatenate([flat.argmin(axis=0), flat.argmax(axis=0)])]
     left = corners[np.argmin(rough.project(corners)[:, 0]), :2]
     height_axis = np.array([[*left, 0.0], [*left, HEIGHT]])
@@ -122,6 +130,7 @@ def fit_frame(
     for _ in range(6):
         floor = [_floor_labels(camera, rough, box, axis, floor_ticks[axis], titles[axis]) for axis in (0, 1)]
         labels = [*floor[0], *floor[1], *_height_labels(rough, scale, box, left, z_ticks, titles[2])]
+        labels = [replace(each, shift=(shifts or {}).get(each.key, (0.0, 0.0))) for each in labels]
         walls = _walls(box, scale, behind, z_ticks)
         anchors = np.concatenate([content, corners, height_axis, *walls, [label.anchor for label in labels]])
         margins = np.zeros((len(anchors), 4))

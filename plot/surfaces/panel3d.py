@@ -18,8 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from landscape.surface.grid import Floats
 
-from ..style.style import text_width
-from .frame3d import Frame, Label
+from .frame3d import Frame
 from .heightfield import Raster, heights_at, rasterize
 from .scenes import Scene
 
@@ -30,8 +29,6 @@ if TYPE_CHECKING:
 DEPTH_RESOLUTION = 2.0
 # What lies on the surface is judged this much higher: its own pixels would miss the wall before the foot of a well.
 LIFT = np.array([0.0, 0.0, 0.01])
-# Where a legend or notes go if no corner is free: along the right and the left edge, as shares of the way up.
-EDGES = [(right, float(up)) for up in np.linspace(0.1, 0.9, 9) for right in (1.0, 0.0)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,34 +80,13 @@ class Panel:
         pieces = zip(np.split(line, cuts), np.split(known, cuts), strict=True)
         return [part for piece, drawn in pieces if drawn[0] for part in self.cut(piece, hidden=hidden)]
 
-    def covered(self, label: Label, shift: ArrayLike = (0.0, 0.0)) -> float:
-        """Return the share of a label, moved by so many points, that lies on the drawn surface."""
-        spots = np.rint(self._spots(label, shift) * DEPTH_RESOLUTION - 0.5).astype(np.intp)
+    def on_surface(self, spots: ArrayLike) -> NDArray[np.bool_]:
+        """Return which points of the picture, shape (n, 2), lie on the drawn surface."""
+        pixels = np.floor(np.asarray(spots) * DEPTH_RESOLUTION).astype(np.intp)
         rows, columns = self.raster.triangle.shape
-        inside = ((spots >= 0) & (spots < (columns, rows))).all(axis=1)
-        return float((self.raster.triangle[spots[inside, 1], spots[inside, 0]] >= 0).sum() / len(spots))
-
-    def holds(self, label: Label, shift: ArrayLike = (0.0, 0.0)) -> bool:
-        """Return whether a label, moved by so many points, lies within the panel."""
-        spots = self._spots(label, shift)
-        return bool((spots >= 0).all() and (spots <= self.frame.view.size).all())
-
-    def _spots(self, label: Label, shift: ArrayLike = (0.0, 0.0)) -> Floats:
-        """Return points all over a label's text, shape (n, 2)."""
-        middle = self.flat(label.anchor) + label.direction * label.offset + np.asarray(shift)
-        half = text_width(label.text, label.size) * 36, label.size / 2
-        spots = np.stack(np.meshgrid(np.linspace(-half[0], half[0], 40), [-half[1], 0, half[1]]), axis=-1)
-        c, s = np.cos(np.deg2rad(label.rotation)), np.sin(np.deg2rad(label.rotation))
-        return np.asarray(middle + spots.reshape(-1, 2) @ np.array([[c, s], [-s, c]]))
-
-    def occupied(self) -> Floats:
-        """Return points all over surface, floor, walls and axes, shape (n, 2): where no further text may go."""
-        view, t = self.frame.view, np.linspace(0, 1, 60)[:, None]
-        corners = self.flat(np.concatenate([self.frame.corners, self.frame.corners[:1]]))
-        lines = [*(corners[k : k + 2] for k in range(4)), *(self.flat(wall)[:2] for wall in self.frame.walls)]
-        lines += [self.flat(wall)[1:] for wall in self.frame.walls if len(wall) > 2]
-        lines += [self.flat(self.frame.height_axis)] if self.frame.height_axis.size else []
-        return np.concatenate([view.project(self.scene.content)[:, :2], *(a + (b - a) * t for a, b in lines)])
+        inside = np.asarray(((pixels >= 0) & (pixels < (columns, rows))).all(axis=-1))
+        column, row = np.where(inside[..., None], pixels, 0).T
+        return np.asarray(inside & (self.raster.triangle[row, column] >= 0))
 
     def drape(self, x: ArrayLike, y: ArrayLike) -> tuple[Floats, Floats, Floats]:
         """Lay a line onto the surface: more points along it, and the loss drawn there, NaN outside and over holes."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -16,13 +16,14 @@ from landscape.surface.surface import Surface
 from ..planes.marks import Sheet, axis_text
 from ..scale.scale import Scale
 from ..style.style import our_style
+from .axis_texts import drawn_room, fitted_panel, placed_labels
 from .camera import Camera
-from .frame3d import fit_frame
 from .opening import opening_camera
 from .panel3d import Panel
 from .scenes import Scene, SurfaceImage, make_scene, shared_box
 from .shading import Light
-from .surroundings import draw_axes, draw_checkpoint, draw_ground, draw_notes, room_in
+from .side_texts import Strip, draw_legend, draw_notes
+from .surroundings import draw_axes, draw_checkpoint, draw_ground, draw_names
 from .trajectories3d import draw_paths_on, own_points
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ class Still:
     marks: Sequence[int]
     steady: tuple[float, float] | None
     until: float
+    strip: float = 0.0  # kept free below everything for a film's legend and notes, in points
     panel: Panel | None = None
     place: Any = None  # where the axes themselves were told to be, by what had a say in it before
     drawn: list[Artist] = field(default_factory=list)
@@ -127,39 +129,65 @@ class Still:
         box = self._position(ax, renderer).transformed(figure.transSubfigure)
         return float(box.width / figure.dpi * 72), float(box.height / figure.dpi * 72)
 
-    def fill(self, ax: Axes, size: tuple[float, float], foot: float = 0.0) -> Panel:
+    def fill(self, ax: Axes, size: tuple[float, float]) -> Panel:
         """Draw everything for axes of a size in points; what was drawn for another size goes.
 
-        ``foot`` is how much of the height is kept for legend and notes, where no corner is free for them.
+        Legend and notes stand beside the surface; where no place is free for them, a strip below is kept for them, and
+        where that leaves the surface too little, the legend says less.
         """
-        scene = self.scene
-        sheet = scene.sheet
-        titles = (axis_text(sheet.surface.axes[0], 0), axis_text(sheet.surface.axes[1], 1), sheet.scale.label)
         with our_style():
-            room = size[0], size[1] - foot
-            frame = fit_frame(self.camera, scene.box, sheet.scale, titles, self.content, room, steady=self.steady)
-            frame = replace(frame, view=frame.view.raised(foot))
-            for artist in self.drawn:
-                artist.remove()
-            before = set(ax.get_children())
-            ax.set(xlim=(0, size[0]), ylim=(0, size[1]), aspect="auto")
-            panel = self.panel = Panel(ax, scene, frame)
-            draw_ground(panel)
-            image = SurfaceImage(scene, frame.view, self.light)
-            image.set_zorder(3)
-            ax.add_artist(image)
-            draw_axes(panel)
-            draw_checkpoint(panel)
-            space, film = room_in(panel), self.steady is not None
-            last = film or foot > 0
-            needed = draw_paths_on(panel, space, marks=self.marks, until=self.until, foot=foot, fixed=film)
-            needed += draw_notes(panel, space, foot=foot, anywhere=last, fixed=film)
+            kept = self.strip if self.steady else 0.0
+            for words in (2, 1, 0):
+                try:
+                    needed = self._draw(ax, size, Strip(kept, self.steady is not None), words)
+                    # Twice: what is fitted above a strip may leave less of its sides free.
+                    for _ in range(2):
+                        if not needed:
+                            break
+                        kept = self.strip = kept + needed
+                        needed = self._draw(ax, size, Strip(kept, self.steady is not None), words)
+                    if not needed:
+                        break
+                except PlotError:
+                    if not words:
+                        raise
+                kept = 0.0
+            else:
+                raise PlotError(f"a picture of {size[0]:.0f} x {size[1]:.0f} points has no room for notes on a surface")
+        assert self.panel is not None
+        return self.panel
+
+    def _draw(self, ax: Axes, size: tuple[float, float], strip: Strip, words: int) -> float:
+        """Draw everything above a strip, and return by how much it has to be higher.
+
+        ``words`` is how much a legend says: 0 nothing, 1 which run is which, 2 all.
+        """
+        sheet, fixed = self.scene.sheet, self.steady
+        titles = (axis_text(sheet.surface.axes[0], 0), axis_text(sheet.surface.axes[1], 1), sheet.scale.label)
+        for artist in self.drawn:
+            artist.remove()
+        self.drawn = []
+        before = set(ax.get_children())
+        ax.set(xlim=(0, size[0]), ylim=(0, size[1]), aspect="auto")
+        panel = self.panel = fitted_panel(
+            ax, self.scene, self.camera, titles, self.content, size, steady=fixed, foot=strip.height
+        )
+        draw_ground(panel)
+        image = SurfaceImage(self.scene, panel.frame.view, self.light)
+        image.set_zorder(3)
+        ax.add_artist(image)
+        named = draw_checkpoint(panel)
+        entries = draw_paths_on(panel, marks=self.marks, until=self.until, steady=fixed is not None)
+        room = drawn_room(panel)
+        draw_axes(panel, placed_labels(panel, room))
+        draw_names(panel, room, named)
+        if words == 1:
+            entries = [(handle, text.partition(":")[0], drawn) for handle, text, drawn in entries if drawn is not None]
+        if entries and words:
+            draw_legend(panel, room, entries, strip)
+        draw_notes(panel, room, strip)
         self.drawn = [each for each in ax.get_children() if each not in before]
         for artist in self.drawn:
             # All of it lies within the axes: how much room they need does not depend on it.
             artist.set_in_layout(False)
-        if needed and not last:
-            with contextlib.suppress(PlotError):  # no room for all: they stand where they are least in the way
-                return self.fill(ax, size, foot=needed)
-            return self.fill(ax, size, foot=1e-9)
-        return panel
+        return strip.needed

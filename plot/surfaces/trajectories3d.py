@@ -19,11 +19,13 @@ from landscape.surface.grid import Floats
 
 from ..paths.path_words import losses_of
 from ..paths.trajectories import CASING, WIDTH, Path, gradient, handlers_of, marked, paths_of
-from ..style.placement import Room, corner_boxes
-from ..style.style import SOFT_INK, look
-from .panel3d import EDGES, Panel
+from ..style.style import SOFT_INK
+from .panel3d import Panel
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
+    from matplotlib.legend_handler import HandlerBase
+
     from .scenes import Scene
 
 # Stretches of one colour, so that a run of thousands of steps is cut against the surface only so often.
@@ -33,41 +35,29 @@ _ABOVE = 0.5
 DASHES = (0, (2.6, 2.2))
 # Of what is hidden, in points, to be spoken of.
 _SHORTEST = 4.0
-# Of a legend, from the panel's edges, in points.
-_MARGIN = 3.0
 # Between two plumb lines, in points: closer ones would be a curtain.
 _ROOM = 6.0
 
 
 def draw_paths_on(
-    panel: Panel,
-    room: Room,
-    *,
-    marks: Sequence[int] = (),
-    until: float = 1.0,
-    foot: float = 0.0,
-    fixed: bool = False,
-) -> float:
+    panel: Panel, *, marks: Sequence[int] = (), until: float = 1.0, steady: bool = False
+) -> list[tuple[Artist, str, HandlerBase | None]]:
     """Draw the runs of a surface on its 3D still.
 
     Parameters
     ----------
     panel : Panel
-    room : Room
-        Where the legend may go; it takes its place.
     marks : sequence of int
         Steps to mark with a tick across the path, beside those where the learning rate fell.
     until : float
         Which part of each run to draw, 0 to 1, counted in records.
-    foot : float
-        What is kept free below everything, in points.
-    fixed : bool
-        Put the legend into the upper right corner whatever is there: in a film it would jump.
+    steady : bool
+        Explain in the legend also what only other pictures of a film show, so that it keeps its size.
 
     Returns
     -------
-    float
-        The height that the legend needs in points where no place is free for it, else 0.
+    list of (Artist, str, HandlerBase or None)
+        The legend's entries, the runs first: sample, text, and what draws the sample.
     """
     sheet = panel.scene.sheet
     paths = paths_of(sheet.whole, until=until)
@@ -84,7 +74,17 @@ def draw_paths_on(
             _draw_own(panel, path, found[0][: path.drawn])
             dotted = True
         _draw_ends(panel, path)
-    return _draw_legend(panel, room, paths, dotted, hidden, foot, fixed) if paths else 0.0
+    handles = [Line2D([], []) for _ in paths]
+    handlers = handlers_of(handles, paths)
+    entries: list[tuple[Artist, str, HandlerBase | None]] = [
+        (handle, path.label, handlers[handle]) for handle, path in zip(handles, paths, strict=True)
+    ]
+    if hidden or (steady and any(not path.run.unordered for path in paths)):
+        entries.append((Line2D([], [], color=SOFT_INK, lw=1.3, ls=DASHES), "behind the surface", None))
+    if dotted:
+        dot = Line2D([], [], ls="none", marker="o", ms=3.0, mfc=SOFT_INK, mec="white", mew=0.4)
+        entries.append((dot, _own_words(panel), None))
+    return entries
 
 
 def own_points(scene: Scene) -> Floats:
@@ -248,53 +248,3 @@ def _own_words(panel: Panel) -> str:
     words = (["triangle: beyond"] if markers & {"^", "v"} else []) + (["cross: not finite"] if "x" in markers else [])
     what = "sample" if all(run.unordered for run in panel.scene.sheet.whole.trajectories.values()) else "step"
     return f"a {what}'s own loss" + (f" ({', '.join(words)})" if words else "")
-
-
-def _draw_legend(
-    panel: Panel, room: Room, paths: list[Path], dotted: bool, hidden: bool, foot: float, fixed: bool
-) -> float:
-    """Put the legend where nothing is, into an upper corner first; return the height it needs where no place is free.
-
-    There it stands on a light ground.
-    """
-    handles = [Line2D([], []) for _ in paths]
-    handlers = handlers_of(handles, paths)
-    labels = [path.label for path in paths]
-    if hidden:
-        handles.append(Line2D([], [], color=SOFT_INK, lw=1.3, ls=DASHES))
-        labels.append("behind the surface")
-    if dotted:
-        handles.append(Line2D([], [], ls="none", marker="o", ms=3.0, mfc=SOFT_INK, mec="white", mew=0.4))
-        labels.append(_own_words(panel))
-    legend = panel.axes.legend(
-        handles,
-        labels,
-        handler_map=handlers,
-        loc="lower left",
-        bbox_transform=panel.axes.transData,
-        fontsize=look().small,
-        framealpha=0.8,
-        edgecolor="none",
-        borderpad=0.2,
-        borderaxespad=0.0,
-        handlelength=2.4,
-    )
-    legend.set_zorder(8)
-    for text in legend.get_texts():
-        text.set_parse_math(False)
-    # Letters are as large in points while the axes wait for their size.
-    width, height = np.asarray(legend.get_window_extent().size) * 72 / panel.axes.figure.dpi
-    size = panel.frame.view.size
-    corners = [(1.0, 1.0), (0.0, 1.0), (1.0, 0.0), (0.0, 0.0)]
-    if foot > height:
-        corners += [(right, (foot - height) / (size[1] - height)) for right in (1.0, 0.0)]
-    if foot > 0:
-        corners += EDGES
-    corners = corners[:1] if fixed else corners
-    boxes = corner_boxes(((0.0, 0.0), size), (float(width), float(height)), _MARGIN, corners)
-    best = boxes[room.choose(boxes, take=False)]
-    crowded = room.depth(best) > 0
-    room.take(best)
-    legend.set_bbox_to_anchor(tuple(best.middle - best.half), panel.axes.transData)
-    legend.set_frame_on(crowded)
-    return float(height) + 2 * _MARGIN if crowded else 0.0

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 
+import matplotlib
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from landscape.plot.figures import draw
@@ -38,6 +41,18 @@ def test_no_line_of_a_caption_is_cut_where_dots_are_few(tmp_path, dpi):
             dark = np.asarray(image.convert("L")) < 200
         assert dark.any()
         assert not dark[:, -3:].any()
+
+
+@pytest.mark.parametrize("kind", ["contour", "surface"])
+def test_no_line_of_a_caption_is_cut_whoever_writes_the_figure(kind):
+    with matplotlib.rc_context(matplotlib.rcParamsDefault):
+        for figure in (draw(valley(9, 7), kind=kind, size=3.4), draw(valley(9, 7), kind=kind, size=4.6, shown=True)):
+            buffer = io.BytesIO()
+            figure.savefig(buffer, format="png", dpi=100)
+            dark = np.asarray(Image.open(buffer).convert("L")) < 200
+            assert dark.any()
+            assert not dark[:, -3:].any()
+    plt.close("all")
 
 
 def test_dots_an_inch_set_the_size(tmp_path):

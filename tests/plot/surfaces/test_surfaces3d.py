@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
 
 import numpy as np
 import pytest
 from landscape.plot.scale.scale import Scale
-from landscape.plot.style.style import text_width
+from landscape.plot.surfaces.axis_texts import box_of_label, fitted_panel, ground_of, placed_labels
 from landscape.plot.surfaces.camera import GAP, Camera
-from landscape.plot.surfaces.frame3d import fit_frame, thin_ticks
-from landscape.plot.surfaces.panel3d import Panel
+from landscape.plot.surfaces.frame3d import thin_ticks
 from landscape.plot.surfaces.scenes import SurfaceImage
 from landscape.plot.surfaces.still import Still
 from landscape.plot.surfaces.surfaces3d import draw_panel
-from landscape.plot.surfaces.surroundings import placed_labels
 from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import PathPatch
@@ -96,14 +93,6 @@ def test_thinned_ticks_keep_the_powers_of_ten():
     assert np.diff(places).min() >= 9.0
 
 
-def polygon(label: Any, spot: Floats) -> Floats:
-    """Return the four corners of a label's text in the picture."""
-    width, height = text_width(label.text, label.size) * 72, label.size * 0.75
-    c, s = np.cos(np.deg2rad(label.rotation)), np.sin(np.deg2rad(label.rotation))
-    square = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) * (width / 2, height / 2)
-    return spot + label.direction * label.offset + square @ np.array([[c, s], [-s, c]])
-
-
 def apart(one: Floats, other: Floats) -> bool:
     """Whether a straight line separates two convex polygons."""
     for points in (one, other):
@@ -123,23 +112,22 @@ def test_labels_stay_in_the_panel_apart_from_each_other_and_off_the_surface(give
     titles = ("α  (random direction 1)", "β  (random direction 2)", sheet.scale.label)
     for azimuth in (-135, -100, -52, -20, 0, 33, 90, 200):
         camera = Camera(azimuth, elevation)
-        frame = fit_frame(camera, still.scene.box, sheet.scale, titles, still.content, size)
-        panel = Panel(Figure().add_axes((0, 0, 1, 1)), still.scene, frame)
-        drawn = placed_labels(panel)
-        shapes = [polygon(label, panel.flat(label.anchor) + shift) for label, shift, _ in drawn]
+        ax = Figure().add_axes((0, 0, 1, 1))
+        panel = fitted_panel(ax, still.scene, camera, titles, still.content, size)
+        drawn = placed_labels(panel, ground_of(panel, framed=True))
+        shapes = [box_of_label(panel, each).corners for each in drawn]
         surface = panel.flat(panel.scene.content)
         for k, shape in enumerate(shapes):
             assert shape.min() > -1
             assert (shape.max(axis=0) < np.array(size) + 1).all()
             assert all(apart(shape, other) for other in shapes[:k])
         # An axis seen end-on has no number, or one; any other keeps two, wherever they lie.
-        counts = [sum(label.tick and label.axis == axis for label, _, _ in drawn) for axis in range(3)]
+        counts = [sum(each.label.tick and each.label.axis == axis for each in drawn) for axis in range(3)]
         assert elevation == 0 or min(counts) >= 2
         assert sum(count >= 2 for count in counts) >= 2
-        for (label, _, _), shape in zip(drawn, shapes, strict=True):
-            if not label.tick or counts[label.axis] > 2:
-                core = shape.mean(axis=0) + 0.8 * (shape - shape.mean(axis=0))
-                assert not MplPath(core).contains_points(surface).any(), (label.text, azimuth)
+        for each, shape in zip(drawn, shapes, strict=True):
+            assert each.free
+            assert not MplPath(shape).contains_points(surface).any(), (each.label.text, azimuth)
 
 
 def test_a_long_title_shrinks_to_its_letter_in_a_small_panel():
