@@ -140,10 +140,11 @@ class ResultWriter:
             self._unwritten = False
             done = self._planner.finished
             # Not by how many are finished: that counts points before it is known whether a first step was enough.
-            lacking = int(((self._table.state.reshape(-1) == COMPUTED) & ~self._planner.done()).sum())
+            finished = self._planner.done()
+            lacking = int(((self._table.state.reshape(-1) == COMPUTED) & ~finished).sum())
             self._table.note("unfinished", lacking or None)
             if self._book is not None:
-                self._book.keep()
+                self._book.keep(finished)
             surface = self._table.surface()
         try:
             self._output.write(surface, self._directions)

@@ -19,7 +19,7 @@
                  theta*; attribute: size, of all data; samples/METRIC (k, n), means/METRIC and log_means/METRIC (k,)
                  float64; sketches/METRIC (points of the grid, columns) float32, may be absent: of the errors of
                  estimates, for differences between files (`landscape.surface.derived.differences`); kept_points (m,)
-                 int64 and kept/METRIC (m, n) float64 only while anchors are chosen: samples of points that say which
+                 int64 and kept/METRIC (m, n) float64 only while a run is under way: samples of points that go on
     /tails/NAME/             where a subset was measured: METRIC_effective (..., ny, nx) float64, how many samples carry
                  the mean, and METRIC_skewness (`landscape.surface.derived.intervals`)
     /state       (..., ny, nx) uint8: 0 not computed, 1 computed, 2 interpolated

@@ -32,7 +32,8 @@ class Anchors:
     # on the same samples need, see `landscape.surface.derived.differences`; NaN where there is none, 0 where nothing
     # is left
     sketches: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
-    # While it is not settled which points are anchors, of those that say so: their numbers (m,), and metric -> (m, n)
+    # While a run is under way, of points that say which become anchors and of those between two looks at their errors:
+    # their numbers (m,), and metric -> (m, n), NaN behind what a point has
     kept_points: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     kept: Mapping[str, Floats] = field(default_factory=dict)
 

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from landscape.evaluation.anchors.choice import Wanted, choose_anchors, most_anchors
+from landscape.evaluation.anchors.kept_samples import longest_rows, padded
 from landscape.evaluation.anchors.regression import (
     SAMPLES_A_SLOPE,
     SKETCH,
@@ -44,7 +45,7 @@ ROOM = 1 << 30
 # Share of the points that are measured where others are interpolated: it is known only in the end.
 INTERPOLATING = 0.25
 
-# Bytes of samples in the file while anchors are chosen: beyond them a run that was cut measures points again.
+# Bytes of samples in the file of a run under way: beyond them a run that was cut measures points again.
 IN_FILE = 1 << 28
 
 Key = tuple[str, str]  # data set, metric
@@ -146,29 +147,33 @@ class AnchorBook:
 
     # -- what a run that is cut leaves to the next -------------------------------------------------------------
 
-    def keep(self) -> None:
-        """Leave the samples that say which points become anchors to the file, as long as they may yet be needed."""
+    def keep(self, finished: NDArray[np.bool_]) -> None:
+        """Leave samples to the file as long as they may yet be needed.
+
+        They say which points become anchors; then only points that are not ``finished``, shape (points,), need theirs.
+        """
         for name in self.sizes:
             there = self._table.anchors.get(name)
             if there is not None:
-                points, kept = ([], {}) if self._all_known(name) else self._to_keep(name)
+                points, kept = self._to_keep(name, finished)
                 self._table.anchors[name] = replace(there, kept_points=np.array(points, dtype=np.int64), kept=kept)
 
     def _all_known(self, name: str) -> bool:
         """Return whether nothing is left to measure at anchors; of those that are not finite none comes of it."""
         return self.settled and bool((self._counts_of(name)[self.chosen] >= self.sizes[name]).all())
 
-    def _to_keep(self, name: str) -> tuple[list[int], dict[str, Floats]]:
-        """Return the points that have as many samples as most have, and these, by metric."""
-        counts = self._counts_of(name)
-        points = [point for point in self._samples if point != self.origin and 0 < counts[point] <= self._numbers[name]]
-        number = int(np.bincount(counts[points]).argmax()) if points else 1
-        points = [point for point in points if counts[point] == number][: IN_FILE // (8 * number * len(self._keys))]
-        if not points:
-            return [], {}
-        metrics = [metric for data, metric in self._keys if data == name]
-        return points, {
-            metric: np.stack([self._samples[point][name, metric][:number] for point in points]) for metric in metrics
+    def _to_keep(self, name: str, finished: NDArray[np.bool_]) -> tuple[list[int], dict[str, Floats]]:
+        counts, settled = self._counts_of(name), self._all_known(name)
+        points = {
+            point: int(counts[point])
+            for point in self._samples
+            if point != self.origin and 0 < counts[point] <= self._numbers[name] and not (settled and finished[point])
+        }
+        chosen, number = longest_rows(points, IN_FILE // (8 * len(self._keys)))
+        metrics = [metric for data, metric in self._keys if data == name] if chosen else []
+        return chosen, {
+            metric: padded([self._samples[point][name, metric][: points[point]] for point in chosen], number)
+            for metric in metrics
         }
 
     def _take_kept(self, losses: LossesAndMetrics) -> None:
@@ -178,8 +183,8 @@ class AnchorBook:
             there, counts = self._anchors(name), self._counts_of(name)
             for metric in [metric for data, metric in self._keys if data == name]:
                 for point, values in zip(there.kept_points, there.kept.get(metric, ()), strict=False):
-                    if counts[point] == len(values):
-                        found.setdefault(int(point), {})[name, metric] = values
+                    if 0 < counts[point] <= len(values):
+                        found.setdefault(int(point), {})[name, metric] = values[: counts[point]]
                 for point, values in zip(there.points, there.samples.get(metric, ()), strict=True):
                     if point != AT_ORIGIN and not self._all_known(name):
                         found.setdefault(int(point), {})[name, metric] = values
