@@ -23,7 +23,8 @@ from landscape.evaluation.looks import FIRST_LOOK
 from landscape.evaluation.quantities import Quantity, samples_of
 from landscape.evaluation.results import ResultTable
 from landscape.parallel.scheduler import Task
-from landscape.surface.derived.intervals import NORMAL, interval_factor
+from landscape.surface.derived.intervals import interval_factor
+from landscape.surface.derived.unseen import NORMAL, at_start, scatters_by_nothing
 from landscape.surface.grid import Axis, Floats, axis_levels, visiting_order
 from landscape.surface.heights import PAPER_EPS, suitable_eps
 from landscape.surface.surface import COMPUTED, INTERPOLATED
@@ -109,6 +110,7 @@ class Planner:
         self._tolerance = tolerance
         self._order = visiting_order(axes)
         self._coordinates = [axis.values for axis in axes if axis.kind == "direction"]
+        self._at_start = at_start(axes).reshape(-1)
         self._repeats = len(axes[-1]) if axes[-1].kind == "repeat" else 1
         self.filled: Filled | None = None  # the grid with missing points interpolated, when all that takes is measured
         self._pending: set[int] = set()
@@ -188,12 +190,24 @@ class Planner:
         if self._rule is None or not count or quantity is not self._quantities[0]:
             return False
         loss, error = (float(each[f"{data}/loss"].flat[point]) for each in (self._table.values, self._table.stderr))
+        if self._says_nothing(point, data, count, loss, error):
+            return False
         if book is not None and data in book.sizes:
             error *= math.sqrt(1 - count / book.sizes[data])
         if self._rule.by_intervals:
             skewness, effective = self._table.tails(f"{data}/loss", point)
             error *= float(interval_factor(effective, skewness / math.sqrt(count))) / NORMAL
         return self._rule.met(data, count, loss, error)
+
+    def _says_nothing(self, point: int, data: str, count: int, loss: float, error: float) -> bool:
+        """Return whether samples are all alike, so that their error of 0 says nothing of the others'.
+
+        At theta* nothing is left to say, where all data were measured there.
+        """
+        known = self._book is not None and data in self._book.sizes and self._book.knows_origin()
+        if known and self._at_start[point]:
+            return False
+        return math.isfinite(loss) and bool(scatters_by_nothing(error, loss, count))
 
     # -- rounds of points --------------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from landscape.evaluation.quantities import PointResult, Quantity
+from landscape.surface.grid import Axis
 from landscape.surface.statistics import Moments, merge, powers_of, tails_of
 from landscape.surface.surface import COMPUTED, INTERPOLATED, NOT_COMPUTED, Surface
 
@@ -77,6 +78,11 @@ class ResultTable:
     def values(self) -> Mapping[str, NDArray[np.float64]]:
         """Values of all quantities as they are now, NaN where there is none."""
         return {name: self._values[name] for name in self._measured}
+
+    @property
+    def axes(self) -> tuple[Axis, ...]:
+        """Of the grid."""
+        return self._surface.axes
 
     def noted(self, name: str) -> Any:
         """Return what ``Surface.quality`` says under a name, None where it says nothing."""

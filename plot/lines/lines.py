@@ -16,8 +16,9 @@ from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 from matplotlib.transforms import Bbox, ScaledTranslation, TransformedBbox
 
 from landscape.errors import PlotError
+from landscape.surface.derived.unseen import left_to_chance
 from landscape.surface.grid import Floats
-from landscape.surface.surface import INTERPOLATED, NOT_COMPUTED, Surface, sampling_factor
+from landscape.surface.surface import INTERPOLATED, NOT_COMPUTED, Surface
 
 from ..planes.marks import axis_text, draw_corner, draw_ticks, label_axis, require_directions
 from ..scale.levels import linear_steps, number_text
@@ -185,13 +186,11 @@ def _draw_values(
 def standard_error(surface: Surface, name: str) -> Floats | None:
     """Return the standard error of the mean that a sample of the data leaves, or None where nothing is left to chance.
 
-    The stored error is ``s / sqrt(n)``; n of N samples, drawn without repetition, leave ``sqrt(1 - n/N)`` of it.
+    The stored error is ``s / sqrt(n)``; n of N samples, drawn without repetition, leave ``sqrt(1 - n/N)`` of it. NaN
+    where samples are all alike and say nothing of the others.
     """
-    error = surface.stderr.get(name)
-    if error is None or not np.isfinite(error).any():
-        return None
-    error = error * sampling_factor(surface, name)
-    return None if not np.nanmax(error) > 0 else np.asarray(error)
+    error = left_to_chance(surface, name)
+    return None if error is None or not (error > 0).any() else error
 
 
 def _left_axis(ax: Axes, scale: Scale) -> None:

@@ -14,9 +14,10 @@ import numpy as np
 
 from landscape.errors import PlotError
 from landscape.surface.anchors import AT_ORIGIN
-from landscape.surface.grid import Axis, Floats
+from landscape.surface.derived.unseen import left_to_chance
+from landscape.surface.grid import Axis
 from landscape.surface.other_networks import networks_on
-from landscape.surface.surface import NOT_COMPUTED, Surface, Trajectory, sampling_factor
+from landscape.surface.surface import NOT_COMPUTED, Surface, Trajectory
 
 from ..paths.path_words import explained
 from ..scale.levels import number_text
@@ -128,8 +129,8 @@ def surface_record(
         "file": plain_text(Path(surface.path).name),
         "axes": [_axis_record(axis, k, part, packer) for k, axis in enumerate(part.axes)],
         "values": {plain_text(key): packer.add(np.asarray(array, np.float64)) for key, array in part.values.items()},
-        "stderr": _errors(part, part.stderr, packer),
-        "paired": _errors(part, part.paired_stderr, packer),
+        "stderr": _errors(part, packer, paired=False),
+        "paired": _errors(part, packer, paired=True),
         "counts": {plain_text(key): packer.add(np.asarray(array, np.int64)) for key, array in part.counts.items()},
         "state": packer.add(np.asarray(part.state, np.uint8)),
         "open": {plain_text(key): packer.add(array) for key, array in open_cells(part).items()},
@@ -148,13 +149,13 @@ def surface_record(
     }
 
 
-def _errors(surface: Surface, errors: Mapping[str, Floats], packer: Packer) -> dict[str, int]:
+def _errors(surface: Surface, packer: Packer, *, paired: bool) -> dict[str, int]:
     """Return the errors that samples leave: none where all were used."""
-    return {
-        key: packer.add(to_three_digits(array * sampling_factor(surface, key)))
-        for key, array in errors.items()
-        if key in surface.values
-    }
+    found = {}
+    for key in surface.paired_stderr if paired else surface.stderr:
+        if key in surface.values and (left := left_to_chance(surface, key, paired=paired)) is not None:
+            found[key] = packer.add(to_three_digits(left))
+    return found
 
 
 def _to_come(surface: Surface, part: Surface, missing: int) -> str:

@@ -12,15 +12,16 @@ from typing import Any
 import numpy as np
 
 from landscape.surface.derived.stated_error import stated_error, stated_words
+from landscape.surface.derived.unseen import left_to_chance
 from landscape.surface.grid import Axis
-from landscape.surface.surface import COMPUTED, INTERPOLATED, NOT_COMPUTED, Surface, sampling_factor
+from landscape.surface.surface import COMPUTED, INTERPOLATED, NOT_COMPUTED, Surface
 from landscape.surface.unmeasured import not_measured_yet
 
 from ..paths.path_words import explained
 from ..scale.levels import number_text
 from ..scale.scale import values_label
 from ..style.captions import GREEK, bare_label
-from ..style.shortcuts import anchor_words, interpolation_words, lacking_samples
+from ..style.shortcuts import alike_words, anchor_words, interpolation_words, lacking_samples
 
 Row = tuple[str, str]
 
@@ -84,14 +85,15 @@ def _errors(surface: Surface, name: str) -> list[Row]:
         rows.append((f"samples of {each}", f"{used} of {size}" if size else used))
     if words := anchor_words(surface, [name]):
         rows.append(("values", f"{words}, points at which all were measured"))
-    for label, group in (("standard error", surface.stderr), ("error of differences", surface.paired_stderr)):
-        if name in group:
-            left = group[name] * sampling_factor(surface, name)
+    for label, paired in (("standard error", False), ("error of differences", True)):
+        if (left := left_to_chance(surface, name, paired=paired)) is not None:
             finite = left[np.isfinite(left) & measured]
             if finite.size:
                 middle, largest = number_text(float(np.median(finite)), 3), number_text(float(finite.max()), 3)
                 rows.append((label, f"± {middle} (median) of the {values_label(name)}, at most ± {largest}"))
-    if name.endswith("/loss") and (found := stated_error(surface, name)) is not None and found.total > 0:
+    if words := alike_words(surface, name):
+        rows.append(("not seen", words))
+    if name.endswith("/loss") and (found := stated_error(surface, name)) is not None and found.total != 0:
         rows.append(("error in all", stated_words(found)))
     aimed = surface.quality.get("standard_error")
     if isinstance(aimed, Mapping) and isinstance(aimed.get("target"), int | float):

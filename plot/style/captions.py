@@ -22,7 +22,7 @@ from landscape.surface.unmeasured import not_measured_yet
 
 from ..scale.levels import number_text
 from ..scale.scale import CAPPED, MISSING, NOT_FINITE, Scale, default_name, values_label
-from .shortcuts import anchor_words, error_words, interpolation_words, lacking_samples
+from .shortcuts import alike_words, anchor_words, error_words, interpolation_words, lacking_samples
 from .wording import cleaned, one_line
 
 GREEK = ("α", "β", "γ")
@@ -87,6 +87,7 @@ def caption(
         f"drawn as {_merged(formulas, titles)}" if any(formulas) else "",
         _merged([_precision(each) for each in panels], titles),
         _merged([error_words(each, names) for each in panels], titles),
+        _merged(["; ".join(filter(None, (alike_words(each, name) for name in names))) for each in panels], titles),
     ]
     sentences = [", ".join(filter(None, parts)), "; ".join(filter(None, second)), *notes]
     if any(each.independent for each in known):

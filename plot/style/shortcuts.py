@@ -8,7 +8,8 @@ from typing import Any, TypeGuard
 
 import numpy as np
 
-from landscape.surface.derived.stated_error import stated_error, stated_words
+from landscape.surface.derived.stated_error import StatedError, stated_error, stated_words
+from landscape.surface.derived.unseen import all_alike, reach, unlike_share_of
 from landscape.surface.surface import COMPUTED, Surface
 
 from ..scale.scale import values_label
@@ -77,7 +78,30 @@ def error_words(surface: Surface, names: Sequence[str]) -> str:
         return ""
     found = [stated_error(surface, name) for name in names if name.endswith("/loss") and name in surface.values]
     known = [each for each in found if each is not None]
-    return f"off by at most {stated_words(max(known, key=lambda each: each.total))}" if known else ""
+    return f"off by at most {stated_words(max(known, key=_total))}" if known else ""
+
+
+def alike_words(surface: Surface, name: str) -> str:
+    """Return at how many points the samples of a value do not scatter, and what that leaves open; empty if at none.
+
+    A standard error of 0 is not one then: what none of the samples shows may be in the others.
+    """
+    if name not in surface.stderr or name not in surface.values:
+        return ""
+    there = all_alike(surface, name) & (surface.state == COMPUTED)
+    if not there.any():
+        return ""
+    share, number = unlike_share_of(surface, name)[there].max(), int(there.sum())
+    unknown = "" if math.isfinite(reach(surface, name)) else ", by how much is not known"
+    where = f"{number} point" if number == 1 else f"{number} points"
+    return (
+        f"at {where} all samples of the {values_label(name)} are alike: up to {100 * share:.2g} % of the data may be "
+        f"unlike them{unknown}"
+    )
+
+
+def _total(found: StatedError) -> float:
+    return found.total if math.isfinite(found.total) else math.inf
 
 
 def _is_number(value: Any) -> TypeGuard[float]:

@@ -1,12 +1,15 @@
 """How often stated intervals hold: networks of eight kinds, at theta*, near and far, with and without anchors.
 
     python -m tests.benchmarks.coverage --samples 250 --draws 400
+    python -m tests.benchmarks.coverage --accuracy --samples 250
     python -m tests.benchmarks.coverage --model cifar_resnet.py:resnet20 --checkpoint net.pt --data images.npz
 
 Each network is trained here for a moment and measured on all 1,437 digits at 17 points; then subsets are drawn, and the
 interval that `landscape info` would state is compared with the truth. Beside it stand that which knows nothing of the
 skewness, 1.96 standard errors, and for estimates two wrong residual errors: without the leverages that degrees of
-freedom are part of, and without the factor of a finite population.
+freedom are part of, and without the factor of a finite population. With ``--accuracy`` it is the accuracy, nearer to
+theta*, where nearly all samples are right; beside the stated interval stands that of Student's distribution, which is
+nothing where all of a subset are right.
 """
 
 from __future__ import annotations
@@ -22,11 +25,17 @@ from torch import Tensor, nn
 import landscape
 from landscape.evaluation.anchors.regression import estimator_for, log_scale, logarithms
 from landscape.surface.anchors import Anchors
-from landscape.surface.derived.intervals import FEWEST, NORMAL, interval_factor
+from landscape.surface.derived.intervals import FEWEST, half_widths, interval_factor
+from landscape.surface.derived.unseen import NORMAL
+from landscape.surface.grid import Axis
 from landscape.surface.statistics import Moments, tails_of
+from landscape.surface.surface import Surface
 from tests.benchmarks.anchors import images as network_and_images
 
 HOLDS = (0.92, 0.985)  # of 400 draws, what 95 % may be
+FAR, NEARER = (0.1, 0.3, 0.7, 1.0), (0.05, 0.15, 0.25, 0.35)  # circles of points around theta*
+Measure = Callable[[Tensor, Tensor], Tensor]
+SHOWN, AXES = (np.min, np.median), ("direction", "repeat")
 PLACES = {"theta*": 0, "0.1": 1, "0.3": 5, "0.7": 9, "1.0": 13}
 
 
@@ -85,6 +94,11 @@ KINDS: dict[str, tuple[Callable[[], nn.Module], int, float]] = {  # network, epo
 
 def losses(kind: str) -> np.ndarray:
     """Return every digit's loss at theta* and at 16 points around it, shape (17, 1437)."""
+    return losses_around(*trained(kind))
+
+
+def trained(kind: str) -> tuple[nn.Module, Tensor, Tensor]:
+    """Return a network trained for a moment, and the digits."""
     make, epochs, noise = KINDS[kind]
     torch.manual_seed(0)
     model = make()
@@ -96,13 +110,23 @@ def losses(kind: str) -> np.ndarray:
             optimizer.zero_grad()
             nn.functional.cross_entropy(model(x[part]), y[part]).backward()
             optimizer.step()
-    return losses_around(model, x, y)
+    return model, x, y
+
+
+def right_around(model: nn.Module, x: Tensor, y: Tensor) -> np.ndarray:
+    """Return whether every sample is right at theta* and at 16 points near it, 1 or 0, shape (17, samples)."""
+    return around(model, x, y, NEARER, lambda output, truth: (output.argmax(1) == truth).double())
 
 
 def losses_around(model: nn.Module, x: Tensor, y: Tensor) -> np.ndarray:
     """Return every sample's loss at theta* and at 16 points around it, shape (17, samples)."""
+    return around(model, x, y, FAR, partial(nn.functional.cross_entropy, reduction="none"))
+
+
+def around(model: nn.Module, x: Tensor, y: Tensor, radii: tuple[float, ...], measure: Measure) -> np.ndarray:
+    """Return what every sample has at theta* and at four points each on circles around it."""
     plane = landscape.random_plane(model, seed=0)
-    turns = [(r * np.cos(a), r * np.sin(a)) for r in (0.1, 0.3, 0.7, 1.0) for a in 0.4 + np.pi / 2 * np.arange(4)]
+    turns = [(r * np.cos(a), r * np.sin(a)) for r in radii for a in 0.4 + np.pi / 2 * np.arange(4)]
     start = {name: weight.clone() for name, weight in model.named_parameters()}
     found = []
     with torch.no_grad():
@@ -111,7 +135,7 @@ def losses_around(model: nn.Module, x: Tensor, y: Tensor) -> np.ndarray:
                 steps = [c * d.tensors[name] for c, d in zip(at, plane.directions, strict=True) if name in d.tensors]
                 weight.copy_(start[name] + sum(steps) if steps else start[name])
             parts = zip(x.split(500), y.split(500), strict=True)
-            each = [nn.functional.cross_entropy(model(part), truth, reduction="none") for part, truth in parts]
+            each = [measure(model(part), truth) for part, truth in parts]
             found.append(torch.cat(each).double().numpy())
     return np.array(found)
 
@@ -161,12 +185,66 @@ def held(values: np.ndarray, anchors: list[int], samples: int, draws: int) -> di
     return shares
 
 
+def accuracy_held(right: np.ndarray, anchors: list[int], samples: int, draws: int) -> dict[str, np.ndarray]:
+    """Return in which share of draws intervals of accuracies hold, at the points that are no anchors, by kind.
+
+    ``right`` is 1 or 0 of all samples at points. ``"stated"`` is what `landscape info` states.
+    """
+    chance, size = np.random.default_rng(1), right.shape[1]
+    others = [number for number in range(len(right)) if number not in anchors]
+    truth, places = right.mean(axis=1), np.array(anchors, dtype=np.int64)
+    found = []
+    for _ in range(draws):
+        subset = right[:, chance.permutation(size)[:samples]]
+        made = Anchors(places, {"accuracy": subset[anchors]}, {"accuracy": truth[anchors]}, size)
+        found.append(estimator_for(made, "accuracy", samples).estimate(subset[others]))
+    means, errors, thirds, fourths = (
+        np.stack([getattr(each, name) for each in found]) for name in ("means", "stderr", "thirds", "fourths")
+    )
+    squares = errors**2 * samples * (samples - 1)
+    with np.errstate(all="ignore"):
+        skewness, effective = thirds * np.sqrt(samples) / squares**1.5, squares**2 / fourths
+    name = "train/accuracy"
+    surface = Surface(
+        tuple(Axis(1.0 + np.arange(number), kind=kind) for number, kind in zip(means.T.shape, AXES, strict=True)),
+        {name: means},
+        np.ones(means.shape, np.uint8),
+        stderr={name: errors},
+        counts={"train": np.full(means.shape, samples)},
+        tails={f"{name}_skewness": skewness, f"{name}_effective": effective},
+        problem={"data": {"train": {"size": size, "samples": samples}}},
+    )
+    bare = interval_factor(effective, skewness / np.sqrt(samples)) * errors * np.sqrt(1 - samples / size)
+    off = np.abs(means - truth[others]) - 1e-12
+    widths = {"stated": half_widths(surface, name), "Student's": np.where(errors > 0, bare, 0.0)}
+    return {kind: (off <= width).mean(axis=0) for kind, width in widths.items()} | {"truth": truth[others]}
+
+
 def outside(shares: dict[str, np.ndarray]) -> np.ndarray:
     """Return at how many points, of how many, intervals hold too seldom and too often: if to be relied on, if not."""
     stated, few = shares["stated"], shares["carried by"] < FEWEST
     there = np.isfinite(stated)
     low, high = stated < HOLDS[0], stated > HOLDS[1]
     return np.array([(each & there & where).sum() for where in (~few, few) for each in (low, high, there)])
+
+
+def accuracy_table(options: argparse.Namespace) -> None:
+    """Print how often intervals of accuracies hold, at points that are right for 0.98 of the samples and more."""
+    if options.model:
+        model, data = network_and_images(options)
+        populations = {options.model: right_around(model.eval(), *data)}
+    else:
+        populations = {kind: right_around(*trained(kind)) for kind in KINDS}
+    print("| network | anchors | accuracies | stated: least | median | Student's: least | median |")
+    print("|---|---|---|---|---|---|---|")
+    for kind, right in populations.items():
+        for anchors in ([], [0], [0, 6, 9, 11, 13]):
+            found = accuracy_held(right, anchors, options.samples, options.draws)
+            near = found["truth"] >= 0.98
+            if near.any():
+                low, high = found["truth"][near].min(), found["truth"][near].max()
+                shares = [f"{find(found[each][near]):.3f}" for each in ("stated", "Student's") for find in SHOWN]
+                print(f"| {kind} | {len(anchors)} | {low:.4f} to {high:.4f} | {' | '.join(shares)} |", flush=True)
 
 
 def main() -> None:
@@ -178,8 +256,12 @@ def main() -> None:
     parser.add_argument("--model-args", metavar="JSON")
     parser.add_argument("--checkpoint")
     parser.add_argument("--data", help=".npz with x, uint8 n x h x w x c, and y")
+    parser.add_argument("--accuracy", action="store_true", help="of accuracies near theta*")
     parser.add_argument("--images", type=int, default=2000, help="so many are all the data")
     options = parser.parse_args()
+    if options.accuracy:
+        accuracy_table(options)
+        return
     if options.model:
         model, data = network_and_images(options)
         populations = {options.model: losses_around(model.eval(), *data)}

@@ -7,11 +7,13 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from landscape.files.exports import axis_names
 from landscape.surface.derived.intervals import carried_by_few, effective_samples, half_widths
 from landscape.surface.derived.loss_barrier import barrier
 from landscape.surface.derived.stated_error import stated_error, stated_words
+from landscape.surface.derived.unseen import all_alike, left_to_chance, unlike_share_of
 from landscape.surface.grid import Axis, Floats
 from landscape.surface.surface import COMPUTED, INTERPOLATED, NOT_COMPUTED, Surface, sampling_factor
 from landscape.surface.unmeasured import not_measured_yet
@@ -123,15 +125,16 @@ def _values_facts(surface: Surface, name: str, names: list[str]) -> dict[str, An
             facts[key] = {"value": float(values[index]), **dict(zip(names, place, strict=True))}
     if (found_barrier := barrier(surface, name) if name.endswith("/loss") else None) is not None:
         facts["barrier"] = dict(zip(("height", "x"), found_barrier, strict=True))
-    for key, errors in (("stderr", surface.stderr), ("paired_stderr", surface.paired_stderr)):
-        if name in errors:
-            with np.errstate(invalid="ignore"):  # an infinite error of all samples
-                shown = errors[name] * sampling_factor(surface, name)
+    for key, paired in (("stderr", False), ("paired_stderr", True)):
+        if (shown := left_to_chance(surface, name, paired=paired)) is not None:
             facts[key] = {
                 "median": _found(shown[there], np.median),
                 "max": _found(shown[there], np.max),
             }
-    if name.endswith("/loss") and (stated := stated_error(surface, name)) is not None and stated.total > 0:
+            alike = all_alike(surface, name, paired=paired) & there
+            if alike.any():
+                facts[key] |= {"all_alike": int(alike.sum()), "unlike_at_most": _most_unlike(surface, name, alike)}
+    if name.endswith("/loss") and (stated := stated_error(surface, name)) is not None and stated.total != 0:
         facts["stated_error"] = {
             "total": _number(stated.total),
             "samples": _number(stated.samples),
@@ -150,6 +153,11 @@ def _values_facts(surface: Surface, name: str, names: list[str]) -> dict[str, An
             "unreliable": int((carried_by_few(surface, name) & there).sum()),
         }
     return facts
+
+
+def _most_unlike(surface: Surface, name: str, alike: NDArray[np.bool_]) -> float | None:
+    """Return which share of the data may be unlike samples that are all alike, at most."""
+    return _found(unlike_share_of(surface, name)[alike], np.max)
 
 
 def _at_origin(surface: Surface, name: str) -> float | None:

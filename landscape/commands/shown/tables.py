@@ -135,6 +135,18 @@ def _values_table(console: Console, values: Mapping[str, Any]) -> None:
             console.print(plain(f"  {name} is off by at most {stated['words']}", "dim"))
         if words := _interval(name, entry.get("interval")):
             console.print(plain(f"  {name}: {words}", "dim"))
+        for key, what in (("stderr", "samples are"), ("paired_stderr", "samples' differences to theta* are")):
+            if words := _all_alike(name, what, entry.get(key) or {}):
+                console.print(plain(f"  {name}: {words}", "dim"))
+
+
+def _all_alike(name: str, what: str, error: Mapping[str, Any]) -> str:
+    """Return at how many points samples do not scatter, and what that leaves open; empty where they do at all."""
+    if not error.get("all_alike"):
+        return ""
+    number, share = error["all_alike"], 100 * (error["unlike_at_most"] or 0.0)
+    unknown = "" if name.endswith("/accuracy") else ", by how much nobody has seen: their error is not known"
+    return f"at {number:,} points all {what} alike; up to {share:.2g} % of the data may be unlike them{unknown}"
 
 
 def _interval(name: str, interval: Mapping[str, Any] | None) -> str:

@@ -33,6 +33,7 @@ from landscape.evaluation.losses_and_metrics import LossesAndMetrics
 from landscape.evaluation.quantities import PointResult, Step
 from landscape.evaluation.results import ResultTable
 from landscape.surface.anchors import AT_ORIGIN, Anchors
+from landscape.surface.derived.unseen import NORMAL, at_start, scatters_by_nothing, unlike_share
 from landscape.surface.grid import Floats
 from landscape.surface.heights import suitable_eps
 from landscape.surface.statistics import Moments, merge, moments_of, standard_error
@@ -70,6 +71,7 @@ class AnchorBook:
     ) -> None:
         self._table, self._asked = table, asked
         self._points_expected = INTERPOLATING if interpolating else 1.0
+        self._at_start_of_grid = at_start(table.axes).reshape(-1)  # which points are theta* itself
         self.sizes = dict(losses.anchored)
         self._numbers = {name: min(losses.objective.sizes[name], size) for name, size in self.sizes.items()}
         self._at_start = losses.baseline.samples.values
@@ -282,7 +284,7 @@ class AnchorBook:
                     alike.setdefault((key, number), []).append(point)
         for (key, number), members in alike.items():
             values = np.stack([self._samples[point][key][:number] for point in members])
-            for point, moments, sketch in zip(members, *self._moments(key, number, values), strict=True):
+            for point, moments, sketch in zip(members, *self._moments(key, number, values, members), strict=True):
                 found[point][key], sketches[point][key] = moments, sketch
         for point, result in found.items():
             used = {
@@ -297,7 +299,7 @@ class AnchorBook:
         counts = self._table.counts(point, self.name)
         return {name for name, size in self.sizes.items() if counts[name] >= size}
 
-    def _moments(self, key: Key, number: int, values: Floats) -> tuple[list[Moments], Floats]:
+    def _moments(self, key: Key, number: int, values: Floats, points: Sequence[int]) -> tuple[list[Moments], Floats]:
         """Return what samples at points say of all data, and sketches; the mean itself where they are all."""
         at_start = self._at_start[key]
         if number == self.sizes[key[0]]:
@@ -307,15 +309,48 @@ class AnchorBook:
             known = [moments_of(each, start) for each in values]
             return known, np.zeros((len(values), SKETCH))
         estimates = self._regression(key, number).estimate(values)
-        paired = estimates.stderr
+        at_origin = self._are_origin(key, values, points)
+        if at_origin.any():
+            mean = self._mean_at_origin(key)
+            estimates = replace(
+                estimates,
+                means=np.where(at_origin, mean, estimates.means),
+                stderr=np.where(at_origin, 0.0, estimates.stderr),
+            )
+        errors = paired = np.where(at_origin, 0.0, self._with_unseen(key, estimates.stderr, values))
         if not len(self._anchors(key[0]).points):  # theta* is not known for all data yet
             paired = np.array([standard_error(each - at_start[:number]) for each in values])
-        columns = estimates.means, estimates.stderr, paired, estimates.thirds, estimates.fourths
+        columns = estimates.means, errors, paired, estimates.thirds, estimates.fourths
         moments = [
             Moments(number, float(mean), float(error), float(of_difference), math.nan, float(third), float(fourth))
             for mean, error, of_difference, third, fourth in zip(*columns, strict=True)
         ]
         return moments, estimates.sketches
+
+    def _are_origin(self, key: Key, values: Floats, points: Sequence[int]) -> NDArray[np.bool_]:
+        """Return which points are theta* itself, of which all data are known: so are its values there.
+
+        A regression does not find them where the samples are all alike.
+        """
+        there = self._at_start_of_grid[list(points)] & self.knows_origin()
+        start = self._at_start[key][: values.shape[1]]
+        same = np.array([np.allclose(each, start, rtol=1e-3, atol=1e-9) for each in values], dtype=np.bool_)
+        return np.asarray(there & same)
+
+    def _mean_at_origin(self, key: Key) -> float:
+        anchors = self._anchors(key[0])
+        return float(anchors.means[key[1]][anchors.points == AT_ORIGIN][0])
+
+    def _with_unseen(self, key: Key, errors: Floats, values: Floats) -> Floats:
+        """Return errors, with what is left to chance where anchors leave nothing of samples that do scatter.
+
+        So few of the others as none of the samples shows may be unlike them, and are taken to be off by as much as
+        losses differ.
+        """
+        number, size = values.shape[1], self.sizes[key[0]]
+        spread = values.std(axis=1)
+        least = float(unlike_share(number, size)) / NORMAL / math.sqrt(1 - number / size) * spread
+        return np.where(scatters_by_nothing(errors, spread, number), least, errors)
 
     def _regression(self, key: Key, number: int) -> Estimator:
         if (key, number) not in self._fitted:

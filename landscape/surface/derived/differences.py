@@ -9,7 +9,9 @@ than either. Where both values are estimates from anchors the files keep sketche
 
 with f = 1 - n/N, the factor of a finite population. The interval is that of Student's distribution with as many degrees
 of freedom as samples carry the values, or as the sketch has columns, whichever is less. Where there are no sketches the
-half widths of both intervals add up, which holds whatever the two have in common.
+half widths of both intervals add up, which holds whatever the two have in common, and so they do where losses of all
+samples differ alike; where none or few of the samples are right in one and wrong in the other the interval goes by
+their number (`landscape.surface.derived.unseen`).
 """
 
 from __future__ import annotations
@@ -23,7 +25,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from landscape.errors import SurfaceMismatch
-from landscape.surface.derived.intervals import effective_samples, half_widths, interval_factor
+from landscape.surface.derived.intervals import FEWEST, effective_samples, half_widths, interval_factor
+from landscape.surface.derived.unseen import NORMAL, left_to_chance, reach, score_width, unlike_share_of
 from landscape.surface.grid import Floats
 from landscape.surface.surface import COMPUTED, Surface, sampling_factor
 
@@ -89,8 +92,9 @@ def standard_errors(first: Surface, second: Surface, name: str) -> Floats | None
     shared = _shared_errors(first, second, name)
     if shared is None or name not in first.stderr or name not in second.stderr:
         return None
-    each = [surface.stderr[name] * sampling_factor(surface, name) for surface in (first, second)]
-    return np.where(np.isfinite(shared) & (each[0] > 0) & (each[1] > 0), shared, each[0] + each[1])
+    each = [_given(left_to_chance(surface, name)) for surface in (first, second)]
+    known = np.isfinite(shared) & (each[0] > 0) & (each[1] > 0) & (shared > 0)
+    return np.where(known, np.maximum(shared, _least(first, second, name) / NORMAL), each[0] + each[1])
 
 
 def _half_widths(first: Surface, second: Surface, name: str) -> tuple[Floats, NDArray[np.bool_]]:
@@ -105,8 +109,16 @@ def _half_widths(first: Surface, second: Surface, name: str) -> tuple[Floats, ND
     for number in (effective_samples(surface, name) for surface in (first, second)):
         freedom = freedom if number is None else np.fmin(freedom, number)
     widths = interval_factor(freedom) * shared
-    # Where one of them is of all data its file's own interval is no approximation.
-    known = np.isfinite(widths) & by_chance
+    if math.isfinite(reach(first, name)):
+        # Where few samples differ they are counted, and where none does some of the others may.
+        counts, left = _fewer(first, second, name), _left(first, second, name)
+        with np.errstate(all="ignore"):
+            squares = (shared / left) ** 2 * counts * (counts - 1)
+        widths = np.where(squares < FEWEST, score_width(squares, np.maximum(counts, 1), left), widths)
+        widths = np.maximum(widths, _least(first, second, name))
+    # Where one of them is of all data its file's own interval is no approximation. Where no sample differs, of values
+    # that nothing bounds, nothing is known of those that may.
+    known = np.isfinite(widths) & by_chance & (widths > 0)
     return np.where(known, widths, sums), by_chance & ~known
 
 
@@ -118,6 +130,27 @@ def _shared_errors(first: Surface, second: Surface, name: str) -> Floats | None:
     left = [(sampling_factor(surface, name) ** 2)[..., None] for surface in (first, second)]
     squares = left[0] * a**2 + left[1] * b**2 - 2 * np.minimum(left[0], left[1]) * a * b
     return np.asarray(np.sqrt(squares.mean(axis=-1)))
+
+
+def _least(first: Surface, second: Surface, name: str) -> Floats:
+    """Return how far off a difference may be where no sample shows one: 0 where nothing bounds it."""
+    most = reach(first, name)
+    shares = [unlike_share_of(surface, name) for surface in (first, second)]
+    return most * np.maximum(*shares) if math.isfinite(most) else np.zeros(first.shape)
+
+
+def _fewer(first: Surface, second: Surface, name: str) -> Floats:
+    data = name.partition("/")[0]
+    return np.minimum(first.counts[data], second.counts[data]).astype(np.float64)
+
+
+def _left(first: Surface, second: Surface, name: str) -> Floats:
+    return np.maximum(sampling_factor(first, name), sampling_factor(second, name))
+
+
+def _given(array: Floats | None) -> Floats:
+    assert array is not None  # of a name that has standard errors
+    return array
 
 
 def _columns(surface: Surface, name: str) -> int:

@@ -26,15 +26,23 @@ References
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from landscape.surface.derived.unseen import (
+    NORMAL,
+    all_alike,
+    left_to_chance,
+    reach,
+    score_width,
+    unlike_share_of,
+)
 from landscape.surface.grid import Floats
 from landscape.surface.surface import Surface, sampling_factor
 
 CONFIDENCE = 0.95
-# Of a normal distribution, where nothing is known of how many samples carry a mean.
-NORMAL = 1.959964
 # Where fewer samples than this carry a mean no interval is to be relied on: it may be twice as wide and still miss.
 FEWEST = 5.0
 
@@ -83,21 +91,51 @@ def _skewness(surface: Surface, name: str) -> Floats | None:
 def half_widths(surface: Surface, name: str) -> Floats | None:
     """Return half the width of each value's 95 % interval; None where no standard error is known.
 
-    0 where all data were measured.
+    0 where all data were measured. NaN where samples are all alike and nothing bounds what others may be
+    (`landscape.surface.derived.unseen`).
     """
-    error = surface.stderr.get(name)
+    error = left_to_chance(surface, name)
     if error is None:
         return None
     effective = effective_samples(surface, name)
-    left = sampling_factor(surface, name)
-    with np.errstate(invalid="ignore"):  # an infinite error of all samples
-        width = error * left * (NORMAL if effective is None else interval_factor(effective, _skewness(surface, name)))
-    return np.where(left > 0, width, 0.0)
+    with np.errstate(invalid="ignore"):
+        width = error * (NORMAL if effective is None else interval_factor(effective, _skewness(surface, name)))
+    few, left = _counted(surface, name), sampling_factor(surface, name)
+    if few.any():
+        counts = surface.counts[name.partition("/")[0]]
+        least = unlike_share_of(surface, name)
+        width = np.where(
+            few, np.maximum(score_width(_squares(surface, name), np.maximum(counts, 1), left), least), width
+        )
+    return np.where(left > 0, np.where(all_alike(surface, name), NORMAL * error, width), 0.0)
 
 
 def carried_by_few(surface: Surface, name: str) -> NDArray[np.bool_]:
-    """Return at which points so few samples carry the mean that its interval is not to be relied on."""
+    """Return at which points so few samples carry the mean that its interval is not to be relied on.
+
+    Nor is there one where they are all alike, unless values are bounded: there as well samples can be counted.
+    """
+    if name not in surface.stderr:
+        return np.zeros(surface.shape, dtype=np.bool_)
+    alike = all_alike(surface, name) & (not math.isfinite(reach(surface, name)))
     effective = effective_samples(surface, name)
     if effective is None:
+        return alike
+    few = (effective < FEWEST) & (sampling_factor(surface, name) > 0) & (surface.stderr[name] > 0)
+    return alike | (few & ~_counted(surface, name))
+
+
+def _counted(surface: Surface, name: str) -> NDArray[np.bool_]:
+    """Return where an accuracy's interval goes by how many samples are unlike the others: few, but some."""
+    if not math.isfinite(reach(surface, name)) or name.partition("/")[0] not in surface.counts:
         return np.zeros(surface.shape, dtype=np.bool_)
-    return (effective < FEWEST) & (sampling_factor(surface, name) > 0) & (surface.stderr[name] > 0)
+    known = (sampling_factor(surface, name) > 0) & (surface.stderr[name] > 0) & ~all_alike(surface, name)
+    effective = effective_samples(surface, name)
+    many = False if effective is None else effective >= FEWEST
+    return np.asarray(known & (_squares(surface, name) < FEWEST) & ~np.asarray(many))
+
+
+def _squares(surface: Surface, name: str) -> Floats:
+    """Return the sum of squares that a standard error was made of."""
+    counts = surface.counts[name.partition("/")[0]].astype(np.float64)
+    return np.asarray(surface.stderr[name] ** 2 * counts * (counts - 1))

@@ -18,7 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from landscape.surface.derived.intervals import NORMAL, half_widths
+from landscape.surface.derived.intervals import half_widths
+from landscape.surface.derived.unseen import NORMAL
 from landscape.surface.heights import suitable_eps
 from landscape.surface.surface import COMPUTED, Surface
 
@@ -85,8 +86,10 @@ def stated_error(surface: Surface, name: str) -> StatedError | None:
     if not isinstance(eps, int | float):
         eps = suitable_eps(losses, "log" if losses.min() >= 0 else "asinh")
     relative = widths[measured] / (np.abs(losses) + eps)
-    known = relative[np.isfinite(relative)]
-    samples = float(np.quantile(known, BOUNDED)) if known.size else math.nan
+    # Where no width is known none bounds the error; there may be so many of these points that none bounds 95 % of them.
+    known = np.where(np.isnan(relative), math.inf, relative)
+    samples = float(np.quantile(known, BOUNDED, method="higher"))
+    samples = samples if math.isfinite(samples) else math.nan
     made = _mapping(_mapping(quality.get("interpolation")).get("errors"))
     interpolation = _mapping(made.get(name)).get("largest", 0.0) if made else 0.0
     error = quality.get("precision_error", 0.0)
@@ -109,7 +112,8 @@ def stated_words(found: StatedError) -> str:
     """
     parts = {"samples": found.samples, "interpolation": found.interpolation, "precision": found.precision}
     texts = [f"{part} {_percent(value)}" for part, value in parts.items() if value != 0]
-    whole = f"{_percent(found.total)} of loss + eps at 95 % of points"
+    much = _percent(found.total) if math.isfinite(found.total) else "an unknown share"
+    whole = f"{much} of loss + eps at 95 % of points"
     asked = f" ({_percent(found.asked)} asked for)" if found.asked is not None else ""
     return whole + asked + (": " + ", ".join(texts) if texts else "")
 

@@ -48,7 +48,10 @@ def test_losses_that_are_quadratic_in_the_weights_are_known_exactly_from_three_a
     name = "train/loss"
     assert (np.abs(plain[name] / truth[name] - 1) > 1e-3).all()
     np.testing.assert_allclose(found[name], truth[name], rtol=1e-9)
-    assert (found.stderr[name] * sampling_factor(found, name) < 1e-9 * found[name]).all()
+    # Anchors leave nothing of the 50 samples; what others may be unlike is taken from how these scatter.
+    left = found.stderr[name] * sampling_factor(found, name)
+    assert (left < 0.1 * plain.stderr[name] * np.sqrt(50)).all()
+    assert ((left > 0) == ((found.counts["train"] == 50) & (np.arange(9) != 4))).all()
     assert sorted(found.counts["train"]) == [50] * 7 + [SIZE] * 2  # theta* itself is the third
     np.testing.assert_array_equal(found.anchored["train"], np.where(found.counts["train"] == SIZE, 0, 3))
     anchors = found.anchors["train"]

@@ -1,0 +1,212 @@
+"""Samples that are all alike have no scatter; what is stated of the others is no error of 0."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+import torch
+from landscape.plot.lines.lines import standard_error
+from landscape.plot.page.packing import Packer, unpack
+from landscape.plot.page.records import surface_record
+from landscape.plot.page.trust import trust_rows
+from landscape.plot.style.captions import caption
+from scipy.stats import hypergeom
+from torch import nn
+
+import landscape
+import landscape.files.store
+import landscape.problem.data.datasets
+import landscape.surface.anchors
+from landscape.cli import main
+from landscape.commands.shown.facts import surface_facts
+from landscape.surface.derived.differences import difference, standard_errors
+from landscape.surface.derived.intervals import carried_by_few, half_widths
+from landscape.surface.derived.stated_error import stated_error, stated_words
+from landscape.surface.derived.unseen import NORMAL, all_alike, left_to_chance, score_width, unlike_share
+from landscape.surface.grid import Axis
+from landscape.surface.surface import Surface, sampling_factor
+
+LOSS, ACCURACY = "train/loss", "train/accuracy"
+
+
+@pytest.mark.parametrize(("number", "size"), [(100, 1437), (1000, 1437), (250, 10_000), (9000, 10_000), (40, 41)])
+def test_what_none_of_the_samples_shows_is_rarer_than_a_share_that_one_in_twenty_draws_would_miss(number, size):
+    share = float(unlike_share(number, size))
+    chance = [hypergeom(size, unlike, number).pmf(0) for unlike in (math.floor(share * size), 2 + int(share * size))]
+    assert chance[0] >= 0.05 * (1 - 3 / math.sqrt(size))  # so many may well have been missed
+    assert chance[1] < 0.05  # more not
+    assert unlike_share(size, size) == 0
+    assert unlike_share(number) == pytest.approx(3 / number, rel=2e-3)  # the rule of three
+
+
+@pytest.mark.parametrize(("number", "size"), [(100, 1437), (250, 10_000), (1000, 1437)])
+def test_of_every_accuracy_nearly_one_the_interval_holds_as_often_as_it_says(number, size):
+    seen = np.arange(number + 1)
+    errors = np.sqrt(seen / number * (1 - seen / number) / (number - 1))
+    squares = errors**2 * number * (number - 1)
+    with np.errstate(all="ignore"):
+        effective = squares / (1 - 3 * seen / number * (1 - seen / number))
+    surface = a_line(np.where(seen, 1 - seen / number, 1.0), errors, number, size, name=ACCURACY, effective=effective)
+    widths = half_widths(surface, ACCURACY)
+    for unlike in sorted({*range(0, 60, 3), size // number, *range(60, size // 20, size // 200)}):
+        share = hypergeom(size, unlike, number).pmf(seen)
+        held = share[np.abs(seen / number - unlike / size) <= widths + 1e-12].sum()
+        assert held >= 0.935, (unlike, held)
+        without = share[np.abs(seen / number - unlike / size) <= np.where(seen, widths, 0)].sum()
+        assert unlike != size // number or without < 0.7
+
+
+def a_line(values, errors, number, size, *, name=LOSS, effective=None, paired=None) -> Surface:
+    """Return a surface of a line away from theta*, of so many of all samples."""
+    shape = np.shape(values)
+    return Surface(
+        (Axis(1.0 + np.arange(len(values))),),
+        {name: np.asarray(values, dtype=float)},
+        np.ones(shape, np.uint8),
+        stderr={name: np.asarray(errors, dtype=float)},
+        paired_stderr={} if paired is None else {name: np.asarray(paired, dtype=float)},
+        counts={"train": np.full(shape, number)},
+        tails={} if effective is None else {f"{name}_effective": effective},
+        problem={"data": {"train": {"size": size, "samples": number}}},
+        title="line",
+    )
+
+
+def test_an_accuracy_of_which_all_samples_are_right_has_an_interval_and_everybody_says_so(capsys, tmp_path):
+    surface = a_line([1.0, 0.999, 0.9], [0.0, 1e-3, 0.0095], 1000, 10_000, name=ACCURACY, paired=[0.0, 0.0, 0.01])
+    share = float(unlike_share(1000, 10_000))
+    assert half_widths(surface, ACCURACY)[0] == pytest.approx(share)
+    assert half_widths(surface, ACCURACY)[1] == pytest.approx(float(score_width(0.999, 1000, np.sqrt(0.9))))
+    assert not carried_by_few(surface, ACCURACY).any()
+    left, paired = (left_to_chance(surface, ACCURACY, paired=each) for each in (False, True))
+    np.testing.assert_allclose(left, [share / NORMAL, share / NORMAL, 0.0095 * np.sqrt(0.9)])
+    np.testing.assert_allclose(paired, [share / NORMAL, share / NORMAL, 0.01 * np.sqrt(0.9)])
+    np.testing.assert_array_equal(standard_error(surface, ACCURACY), left)
+    facts = surface_facts(surface)["values"][ACCURACY]
+    assert facts["stderr"]["all_alike"] == 1
+    assert facts["paired_stderr"]["all_alike"] == 2
+    assert facts["stderr"]["unlike_at_most"] == pytest.approx(share)
+    packer = Packer()
+    plane = dataclasses.replace(valley_of(surface), title="plane")
+    record = surface_record(plane, packer)
+    shown = unpack(packer.index, packer.text())[record["stderr"][ACCURACY]]
+    np.testing.assert_allclose(shown[0, 0], share / NORMAL, rtol=1e-3)
+    words = "at 2 points all samples of the training accuracy are alike: up to 0.28 % of the data may be unlike them"
+    assert dict(trust_rows(plane, ACCURACY))["not seen"] == words
+    assert words in caption(plane, None, ACCURACY)
+    landscape.files.store.write_surface(tmp_path / "net.h5", surface)
+    assert main(["info", str(tmp_path / "net.h5")]) == 0
+    assert "at 1 points all samples are alike; up to 0.28 % of the data" in " ".join(capsys.readouterr().out.split())
+
+
+def valley_of(line: Surface) -> Surface:
+    """Return a plane of two equal rows."""
+
+    def twice(group):
+        return {name: np.stack([array, array]) for name, array in group.items()}
+
+    return dataclasses.replace(
+        line,
+        axes=(*line.axes, Axis(np.array([1.0, 2.0]))),
+        state=np.ones((2, len(line.axes[0])), np.uint8),
+        **{group: twice(getattr(line, group)) for group in ("values", "stderr", "paired_stderr", "counts")},
+    )
+
+
+def test_of_a_loss_that_is_zero_on_all_samples_nothing_is_known_of_the_others():
+    losses = a_line([0.0, 0.0, 2.0], [0.0, 0.0, 0.1], 1000, 10_000, paired=[0.0, 0.05, 0.1])
+    assert np.isnan(half_widths(losses, LOSS)).tolist() == [True, True, False]
+    assert carried_by_few(losses, LOSS).tolist() == [True, True, False]
+    assert np.isnan(left_to_chance(losses, LOSS, paired=True)).tolist() == [True, False, False]
+    assert stated_words(stated_error(losses, LOSS)).startswith("an unknown share of loss + eps")
+    assert surface_facts(losses)["values"][LOSS]["stated_error"]["total"] is None
+    assert "by how much is not known" in caption(losses, None, LOSS)
+    # One point in a hundred leaves 95 % of them known.
+    many = a_line([0.0, *np.full(99, 2.0)], [0.0, *np.full(99, 0.1)], 1000, 10_000)
+    assert 0.05 < stated_error(many, LOSS).total < 0.1
+    # Of all data, and at theta* from anchors, an error of 0 is one.
+    whole = a_line([0.0, 2.0], [0.0, 0.1], 10_000, 10_000)
+    assert not all_alike(whole, LOSS).any()
+    assert half_widths(whole, LOSS).tolist() == [0.0, 0.0]
+
+
+class Saturated(nn.Module):
+    """Losses of exactly 0, but for one in many."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(1, 1, dtype=torch.float64))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return one value a sample, 0 of most."""
+        return torch.relu(x * self.weight)
+
+
+def losses_of(model, batch):
+    return model(batch[0])[:, 0] * (1 + model.weight.sum() ** 2)
+
+
+@pytest.mark.parametrize("anchors", ["none", 3])
+def test_a_run_with_a_standard_error_goes_on_where_all_samples_are_alike(anchors):
+    chosen = landscape.problem.data.datasets.choose
+    cost = torch.full((2000, 1), -1.0, dtype=torch.float64)
+    order = chosen(landscape.problem.data.datasets.as_data((cost,), "train"), 2000)
+    cost[order[300:320]] = 5.0  # the first look sees none of them
+    settings = {"loss": losses_of, "x": "-1:1:9", "progress": None}
+    whole = landscape.evaluate(Saturated(), (cost,), **settings)
+    found = landscape.evaluate(Saturated(), (cost,), standard_error=0.05, anchors=anchors, **settings)
+    off = np.abs(found[LOSS] - whole[LOSS])
+    width = half_widths(found, LOSS)
+    if anchors != "none":
+        assert found[LOSS][4] == pytest.approx(whole[LOSS][4])  # theta* itself, of which all data are known
+    assert (found.counts["train"] > 256).all() or anchors != "none"
+    assert (off <= np.where(np.isfinite(width), width, np.inf) + 1e-9).mean() > 0.9
+
+
+def test_at_theta_itself_an_estimate_from_anchors_is_exact_and_beside_it_is_not():
+    chance = torch.Generator().manual_seed(1)
+    x = torch.randn(600, 5, generator=chance, dtype=torch.float64)
+    data = x, x.sum(dim=1, keepdim=True) + torch.randn(600, 1, generator=chance, dtype=torch.float64)
+    torch.manual_seed(0)
+    model = nn.Linear(5, 1, bias=False).double()
+    found = landscape.evaluate(model, data, x="-1:1:9", loss="mse", samples=100, anchors=4)
+    truth = landscape.evaluate(model, data, x="-1:1:9", loss="mse")
+    assert left_to_chance(found, LOSS)[4] == 0
+    assert half_widths(found, LOSS)[4] == 0
+    estimated = found.counts["train"] < 600
+    estimated[4] = False
+    # Of a quadratic loss three anchors leave nothing; that all of the others are so is taken from 100.
+    assert (found.stderr[LOSS][estimated] > 0).all()
+    off = np.abs(found[LOSS] - truth[LOSS])[estimated]
+    assert (off <= half_widths(found, LOSS)[estimated]).all()
+    assert (half_widths(found, LOSS)[estimated] < 0.1 * truth[LOSS][estimated]).all()
+
+
+def test_where_no_sample_differs_between_two_networks_some_of_the_others_may():
+    first = dataclasses.replace(a_line([0.9, 0.9], [0.0095, 0.0095], 1000, 10_000, name=ACCURACY))
+    share = float(unlike_share(1000, 10_000))
+    sketched = [with_sketch(first, ACCURACY, column) for column in ([0.0095, 0.0095], [0.0095, 0.008])]
+    found = difference(*sketched, ACCURACY)
+    assert found.half_widths[0] == pytest.approx(float(score_width(0.0, 1000, np.sqrt(0.9))))
+    assert found.half_widths[0] >= share
+    assert not found.higher.any()
+    assert not found.lower.any()
+    assert (standard_errors(*sketched, ACCURACY) >= share / NORMAL).all()
+    # Losses are not bounded: both intervals are added up.
+    loss = a_line([0.9, 0.9], [0.0095, 0.0095], 1000, 10_000)
+    same = [with_sketch(loss, LOSS, [0.0095, 0.0095]) for _ in range(2)]
+    found = difference(*same, LOSS)
+    assert found.at_most.all()
+    np.testing.assert_allclose(found.half_widths, 2 * half_widths(loss, LOSS))
+    np.testing.assert_allclose(standard_errors(*same, LOSS), 2 * 0.0095 * sampling_factor(loss, LOSS))
+
+
+def with_sketch(surface: Surface, name: str, columns: list[float]) -> Surface:
+    """Return a surface whose file keeps sums of residuals, of which all columns are the same."""
+    data, _, metric = name.partition("/")
+    sketch = np.repeat(np.array(columns, dtype=np.float32)[:, None], 32, axis=1)
+    made = landscape.surface.anchors.Anchors(np.zeros(0, np.int64), {}, {}, 10_000, sketches={metric: sketch})
+    return dataclasses.replace(surface, anchors={data: made})
