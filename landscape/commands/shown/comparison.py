@@ -75,8 +75,8 @@ def print_comparison(console: Console, facts: Mapping[str, Any]) -> None:
         texts = []
         if entry["error_is_a_bound"]:
             texts.append(
-                f"at {entry['error_is_a_bound']:,} points both intervals added up: the files do not say what their "
-                "samples have in common"
+                f"at {entry['error_is_a_bound']:,} points both intervals added up: no sample differs there, or "
+                "the files do not say what their samples have in common"
             )
         if entry["error_not_known"]:
             texts.append(f"at {entry['error_not_known']:,} points no error is known")

@@ -30,6 +30,9 @@ from landscape.surface.derived.unseen import NORMAL, left_to_chance, reach, scor
 from landscape.surface.grid import Floats
 from landscape.surface.surface import COMPUTED, Surface, sampling_factor
 
+# Sums of residuals are kept in float32: what differs by no more than this share of them does not differ.
+ROUNDING = 1e-5
+
 
 @dataclass(frozen=True, eq=False)
 class Difference:
@@ -129,7 +132,10 @@ def _shared_errors(first: Surface, second: Surface, name: str) -> Floats | None:
         return None
     left = [(sampling_factor(surface, name) ** 2)[..., None] for surface in (first, second)]
     squares = left[0] * a**2 + left[1] * b**2 - 2 * np.minimum(left[0], left[1]) * a * b
-    return np.asarray(np.sqrt(squares.mean(axis=-1)))
+    own = np.sqrt((left[0] * a**2).mean(axis=-1))
+    shared = np.sqrt(np.maximum(squares.mean(axis=-1), 0.0))
+    # Where all residuals are the same what is left is the rounding of sums that files keep in float32.
+    return np.asarray(np.where(shared <= ROUNDING * own, 0.0, shared))
 
 
 def _least(first: Surface, second: Surface, name: str) -> Floats:

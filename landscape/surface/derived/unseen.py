@@ -60,8 +60,8 @@ def unlike_share(count: ArrayLike, size: float = math.inf) -> Floats:
 
     Examples
     --------
-    >>> unlike_share([1000, 1000, 10_000], 10_000).round(5)
-    array([0.00284, 0.     , 0.     ])
+    >>> unlike_share([1000, 10_000], 10_000).round(5)
+    array([0.00284, 0.     ])
     """
     number = np.asarray(count, dtype=np.float64)
     with np.errstate(all="ignore"):
@@ -166,7 +166,7 @@ def score_width(squares: ArrayLike, count: ArrayLike, left: ArrayLike) -> Floats
     Examples
     --------
     >>> score_width([0.0, 1.0, 4.0], 1000, 1.0).round(5)
-    array([0.00384, 0.00466, 0.00628])
+    array([0.00384, 0.00466, 0.00629])
     """
     shares = NORMAL**2 * np.asarray(left, dtype=np.float64) ** 2
     return np.asarray((shares / 2 + np.sqrt(shares * np.asarray(squares) + shares**2 / 4)) / np.asarray(count))
