@@ -167,6 +167,24 @@ def test_a_run_with_a_standard_error_goes_on_where_all_samples_are_alike(anchors
     assert found[LOSS][4] == whole[LOSS][4] == 0
 
 
+def test_the_stars_own_value_is_that_of_all_data_also_where_its_subset_is_all_alike():
+    cost = torch.full((2000, 1), -1.0, dtype=torch.float64)
+    order = landscape.problem.data.datasets.choose(landscape.problem.data.datasets.as_data((cost,), "train"), 2000)
+    cost[order[300:320]] = 5.0
+
+    def own(model, batch):
+        return model(batch[0])[:, 0] * (1 + model.weight.sum() ** 2)
+
+    settings = {"loss": own, "x": "-0.5:0.5:9", "progress": None}
+    whole = landscape.evaluate(Saturated(), (cost,), **settings)
+    found = landscape.evaluate(Saturated(), (cost,), samples=200, anchors=2, **settings)
+    assert found.counts["train"][4] == 200
+    assert found[LOSS][4] == pytest.approx(whole[LOSS][4])
+    assert left_to_chance(found, LOSS)[4] == 0
+    beside = (found.counts["train"] == 200) & (np.arange(9) != 4)
+    assert np.isnan(left_to_chance(found, LOSS)[beside]).all()
+
+
 def test_at_theta_itself_an_estimate_from_anchors_is_exact_and_beside_it_is_not():
     chance = torch.Generator().manual_seed(1)
     x = torch.randn(600, 5, generator=chance, dtype=torch.float64)
