@@ -2,6 +2,7 @@
 
     python -m tests.benchmarks.coverage --samples 250 --draws 400
     python -m tests.benchmarks.coverage --accuracy --samples 250
+    python -m tests.benchmarks.coverage --truth out
     python -m tests.benchmarks.coverage --model cifar_resnet.py:resnet20 --checkpoint net.pt --data images.npz
 
 Each network is trained here for a moment and measured on all 1,437 digits at 17 points; then subsets are drawn, and the
@@ -17,6 +18,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -31,6 +33,7 @@ from landscape.surface.grid import Axis
 from landscape.surface.statistics import Moments, tails_of
 from landscape.surface.surface import Surface
 from tests.benchmarks.anchors import images as network_and_images
+from tests.benchmarks.sampled_designs import read_truth
 
 HOLDS = (0.92, 0.985)  # of 400 draws, what 95 % may be
 FAR, NEARER = (0.1, 0.3, 0.7, 1.0), (0.05, 0.15, 0.25, 0.35)  # circles of points around theta*
@@ -256,13 +259,17 @@ def main() -> None:
     parser.add_argument("--model-args", metavar="JSON")
     parser.add_argument("--checkpoint")
     parser.add_argument("--data", help=".npz with x, uint8 n x h x w x c, and y")
+    parser.add_argument("--truth", type=Path, help="folder of `sampled_truth truth`: at its points, of all its images")
     parser.add_argument("--accuracy", action="store_true", help="of accuracies near theta*")
     parser.add_argument("--images", type=int, default=2000, help="so many are all the data")
     options = parser.parse_args()
     if options.accuracy:
         accuracy_table(options)
         return
-    if options.model:
+    places = PLACES
+    if options.truth:
+        populations, places = {options.truth.name: read_truth(options.truth)}, {}  # anywhere on the plane
+    elif options.model:
         model, data = network_and_images(options)
         populations = {options.model: losses_around(model.eval(), *data)}
     else:
@@ -270,14 +277,14 @@ def main() -> None:
     total = np.zeros(6, dtype=int)
     for anchors in ([], [0], [0, 6, 9, 11, 13]):
         print(f"\n{len(anchors)} anchors, {options.samples} samples: share of draws in which an interval holds")
-        print(f"| network | interval | {' | '.join(PLACES)} | least | most |")
-        print("|---|---|" + "---|" * (len(PLACES) + 2))
+        print(f"| network | interval | {''.join(f'{place} | ' for place in places)}least | most |")
+        print("|---|---|" + "---|" * (len(places) + 2))
         for kind, values in populations.items():
             found = held(values, anchors, options.samples, options.draws)
             total += outside(found)
             for interval, shares in found.items():
-                picked = " | ".join(f"{shares[place]:.3f}" for place in PLACES.values())
-                print(f"| {kind} | {interval} | {picked} | {np.nanmin(shares):.3f} | {np.nanmax(shares):.3f} |")
+                picked = "".join(f"{shares[place]:.3f} | " for place in places.values())
+                print(f"| {kind} | {interval} | {picked}{np.nanmin(shares):.3f} | {np.nanmax(shares):.3f} |")
     words = (f"at least {FEWEST:g} samples carry the mean", "fewer do")
     for where, (low, high, there) in zip(words, total.reshape(2, 3), strict=True):
         print(f"\nwhere {where}: of {there} points {low} hold in less than {HOLDS[0]}, {high} in more than {HOLDS[1]}")

@@ -31,7 +31,7 @@ from tests.benchmarks.sampled_truth import drawn_points
 STRATA, FITTED = 40, 3000
 
 
-def read_truth(folder: Path, number: int, points: int) -> np.ndarray:
+def read_truth(folder: Path, number: int = 51, points: int = 200) -> np.ndarray:
     """Return the losses that were measured, shape (points, images)."""
     paths = [folder / "truth" / f"{point}.npy" for point in drawn_points(number, points)]
     return np.stack([np.load(path)[0] for path in paths if path.exists()]).astype(np.float64)
