@@ -9,7 +9,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from landscape.surface.derived.intervals import NORMAL, interval_factor
+from landscape.surface.derived.intervals import interval_factor
+from landscape.surface.derived.unseen import NORMAL
 from landscape.surface.grid import Floats
 
 # Sizes below this share of the largest are one bin about 0: the quadrature tells nothing of them.
