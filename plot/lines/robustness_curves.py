@@ -143,5 +143,6 @@ def _measured(found: Robustness) -> str:
     settings = found.settings
     clip = settings.get("clip")
     within = f", inputs within {clip[0]:g} to {clip[1]:g}" if isinstance(clip, list) and len(clip) == 2 else ""
-    attack = f"PGD with {settings.get('steps')} steps from {settings.get('restarts')} starts"
+    starts = settings.get("restarts")
+    attack = f"PGD with {settings.get('steps')} steps from {starts} start{'' if starts == 1 else 's'}"
     return f"{found.samples:,} samples of {one_line(found.data)}{within}; {attack}."

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from landscape.plot.style.fields import recall
 from torch import nn
 
 import landscape
@@ -134,6 +135,13 @@ def test_a_broken_sample_stays_broken_at_greater_strengths(found):
     right[:, 1] = False
     weaker = replace(found, right=right)
     assert weaker.accuracy().tolist() == [found.accuracy()[0], 0.0, 0.0]
+
+
+def test_a_caption_of_several_files_has_a_sentence_for_each(found):
+    one = replace(found, settings={**found.settings, "restarts": 1})
+    text = recall(landscape.plot.robustness([found, one], labels=["a", "b"]))["Description"]
+    assert "from 2 starts. b: " in text
+    assert "from 1 start. A sample counts" in text
 
 
 def test_an_attack_that_was_not_made_has_no_accuracy(found):

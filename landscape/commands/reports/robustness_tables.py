@@ -44,6 +44,11 @@ def robustness_facts(found: Robustness) -> dict[str, Any]:
     }
 
 
+def _starts(settings: Mapping[str, Any]) -> str:
+    number = settings.get("restarts")
+    return f"{number} start{'' if number == 1 else 's'}"
+
+
 def print_robustness(console: Console, facts: Mapping[str, Any]) -> None:
     """Print what there is to say."""
     said, settings = facts["robustness"], facts["settings"]
@@ -55,7 +60,7 @@ def print_robustness(console: Console, facts: Mapping[str, Any]) -> None:
         [
             made(facts),
             ("checkpoint", str(facts["origin"].get("checkpoint", ""))),
-            ("PGD", f"{settings.get('steps')} steps, {settings.get('restarts')} starts"),
+            ("PGD", f"{settings.get('steps')} steps, {_starts(settings)}"),
             ("no attack", share_words(clean["accuracy"], clean["interval"])),
         ],
     )
