@@ -6,10 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pytest
 
 from browser.conftest import Opened
 
 Open = Callable[..., Opened]
+# Two screens and a phone.
+SIZES = pytest.mark.parametrize("size", [(1440, 900), (1280, 720), (390, 844)], ids=lambda size: f"{size[0]}x{size[1]}")
 
 
 def differ(first: Any, second: Any) -> float:

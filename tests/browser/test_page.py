@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from browser.conftest import Opened
-from browser.looks import Open, differ
+from browser.looks import SIZES, Open, differ
 from browser.scenes import broken, plain, steeper, with_path
 
 
@@ -63,8 +63,9 @@ def test_the_wheel_enlarges_and_a_double_click_comes_back(open_page: Open) -> No
     assert page.app("app.state.eyes[0]") == {"azimuth": -52, "elevation": 34, "zoom": 1, "panX": 0, "panY": 0}
 
 
-def test_the_scale_changes_picture_and_ticks(open_page: Open) -> None:
-    page = open_page(plain())
+@SIZES
+def test_the_scale_changes_picture_and_ticks(open_page: Open, size: tuple[int, int]) -> None:
+    page = open_page(plain(), size=size)
     pictures, ticks = [], []
     for kind in ("log", "linear", "asinh"):
         page.page.click(f'[data-kind="{kind}"]')
@@ -77,9 +78,10 @@ def test_the_scale_changes_picture_and_ticks(open_page: Open) -> None:
     assert {"1", "10", "100"} <= set(ticks[0]), "ticks are in loss units"
 
 
-def test_the_read_out_is_the_stored_value(open_page: Open) -> None:
+@SIZES
+def test_the_read_out_is_the_stored_value(open_page: Open, size: tuple[int, int]) -> None:
     surface = plain()
-    page = open_page(surface)
+    page = open_page(surface, size=size)
     for i, j in ((5, 7), (16, 3), (25, 19)):
         place = page.app(
             """(() => { const view = app.views[0], at = view.pointOf(given);
@@ -101,8 +103,9 @@ def test_the_read_out_is_the_stored_value(open_page: Open) -> None:
         assert (x, y) == pytest.approx((surface.axes[0].values[i], surface.axes[1].values[j]), abs=1e-4)
 
 
-def test_the_map_points_at_the_same_value_as_the_surface(open_page: Open) -> None:
-    page = open_page([plain(), steeper()])
+@SIZES
+def test_the_map_points_at_the_same_value_as_the_surface(open_page: Open, size: tuple[int, int]) -> None:
+    page = open_page([plain(), steeper()], size=size)
     place = page.app(
         """(() => { const view = app.views[0], box = view.mapTop.getBoundingClientRect(), { field } = view.figure;
              const f = field.factor, wide = view.map.clientWidth;
@@ -129,8 +132,9 @@ def test_every_bit_of_the_measured_values_reaches_the_page(open_page: Open) -> N
         assert base64.b64decode(text) == array.tobytes(), name
 
 
-def test_height_and_colour_are_chosen_apart(open_page: Open) -> None:
-    page = open_page(plain())
+@SIZES
+def test_height_and_colour_are_chosen_apart(open_page: Open, size: tuple[int, int]) -> None:
+    page = open_page(plain(), size=size)
     before = page.picture(".scene")
     page.page.select_option('[data-key="colour"]', "test/accuracy")
     coloured = page.settle().picture(".scene")
@@ -184,8 +188,9 @@ def test_what_cannot_be_drawn_is_counted_and_left_open(open_page: Open) -> None:
     assert page.app("app.views[0].pointOf({ i: 9, j: 4 })") is None
 
 
-def test_the_slider_draws_exactly_so_many_segments(open_page: Open) -> None:
-    page = open_page(with_path())
+@SIZES
+def test_the_slider_draws_exactly_so_many_segments(open_page: Open, size: tuple[int, int]) -> None:
+    page = open_page(with_path(), size=size)
     path = with_path().trajectories["SGD"]
     for k in (0, 1, 5, 11):
         page.app("app.store.set({ step: given })", k / 11)
@@ -220,8 +225,9 @@ def test_the_path_plays_and_stops(open_page: Open) -> None:
     assert page.app("app.state.step") == stopped
 
 
-def test_drop_lines_end_at_the_true_loss(open_page: Open) -> None:
-    page = open_page(with_path(), "drops=1")
+@SIZES
+def test_drop_lines_end_at_the_true_loss(open_page: Open, size: tuple[int, int]) -> None:
+    page = open_page(with_path(), "drops=1", size=size)
     height = page.app("app.views[0].paths[0].truth[3]")
     loss = float(with_path().trajectories["SGD"].loss[3])
     expected = page.app("app.scales[0].height.normalized(given)", loss) * 1.1
@@ -243,8 +249,9 @@ def test_a_slider_goes_through_checkpoints(open_page: Open) -> None:
     assert high == steeper()["train/loss"].max(), "one scale for all frames"
 
 
-def test_a_section_dragged_on_the_map_is_the_profile_along_it(open_page: Open) -> None:
-    page = open_page([plain(), steeper()])
+@SIZES
+def test_a_section_dragged_on_the_map_is_the_profile_along_it(open_page: Open, size: tuple[int, int]) -> None:
+    page = open_page([plain(), steeper()], size=size)
     drag(page, ".map .top", 0, 50, -30)
     assert page.page.locator(".section").is_visible()
     x, y = (axis.values.tolist() for axis in plain().axes)
@@ -293,8 +300,9 @@ def test_what_makes_no_sense_or_is_not_there_is_left_out_of_an_address(open_page
     assert page.picture(".scene").std() > 20
 
 
-def test_points_are_kept_and_copied_with_all_their_digits(open_page: Open) -> None:
-    page = open_page([plain(), steeper()])
+@SIZES
+def test_points_are_kept_and_copied_with_all_their_digits(open_page: Open, size: tuple[int, int]) -> None:
+    page = open_page([plain(), steeper()], size=size)
     page.page.focus(".map .top")
     for _ in range(3):
         page.page.keyboard.press("ArrowRight")

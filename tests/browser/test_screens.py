@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pytest
 
-from browser.conftest import Opened
+from browser.looks import SIZES, Open
 from browser.scenes import plain, steeper, with_networks, with_path
 from landscape.surface.surface import Surface
 
-Open = Callable[..., Opened]
-SIZES = pytest.mark.parametrize("size", [(1440, 900), (1280, 720), (390, 844)], ids=lambda size: f"{size[0]}x{size[1]}")
 LONG = "a network without shortcuts whose title is so long that it wraps where the other one's does not"
 # The pixel of the page at which a point of a pane's scene lands.
 PIXEL = """(() => { const view = app.views[given[0]], box = view.sceneTop.getBoundingClientRect();
