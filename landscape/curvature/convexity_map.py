@@ -136,6 +136,7 @@ class ConvexityMap:
                 tolerance=self._tolerance,
                 most=self._most,
                 basis=max(4, min(self._most + 1, int(_BASIS_SHARE * self._budget / (8 * products.size)))),
+                rounding=products.rounding,
             )
             products.forget()
         self._keep(span[0], at, pairs)

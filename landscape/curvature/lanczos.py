@@ -53,6 +53,7 @@ def extreme_eigenpairs(
     most: int = 200,
     basis: int = 60,
     rows: Rows | None = None,
+    rounding: float = 0.0,
 ) -> Eigenpairs:
     """Return the greatest and the least eigenvalues of a symmetric matrix.
 
@@ -72,6 +73,9 @@ def extreme_eigenpairs(
         Vectors that are kept, at least ``greatest + least + 2`` where n allows.
     rows : Rows, optional
         Where they are kept, one more than ``basis``, which is then no matter.
+    rounding : float
+        What products are exact to, of the greatest eigenvalue's size: no residual that is returned is below it, however
+        small the recurrence says it is.
 
     Raises
     ------
@@ -104,7 +108,8 @@ def extreme_eigenpairs(
             chosen = picked[::-1]  # descending
             vectors.mix(mixes[:, chosen])
             found = vectors.first(len(chosen))
-            return Eigenpairs(values[chosen], residuals[chosen], found, products, min(greatest, len(chosen)))
+            sure_to = np.hypot(residuals[chosen], rounding * float(np.abs(values).max()))
+            return Eigenpairs(values[chosen], sure_to, found, products, min(greatest, len(chosen)))
         if ended:
             image = _fresh(vectors, column + 1, products)
         if column + 1 == basis:

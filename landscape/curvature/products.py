@@ -98,6 +98,8 @@ class Products:
         self._own = range(self._comm.rank, len(loss), self._comm.size)
         self._kept: dict[int, Part] = {}
         self.dtype = max((leaf.dtype for leaf in self._leaves), key=lambda each: torch.finfo(each).bits)
+        # What a product is exact to, of the matrix's norm.
+        self.rounding = max(torch.finfo(leaf.dtype).eps for leaf in self._leaves)
         self.device = self._leaves[0].device
         self.graph_bytes = self._bytes_of_a_graph()
         self._keeping = len(loss) if not self.graph_bytes else int(budget // self.graph_bytes)

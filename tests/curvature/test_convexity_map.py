@@ -53,6 +53,16 @@ def test_both_ends_are_those_of_the_whole_hessian_at_each_point(small, images):
         assert surface["train/gradient_norm"][number] == pytest.approx(slope, rel=1e-9)
 
 
+def test_residuals_are_no_smaller_than_what_products_round_to(images):
+    torch.manual_seed(0)
+    single = nn.Sequential(nn.Flatten(), nn.Linear(25, 3), nn.Tanh(), nn.Linear(3, 3)).eval()
+    found = evaluated(single, tuple(each.float() if each.is_floating_point() else each for each in images),
+                      x="0:0:1", tolerance=1e-12, products=200)  # fmt: skip
+    greatest, _, _ = ends_by_hand(single.double(), images, 0.0)
+    error = abs(found["train/eigenvalue_max"][0] - greatest)
+    assert 0 < error <= found["train/eigenvalue_max_residual"][0] < 1e-5 * greatest
+
+
 def test_starting_from_a_neighbour_takes_fewer_products(small, images, monkeypatch):
     from landscape.curvature.convexity_map import ConvexityMap
 
