@@ -6,6 +6,9 @@ random numbers [1]_ (Section 3.1, Figure 4). Per step of training, at every reco
 rates at one point: what is compared is the range of the losses, the greatest change of the gradient, and the greatest
 change per distance, the "effective beta-smoothness". Of any recorded run: `landscape.trajectory.walk_steps`.
 
+A change of the gradient that is no more than some hundred roundings of it is not known, nor is that over a distance the
+weights are too coarse for: a rate of 1e-6 in float32 would give any smoothness, and often 0.
+
 In mode train batch norm takes its statistics from the batch, as in training; running statistics are put back.
 
 References
@@ -22,12 +25,18 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from landscape.errors import UsageError
+
 MULTIPLES = (0.5, 1.0, 2.0, 4.0)
+# Roundings of the gradient's length from which its change is known, to a few per cent.
+_ROUNDINGS = 500
+# How far the distance that weights were moved may be from what was asked.
+_OFF = 0.01
 
 
 @dataclass(frozen=True)
 class Walk:
-    """What lies along the gradient at one step. NaN where a loss or a gradient is not finite."""
+    """What lies along the gradient at one step. NaN where a loss or a gradient is not finite, or a change not known."""
 
     losses: tuple[float, ...]  # at theta, then at each multiple
     gradient: float  # |g|
@@ -96,8 +105,15 @@ def gradient_walk(
         The learning rate: a multiple of 1 is a step of gradient descent.
     multiples : sequence of float
         How far to walk.
+
+    Raises
+    ------
+    UsageError
+        All parameters are frozen.
     """
     parameters = [each for each in model.parameters() if each.requires_grad]
+    if not parameters:
+        raise UsageError("no parameter of the network asks for a gradient (requires_grad): there is none to walk along")
     start = [each.detach().clone() for each in parameters]
     buffers = {name: each.detach().clone() for name, each in model.named_buffers()}
     devices = sorted({each.device for each in parameters if each.device.type == "cuda"}, key=str)
@@ -115,9 +131,13 @@ def gradient_walk(
                 with torch.no_grad():
                     for parameter, at, along in zip(parameters, start, gradient, strict=True):
                         parameter.copy_(at - rate * multiple * along)
+                moved = _norm([each.detach() - at for each, at in zip(parameters, start, strict=True)])
                 value, there = _gradient(parts, parameters)
                 losses.append(value)
-                changes.append(_norm([b - a for a, b in zip(gradient, there, strict=True)]))
+                change = _norm([b - a for a, b in zip(gradient, there, strict=True)])
+                changes.append(
+                    change if _resolved(change, moved, rate * abs(multiple), length, parameters) else math.nan
+                )
         finally:
             with torch.no_grad():
                 for parameter, at in zip(parameters, start, strict=True):
@@ -140,5 +160,15 @@ def _gradient(parts: Sequence[Callable[[], Tensor]], parameters: Sequence[nn.Par
     return total, sums
 
 
+def _resolved(change: float, moved: float, factor: float, length: float, parameters: Sequence[Tensor]) -> bool:
+    """Return whether a change of the gradient over a distance is known in these numbers."""
+    rounding = max(torch.finfo(each.dtype).eps for each in parameters)
+    walked = factor * length
+    if length == 0:  # a stationary point: nothing is walked, and nothing changes
+        return True
+    return change >= _ROUNDINGS * rounding * length and abs(moved - walked) <= _OFF * walked
+
+
 def _norm(tensors: Sequence[Tensor]) -> float:
-    return math.sqrt(sum(float(each.double().square().sum()) for each in tensors))
+    # Of complex numbers the size, in which both parts count.
+    return math.sqrt(sum(float(each.abs().double().square().sum()) for each in tensors))

@@ -93,6 +93,8 @@ def measure_run_walk(
     resolved = resolve_loss(loss)
     name, source, numbers = one_data_set(data, samples, sample_seed)
     device = next((each.device for each in model.parameters()), torch.device("cpu"))
+    # What is not trained is not walked along; the words beside the numbers say how many that are.
+    frozen = sum(each.numel() for each in model.parameters() if not each.requires_grad)
     kept = Displacement(model, dict(model.named_parameters()), [])
     walks = []
     with progress_of(progress, f"walks of {run.name}", "steps") as told, untouched(model):
@@ -128,7 +130,7 @@ def measure_run_walk(
         gradients=np.array([each.gradient for each in walks]),
         changes=np.array([each.changes for each in walks]),
         problem=described_problem(resolved, source, numbers, sample_seed),
-        settings={"mode": mode, "rate": rate, "samples": len(numbers)},
+        settings={"mode": mode, "rate": rate, "samples": len(numbers), "frozen": frozen},
     )
 
 

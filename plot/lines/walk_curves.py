@@ -114,8 +114,13 @@ def _measured(found: GradientWalks) -> str:
     rates = sorted({float(f"{each:.4g}") for each in found.rates})
     rate = f"{rates[0]:g}" if len(rates) == 1 else f"{rates[0]:g} to {rates[-1]:g}"
     lost = int(np.isnan(found.span).sum())
+    frozen = found.settings.get("frozen", 0)
+    left_out = (
+        f"; {lost:,} of them are not finite, or change by less than is resolved, and have no band" if lost else ""
+    )
+    left_out += f"; {frozen:,} frozen weights are in no gradient" if frozen else ""
     return (
         f"{one_line(found.run)}: {len(found.steps):,} steps, {found.settings.get('samples')} samples of "
         f"{one_line(found.data)}, mode {found.settings.get('mode')}; walked by {far} steps of gradient descent at a "
-        f"rate of {rate}{f'; {lost:,} walks are not finite and not drawn' if lost else ''}."
+        f"rate of {rate}{left_out}."
     )

@@ -129,7 +129,7 @@ def test_a_walk_that_is_not_finite_is_counted_and_no_number():
     assert np.isnan([found.span[3], found.change[3], found.smoothness[3], found.low[3]]).all()
     np.testing.assert_allclose(found.span[:3], 0.6 * np.exp(-np.arange(3.0)))
     text = recall(landscape.plot.walk(found))["Description"]
-    assert "1 walks are not finite and not drawn" in text
+    assert "; 1 of them are not finite, or change by less than is resolved, and have no band" in text
     figure = landscape.plot.walk([found, walks(3.0)], labels=["with", "without"])
     np.testing.assert_allclose(figure.axes[1].lines[1].get_ydata()[:3], walks(3.0).smoothness[:3])
     with pytest.raises(UsageError, match="epoch and step share no axis"):
@@ -194,3 +194,58 @@ def test_the_command_writes_a_file_that_info_and_plot_take(recorded, tmp_path, m
 def double() -> nn.Module:
     """Return the network of the command's test."""
     return Noisy().double()
+
+
+def recorded_twice(tmp_path, model):
+    for step in range(2):
+        torch.save({"state_dict": model.state_dict(), "step": step}, tmp_path / f"step{step}.pt")
+    return find_run(tmp_path)
+
+
+def linear_run(tmp_path, dtype=torch.float64):
+    torch.manual_seed(0)
+    model = nn.Linear(3, 2).to(dtype)
+    return model, recorded_twice(tmp_path, model)
+
+
+def test_a_walk_shorter_than_its_numbers_resolve_is_not_known(tmp_path):
+    model, run = linear_run(tmp_path, torch.float32)
+    x, y = samples()
+    known = landscape.measure_run_walk(model.double(), (x, y), run, rate=0.1, multiples=[1.0])
+    near = landscape.measure_run_walk(model.double(), (x, y), run, rate=1e-6, multiples=[1.0])
+    assert near.smoothness[0] == pytest.approx(known.smoothness[0], rel=0.1)
+    short = landscape.measure_run_walk(model.float(), (x.float(), y), run, rate=1e-6, multiples=[1.0])
+    assert np.isfinite(short.losses).all()
+    assert np.isnan(short.smoothness).all()
+    assert np.isnan(short.span).all()
+
+
+def test_both_parts_of_complex_weights_are_in_the_gradient(tmp_path):
+    class Turned(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.turn = nn.Parameter(torch.tensor([0.3 + 0.4j, -0.2 + 0.1j], dtype=torch.complex128))
+
+        def forward(self, x):
+            return (x[:, :2] * self.turn).abs()
+
+    model = Turned()
+    x, y = samples()
+    found = landscape.measure_run_walk(model, (x, y), recorded_twice(tmp_path, model), rate=0.1)
+    nn.functional.cross_entropy(model(x), y).backward()
+    assert model.turn.grad.imag.abs().min() > 0
+    assert found.gradients[0] == pytest.approx(float(torch.linalg.vector_norm(model.turn.grad)), rel=1e-12)
+
+
+def test_frozen_weights_are_counted_and_nothing_but_them_is_refused(tmp_path):
+    model, run = linear_run(tmp_path)
+    model.bias.requires_grad_(False)
+    found = landscape.measure_run_walk(model, samples(), run, rate=0.1)
+    nn.functional.cross_entropy(model(samples()[0]), samples()[1]).backward()
+    assert found.gradients[0] == pytest.approx(float(model.weight.grad.norm()), rel=1e-12)
+    assert found.settings["frozen"] == 2
+    figure = landscape.plot.walk(found)
+    assert "2 frozen weights are in no gradient" in recall(figure)["Description"]
+    model.weight.requires_grad_(False)
+    with pytest.raises(UsageError, match="no parameter of the network asks for a gradient"):
+        landscape.measure_run_walk(model, samples(), run, rate=0.1)

@@ -45,7 +45,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--multiples",
         metavar="M,...",
         type=list_of(float, "multiples are numbers"),
-        default=[0.5, 1.0, 2.0, 4.0],
+        default="0.5,1,2,4",  # which argparse passes through the type
         help="how far to walk, in steps of gradient descent",
     )
     group.add_argument(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -51,8 +51,8 @@ def print_walk(console: Console, facts: Mapping[str, Any]) -> None:
         [
             made(facts),
             ("loss", f"{facts['problem'].get('loss', '')}, mean over {samples} samples, mode {_mode(facts)}"),
-            ("walked", f"{far} steps of gradient descent, at rates from {min(said['rates']):.4g} to "
-             f"{max(said['rates']):.4g}"),
+            ("walked", f"{far} steps of gradient descent, at {_rates(said['rates'])}"),
+            *_frozen(facts),
         ],
     )  # fmt: skip
     shown = range(number) if number <= _MOST else sorted({round(k * (number - 1) / (_MOST - 1)) for k in range(_MOST)})
@@ -71,8 +71,20 @@ def print_walk(console: Console, facts: Mapping[str, Any]) -> None:
     if number > len(shown):
         pairs.append(("steps", f"{len(shown)} of {number:,}, --json has each"))
     if lost := sum(each is None for each in said["span"]):
-        pairs.append(("not finite", f"a loss or a gradient of {lost:,} walks"))
+        pairs.append(
+            ("not known", f"of {lost:,}: a loss or a gradient is not finite, or changes by less than resolved")
+        )
     print_pairs(console, pairs)
+
+
+def _rates(rates: Sequence[float]) -> str:
+    least, greatest = f"{min(rates):.4g}", f"{max(rates):.4g}"
+    return f"a rate of {least}" if least == greatest else f"rates from {least} to {greatest}"
+
+
+def _frozen(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
+    number = facts["settings"].get("frozen", 0)
+    return [("frozen", f"{number:,} weights, which are in no gradient")] if number else []
 
 
 def _mode(facts: Mapping[str, Any]) -> str:
