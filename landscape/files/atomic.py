@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import stat
 from collections.abc import Iterator
 from io import BufferedReader
@@ -19,13 +20,11 @@ from landscape.files.inputs import require_no_input
 
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
+# Reports that begin with "landscape KIND VERSION" are of KIND, but for those whose contents have another name.
+_OURS = re.compile(rb"landscape (?:([a-z][a-z ]{0,30}) )?\d{1,9}\n")
+_CONTENTS = {"walk": "walks along the gradient", "curvature run": "curvature along a run"}
 _STARTS = (
     (HDF5_SIGNATURE, "an HDF5 file"),
-    (b"landscape curvature ", "a file of curvature, which 'landscape info' and 'landscape plot' read"),
-    (b"landscape similarity ", "a file of similarity, which 'landscape info' and 'landscape plot' read"),
-    (b"landscape predictions ", "a file of predictions, which 'landscape info' and 'landscape plot' read"),
-    (b"landscape robustness ", "a file of robustness, which 'landscape info' and 'landscape plot' read"),
-    (b"landscape frequencies ", "a file of frequencies, which 'landscape info' and 'landscape plot' read"),
     (b"version https://git-lfs", "a pointer of Git LFS: the file itself was not fetched ('git lfs pull' does)"),
     (b"\x1f\x8b", "gzip-compressed data"),
     (b"\x28\xb5\x2f\xfd", "zstd-compressed data"),
@@ -99,6 +98,10 @@ def looks_like(start: bytes) -> str:
     """
     if not start:
         return "empty"
+    if ours := _OURS.match(start):
+        kind = (ours[1] or b"").decode("ascii")
+        reports = f"a file of {_CONTENTS.get(kind, kind)}, which 'landscape info' and 'landscape plot' read"
+        return reports if kind else "a surface"
     for sign, name in _STARTS:
         if start.startswith(sign):
             return name

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from landscape.cli import main
+from landscape.commands.printed import captured, print_table, show
+from landscape.commands.reports.walk_tables import print_walk
 from landscape.commands.surfaces.summary import describe_result
 from landscape.files.store import write_surface
 from landscape.surface.grid import visiting_order
@@ -81,3 +83,35 @@ def test_the_range_at_the_end_of_a_run_is_of_points_that_were_measured():
     line = next(each for each in describe_result(changed).splitlines() if each.startswith("train/loss:"))
     assert "-50" not in line
     assert f"over {surface.state.size - 1} measured points" in line
+
+
+@pytest.mark.parametrize("columns", [100, 80, 60, 40, 20])
+def test_of_a_table_wider_than_a_terminal_nothing_is_cut(columns, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    heads = ["step", "rate", "loss", "relative change", "smoothness", "mean CKA of same layers"]
+    rows = [[f"a_network_of_a_long_name.layer{k}", f"{k}.1234e-07", "0.000811", "5.126e-07", "± 12.345 %", "no layer"]
+            for k in range(3)]  # fmt: skip
+    with captured() as console:
+        print_table(console, heads, rows)
+    lines = capsys.readouterr().out.split("\n")
+    for row in rows:
+        for cell in row[1:]:
+            assert any(line.endswith(cell) or f"{cell}  " in line for line in lines), cell
+    assert all(word in "\n".join(lines) for head in heads for word in head.split())
+    assert max(map(len, lines)) <= max(columns, 1 + (20 + 2) + (10 + 2))
+    # The first column stands before each part of the table.
+    parts = sum(line.startswith("  step") for line in lines)
+    assert parts == {100: 1, 80: 1, 60: 2, 40: 5, 20: 5}[columns]
+
+
+def test_a_table_of_a_walk_shows_every_digit_at_eighty_columns(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    number = {"loss": 0.2345678, "span": 1.234e-05, "gradient": 0.04126, "change": 0.001735, "relative_change": 0.02041,
+              "smoothness": 5.126e-07}  # fmt: skip
+    walk = {"data": "train", "run": "run", "unit": "epoch", "steps": [0, 1], "rates": [0.04915] * 2, "multiples": [1.0]}
+    facts = {"kind": "walk", "walk": walk | {name: [each] * 2 for name, each in number.items()}, "created": "",
+             "software": "", "problem": {}, "settings": {"samples": 8}, "notes": [], "command": ""}  # fmt: skip
+    show(print_walk, facts)
+    out = capsys.readouterr().out
+    for text in ("0.04915", "0.2346", "1.234e-05", "0.04126", "0.001735", "0.02041", "5.126e-07", "smoothness"):
+        assert f"{text} " in out or f"{text}\n" in out, text
