@@ -211,7 +211,7 @@ def _existing(path: str | Path, *, whole: bool = False) -> bytes | None:
     start = read_start(path)
     if not _HEAD.match(start):
         raise FormatError(
-            f"{path} exists and is not a landscape file but {looks_like(start)}; it is left as it is: name another "
+            f"{path} exists and is no surface but {looks_like(start)}; it is left as it is: name another "
             "file, or ask for it to be overwritten"
         )
     _check_version(path, start)
