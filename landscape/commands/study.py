@@ -112,7 +112,7 @@ def _tell(result: StudyResult, pages: bool) -> None:
     if result.smoke:
         say("a miniature, to see whether everything is in place: its numbers and verdicts mean nothing")
     for verdict in result.verdicts:
-        say(f"{verdict.verdict}: {known[verdict.name].statement}")
+        say(f"{verdict.shown}: {known[verdict.name].statement}")
         say(f"    {verdict.text}")
     for note in result.notes:
         say(note)

@@ -215,3 +215,10 @@ class Verdict:
     resolvable: float = float("nan")  # the least difference that so many seeds show in 8 of 10 studies
     seeds_needed: int = 0  # for the effect stated, or the one estimated, and the margin; 0: none, or not known
     text: str = ""
+    unmet: str = ""  # what it takes for granted and what was not shown
+
+    @property
+    def shown(self) -> str:
+        """The verdict with what speaks against reading it by itself."""
+        claims = self.unmet and self.verdict != NOT_RESOLVED
+        return f"{self.verdict}, but {self.unmet}" if claims else self.verdict

@@ -63,6 +63,7 @@ def results_of(result: StudyResult) -> dict[str, object]:
             "value": known[verdict.name].value or list(known[verdict.name].correlate),
             "expect": known[verdict.name].expect,
             "text": verdict.text,
+            "unmet": verdict.unmet,
         }
         for verdict in result.verdicts
     ]

@@ -133,8 +133,9 @@ def _verdict(verdict: Verdict, hypothesis: Hypothesis) -> str:
     if math.isfinite(verdict.p_corrected) and verdict.p_corrected != verdict.p:
         together = f" For all questions of this study together p = {verdict.p_corrected:.2g}."
     source = f" <small>{escape(hypothesis.source)}</small>" if hypothesis.source else ""
+    badge = _BADGE[verdict.verdict] if verdict.shown == verdict.verdict else _BADGE[NOT_RESOLVED]
     return (
-        f'<li id="{escape(hypothesis.name)}"><span class="badge {_BADGE[verdict.verdict]}">{escape(verdict.verdict)}'
+        f'<li id="{escape(hypothesis.name)}"><span class="badge {badge}">{escape(verdict.shown)}'
         f"</span> <strong>{escape(hypothesis.statement)}</strong>{source}"
         f'<p class="numbers">Expected: <code>{escape(hypothesis.expect)}</code> of <code>{escape(value)}</code>.'
         f"</p><p class=numbers>{escape(verdict.text + together)}</p></li>"

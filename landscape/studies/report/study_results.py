@@ -183,7 +183,8 @@ def _with_given(
     state = shown.get(hypothesis.given, "not asked")
     if state == REPRODUCED:
         return verdict
-    return replace(verdict, text=f"{verdict.text} It is asked given {hypothesis.given!r}, which was {state}.")
+    text = f"{verdict.text} It is asked given {hypothesis.given!r}, which was {state}."
+    return replace(verdict, text=text, unmet=f"{hypothesis.given!r} was {state}")
 
 
 def _judged(result: StudyResult, hypothesis: Hypothesis, questions: int) -> Verdict:

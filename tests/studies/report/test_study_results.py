@@ -54,3 +54,6 @@ def test_a_verdict_says_that_what_it_takes_for_granted_was_not_shown(given, equa
     found = _with_given(asked, (replace(verdict, verdict=equal), verdict), asked[1], verdict)
     assert found.verdict == verdict.verdict
     assert found.text.removeprefix(verdict.text).strip() == said
+    unmet = said.removeprefix("It is asked given ").replace(", which", "").removesuffix(".")
+    assert found.unmet == unmet
+    assert found.shown == (f"{verdict.verdict}, but {unmet}" if said else verdict.verdict)
