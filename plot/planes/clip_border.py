@@ -52,6 +52,7 @@ def clip_notes(sheets: Sequence[Sheet], *, drawn: bool = True) -> list[str]:
     if drawn and any(map(_has_border, shares)):
         notes.append("Dotted: beyond it, clipping to the valid range changes the input")
     if bare := [each for each in shares if not (drawn and _has_border(each))]:
-        points, known = sum(int((each > _SOME).sum()) for each in bare), sum(each.size for each in bare)
+        points = sum(int((each > _SOME).sum()) for each in bare)
+        known = sum(int(np.isfinite(each).sum()) for each in bare)
         notes.append(f"Clipping to the valid range changes the input at {points:,} of {known:,} points")
     return notes
