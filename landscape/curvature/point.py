@@ -17,7 +17,7 @@ from landscape.curvature.products import Products, joined
 from landscape.curvature.rows import Room
 from landscape.curvature.sampled_loss import LARGEST_BATCH, SampledLoss
 from landscape.curvature.scales import normalising_scale
-from landscape.curvature.shared_errors import fail_together, telling, told
+from landscape.curvature.shared_errors import handing_on, telling, told
 from landscape.directions.displacement import untouched
 from landscape.directions.filters import Filters, filters_of
 from landscape.engine.memory import resident_budget
@@ -134,7 +134,7 @@ def at_weights(
     """
     comm = comm or Comm()
     with ExitStack() as stack:
-        try:
+        with handing_on(comm):
             if ignore not in IGNORES:
                 raise UsageError(f"ignore is {ignore!r}, it has to be one of {', '.join(IGNORES)}")
             loss = resolve_loss(loss)
@@ -160,9 +160,6 @@ def at_weights(
             )
             values = np.concatenate([sampled.values(k).cpu().numpy() for k in range(len(sampled))])
             sampled.require_same(values[: sampled.number(0)])
-        except Exception as error:
-            fail_together(comm, error)
-            raise
         if comm.size > 1:
             _require_same(comm, values, digest(tensors), sampled.batch_size)
         with telling(comm):

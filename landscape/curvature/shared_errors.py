@@ -21,23 +21,30 @@ Told = tuple[type[LandscapeError] | None, str]
 @contextmanager
 def agreeing(comm: Comm) -> Iterator[None]:
     """Go on only together: what one process raises in here is raised on all; every one of them has to come here."""
-    try:
+    with handing_on(comm):
         yield
-    except ClusterError:  # of which all know
-        raise
-    except Exception as error:
-        fail_together(comm, error)
-        raise
-    except BaseException:  # wherever the others are
-        with comm.together():
-            raise
     if comm.size > 1:
         asked: tuple[str, Any] = comm.broadcast(("ready", None))
         if asked[0] == "error":
             raise told(asked[1])
 
 
-def fail_together(comm: Comm, error: Exception) -> None:
+@contextmanager
+def handing_on(comm: Comm) -> Iterator[None]:
+    """Hand on what is raised in here; where nothing is, rank 0 is to broadcast next that all is well."""
+    try:
+        yield
+    except ClusterError:  # of which all know
+        raise
+    except Exception as error:
+        _fail_together(comm, error)
+        raise
+    except BaseException:  # wherever the others are
+        with comm.together():
+            raise
+
+
+def _fail_together(comm: Comm, error: Exception) -> None:
     """Hand on what was raised where all processes raise it, or some, instead of what rank 0 would say next."""
     if comm.size == 1:
         return

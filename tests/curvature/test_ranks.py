@@ -153,6 +153,33 @@ def test_what_one_rank_raises_along_a_run_leaves_none_waiting(tmp_path):
     assert "full here" in found["0 rank 1"]
 
 
+INTERRUPTED = """
+import sys, torch
+from torch import nn
+import landscape
+from landscape.parallel.comm import current_comm
+
+comm = current_comm()
+
+def loss(model, batch):
+    if comm.rank == 1: raise KeyboardInterrupt
+    return nn.functional.cross_entropy(model(batch[0]), batch[1], reduction="none")
+
+x, y = torch.randn(64, 5, generator=torch.Generator().manual_seed(0)), torch.arange(64) % 3
+try:
+    landscape.curvature(nn.Linear(5, 3), (x, y), loss=loss, comm=comm)
+except BaseException as error:
+    sys.stdout.write(f"{comm.rank} {type(error).__name__}: {error}\\n")
+    sys.stdout.flush()
+"""
+
+
+def test_a_rank_interrupted_while_it_sets_up_leaves_none_waiting():
+    _, out, err = jobs.finish(jobs.start(["-c", INTERRUPTED], mpi="mpich", ranks=2), limit=60)
+    assert "1 KeyboardInterrupt" in out, err
+    assert "0 ClusterError: rank 1 on " in out
+
+
 DIRECTIONS = """
 import sys, numpy, torch
 from torch import nn
