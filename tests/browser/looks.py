@@ -13,6 +13,8 @@ from browser.conftest import Opened
 Open = Callable[..., Opened]
 # Two screens and a phone.
 SIZES = pytest.mark.parametrize("size", [(1440, 900), (1280, 720), (390, 844)], ids=lambda size: f"{size[0]}x{size[1]}")
+# What hardly depends on the size: a desktop and the phone.
+TWO_SIZES = pytest.mark.parametrize("size", [(1440, 900), (390, 844)], ids=lambda size: f"{size[0]}x{size[1]}")
 
 
 def differ(first: Any, second: Any) -> float:

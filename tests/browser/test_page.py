@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from browser.conftest import Opened
-from browser.looks import SIZES, Open, differ
+from browser.looks import SIZES, TWO_SIZES, Open, differ
 from browser.scenes import broken, plain, steeper, with_path
 
 
@@ -132,7 +132,7 @@ def test_every_bit_of_the_measured_values_reaches_the_page(open_page: Open) -> N
         assert base64.b64decode(text) == array.tobytes(), name
 
 
-@SIZES
+@TWO_SIZES
 def test_height_and_colour_are_chosen_apart(open_page: Open, size: tuple[int, int]) -> None:
     page = open_page(plain(), size=size)
     before = page.picture(".scene")
@@ -188,7 +188,7 @@ def test_what_cannot_be_drawn_is_counted_and_left_open(open_page: Open) -> None:
     assert page.app("app.views[0].pointOf({ i: 9, j: 4 })") is None
 
 
-@SIZES
+@TWO_SIZES
 def test_the_slider_draws_exactly_so_many_segments(open_page: Open, size: tuple[int, int]) -> None:
     page = open_page(with_path(), size=size)
     path = with_path().trajectories["SGD"]
@@ -225,7 +225,7 @@ def test_the_path_plays_and_stops(open_page: Open) -> None:
     assert page.app("app.state.step") == stopped
 
 
-@SIZES
+@TWO_SIZES
 def test_drop_lines_end_at_the_true_loss(open_page: Open, size: tuple[int, int]) -> None:
     page = open_page(with_path(), "drops=1", size=size)
     height = page.app("app.views[0].paths[0].truth[3]")
