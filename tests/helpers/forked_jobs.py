@@ -12,15 +12,16 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.helpers.jobs import ROOT
+from tests.helpers.jobs import LIMIT, ROOT
 
 # What forks: it has used no thread yet, so that a fork of it is sound.
 _SERVER = """
-import json, os, signal, sys
+import json, os, pathlib, signal, sys, traceback
 import landscape.cli, landscape.studies.measures.measures, landscape.studies.study_runs, landscape.evaluation.evaluate
 import landscape.studies.report.report, torch, {module}
 
@@ -42,8 +43,14 @@ for line in sys.stdin:
     code = 70
     try:
         code = landscape.cli.main(asked["words"])
+    except SystemExit as said:
+        code = said.code or 0 if isinstance(said.code, int | None) else 1
+    except BaseException:
+        traceback.print_exc()
     finally:
         sys.stdout.flush()
+        sys.stderr.flush()
+        pathlib.Path(asked["code"]).write_text(str(code))  # nobody waits for a status
         os._exit(code)
 """
 
@@ -54,13 +61,14 @@ class ForkedJob:
 
     pid: int
     log: Path
+    code: Path
 
     def poll(self) -> int | None:
-        """Return None while it runs, else 0, whatever its exit code was."""
+        """Return None while it runs, else its exit code, and -9 of one that was killed."""
         try:
             os.kill(self.pid, 0)
         except ProcessLookupError:
-            return 0
+            return int(self.code.read_text()) if self.code.exists() else -signal.SIGKILL
         return None
 
     def communicate(self) -> str:
@@ -72,8 +80,10 @@ class ForkedJob:
         for end in (lambda: os.killpg(self.pid, signal.SIGKILL), lambda: os.kill(self.pid, signal.SIGKILL)):
             with contextlib.suppress(ProcessLookupError):
                 end()
+        deadline = time.monotonic() + LIMIT
         while self.poll() is None:
-            os.sched_yield()
+            assert time.monotonic() < deadline, f"process {self.pid} does not end"
+            time.sleep(0.001)
 
 
 class ForkServer:
@@ -87,11 +97,11 @@ class ForkServer:
         assert self._server.stdin is not None
         assert self._server.stdout is not None
         self._number += 1
-        log = self._folder / f"job{self._number}.log"
-        asked = {"words": [str(each) for each in words], "env": env, "log": str(log)}
+        log, code = (self._folder / f"job{self._number}.{each}" for each in ("log", "code"))
+        asked = {"words": [str(each) for each in words], "env": env, "log": str(log), "code": str(code)}
         self._server.stdin.write(json.dumps(asked) + "\n")
         self._server.stdin.flush()
-        return ForkedJob(int(self._server.stdout.readline()), log)
+        return ForkedJob(int(self._server.stdout.readline()), log, code)
 
 
 @contextlib.contextmanager
