@@ -20,12 +20,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from landscape.errors import UsageError
+from landscape.surface.reports.gradient_walks import Walks
 
 MULTIPLES = (0.5, 1.0, 2.0, 4.0)
 # Roundings of the gradient's length from which its change is known, to a few per cent.
@@ -34,64 +35,13 @@ _ROUNDINGS = 500
 _OFF = 0.01
 
 
-@dataclass(frozen=True)
-class Walk:
-    """What lies along the gradient at one step. NaN where a loss or a gradient is not finite, or a change not known."""
-
-    losses: tuple[float, ...]  # at theta, then at each multiple
-    gradient: float  # |g|
-    changes: tuple[float, ...]  # |g(there) - g|, at each multiple
-    distances: tuple[float, ...]  # walked to each
-
-    @property
-    def _known(self) -> bool:
-        return all(map(math.isfinite, (*self.losses, *self.changes)))
-
-    @property
-    def loss(self) -> float:
-        """The loss at theta."""
-        return self.losses[0]
-
-    @property
-    def low(self) -> float:
-        """The least loss along the walk, theta included."""
-        return min(self.losses) if self._known else math.nan
-
-    @property
-    def high(self) -> float:
-        """The greatest one."""
-        return max(self.losses) if self._known else math.nan
-
-    @property
-    def span(self) -> float:
-        """The range of the loss along the walk."""
-        return self.high - self.low
-
-    @property
-    def change(self) -> float:
-        """The greatest change of the gradient."""
-        return max(self.changes) if self._known else math.nan
-
-    @property
-    def relative_change(self) -> float:
-        """The greatest change of the gradient in units of its length."""
-        return self.change / self.gradient if self.gradient > 0 else math.nan
-
-    @property
-    def smoothness(self) -> float:
-        """The greatest change of the gradient per distance walked; 0 where none was."""
-        if not self._known:
-            return math.nan
-        return max(c / d if d > 0 else 0.0 for c, d in zip(self.changes, self.distances, strict=True))
-
-
 def gradient_walk(
     model: nn.Module,
     loss: Callable[[], Tensor] | Sequence[Callable[[], Tensor]],
     rate: float,
     *,
     multiples: Sequence[float] = MULTIPLES,
-) -> Walk:
+) -> Walks:
     """Walk along the gradient and back; weights, buffers, gradients and the generator are as before.
 
     Parameters
@@ -144,7 +94,8 @@ def gradient_walk(
                     parameter.copy_(at)
                 for name, each in model.named_buffers():
                     each.copy_(buffers[name])
-    return Walk(tuple(losses), length, tuple(changes), tuple(rate * abs(multiple) * length for multiple in multiples))
+    distances = rate * np.abs(np.array(multiples, dtype=np.float64)) * length
+    return Walks(np.array(losses), np.array(length), np.array(changes, dtype=np.float64), distances)
 
 
 def _gradient(parts: Sequence[Callable[[], Tensor]], parameters: Sequence[nn.Parameter]) -> tuple[float, list[Tensor]]:

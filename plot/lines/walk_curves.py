@@ -111,14 +111,19 @@ def _finish(ax: Axes, title: str, ylabel: str, unit: str) -> None:
 
 def _measured(found: GradientWalks) -> str:
     far = ", ".join(f"{each:g}" for each in found.multiples)
-    rates = sorted({float(f"{each:.4g}") for each in found.rates})
+    rates = sorted({float(f"{each:.4g}") for each in found.rates[~np.isnan(found.rates)]})
     rate = f"{rates[0]:g}" if len(rates) == 1 else f"{rates[0]:g} to {rates[-1]:g}"
-    lost = int(np.isnan(found.span).sum())
-    frozen = found.settings.get("frozen", 0)
-    left_out = (
-        f"; {lost:,} of them are not finite, or change by less than is resolved, and have no band" if lost else ""
-    )
-    left_out += f"; {frozen:,} frozen weights are in no gradient" if frozen else ""
+    left_out = ""
+    if none := found.without_rate:
+        left_out += f"; {none:,} {'step has' if none == 1 else 'steps have'} no learning rate, nothing was walked there"
+    if lost := found.not_known:
+        one = lost == 1
+        left_out += (
+            f"; {lost:,} of them {'is' if one else 'are'} not finite, or {'changes' if one else 'change'} by less "
+        )
+        left_out += f"than is resolved, and {'has' if one else 'have'} no band"
+    if frozen := found.settings.get("frozen", 0):
+        left_out += f"; {frozen:,} frozen {'weight is' if frozen == 1 else 'weights are'} in no gradient"
     return (
         f"{one_line(found.run)}: {len(found.steps):,} steps, {found.settings.get('samples')} samples of "
         f"{one_line(found.data)}, mode {found.settings.get('mode')}; walked by {far} steps of gradient descent at a "

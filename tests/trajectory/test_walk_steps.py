@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import weakref
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from torch import nn
 import landscape
 from landscape.cli import main
 from landscape.errors import EvaluationError, UsageError
-from landscape.files.reports.walk_file import read_walk
+from landscape.files.reports.walk_file import read_walk, write_walk
 from landscape.trajectory.runs import find_run
 from tests.helpers.walks import walks
 
@@ -129,7 +130,7 @@ def test_a_walk_that_is_not_finite_is_counted_and_no_number():
     assert np.isnan([found.span[3], found.change[3], found.smoothness[3], found.low[3]]).all()
     np.testing.assert_allclose(found.span[:3], 0.6 * np.exp(-np.arange(3.0)))
     text = recall(landscape.plot.walk(found))["Description"]
-    assert "; 1 of them are not finite, or change by less than is resolved, and have no band" in text
+    assert "; 1 of them is not finite, or changes by less than is resolved, and has no band" in text
     figure = landscape.plot.walk([found, walks(3.0)], labels=["with", "without"])
     np.testing.assert_allclose(figure.axes[1].lines[1].get_ydata()[:3], walks(3.0).smoothness[:3])
     with pytest.raises(UsageError, match="epoch and step share no axis"):
@@ -155,13 +156,62 @@ def test_what_makes_no_sense_is_refused(recorded, how, said):
 
 def test_without_a_learning_rate_one_is_asked_for(recorded):
     model, run = recorded
-    unknown = dataclasses.replace(run.records[1], learning_rate=float("nan"))
-    part = dataclasses.replace(run, records=(run.records[0], unknown))
-    with pytest.raises(UsageError, match=r"step1.pt says no learning rate above 0, nor do 0 other records.*--rate"):
+    unknown = (dataclasses.replace(run.records[k], learning_rate=rate) for k, rate in enumerate((float("nan"), 0.0)))
+    part = dataclasses.replace(run, records=tuple(unknown))
+    with pytest.raises(UsageError, match=r"no record of .* says a learning rate above 0: give one.*--rate"):
         landscape.measure_run_walk(model, samples(), part)
     assert landscape.measure_run_walk(model, samples(), part, rate=0.2, progress=False).rates.tolist() == [0.2, 0.2]
     with pytest.raises(UsageError, match="an ensemble, along which nothing was trained"):
         landscape.measure_run_walk(model, samples(), dataclasses.replace(run, unordered=True))
+
+
+def test_a_record_without_a_learning_rate_is_a_hole_and_said_to_be_one(recorded, tmp_path, capsys):
+    model, run = recorded
+    still = dataclasses.replace(run.records[2], learning_rate=0.0)  # the end of a cosine
+    part = dataclasses.replace(run, records=(*run.records[:2], still))
+    found = landscape.measure_run_walk(model, samples(), part, multiples=MULTIPLES, progress=False)
+    whole = landscape.measure_run_walk(model, samples(), run, multiples=MULTIPLES, progress=False)
+    np.testing.assert_array_equal(found.losses[:2], whole.losses[:2])
+    np.testing.assert_array_equal((found.losses[2, 0], found.gradients[2]), (whole.losses[2, 0], whole.gradients[2]))
+    assert np.isnan([found.rates[2], found.span[2], found.change[2], found.smoothness[2], *found.losses[2, 1:]]).all()
+    text = recall(landscape.plot.walk(found))["Description"]
+    assert "1 step has no learning rate, nothing was walked there" in text
+    assert "rate of 0.5; " in text
+    assert "not finite" not in text
+    write_walk(tmp_path / "a.walk.h5", found)
+    np.testing.assert_array_equal(read_walk(tmp_path / "a.walk.h5").rates, [0.5, 0.5, np.nan])
+    assert main(["info", str(tmp_path / "a.walk.h5")]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "at a rate of 0.5" in said
+    assert "not walked 1 step without a learning rate above 0" in said
+    assert main(["info", str(tmp_path / "a.walk.h5"), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["walk"]["rates"] == [0.5, 0.5, None]
+
+
+@pytest.mark.parametrize(("room", "most"), [(0, 1), (2 * 4 * 32, 3), (10**9, 6)])
+def test_no_more_batches_are_kept_than_fit_and_values_are_the_same(recorded, monkeypatch, room, most):
+    model, run = recorded
+    seen, alive = [], []
+
+    class Row(torch.utils.data.Dataset):
+        def __len__(self):
+            return 21
+
+        def __getitem__(self, number):
+            x, y = samples()
+            torch.rand(())  # is none of the network's
+            return x[number], y[number]
+
+    def loss(model, batch):
+        seen.append(weakref.ref(batch[0]))
+        alive.append(len({id(each()) for each in seen if each() is not None}))
+        return nn.functional.cross_entropy(model(batch[0]), batch[1], reduction="none")
+
+    monkeypatch.setattr("landscape.trajectory.walk_steps.resident_budget", lambda device: room)
+    found = landscape.measure_run_walk(model, Row(), run, loss=loss, batch_size=4, progress=False)
+    whole = landscape.measure_run_walk(model, samples(), run, batch_size=4, progress=False)
+    np.testing.assert_allclose(found.losses, whole.losses, rtol=1e-12)
+    assert max(alive) == most
 
 
 def test_a_loss_that_fails_says_at_which_record(recorded):

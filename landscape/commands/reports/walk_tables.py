@@ -29,7 +29,9 @@ def walk_facts(found: GradientWalks) -> dict[str, Any]:
             "run": found.run,
             "unit": found.unit,
             "steps": found.steps.tolist(),
-            "rates": found.rates.tolist(),
+            "rates": numbers(found.rates),
+            "without_rate": found.without_rate,
+            "not_known": found.not_known,
             "multiples": found.multiples.tolist(),
             "losses": numbers(found.losses),
             "changes": numbers(found.changes),
@@ -42,7 +44,7 @@ def walk_facts(found: GradientWalks) -> dict[str, Any]:
 def print_walk(console: Console, facts: Mapping[str, Any]) -> None:
     """Print what there is to say."""
     said = facts["walk"]
-    number = len(said["steps"])
+    number, rates = len(said["steps"]), [each for each in said["rates"] if each is not None]
     samples = facts["settings"].get("samples")
     print_heading(console, f"walks along the gradient of {said['data']} at {number:,} steps of {said['run']}")
     far = ", ".join(f"{each:g}" for each in said["multiples"])
@@ -51,7 +53,7 @@ def print_walk(console: Console, facts: Mapping[str, Any]) -> None:
         [
             made(facts),
             ("loss", f"{facts['problem'].get('loss', '')}, mean over {samples} samples, mode {_mode(facts)}"),
-            ("walked", f"{far} steps of gradient descent, at {_rates(said['rates'])}"),
+            ("walked", f"{far} steps of gradient descent, at {_rates(rates)}"),
             *_frozen(facts),
         ],
     )  # fmt: skip
@@ -59,10 +61,7 @@ def print_walk(console: Console, facts: Mapping[str, Any]) -> None:
     print_table(
         console,
         [said["unit"], "rate", *(each.replace("_", " ") for each in _COLUMNS)],
-        [
-            [str(said["steps"][k]), f"{said['rates'][k]:.4g}", *(_text(said[name][k]) for name in _COLUMNS)]
-            for k in shown
-        ],
+        [[str(said["steps"][k]), *(_text(said[name][k]) for name in ("rates", *_COLUMNS))] for k in shown],
     )
     pairs = [
         ("span", "range of the loss along the walk, its start included"),
@@ -70,10 +69,11 @@ def print_walk(console: Console, facts: Mapping[str, Any]) -> None:
     ]
     if number > len(shown):
         pairs.append(("steps", f"{len(shown)} of {number:,}, --json has each"))
-    if lost := sum(each is None for each in said["span"]):
-        pairs.append(
-            ("not known", f"of {lost:,}: a loss or a gradient is not finite, or changes by less than resolved")
-        )
+    if none := said["without_rate"]:
+        pairs.append(("not walked", f"{none:,} {'step' if none == 1 else 'steps'} without a learning rate above 0"))
+    if lost := said["not_known"]:
+        changes = "is not finite, or changes by less than resolved"
+        pairs.append(("not known", f"of {lost:,} {'walk' if lost == 1 else 'walks'}: a loss or a gradient {changes}"))
     print_pairs(console, pairs)
 
 

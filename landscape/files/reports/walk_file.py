@@ -4,7 +4,8 @@ Version 1, of the layout in `landscape.files.reports.report_layout`, kind "lands
 `landscape.surface.reports.gradient_walks.GradientWalks`:
 
 * JSON: all fields that are no arrays;
-* arrays: steps (n,) int64; rates, gradients (n,), multiples (m,), losses (n, 1 + m) and changes (n, m) float64.
+* arrays: steps (n,) int64; rates, gradients (n,), multiples (m,), losses (n, 1 + m) and changes (n, m) float64. A rate
+  is NaN where a record has none above 0, where all but the loss and the gradient at the record itself is NaN, too.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ def _parsed(plain: dict[str, Any], arrays: dict[str, Array], path: str) -> Gradi
     if not len(multiples) or not np.isfinite(multiples).all() or not multiples.all():
         raise FormatError("its multiples of a step are no numbers other than 0")
     rates = required(arrays, "rates", np.float64, (number,))
-    if not np.isfinite(rates).all() or not (rates > 0).all():
+    if not (np.isnan(rates) | ((rates > 0) & np.isfinite(rates))).all() or np.isnan(rates).all():
         raise FormatError("its learning rates are no numbers above 0")
     return GradientWalks(
         steps=steps,

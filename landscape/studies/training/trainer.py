@@ -218,7 +218,9 @@ class _Training:
 
     def _walk(self, step: int, loss: Callable[[], Tensor], rate: float) -> None:
         found = gradient_walk(self.model, loss, rate)
-        self.done.walk.append([float(step), *(float(getattr(found, name)) for name in _WALK[1:])])
+        values = {"loss": found.losses[0], "gradient": found.gradients}
+        named = (values[name] if name in values else getattr(found, name) for name in _WALK[1:])
+        self.done.walk.append([float(step), *map(float, named)])
 
     # The whole of it
 

@@ -223,7 +223,7 @@ def test_a_walk_along_a_quadratic_is_known_in_closed_form():
     assert (found.low, found.high) == pytest.approx((min(losses), max(losses)))
     assert found.change == pytest.approx(0.3 * float((A @ g).norm()))
     assert found.smoothness == pytest.approx(float((A @ g).norm() / g.norm()))
-    assert found.relative_change == pytest.approx(found.change / float(g.norm()))
+    assert found.relative_change == pytest.approx(float(found.change) / float(g.norm()))
     torch.testing.assert_close(model.w.detach(), w)
     assert float(model.passes) == 0
     assert len(set(drawn)) == 1  # the same noise at each place
