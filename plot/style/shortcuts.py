@@ -92,7 +92,7 @@ def alike_words(surface: Surface, name: str) -> str:
     if not there.any():
         return ""
     share, number = unlike_share_of(surface, name)[there].max(), int(there.sum())
-    unknown = "" if math.isfinite(reach(surface, name)) else ", by how much is not known"
+    unknown = "" if np.isfinite(reach(surface, name)[there]).all() else ", by how much is not known"
     where = f"{number} point" if number == 1 else f"{number} points"
     return (
         f"at {where} all samples of the {values_label(name)} are alike: up to {100 * share:.2g} % of the data may be "

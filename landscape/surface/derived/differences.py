@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from landscape.errors import SurfaceMismatch
 from landscape.surface.derived.intervals import FEWEST, effective_samples, half_widths, interval_factor
-from landscape.surface.derived.unseen import NORMAL, left_to_chance, reach, score_width, unlike_share_of
+from landscape.surface.derived.unseen import NORMAL, counts_of, left_to_chance, reach, score_width, unlike_share_of
 from landscape.surface.grid import Floats
 from landscape.surface.surface import COMPUTED, Surface, sampling_factor
 
@@ -112,13 +112,13 @@ def _half_widths(first: Surface, second: Surface, name: str) -> tuple[Floats, ND
     for number in (effective_samples(surface, name) for surface in (first, second)):
         freedom = freedom if number is None else np.fmin(freedom, number)
     widths = interval_factor(freedom) * shared
-    if math.isfinite(reach(first, name)):
-        # Where few samples differ they are counted, and where none does some of the others may.
-        counts, left = _fewer(first, second, name), _left(first, second, name)
-        with np.errstate(all="ignore"):
-            squares = (shared / left) ** 2 * counts * (counts - 1)
-        widths = np.where(squares < FEWEST, score_width(squares, np.maximum(counts, 1), left), widths)
-        widths = np.maximum(widths, _least(first, second, name))
+    # Where few samples differ they are counted, and where none does some of the others may.
+    counts, left = _fewer(first, second, name), _left(first, second, name)
+    with np.errstate(all="ignore"):
+        squares = (shared / left) ** 2 * counts * (counts - 1)
+        few = _bounded(first, second, name) & (squares < FEWEST)
+        widths = np.where(few, score_width(squares, np.maximum(counts, 1), left), widths)
+    widths = np.maximum(widths, _least(first, second, name))
     # Where one of them is of all data its file's own interval is no approximation. Where no sample differs, of values
     # that nothing bounds, nothing is known of those that may.
     known = np.isfinite(widths) & by_chance & (widths > 0)
@@ -139,15 +139,17 @@ def _shared_errors(first: Surface, second: Surface, name: str) -> Floats | None:
 
 
 def _least(first: Surface, second: Surface, name: str) -> Floats:
-    """Return how far off a difference may be where no sample shows one: 0 where nothing bounds it."""
-    most = reach(first, name)
+    """Return how far off a difference may be where no sample shows one: 0 where nothing bounds it, or not known."""
     shares = [unlike_share_of(surface, name) for surface in (first, second)]
-    return most * np.maximum(*shares) if math.isfinite(most) else np.zeros(first.shape)
+    return np.where(_bounded(first, second, name), np.nan_to_num(np.maximum(*shares)), 0.0)
+
+
+def _bounded(first: Surface, second: Surface, name: str) -> NDArray[np.bool_]:
+    return np.isfinite(reach(first, name)) & np.isfinite(reach(second, name))
 
 
 def _fewer(first: Surface, second: Surface, name: str) -> Floats:
-    data = name.partition("/")[0]
-    return np.minimum(first.counts[data], second.counts[data]).astype(np.float64)
+    return np.minimum(counts_of(first, name), counts_of(second, name))
 
 
 def _left(first: Surface, second: Surface, name: str) -> Floats:

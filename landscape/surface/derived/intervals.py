@@ -26,8 +26,6 @@ References
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -37,6 +35,7 @@ from landscape.surface.derived.unseen import (
     left_to_chance,
     reach,
     score_width,
+    uncounted,
     unlike_share_of,
 )
 from landscape.surface.grid import Floats
@@ -91,8 +90,8 @@ def _skewness(surface: Surface, name: str) -> Floats | None:
 def half_widths(surface: Surface, name: str) -> Floats | None:
     """Return half the width of each value's 95 % interval; None where no standard error is known.
 
-    0 where all data were measured. NaN where samples are all alike and nothing bounds what others may be
-    (`landscape.surface.derived.unseen`).
+    0 where all data were measured. NaN where samples are all alike and nothing bounds what others may be, or their
+    number is not known (`landscape.surface.derived.unseen`).
     """
     error = left_to_chance(surface, name)
     if error is None:
@@ -117,7 +116,7 @@ def carried_by_few(surface: Surface, name: str) -> NDArray[np.bool_]:
     """
     if name not in surface.stderr:
         return np.zeros(surface.shape, dtype=np.bool_)
-    alike = all_alike(surface, name) & (not math.isfinite(reach(surface, name)))
+    alike = (all_alike(surface, name) & np.isinf(reach(surface, name))) | uncounted(surface, name)
     effective = effective_samples(surface, name)
     if effective is None:
         return alike
@@ -127,9 +126,10 @@ def carried_by_few(surface: Surface, name: str) -> NDArray[np.bool_]:
 
 def _counted(surface: Surface, name: str) -> NDArray[np.bool_]:
     """Return where an accuracy's interval goes by how many samples are unlike the others: few, but some."""
-    if not math.isfinite(reach(surface, name)) or name.partition("/")[0] not in surface.counts:
+    if name.partition("/")[0] not in surface.counts:
         return np.zeros(surface.shape, dtype=np.bool_)
-    known = (sampling_factor(surface, name) > 0) & (surface.stderr[name] > 0) & ~all_alike(surface, name)
+    bounded, left = np.isfinite(reach(surface, name)), sampling_factor(surface, name)
+    known = bounded & (left > 0) & (surface.stderr[name] > 0) & ~all_alike(surface, name)
     effective = effective_samples(surface, name)
     many = False if effective is None else effective >= FEWEST
     return np.asarray(known & (_squares(surface, name) < FEWEST) & ~np.asarray(many))

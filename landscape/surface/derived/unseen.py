@@ -11,9 +11,13 @@ which of endless data is the rule of three, :math:`p \le 3/n` [1]_. A value in [
 a loss it follows that no more than p of the data are unlike, but not by how much: its error is not known.
 
 Where a few samples show it, a scatter of :math:`E = \sum e^2 < 5` in all, an interval of a value in [0, 1] is as wide
-as the longer side of Wilson's [2]_, for few among many:
+as about the longer side of Wilson's [2]_, whose denominators are left out:
 
 .. math:: n w = \frac{z^2 f}{2} + \sqrt{z^2 f E + \frac{z^4 f^2}{4}}, \quad f = 1 - n/N
+
+Of ones and zeros :math:`E = n p (1 - p)`, a little less than the number of those unlike the others, which is up to five
+then; five are not counted so where a file says that at least five samples carry the mean. From 1,000 samples on the
+width is Wilson's to 1 %; of fewer it is wider, of 100 by 4 to 7 %.
 
 Where anchors leave nothing of samples that do scatter among themselves, as of a quadratic loss or of units that are
 dead for all of them, those unlike are taken to be off by as much as the samples scatter
@@ -46,6 +50,8 @@ from landscape.surface.surface import Surface, sampling_factor
 NORMAL = 1.959964
 # What sums leave of a scatter that is none, as a share of the value.
 ROUNDING = 1e-12
+# How far above 1 rounding takes a mean of values that are at most 1, and above what values are on another scale.
+ABOVE_ONE, _OTHER_SCALE = 1e-6, 2.0
 
 
 def unlike_share(count: ArrayLike, size: float = math.inf) -> Floats:
@@ -54,7 +60,7 @@ def unlike_share(count: ArrayLike, size: float = math.inf) -> Floats:
     Parameters
     ----------
     count : array of int
-        How many samples are known.
+        How many samples are known; NaN where that is not known, of which no share is either.
     size : float
         How many all data are; infinite where that is not known.
 
@@ -69,16 +75,20 @@ def unlike_share(count: ArrayLike, size: float = math.inf) -> Floats:
             found = -math.log(0.05) / number
         else:
             found = math.log(0.05) / (size * np.log1p(-np.minimum(number / size, 1.0)))
-    return np.asarray(np.where(number > 0, np.minimum(found, 1.0), 1.0))
+    return np.asarray(np.where(number <= 0, 1.0, np.minimum(found, 1.0)))
 
 
-def reach(surface: Surface, name: str) -> float:
-    """Return how far apart two samples' values can be: 1 of an accuracy, infinite where nothing bounds them."""
-    if not name.endswith("/accuracy"):
-        return math.inf
+def reach(surface: Surface, name: str) -> Floats:
+    """Return how far apart two samples' values can be at each point: 1 of an accuracy, infinite where nothing says so.
+
+    Nothing does where a mean is above 1, but for rounding, nor anywhere on a surface of which one is far above it: its
+    accuracies are in percent, and half a percent is no half.
+    """
     values = surface.values.get(name)
-    known = values is not None and not (np.nan_to_num(values) > 1.0).any()
-    return 1.0 if known else math.inf
+    if values is None or not name.endswith("/accuracy"):
+        return np.full(surface.shape, math.inf)
+    above = np.nan_to_num(values)
+    return np.where((above > 1.0 + ABOVE_ONE) | (above > _OTHER_SCALE).any(), math.inf, 1.0)
 
 
 def scatters_by_nothing(error: ArrayLike, value: ArrayLike, count: ArrayLike) -> NDArray[np.bool_]:
@@ -94,12 +104,25 @@ def all_alike(surface: Surface, name: str, *, paired: bool = False) -> NDArray[n
     Of ``paired`` values their differences to theta*. At theta* itself there is nothing that could be unlike, where all
     data are known there, nor is there of differences.
     """
-    error, count = (surface.paired_stderr if paired else surface.stderr)[name], _counts(surface, name)
+    error, count = (surface.paired_stderr if paired else surface.stderr)[name], counts_of(surface, name)
     found = scatters_by_nothing(error, surface.values[name], count) & (sampling_factor(surface, name) > 0) & (count > 1)
+    return found & ~_known_at_start(surface, name, paired=paired)
+
+
+def uncounted(surface: Surface, name: str, *, paired: bool = False) -> NDArray[np.bool_]:
+    """Return at which points an error of 0 says nothing, as a file does not say of how many samples it is."""
+    if name.partition("/")[0] in surface.counts:
+        return np.zeros(surface.shape, dtype=np.bool_)
+    error = (surface.paired_stderr if paired else surface.stderr)[name]
+    return scatters_by_nothing(error, surface.values[name], 1) & ~_known_at_start(surface, name, paired=paired)
+
+
+def _known_at_start(surface: Surface, name: str, *, paired: bool) -> NDArray[np.bool_]:
+    """Return where theta* is, if nothing is left to chance there: of differences, and where an anchor has all data."""
     anchors = surface.anchors.get(name.partition("/")[0])
     if paired or (anchors is not None and (anchors.points == AT_ORIGIN).any()):
-        found &= ~at_start(surface.axes)
-    return found
+        return at_start(surface.axes)
+    return np.zeros(surface.shape, dtype=np.bool_)
 
 
 def at_start(axes: Sequence[Axis]) -> NDArray[np.bool_]:
@@ -117,7 +140,8 @@ def left_to_chance(surface: Surface, name: str, *, paired: bool = False) -> Floa
     """Return each value's standard error, with what is left to chance where all samples are alike.
 
     Times sqrt(1 - n/N) for n of N samples, and of an accuracy no less than goes with `unlike_share`; NaN where samples
-    are all alike and nothing bounds what others may be.
+    are all alike and nothing bounds what others may be, or their number is not known. Where that is not known, errors
+    above 0 are as they were.
 
     Parameters
     ----------
@@ -138,18 +162,17 @@ def left_to_chance(surface: Surface, name: str, *, paired: bool = False) -> Floa
     left = sampling_factor(surface, name)
     with np.errstate(invalid="ignore"):  # an infinite error of all samples
         found = np.where(left > 0, error * left, 0.0 * error)
-    alike, most = all_alike(surface, name, paired=paired), reach(surface, name)
-    if not math.isfinite(most):
-        return np.asarray(np.where(alike, np.nan, found))
-    least = most * unlike_share_of(surface, name) / NORMAL
-    return np.asarray(np.where((left > 0) & (alike | (found > 0)), np.maximum(found, least), found))
+    alike, bounded = all_alike(surface, name, paired=paired), np.isfinite(reach(surface, name))
+    least = unlike_share_of(surface, name) / NORMAL
+    found = np.where(bounded & (left > 0) & (alike | (found > 0)), np.fmax(found, least), found)
+    return np.asarray(np.where((alike & ~bounded) | uncounted(surface, name, paired=paired), np.nan, found))
 
 
 def unlike_share_of(surface: Surface, name: str) -> Floats:
     """Return `unlike_share` at each point."""
     entry = _mapping(_mapping(surface.problem.get("data")).get(name.partition("/")[0]))
     size = entry.get("size")
-    return unlike_share(_counts(surface, name), size if isinstance(size, int) and size > 0 else math.inf)
+    return unlike_share(counts_of(surface, name), size if isinstance(size, int) and size > 0 else math.inf)
 
 
 def score_width(squares: ArrayLike, count: ArrayLike, left: ArrayLike) -> Floats:
@@ -172,7 +195,8 @@ def score_width(squares: ArrayLike, count: ArrayLike, left: ArrayLike) -> Floats
     return np.asarray((shares / 2 + np.sqrt(shares * np.asarray(squares) + shares**2 / 4)) / np.asarray(count))
 
 
-def _counts(surface: Surface, name: str) -> Floats:
+def counts_of(surface: Surface, name: str) -> Floats:
+    """Return of how many samples each point is; NaN where a file does not say."""
     counts = surface.counts.get(name.partition("/")[0])
     return np.full(surface.shape, np.nan) if counts is None else counts.astype(np.float64)
 

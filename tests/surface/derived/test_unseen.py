@@ -25,8 +25,9 @@ from landscape.commands.shown.facts import surface_facts
 from landscape.surface.derived.differences import difference, standard_errors
 from landscape.surface.derived.intervals import carried_by_few, half_widths
 from landscape.surface.derived.stated_error import stated_error, stated_words
-from landscape.surface.derived.unseen import NORMAL, all_alike, left_to_chance, score_width, unlike_share
+from landscape.surface.derived.unseen import NORMAL, all_alike, left_to_chance, reach, score_width, unlike_share
 from landscape.surface.grid import Axis
+from landscape.surface.reports.robustness import wilson
 from landscape.surface.surface import Surface, sampling_factor
 
 LOSS, ACCURACY = "train/loss", "train/accuracy"
@@ -231,3 +232,51 @@ def with_sketch(surface: Surface, name: str, columns: list[float]) -> Surface:
     sketch = np.repeat(np.array(columns, dtype=np.float32)[:, None], 32, axis=1)
     made = landscape.surface.anchors.Anchors(np.zeros(0, np.int64), {}, {}, 10_000, sketches={metric: sketch})
     return dataclasses.replace(surface, anchors={data: made})
+
+
+def test_without_counts_an_error_is_as_it_was_and_an_error_of_zero_is_not_known(tmp_path):
+    for name in (ACCURACY, LOSS):
+        line = a_line([0.9, 1.0, 0.8], [0.01, 0.0, 0.02], 1000, 10_000, name=name, paired=[0.02, 0.03, 0.0])
+        landscape.files.store.write_surface(tmp_path / "net.h5", dataclasses.replace(line, counts={}), overwrite=True)
+        found = landscape.files.store.read_surface(tmp_path / "net.h5")
+        np.testing.assert_allclose(half_widths(found, name), NORMAL * np.array([0.01, np.nan, 0.02]))
+        np.testing.assert_allclose(left_to_chance(found, name), [0.01, np.nan, 0.02])
+        np.testing.assert_allclose(left_to_chance(found, name, paired=True), [0.02, 0.03, np.nan])
+        assert carried_by_few(found, name).tolist() == [False, True, False]
+        facts = surface_facts(found)["values"][name]
+        assert facts["stderr"] == {"median": pytest.approx(0.015), "max": pytest.approx(0.02)}
+        # Of differences theta* is known, here at the third point.
+        here = dataclasses.replace(found, axes=(Axis(np.arange(-2.0, 1.0)),))
+        assert left_to_chance(here, name, paired=True)[2] == 0
+        # Two such files of which no sketch says what they share: both intervals add up.
+        assert difference(found, line, name).half_widths[0] > NORMAL * 0.019
+    share = unlike_share([np.nan, 0, 1000])
+    assert np.isnan(share[0])
+    assert share[1] == 1
+
+
+def test_files_without_counts_are_compared_by_their_sketches_alone():
+    first = a_line([0.9, 0.9], [0.0095, 0.0095], 1000, 10_000, name=ACCURACY)
+    sketched = [with_sketch(first, ACCURACY, column) for column in ([0.0095, 0.0095], [0.0095, 0.008])]
+    found = difference(*(dataclasses.replace(each, counts={}) for each in sketched), ACCURACY)
+    assert (found.half_widths > 0).all()
+
+
+def test_an_accuracy_above_one_is_rounded_or_of_no_known_scale_point_by_point():
+    line = a_line([1.0 + 1e-10, 1.003, 0.99], [0.0, 0.0, 0.0], 1000, 10_000, name=ACCURACY)
+    assert reach(line, ACCURACY).tolist() == [1.0, math.inf, 1.0]
+    share = float(unlike_share(1000, 10_000))
+    np.testing.assert_allclose(half_widths(line, ACCURACY), [share, np.nan, share])
+    assert "by how much is not known" in caption(line, None, ACCURACY)
+    percent = a_line([97.0, 0.5], [0.0, 0.0], 1000, 10_000, name=ACCURACY)
+    assert np.isinf(reach(percent, ACCURACY)).all()
+    assert np.isnan(half_widths(percent, ACCURACY)).all()
+
+
+@pytest.mark.parametrize("number", [50, 100, 200, 1000, 10_000])
+def test_few_wrong_ones_have_about_wilsons_interval_and_never_a_narrower_one(number):
+    for unlike in range(1, 6):
+        share = unlike / number
+        low, high = wilson(unlike, number)
+        width = float(score_width(number * share * (1 - share), number, 1.0))
+        assert max(share - low, high - share) <= width <= (1 + 10 / number) * max(share - low, high - share)
