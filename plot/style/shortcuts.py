@@ -9,7 +9,7 @@ from typing import Any, TypeGuard
 import numpy as np
 
 from landscape.surface.derived.stated_error import StatedError, stated_error, stated_words
-from landscape.surface.derived.unseen import all_alike, reach, unlike_share_of
+from landscape.surface.derived.unseen import alike_text, all_alike, reach, unlike_share_of
 from landscape.surface.surface import COMPUTED, Surface
 
 from ..scale.scale import values_label
@@ -91,13 +91,9 @@ def alike_words(surface: Surface, name: str) -> str:
     there = all_alike(surface, name) & (surface.state == COMPUTED)
     if not there.any():
         return ""
-    share, number = unlike_share_of(surface, name)[there].max(), int(there.sum())
-    unknown = "" if np.isfinite(reach(surface, name)[there]).all() else ", by how much is not known"
-    where = f"{number} point" if number == 1 else f"{number} points"
-    return (
-        f"at {where} all samples of the {values_label(name)} are alike: up to {100 * share:.2g} % of the data may be "
-        f"unlike them{unknown}"
-    )
+    share, number = float(unlike_share_of(surface, name)[there].max()), int(there.sum())
+    most = float(reach(surface, name)[there].max())
+    return alike_text(number, f"samples of the {values_label(name)} are", share, most)
 
 
 def _total(found: StatedError) -> float:

@@ -13,7 +13,7 @@ from landscape.files.exports import axis_names
 from landscape.surface.derived.intervals import carried_by_few, effective_samples, half_widths
 from landscape.surface.derived.loss_barrier import barrier
 from landscape.surface.derived.stated_error import stated_error, stated_words
-from landscape.surface.derived.unseen import all_alike, left_to_chance, unlike_share_of
+from landscape.surface.derived.unseen import all_alike, left_to_chance, reach, unlike_share_of
 from landscape.surface.grid import Axis, Floats
 from landscape.surface.surface import COMPUTED, INTERPOLATED, NOT_COMPUTED, Surface, sampling_factor
 from landscape.surface.unmeasured import not_measured_yet
@@ -133,7 +133,11 @@ def _values_facts(surface: Surface, name: str, names: list[str]) -> dict[str, An
             }
             alike = all_alike(surface, name, paired=paired) & there
             if alike.any():
-                facts[key] |= {"all_alike": int(alike.sum()), "unlike_at_most": _most_unlike(surface, name, alike)}
+                facts[key] |= {
+                    "all_alike": int(alike.sum()),
+                    "unlike_at_most": _most_unlike(surface, name, alike),
+                    "unlike_by": _number(reach(surface, name)[alike].max()),
+                }
     if name.endswith("/loss") and (stated := stated_error(surface, name)) is not None and stated.total != 0:
         facts["stated_error"] = {
             "total": _number(stated.total),

@@ -6,6 +6,7 @@ Text that comes from files goes through `for_terminal` and never through rich's 
 from __future__ import annotations
 
 import json
+import math
 import re
 import shlex
 from collections.abc import Mapping, Sequence
@@ -22,6 +23,7 @@ from landscape.commands.reports.robustness_tables import print_robustness
 from landscape.commands.reports.similarity_tables import print_similarity
 from landscape.commands.reports.walk_tables import print_walk
 from landscape.commands.words import number_of_bytes
+from landscape.surface.derived.unseen import alike_text
 
 # Enough of a SHA-256 to tell two files apart by eye; all of it is in --json.
 _DIGEST = 16
@@ -136,17 +138,16 @@ def _values_table(console: Console, values: Mapping[str, Any]) -> None:
         if words := _interval(name, entry.get("interval")):
             console.print(plain(f"  {name}: {words}", "dim"))
         for key, what in (("stderr", "samples are"), ("paired_stderr", "samples' differences to theta* are")):
-            if words := _all_alike(name, what, entry.get(key) or {}):
+            if words := _all_alike(what, entry.get(key) or {}):
                 console.print(plain(f"  {name}: {words}", "dim"))
 
 
-def _all_alike(name: str, what: str, error: Mapping[str, Any]) -> str:
+def _all_alike(what: str, error: Mapping[str, Any]) -> str:
     """Return at how many points samples do not scatter, and what that leaves open; empty where they do at all."""
     if not error.get("all_alike"):
         return ""
-    number, share = error["all_alike"], 100 * (error["unlike_at_most"] or 0.0)
-    unknown = "" if name.endswith("/accuracy") else ", by how much nobody has seen: their error is not known"
-    return f"at {number:,} points all {what} alike; up to {share:.2g} % of the data may be unlike them{unknown}"
+    most = math.inf if error["unlike_by"] is None else error["unlike_by"]
+    return alike_text(error["all_alike"], what, error["unlike_at_most"] or 0.0, most)
 
 
 def _interval(name: str, interval: Mapping[str, Any] | None) -> str:

@@ -125,6 +125,24 @@ def _known_at_start(surface: Surface, name: str, *, paired: bool) -> NDArray[np.
     return np.zeros(surface.shape, dtype=np.bool_)
 
 
+def alike_text(points: int, what: str, share: float, most: float) -> str:
+    """Return what samples that are all alike leave open: at how many points, and by how much others may be unlike.
+
+    Parameters
+    ----------
+    points : int
+    what : str
+        Such as ``"samples are"``.
+    share : float
+        See `unlike_share`.
+    most : float
+        The greatest `reach` there.
+    """
+    unknown = "" if math.isfinite(most) else ", by how much is not known"
+    where = f"{points:,} {'point' if points == 1 else 'points'}"
+    return f"at {where} all {what} alike: up to {100 * share:.2g} % of the data may be unlike them{unknown}"
+
+
 def at_start(axes: Sequence[Axis]) -> NDArray[np.bool_]:
     """Return which points of a grid are theta* itself, shape of the grid."""
     found = np.ones(grid_shape(axes), dtype=np.bool_)

@@ -100,7 +100,16 @@ def test_an_accuracy_of_which_all_samples_are_right_has_an_interval_and_everybod
     assert words in caption(plane, None, ACCURACY)
     landscape.files.store.write_surface(tmp_path / "net.h5", surface)
     assert main(["info", str(tmp_path / "net.h5")]) == 0
-    assert "at 1 points all samples are alike; up to 0.28 % of the data" in " ".join(capsys.readouterr().out.split())
+    assert "at 1 point all samples are alike: up to 0.28 % of the data" in " ".join(capsys.readouterr().out.split())
+
+
+def test_an_accuracy_that_is_no_share_bounds_nothing_and_everybody_says_so(capsys, tmp_path):
+    surface = a_line([100.0, 99.0], [0.0, 0.3], 1000, 10_000, name=ACCURACY)
+    words = "may be unlike them, by how much is not known"
+    assert words in caption(dataclasses.replace(valley_of(surface), title="plane"), None, ACCURACY)
+    landscape.files.store.write_surface(tmp_path / "net.h5", surface)
+    assert main(["info", str(tmp_path / "net.h5")]) == 0
+    assert words in " ".join(capsys.readouterr().out.split())
 
 
 def valley_of(line: Surface) -> Surface:
