@@ -7,6 +7,7 @@ that matplotlib brings along, so that a picture is the same on every machine, un
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -68,6 +69,8 @@ SETTINGS: Any = {
 
 
 OUR_FONT = "DejaVu Sans"
+# A space at which no line ends.
+KEEPING = "\u00a0"
 _GENERIC = ("serif", "sans-serif", "cursive", "fantasy", "monospace")
 _FAMILIES = ("font.family", *(f"font.{each}" for each in _GENERIC))
 _SIZES = ("font.size", "axes.labelsize", "axes.titlesize", "xtick.labelsize", "ytick.labelsize")
@@ -258,8 +261,13 @@ def fitting(text: str, width: float, size: float, weight: str = "normal") -> int
 def wrapped(text: str, width: float, size: float, weight: str = "normal", most: int | None = None) -> list[str]:
     """Break text into lines of at most ``width`` inches, between words; a longer word is cut.
 
-    After ``most`` lines the last one holds all the rest, however long that is.
+    A number and its % are one word. After ``most`` lines the last one holds all the rest, however long that is.
     """
+    text = re.sub(r"(?<=\d) +%", f"{KEEPING}%", text)
+    return [line.replace(f"{KEEPING}%", " %") for line in _wrapped(text, width, size, weight, most)]
+
+
+def _wrapped(text: str, width: float, size: float, weight: str, most: int | None) -> list[str]:
     lines: list[str] = []
     # Not at spaces that keep words together.
     rest = " ".join(word for word in text.split(" ") if word)

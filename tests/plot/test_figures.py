@@ -322,6 +322,14 @@ def test_text_is_wrapped_to_a_width():
     assert shortened("short", 5.0, 9.0) == "short"
 
 
+def test_a_line_ends_between_no_number_and_its_percent_sign():
+    text = "of the variance 52 % lies in this plane, 48 % outside, 3.2 % of it. " * 3
+    for width in np.linspace(0.5, 3.0, 60):
+        lines = wrapped(text, float(width), 7)
+        assert not any(line.startswith("%") for line in lines), lines
+        assert " ".join(lines) == text.strip()
+
+
 def test_images_are_compared_and_not_just_drawn(request):
     """Without --mpl the image tests draw, compare nothing, and pass."""
     assert request.config.getoption("--mpl")
