@@ -122,7 +122,7 @@ class Room:
         for ax in axes:
             room.take_drawn(ax, to_points(ax))
             for found in ax.collections:
-                if isinstance(found, PathCollection):
+                if isinstance(found, PathCollection) and found.get_visible():
                     spots = found.get_offset_transform().transform(found.get_offsets()) * _scale(ax)
                     room.take_spots(spots, float(np.sqrt(np.max(found.get_sizes(), initial=0.0))) / 2)
             room.take(*(box_of(text) for text in ax.texts if text.get_visible() and text.get_text()))
@@ -136,7 +136,8 @@ class Room:
             if line.get_visible():
                 self._take_line_of(line, ax, points)
         for found in ax.collections:
-            if isinstance(found, LineCollection):
+            # Those of other coordinates, as a fan drawn across all of the axes is, may be crossed.
+            if isinstance(found, LineCollection) and found.get_visible() and found.get_transform() == ax.transData:
                 for piece in found.get_segments():
                     self.take_line(points.transform(piece), float(np.max(found.get_linewidth(), initial=0.0)) / 2)
 

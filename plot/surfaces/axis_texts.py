@@ -34,6 +34,8 @@ NUDGE, FURTHEST = 6.0, 90.0
 STEP = 2.0
 # Spots that stand for a surface: as many as tell it from what is beside it.
 SPOTS = 6000
+# Between spots that stand for the floor, in points: less than a line of letters is high.
+FLOOR_STEP = 6.0
 # How often the view is fitted around labels that have moved: each time it is a little smaller.
 FITS = 4
 
@@ -109,7 +111,9 @@ def ground_of(panel: Panel, *, framed: bool = False) -> Room:
     middles = (np.stack([across, up], axis=1) + 0.5) * step
     room.take_spots(middles / DEPTH_RESOLUTION, 0.6 * step / DEPTH_RESOLUTION)
     corners = panel.flat(panel.frame.corners)
-    s, t = np.meshgrid(np.linspace(0, 1, 40), np.linspace(0, 1, 40))
+    longest = float(np.hypot(*(corners - np.roll(corners, 1, axis=0)).T).max())
+    across_floor = np.linspace(0, 1, int(np.clip(np.ceil(longest / FLOOR_STEP), 8, 150)) + 1)
+    s, t = np.meshgrid(across_floor, across_floor)
     weights = np.stack([(1 - s) * (1 - t), s * (1 - t), s * t, (1 - s) * t], axis=-1)
     room.take_spots((weights @ corners).reshape(-1, 2), 0.5)
     for line in (np.concatenate([corners, corners[:1]]), *map(panel.flat, panel.frame.walls)):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
+import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -31,6 +31,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.transforms import Bbox
 
+log = logging.getLogger(__name__)
+# By how much larger a picture is tried that is to have room for a legend.
+LARGER = (1.2, 1.4, 1.7, 2.0, 2.5)
+
 
 @dataclass(eq=False)
 class Still:
@@ -49,6 +53,8 @@ class Still:
     panel: Panel | None = None
     place: Any = None  # where the axes themselves were told to be, by what had a say in it before
     drawn: list[Artist] = field(default_factory=list)
+    refused: tuple[float, float] | None = None  # the last size in points that was too small
+    warned: bool = False
 
     @classmethod
     def of(
@@ -109,9 +115,13 @@ class Still:
     def __call__(self, ax: Any, renderer: Any) -> Bbox:
         """Return where the axes lie, as matplotlib asks before it draws or measures them."""
         size = self._size(ax, renderer)
-        if self.panel is None or not np.allclose(size, self.panel.frame.view.size, rtol=0, atol=0.05):
-            with contextlib.suppress(PlotError):  # too small for the labels: the last picture is shrunk
+        known = [each for each in (self.panel and self.panel.frame.view.size, self.refused) if each]
+        if not any(np.allclose(size, each, rtol=0, atol=0.05) for each in known):
+            try:
                 self.fill(ax, size)
+                self.refused = None
+            except PlotError:  # too small for the labels: the last picture is shrunk
+                self.refused = size
         return self._position(ax, renderer)
 
     def get_subplotspec(self) -> Any:
@@ -130,54 +140,65 @@ class Still:
         return float(box.width / figure.dpi * 72), float(box.height / figure.dpi * 72)
 
     def fill(self, ax: Axes, size: tuple[float, float]) -> Panel:
-        """Draw everything for axes of a size in points; what was drawn for another size goes.
+        """Draw everything for axes of a size in points; what was drawn for another size goes, once there is room.
 
         Legend and notes stand beside the surface; where no place is free for them, a strip below is kept for them, and
         where that leaves the surface too little, the legend says less.
         """
+        fixed = self.steady is not None
+        planned = self.strip if fixed else 0.0
+        standing = self.drawn
+        refusal = PlotError(f"a picture of {size[0]:.0f} x {size[1]:.0f} points has no room for notes on a surface")
         with our_style():
-            kept = self.strip if self.steady else 0.0
             for words in (2, 1, 0):
-                try:
-                    needed = self._draw(ax, size, Strip(kept, self.steady is not None), words)
-                    # Twice: what is fitted above a strip may leave less of its sides free.
-                    for _ in range(2):
-                        if not needed:
-                            break
-                        kept = self.strip = kept + needed
-                        needed = self._draw(ax, size, Strip(kept, self.steady is not None), words)
-                    if not needed:
+                height = planned
+                # Twice more: what is fitted above a strip may leave less of its sides free.
+                for _ in range(3):
+                    try:
+                        panel = self._fitted(ax, size, height)
+                    except PlotError as error:
+                        refusal = refusal if words else error
                         break
-                except PlotError:
-                    if not words:
-                        raise
-                kept = 0.0
-            else:
-                raise PlotError(f"a picture of {size[0]:.0f} x {size[1]:.0f} points has no room for notes on a surface")
-        assert self.panel is not None
-        return self.panel
+                    take_away(ax, standing)
+                    standing = []
+                    strip = Strip(height, fixed)
+                    drawn = self._draw(panel, strip, words)
+                    if not strip.needed:
+                        self.panel, self.drawn, self.strip = panel, drawn, height
+                        self._warn(words, size)
+                        return panel
+                    take_away(ax, drawn)
+                    height += strip.needed
+        if not standing:
+            # A picture without its notes would pass off missing points as measured: the last whole one comes back.
+            self._put_back(ax)
+        raise refusal
 
-    def _draw(self, ax: Axes, size: tuple[float, float], strip: Strip, words: int) -> float:
-        """Draw everything above a strip, and return by how much it has to be higher.
+    def _fitted(self, ax: Axes, size: tuple[float, float], foot: float) -> Panel:
+        sheet = self.scene.sheet
+        titles = (axis_text(sheet.surface.axes[0], 0), axis_text(sheet.surface.axes[1], 1), sheet.scale.label)
+        return fitted_panel(ax, self.scene, self.camera, titles, self.content, size, steady=self.steady, foot=foot)
+
+    def _put_back(self, ax: Axes) -> None:
+        if self.panel is not None:
+            width, height = self.panel.frame.view.size
+            ax.set(xlim=(0, width), ylim=(0, height))
+            put_back(ax, self.drawn)
+
+    def _draw(self, panel: Panel, strip: Strip, words: int) -> list[Artist]:
+        """Draw everything above a strip, and return it; the strip says by how much it has to be higher.
 
         ``words`` is how much a legend says: 0 nothing, 1 which run is which, 2 all.
         """
-        sheet, fixed = self.scene.sheet, self.steady
-        titles = (axis_text(sheet.surface.axes[0], 0), axis_text(sheet.surface.axes[1], 1), sheet.scale.label)
-        for artist in self.drawn:
-            artist.remove()
-        self.drawn = []
+        ax, size = panel.axes, panel.frame.view.size
         before = set(ax.get_children())
         ax.set(xlim=(0, size[0]), ylim=(0, size[1]), aspect="auto")
-        panel = self.panel = fitted_panel(
-            ax, self.scene, self.camera, titles, self.content, size, steady=fixed, foot=strip.height
-        )
         draw_ground(panel)
         image = SurfaceImage(self.scene, panel.frame.view, self.light)
         image.set_zorder(3)
         ax.add_artist(image)
         named = draw_checkpoint(panel)
-        entries = draw_paths_on(panel, marks=self.marks, until=self.until, steady=fixed is not None)
+        entries = draw_paths_on(panel, marks=self.marks, until=self.until, steady=self.steady is not None)
         room = drawn_room(panel)
         draw_axes(panel, placed_labels(panel, room))
         draw_names(panel, room, named)
@@ -186,8 +207,55 @@ class Still:
         if entries and words:
             draw_legend(panel, room, entries, strip)
         draw_notes(panel, room, strip)
-        self.drawn = [each for each in ax.get_children() if each not in before]
-        for artist in self.drawn:
+        drawn = [each for each in ax.get_children() if each not in before]
+        for artist in drawn:
             # All of it lies within the axes: how much room they need does not depend on it.
             artist.set_in_layout(False)
-        return strip.needed
+        return drawn
+
+    def _warn(self, words: int, size: tuple[float, float]) -> None:
+        """Say once that nothing tells several runs apart."""
+        runs = self.scene.sheet.whole.trajectories
+        if words or len(runs) < 2 or self.warned:
+            return
+        self.warned = True
+        larger = next((each for each in LARGER if self._tells_apart((size[0] * each, size[1] * each))), None)
+        wanted = "a larger one" if larger is None else f"one {larger:g} times as wide and as high"
+        log.warning(
+            "a surface of %.1f x %.1f in has no room for a legend: nothing says which of %d runs is which; %s has",
+            size[0] / 72, size[1] / 72, len(runs), wanted,
+        )  # fmt: skip
+
+    def _tells_apart(self, size: tuple[float, float]) -> bool:
+        """Return whether a legend finds its place in a picture of a size in points."""
+        from matplotlib.figure import Figure
+
+        inches = size[0] / 72, size[1] / 72
+        ax = Figure(figsize=inches).add_axes((0, 0, 1, 1))
+        trial = replace(self, panel=None, drawn=[], warned=True)
+        try:
+            trial.fill(ax, size)
+        except PlotError:
+            return False
+        return ax.get_legend() is not None
+
+
+def take_away(ax: Axes, artists: Sequence[Artist]) -> None:
+    """Take artists out of axes, so that they can be put back."""
+    for artist in artists:
+        if artist is ax.get_legend():
+            # Removed, a legend would not know its axes again.
+            ax.legend_ = None
+        else:
+            artist.remove()
+
+
+def put_back(ax: Axes, artists: Sequence[Artist]) -> None:
+    """Put artists back into axes that they were taken out of."""
+    from matplotlib.legend import Legend
+
+    for artist in artists:
+        if isinstance(artist, Legend):
+            ax.legend_ = artist
+        else:
+            ax.add_artist(artist)

@@ -137,11 +137,12 @@ def draw_checkpoint(panel: Panel) -> list[tuple[str, Floats]]:
 
 
 def draw_names(panel: Panel, room: Room, named: Sequence[tuple[str, Floats]]) -> None:
-    """Write networks' names beside their marks, and on no other text."""
+    """Write networks' names beside their marks, and on no other text; nothing else is then put on them."""
     for (left, bottom), text in placed_names(named, panel.frame.view.size, room.boxes):
         label = panel.axes.text(left, bottom, text, fontsize=look().small, color=INK)
         label.set(ha="left", va="bottom", zorder=7, parse_math=False, gid="network")
         label.set_path_effects([withStroke(linewidth=2.2, foreground="white", alpha=0.9)])
+        room.take(Box.of_text(text, look().small, (left, bottom), (-1, -1)))
 
 
 def placed_names(
