@@ -137,8 +137,10 @@ def draw_checkpoint(panel: Panel) -> list[tuple[str, Floats]]:
 
 
 def draw_names(panel: Panel, room: Room, named: Sequence[tuple[str, Floats]]) -> None:
-    """Write networks' names beside their marks, and on no other text; nothing else is then put on them."""
-    for (left, bottom), text in placed_names(named, panel.frame.view.size, room.boxes):
+    """Write networks' names beside their marks, on no other text or mark; nothing else is then put on them."""
+    marks = [line for line in panel.axes.lines if line.get_marker() in tuple("*oDs^vx") and line.get_visible()]
+    spots = np.concatenate([np.zeros((0, 2)), *(np.asarray(line.get_xydata(), dtype=np.float64) for line in marks)])
+    for (left, bottom), text in placed_names(named, panel.frame.view.size, room.boxes, spots):
         label = panel.axes.text(left, bottom, text, fontsize=look().small, color=INK)
         label.set(ha="left", va="bottom", zorder=7, parse_math=False, gid="network")
         label.set_path_effects([withStroke(linewidth=2.2, foreground="white", alpha=0.9)])
@@ -146,7 +148,10 @@ def draw_names(panel: Panel, room: Room, named: Sequence[tuple[str, Floats]]) ->
 
 
 def placed_names(
-    named: Sequence[tuple[str, Floats]], size: tuple[float, float], texts: Sequence[Box] = ()
+    named: Sequence[tuple[str, Floats]],
+    size: tuple[float, float],
+    texts: Sequence[Box] = (),
+    marks: Floats | None = None,
 ) -> list[tuple[tuple[float, float], str]]:
     """Return the lower left corners of names beside networks' marks, towards the middle where that is free.
 
@@ -161,10 +166,14 @@ def placed_names(
         Of the picture, in points.
     texts : sequence of Box
         What stands there already.
+    marks : ndarray, shape (n, 2), optional
+        Where other marks are, of runs and on the floor.
     """
     room = Room(((0.0, 0.0), size))
     room.take(*texts)
     room.take_spots([at for _, at in named], MARK)
+    if marks is not None:
+        room.take_spots(marks, MARK - 1.0)
     found = []
     for text, (x, y) in named:
         half = text_width(text, look().small) * 36, 0.6 * look().small

@@ -17,14 +17,14 @@ def tick_labels(axis: Any) -> list[Any]:
     return [label for tick in ticks for label in (tick.label1, tick.label2)]
 
 
-def assert_readable(figure: Figure) -> None:
-    """No text leaves the figure, none lies on another, on a star, a ring or a path."""
+def assert_readable(figure: Figure, *, drawn: bool = False) -> None:
+    """No text leaves the figure, none lies on another, on a star, a ring or a path; ``drawn`` if it is already."""
     texts = [text for ax in figure.axes for text in (*ax.texts, ax.xaxis.label, ax.yaxis.label)]
     axes = [ax for ax in figure.axes if ax.axison]
     texts += [text for ax in axes for axis in (ax.xaxis, ax.yaxis) for text in tick_labels(axis)] + figure.texts
     texts += [text for ax in figure.axes if ax.get_legend() for text in ax.get_legend().get_texts()]
     texts = [text for text in texts if text.get_text() and text.get_visible()]
-    boxes = corners_of(figure.axes[0], texts)
+    boxes = corners_of(figure.axes[0], texts, drawn=drawn)
     width, height = figure.get_size_inches() * figure.dpi
     for k, (box, text) in enumerate(zip(boxes, texts, strict=True)):
         outside = min(box.min(), width - box[:, 0].max(), height - box[:, 1].max())

@@ -182,11 +182,14 @@ def pixel_at(ax: Any, x: float, y: float) -> Floats:
     return np.asarray(image[image.shape[0] - 1 - int(row), int(column), :3] / 255.0)
 
 
-def corners_of(ax: Any, texts: Any) -> list[Floats]:
-    """Return the corners, in pixels and in their order, of the rectangles that texts cover, turned as they are."""
+def corners_of(ax: Any, texts: Any, *, drawn: bool = False) -> list[Floats]:
+    """Return the corners, in pixels and in their order, of the rectangles that texts cover, turned as they are.
+
+    A figure that is ``drawn`` already is not drawn for it.
+    """
     found = []
     renderer = FigureCanvasAgg(ax.get_figure(root=True)).get_renderer()
-    for text, box in zip(texts, boxes_of(ax, texts), strict=True):
+    for text, box in zip(texts, boxes_of(ax, texts, drawn=drawn), strict=True):
         turn = text.get_rotation()
         text.set_rotation(0)
         plain = text.get_window_extent(renderer)
@@ -206,10 +209,11 @@ def overlap(one: Floats, other: Floats) -> float:
     return float((np.minimum(first.max(axis=0), second.max(axis=0)) - np.maximum(first.min(0), second.min(0))).min())
 
 
-def boxes_of(ax: Any, texts: Any) -> list[Any]:
+def boxes_of(ax: Any, texts: Any, *, drawn: bool = False) -> list[Any]:
     """Return the boxes, in pixels, that texts cover."""
     canvas = FigureCanvasAgg(ax.get_figure(root=True))
-    canvas.draw()
+    if not drawn:
+        canvas.draw()
     return [text.get_window_extent(canvas.get_renderer()) for text in texts]
 
 

@@ -13,20 +13,22 @@ from landscape.plot.figures import draw
 from landscape.plot.planes.contours import contour
 from landscape.plot.scale.scale import Scale
 from landscape.plot.style.fields import recall
+from landscape.plot.style.placement import Box, Room
 from landscape.plot.style.style import look, our_style, text_width
 from landscape.plot.surfaces.camera import Camera
 from landscape.plot.surfaces.panel3d import Panel
 from landscape.plot.surfaces.scenes import SurfaceImage
 from landscape.plot.surfaces.shading import Light
+from landscape.plot.surfaces.still import Still
 from landscape.plot.surfaces.surfaces3d import surface
-from landscape.plot.surfaces.surroundings import placed_names
+from landscape.plot.surfaces.surroundings import draw_names, placed_names
 from matplotlib.figure import Figure
 
 from landscape.cli import main
 from landscape.errors import PlotError, UsageError
 from landscape.files.store import write_surface
 from landscape.surface.grid import Axis
-from tests.helpers.panels3d import fine_valley, floor_point, panel_of, pixels
+from tests.helpers.panels3d import WHOLE, fine_valley, floor_point, panel_of, pixels
 from tests.helpers.plot_fixtures import (
     damaged_valley,
     network,
@@ -36,6 +38,7 @@ from tests.helpers.plot_fixtures import (
     valley,
     valley_loss,
 )
+from tests.helpers.runs_on_planes import winding, with_steps
 
 
 def test_the_checkpoint_is_starred_on_the_surface_where_it_can_be_seen_and_always_on_the_floor():
@@ -295,3 +298,70 @@ def test_names_of_networks_keep_off_each_other_their_marks_and_the_edges():
                 assert not any(a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3] for b in others)
         assert left_out < 60  # of 500
         assert placed_names([("", np.array([50.0, 50.0]))], size) == []
+
+
+def held(ax: Any) -> tuple[int, ...]:
+    """Return how many lines, texts, collections, pictures and legends axes hold."""
+    return len(ax.lines), len(ax.texts), len(ax.collections), len(ax.artists), int(ax.get_legend() is not None)
+
+
+@pytest.mark.parametrize("given", [valley(15, 11), winding(), damaged_valley()], ids=["plain", "legend", "notes"])
+def test_a_still_that_was_too_small_for_a_while_is_whole_again(given):
+    figure = draw(given, kind="surface", size=(7, 6), interpolate=False, cap=100.0)
+    ax = figure.axes[0]
+    whole, own = held(ax), [text.get_text() for text in ax.texts]
+    view = ax.get_axes_locator().panel.frame.view
+    for size in ((1.2, 1.0), (7, 6)):
+        figure.set_size_inches(size)
+        pixels(figure, 60)
+        # The last picture, shrunk, and then all of it again.
+        assert held(ax) == whole
+        assert [text.get_text() for text in ax.texts] == own
+    assert ax.get_xlim() == (0, view.size[0])
+
+
+def test_missing_points_are_spoken_of_at_a_size_that_leaves_no_room_to():
+    still = Still.of(damaged_valley(), scale=Scale.of(damaged_valley(), "train/loss", cap=100.0), interpolate=False)
+    ax = Figure(figsize=(5, 4)).add_axes(WHOLE)
+    still.enter(ax)
+    (note,) = (text for text in ax.texts if text.get_gid() == "notes")
+    whole = held(ax)
+    with our_style(), pytest.raises(PlotError, match="no room"):
+        still.fill(ax, (102.0, 93.0))
+    assert note in ax.texts
+    assert held(ax) == whole
+    assert ax.get_xlim() == (0, 360)
+
+
+def test_runs_that_no_legend_tells_apart_are_spoken_of_once(caplog):
+    figure = draw(with_steps("adam"), kind="surface", size=(7, 6))
+    figure.set_size_inches(2.4, 1.8)
+    for dpi in (80, 60):
+        pixels(figure, dpi)
+    assert figure.axes[0].get_legend() is None
+    (said,) = [each.getMessage() for each in caplog.records if "legend" in each.getMessage()]
+    assert "which of 2 runs is which" in said
+    assert "times as wide" in said
+
+
+def test_nothing_is_put_on_the_name_of_a_network():
+    panel, room = panel_of(valley(15, 11)), Room()
+    with our_style():
+        draw_names(panel, room, [("epoch30", np.array([80.0, 90.0]))])
+        (name,) = (text for text in panel.axes.texts if text.get_gid() == "network")
+        assert room.depth(Box.of_text("x", 7.0, np.add(name.get_position(), 4.0))) > 0
+        assert room.depth(Box.of_text("x", 7.0, (200.0, 90.0))) < 0
+
+
+def test_the_strip_of_a_failed_try_is_not_kept(monkeypatch):
+    still = Still.of(damaged_valley(), interpolate=False)
+    still.enter(Figure(figsize=(5, 4)).add_axes(WHOLE))
+    before = still.strip
+    monkeypatch.setattr("landscape.plot.surfaces.still.draw_notes", lambda panel, room, strip: refuse(strip))
+    with our_style(), pytest.raises(PlotError, match="no room"):
+        still.fill(still.panel.axes, (300.0, 240.0))
+    assert still.strip == before
+
+
+def refuse(strip):
+    strip.needed += 5.0

@@ -7,19 +7,15 @@ import dataclasses
 import numpy as np
 import pytest
 from landscape.plot.scale.scale import Scale
-from landscape.plot.surfaces.axis_texts import box_of_label, fitted_panel, ground_of, placed_labels
 from landscape.plot.surfaces.camera import GAP, Camera
 from landscape.plot.surfaces.frame3d import thin_ticks
 from landscape.plot.surfaces.scenes import SurfaceImage
-from landscape.plot.surfaces.still import Still
 from landscape.plot.surfaces.surfaces3d import draw_panel
 from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import PathPatch
-from matplotlib.path import Path as MplPath
 
 from landscape.errors import PlotError
-from landscape.surface.grid import Floats
 from tests.helpers.panels3d import WHOLE, fine_valley, floor_lines, floor_point, panel_of, pixels, texts_of
 from tests.helpers.plot_fixtures import (
     damaged_valley,
@@ -91,43 +87,6 @@ def test_thinned_ticks_keep_the_powers_of_ten():
     assert 2.0 not in kept
     places = scale.normalized(kept) * 60
     assert np.diff(places).min() >= 9.0
-
-
-def apart(one: Floats, other: Floats) -> bool:
-    """Whether a straight line separates two convex polygons."""
-    for points in (one, other):
-        for edge in np.roll(points, -1, axis=0) - points:
-            normal = np.array([-edge[1], edge[0]])
-            if (one @ normal).max() < (other @ normal).min() or (other @ normal).max() < (one @ normal).min():
-                return True
-    return False
-
-
-@pytest.mark.parametrize("elevation", [0, 12, 34, 50])
-@pytest.mark.parametrize("size", [(390.0, 310.0), (245.0, 200.0), (209.0, 173.0)])
-@pytest.mark.parametrize("given", [network(2.5, 12.0, 5, side=25), valley(25, 19)], ids=["rough", "valley"])
-def test_labels_stay_in_the_panel_apart_from_each_other_and_off_the_surface(given, elevation, size):
-    still = Still.of(given, interpolate=False)
-    sheet = still.scene.sheet
-    titles = ("α  (random direction 1)", "β  (random direction 2)", sheet.scale.label)
-    for azimuth in (-135, -100, -52, -20, 0, 33, 90, 200):
-        camera = Camera(azimuth, elevation)
-        ax = Figure().add_axes((0, 0, 1, 1))
-        panel = fitted_panel(ax, still.scene, camera, titles, still.content, size)
-        drawn = placed_labels(panel, ground_of(panel, framed=True))
-        shapes = [box_of_label(panel, each).corners for each in drawn]
-        surface = panel.flat(panel.scene.content)
-        for k, shape in enumerate(shapes):
-            assert shape.min() > -1
-            assert (shape.max(axis=0) < np.array(size) + 1).all()
-            assert all(apart(shape, other) for other in shapes[:k])
-        # An axis seen end-on has no number, or one; any other keeps two, wherever they lie.
-        counts = [sum(each.label.tick and each.label.axis == axis for each in drawn) for axis in range(3)]
-        assert elevation == 0 or min(counts) >= 2
-        assert sum(count >= 2 for count in counts) >= 2
-        for each, shape in zip(drawn, shapes, strict=True):
-            assert each.free
-            assert not MplPath(shape).contains_points(surface).any(), (each.label.text, azimuth)
 
 
 def test_a_long_title_shrinks_to_its_letter_in_a_small_panel():
