@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import pytest
 from landscape.plot.figures import draw
-from landscape.plot.planes.marks import axis_text
 from landscape.plot.style.style import our_style
 from landscape.plot.surfaces.axis_texts import box_of_label, fitted_panel, ground_of, placed_labels
 from landscape.plot.surfaces.camera import Camera
@@ -64,9 +63,13 @@ def test_labels_lie_on_nothing_from_any_side_at_any_size(kind: str) -> None:
     random = np.random.default_rng([*KINDS].index(kind))
     still = Still.of(KINDS[kind](), interpolate=False)
     sheet = still.scene.sheet
-    titles = axis_text(sheet.surface.axes[0], 0), axis_text(sheet.surface.axes[1], 1), sheet.scale.label
-    for size, elevation in product(PANELS, (0.0, random.uniform(3, 30), random.uniform(30, 85))):
-        camera = Camera(random.uniform(-180, 180), elevation)
+    titles = ("α  (random direction 1)", "β  (random direction 2)", sheet.scale.label)
+    views = [
+        (size, Camera(random.uniform(-180, 180), elevation))
+        for size, elevation in product(PANELS, (0.0, random.uniform(3, 30), random.uniform(30, 85)))
+    ]
+    # From here a long title leaves the view that was fitted first.
+    for size, camera in [*views, (PANELS[0], Camera(90, 34))]:
         panel = fitted_panel(Figure().add_axes((0, 0, 1, 1)), still.scene, camera, titles, still.content, size)
         drawn = placed_labels(panel, ground_of(panel, framed=True))
         shapes = [box_of_label(panel, each).corners for each in drawn]
