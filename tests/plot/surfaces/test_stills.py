@@ -353,14 +353,17 @@ def test_nothing_is_put_on_the_name_of_a_network():
         assert room.depth(Box.of_text("x", 7.0, (200.0, 90.0))) < 0
 
 
-def test_the_strip_of_a_failed_try_is_not_kept(monkeypatch):
+def test_where_no_try_has_room_for_notes_the_last_picture_and_strip_stay(monkeypatch):
     still = Still.of(damaged_valley(), interpolate=False)
     still.enter(Figure(figsize=(5, 4)).add_axes(WHOLE))
-    before = still.strip
+    before, ax = still.strip, still.panel.axes
+    whole = held(ax)
     monkeypatch.setattr("landscape.plot.surfaces.still.draw_notes", lambda panel, room, strip: refuse(strip))
     with our_style(), pytest.raises(PlotError, match="no room"):
-        still.fill(still.panel.axes, (300.0, 240.0))
+        still.fill(ax, (300.0, 240.0))
     assert still.strip == before
+    assert held(ax) == whole
+    assert ax.get_xlim() == (0, 360)
 
 
 def refuse(strip):
