@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from types import FunctionType
 from typing import Any
 
 ROOT = Path(__file__).parent.parent
@@ -74,6 +75,11 @@ def put(path: Path, text: str) -> None:
         path.write_text(text)
 
 
+def not_ours(app: Any, what: str, name: str, thing: Any, skip: bool, options: Any) -> bool | None:
+    """Skip methods that a library writes into a class of ours, with a docstring of its own."""
+    return True if isinstance(thing, FunctionType) and not thing.__module__.startswith("landscape") else None
+
+
 def read_as_typed(app: Any, what: str, name: str, thing: Any, options: Any, lines: list[str]) -> None:
     """Take bars for bars (|theta|), and in a module's docstring an indented block for text to be kept as it is."""
     before, literal = "", False
@@ -95,3 +101,4 @@ def setup(app: Any) -> None:
     """Have the reference's pages written before they are looked for."""
     app.connect("config-inited", lambda app, config: write_reference(app))
     app.connect("autodoc-process-docstring", read_as_typed)
+    app.connect("autodoc-skip-member", not_ours)
