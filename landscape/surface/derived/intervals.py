@@ -103,9 +103,9 @@ def half_widths(surface: Surface, name: str) -> Floats | None:
     if few.any():
         counts = surface.counts[name.partition("/")[0]]
         least = unlike_share_of(surface, name)
-        width = np.where(
-            few, np.maximum(score_width(_squares(surface, name), np.maximum(counts, 1), left), least), width
-        )
+        with np.errstate(invalid="ignore", over="ignore"):  # where others than few carry the mean
+            counted = score_width(_squares(surface, name), np.maximum(counts, 1), left)
+        width = np.where(few, np.maximum(counted, least), width)
     return np.where(left > 0, np.where(all_alike(surface, name), NORMAL * error, width), 0.0)
 
 
@@ -138,4 +138,5 @@ def _counted(surface: Surface, name: str) -> NDArray[np.bool_]:
 def _squares(surface: Surface, name: str) -> Floats:
     """Return the sum of squares that a standard error was made of."""
     counts = surface.counts[name.partition("/")[0]].astype(np.float64)
-    return np.asarray(surface.stderr[name] ** 2 * counts * (counts - 1))
+    with np.errstate(over="ignore"):  # errors of 1e200, of values without bounds, are none that samples are counted by
+        return np.asarray(surface.stderr[name] ** 2 * counts * (counts - 1))

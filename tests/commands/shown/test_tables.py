@@ -109,6 +109,7 @@ def test_a_table_of_a_walk_shows_every_digit_at_eighty_columns(capsys, monkeypat
     number = {"loss": 0.2345678, "span": 1.234e-05, "gradient": 0.04126, "change": 0.001735, "relative_change": 0.02041,
               "smoothness": 5.126e-07}  # fmt: skip
     walk = {"data": "train", "run": "run", "unit": "epoch", "steps": [0, 1], "rates": [0.04915] * 2, "multiples": [1.0]}
+    walk |= {"without_rate": 0, "not_known": 0}
     facts = {"kind": "walk", "walk": walk | {name: [each] * 2 for name, each in number.items()}, "created": "",
              "software": "", "problem": {}, "settings": {"samples": 8}, "notes": [], "command": ""}  # fmt: skip
     show(print_walk, facts)
