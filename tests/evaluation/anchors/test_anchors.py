@@ -17,11 +17,11 @@ from landscape.evaluation.anchors import book as book_of_anchors
 from landscape.evaluation.anchors.book import AnchorBook
 from landscape.evaluation.evaluate import estimate_cost
 from landscape.evaluation.forward_pass import objective
-from landscape.evaluation.losses_and_metrics import LossesAndMetrics
 from landscape.problem.data.datasets import as_data, choose
 from landscape.surface.derived.stated_error import stated_error, stated_words
 from landscape.surface.heights import suitable_eps
 from landscape.surface.surface import INTERPOLATED, sampling_factor
+from tests.helpers.cut_runs import interrupting, measured_samples
 
 SIZE = 600
 LINE = {"x": "-1:1:9", "loss": "mse"}
@@ -116,15 +116,8 @@ def test_a_run_cut_short_anywhere_ends_as_one_that_was_not(linear, data, tmp_pat
     assert whole.quality["anchors"]["rounds"] == (1 if spread[0] > 45 else 2)
     for stop in (3, 30, 44):
         path = tmp_path / f"{stop}.h5"
-        calls = []
-
-        def interrupt(done, total, stop=stop, calls=calls):
-            calls.append(done)
-            if len(calls) == stop:
-                raise KeyboardInterrupt
-
         with pytest.raises(KeyboardInterrupt):
-            landscape.evaluate(linear, data, path=path, progress=interrupt, **settings)
+            landscape.evaluate(linear, data, path=path, progress=interrupting(stop), **settings)
         cut = landscape.read_surface(path)
         assert not cut.complete or cut.quality["unfinished"]
         resumed = landscape.evaluate(linear, data, path=path, **settings)
@@ -144,25 +137,13 @@ def test_a_run_cut_while_anchors_are_chosen_measures_nothing_twice(linear, data,
     monkeypatch.setattr(planner, "SPREAD", (9, 45))
     sets = {"train": data, "test": tuple(each[:300] for each in data)}
     settings = {**LINE, "y": "-1:1:5", "anchors": 4, "weight_decay": 0.1, **(less or {"samples": 64})}
-    measure, measured = LossesAndMetrics.measure, []
-
-    def counting(losses, prepared, number, at):
-        measured.append(sum(chunk.stop - chunk.start for chunk in prepared))
-        return measure(losses, prepared, number, at)
-
-    monkeypatch.setattr(LossesAndMetrics, "measure", counting)
+    measured = measured_samples(monkeypatch)
     whole = landscape.evaluate(linear, sets, **settings)
     assert whole.quality["anchors"]["rounds"] == 2
-    alone, path, calls = sum(measured), tmp_path / "s.h5", []
-
-    def interrupt(done, total):
-        calls.append(done)
-        if len(calls) == stop:
-            raise KeyboardInterrupt
-
+    alone, path = sum(measured), tmp_path / "s.h5"
     measured.clear()
     with pytest.raises(KeyboardInterrupt):
-        landscape.evaluate(linear, sets, path=path, progress=interrupt, **settings)
+        landscape.evaluate(linear, sets, path=path, progress=interrupting(stop), **settings)
     assert len(landscape.read_surface(path).anchors["train"].kept_points)
     found = landscape.evaluate(linear, sets, path=path, **settings)
     assert sum(measured) == alone
@@ -199,16 +180,10 @@ def test_a_run_cut_where_no_points_samples_fit_into_the_file_leaves_a_file_witho
     linear, data, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(book_of_anchors, "IN_FILE", 8 * 64 - 1)
-    settings, path, calls = {**LINE, "y": "-1:1:5", "samples": 64, "anchors": 4}, tmp_path / "s.h5", []
+    settings, path = {**LINE, "y": "-1:1:5", "samples": 64, "anchors": 4}, tmp_path / "s.h5"
     whole = landscape.evaluate(linear, data, **settings)
-
-    def interrupt(done, total):
-        calls.append(done)
-        if len(calls) == 6:
-            raise KeyboardInterrupt
-
     with pytest.raises(KeyboardInterrupt):
-        landscape.evaluate(linear, data, path=path, progress=interrupt, **settings)
+        landscape.evaluate(linear, data, path=path, progress=interrupting(6), **settings)
     cut = landscape.read_surface(path)
     assert (cut.counts["train"] > 0).any()
     assert not len(cut.anchors["train"].kept_points)
@@ -415,16 +390,9 @@ def test_a_run_with_a_standard_error_and_a_tolerance_that_is_cut_short_ends_as_o
     whole = landscape.evaluate(linear, data, **settings)
     assert len(whole.anchors["train"].points) > 1
     assert (whole.state == INTERPOLATED).any()
-    calls = []
-
-    def interrupt(done, total):
-        calls.append(done)
-        if len(calls) == stop:
-            raise KeyboardInterrupt
-
     path = tmp_path / "cut.h5"
     with pytest.raises(KeyboardInterrupt):
-        landscape.evaluate(linear, data, path=path, progress=interrupt, **settings)
+        landscape.evaluate(linear, data, path=path, progress=interrupting(stop), **settings)
     resumed = landscape.evaluate(linear, data, path=path, **settings)
     np.testing.assert_array_equal(resumed.state, whole.state)
     np.testing.assert_array_equal(resumed.counts["train"], whole.counts["train"])

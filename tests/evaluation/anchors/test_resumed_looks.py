@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 import landscape
-from landscape.evaluation.losses_and_metrics import LossesAndMetrics
+from tests.helpers.cut_runs import interrupting, measured_samples
 
 
 @pytest.mark.parametrize("stop", [75, 90])
@@ -19,25 +19,13 @@ def test_a_run_cut_between_two_looks_at_errors_measures_nothing_twice(tmp_path, 
     torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(5, 8), nn.Tanh(), nn.Linear(8, 3)).double()
     settings = {"x": "-1:1:7", "y": "-1:1:7", "anchors": 2, "standard_error": 0.012}
-    measure, measured = LossesAndMetrics.measure, []
-
-    def counting(losses, prepared, number, at):
-        measured.append(sum(chunk.stop - chunk.start for chunk in prepared))
-        return measure(losses, prepared, number, at)
-
-    monkeypatch.setattr(LossesAndMetrics, "measure", counting)
+    measured = measured_samples(monkeypatch)
     whole = landscape.evaluate(model, data, **settings)
     assert len(set(whole.counts["train"].ravel())) > 2  # points that stop at several looks
-    alone, path, calls = sum(measured), tmp_path / "s.h5", []
-
-    def interrupt(done, total):
-        calls.append(done)
-        if len(calls) == stop:
-            raise KeyboardInterrupt
-
+    alone, path = sum(measured), tmp_path / "s.h5"
     measured.clear()
     with pytest.raises(KeyboardInterrupt):
-        landscape.evaluate(model, data, path=path, progress=interrupt, **settings)
+        landscape.evaluate(model, data, path=path, progress=interrupting(stop), **settings)
     cut = landscape.read_surface(path)
     assert len(set(cut.counts["train"].ravel())) > 2
     assert len(cut.anchors["train"].kept_points)
