@@ -28,7 +28,13 @@ def look_of(number: int) -> tuple[str, str, str]:
 
 
 def compared_panel(
-    width: float, height: float, title: str, caption: str, legend: int = 0, left: float = _LEFT
+    width: float,
+    height: float,
+    title: str,
+    caption: str,
+    legend: int = 0,
+    left: float = _LEFT,
+    bottom: float = _BOTTOM,
 ) -> tuple[Figure, Axes]:
     """Return a figure with one panel of that height, a title above and a caption below; sizes in inches.
 
@@ -39,8 +45,8 @@ def compared_panel(
     title, caption : str
     legend : int
         Lines of a legend between title and panel.
-    left : float
-        Room for what stands at the y axis.
+    left, bottom : float
+        Room for what stands at the axes.
     """
     factor = look().factor
     said = wrapped(one_line(caption), width - 0.2, look().caption) if caption else []
@@ -48,10 +54,10 @@ def compared_panel(
     foot = len(said) * line + (0.12 if said else 0.02)
     heads = wrapped(one_line(title), width - 0.2, look().title, "bold", 3)
     head = len(heads) * look().title * 1.25 / 72 + (legend * 0.17 + (0.12 if legend else 0.0) + _TOP) * factor
-    tall = foot + _BOTTOM * factor + height + head
+    tall = foot + bottom * factor + height + head
     figure = new_figure(width, tall)
     ax = figure.add_axes(
-        (left * factor / width, (foot + _BOTTOM * factor) / tall, 1 - (left + _RIGHT) * factor / width, height / tall)
+        (left * factor / width, (foot + bottom * factor) / tall, 1 - (left + _RIGHT) * factor / width, height / tall)
     )
     ax.spines[["top", "right"]].set_visible(False)
     for number, text in enumerate(heads):

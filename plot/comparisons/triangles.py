@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 # The first spoke points up, the others follow clockwise.
 _ANGLES = np.pi / 2 - 2 * np.pi * np.arange(3) / 3
-# How far groups' intervals stand beside a spoke, as a share of its length, so that they do not hide each other.
-_ASIDE = 0.018
+# How far groups' marks stand beside each other at a spoke, as a share of its length, so that none hides another.
+_ASIDE = 0.03
 _RINGS = (0.25, 0.5, 0.75, 1.0)
 
 
@@ -46,6 +46,8 @@ def triangles(
     height: float = 3.8,
 ) -> Figure:
     """Draw the scores of several groups as triangles on three spokes from 0 in the middle to 1.
+
+    A triangle's corners lie on the spokes; its marks, with their intervals, stand side by side across them.
 
     Parameters
     ----------
@@ -72,24 +74,28 @@ def triangles(
     labels = [each.label for each in known]
     with our_style():
         columns, lines = legend_columns(labels, width - 0.8)
-        figure, ax = compared_panel(width, height, title, caption, lines, left=0.12)
+        figure, ax = compared_panel(width, height, title, caption, lines, left=0.12, bottom=0.05)
         ax.set_axis_off()
         ax.set_aspect("equal")
         _spokes(ax, names)
         for number, each in enumerate(known):
             _group(ax, each, number, (number - (len(known) - 1) / 2) * _ASIDE)
         ax.set_xlim(-1.25, 1.25)
-        ax.set_ylim(-0.62, 1.16)
+        ax.set_ylim(-0.66, 1.16)
         add_legend(ax, labels, columns)
         return told(figure, title, caption)
 
 
 def _spokes(ax: Axes, names: Sequence[str]) -> None:
     corners = np.stack([np.cos(_ANGLES), np.sin(_ANGLES)], 1)
+    edge = (corners[0] + corners[2]) / 2  # where numbers stand in nobody's way: half way between two spokes
     for ring in _RINGS:
         around = ring * np.concatenate([corners, corners[:1]])
         ax.plot(*around.T, color=HAIRLINE, lw=0.5, zorder=1)
-        ax.text(0.012, ring + 0.012, f"{ring:g}", fontsize=look().caption, color="#5a5a5a", zorder=1)
+        ax.text(
+            ring * edge[0], ring * edge[1], f"{ring:g}", fontsize=look().caption, color="#5a5a5a", ha="center", va="center", zorder=5,
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.0},
+        )  # fmt: skip
     for (x, y), name in zip(corners, names, strict=True):
         ax.plot([0, x], [0, y], color=HAIRLINE, lw=0.7, zorder=1)
         across = "center" if abs(x) < 0.1 else "left" if x > 0 else "right"
@@ -102,12 +108,12 @@ def _spokes(ax: Axes, names: Sequence[str]) -> None:
 def _group(ax: Axes, each: Triangle, number: int, aside: float) -> None:
     colour, mark, dashes = look_of(number)
     out = np.stack([np.cos(_ANGLES), np.sin(_ANGLES)], 1)
-    beside = np.stack([-np.sin(_ANGLES), np.cos(_ANGLES)], 1)
+    beside = aside * np.stack([-np.sin(_ANGLES), np.cos(_ANGLES)], 1)
     at = each.means[:, None] * out
-    around = np.concatenate([at, at[:1]])
-    ax.fill(*at.T, color=colour, alpha=0.06, lw=0, zorder=2)
-    ax.plot(*around.T, color=colour, ls=dashes, lw=1.2, marker=mark, ms=4, zorder=4, label=f"{number}")
-    for corner, (low, high) in enumerate(zip(each.lows, each.highs, strict=True)):
-        if np.isfinite([low, high]).all():
-            ends = np.clip([[low], [high]], 0, 1) * out[corner] + aside * beside[corner]
-            ax.plot(*ends.T, color=colour, lw=2.4, alpha=0.6, solid_capstyle="butt", zorder=3)
+    ax.plot(*np.concatenate([at, at[:1]]).T, color=colour, ls=dashes, lw=1.0, zorder=3)
+    ends = np.clip([each.lows, each.highs], 0, 1)[..., None] * out + beside
+    for corner in range(3):
+        if np.isfinite(ends[:, corner]).all():
+            ax.plot(*ends[:, corner].T, color=colour, lw=1.6, solid_capstyle="butt", zorder=4)
+    ax.plot(*(at + beside).T, color=colour, ls="none", marker=mark, ms=4, mew=0, zorder=6)
+    ax.plot([], [], color=colour, ls=dashes, lw=1.0, marker=mark, ms=4, label=f"{number}")

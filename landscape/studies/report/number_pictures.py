@@ -87,9 +87,9 @@ def draw_triangles(made: PictureFiles) -> None:
                 groups.append(Triangle(made.title(variant), *middles.T))
         if groups:
             caption = (
-                "Means over seeds, beside them their intervals of 95 % (Student's t over seeds), cut at 0 and 1. "
-                "Stability: 1 less what was forgotten; plasticity: accuracy right after learning; robustness: the "
-                "same under attack."
+                "Corners: means over seeds; marks beside the spokes: the same with intervals of 95 % (Student's t over "
+                "seeds), cut at 0 and 1. Stability: 1 less what was forgotten; plasticity: accuracy right after "
+                "learning; robustness: the same under attack."
             )
             title = f"{measurement.name}: stability, plasticity, robustness"
             made.save(

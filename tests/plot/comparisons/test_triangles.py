@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from landscape.plot.comparisons.groups import look_of
 from landscape.plot.comparisons.triangles import Triangle, triangles
 
 from landscape.errors import PlotError
@@ -19,13 +20,21 @@ def group(label="a", means=(0.5, 0.8, 0.2), reach=0.1):
 def test_corners_are_the_means_and_intervals_lie_along_their_spokes():
     figure = triangles([group(), group("b", (0.9, 0.9, 0.9), np.nan)], NAMES, title="t", caption="c")
     (ax,) = figure.axes
-    drawn = {line.get_label(): line.get_xydata() for line in ax.lines}
-    np.testing.assert_allclose(np.linalg.norm(drawn["0"], axis=1), [0.5, 0.8, 0.2, 0.5])
-    np.testing.assert_allclose(drawn["0"][0], [0, 0.5], atol=1e-12)  # the first corner is at the top
-    assert drawn["0"][1][0] > 0 > drawn["0"][2][0]  # clockwise
-    bars = [line.get_xydata() for line in ax.lines if line.get_alpha() == 0.6]
+    colours = [look_of(number)[0] for number in range(2)]
+    drawn, marked = [[[line for line in ax.lines if line.get_color() == colour and len(line.get_xdata()) == points]
+                      for colour in colours] for points in (4, 3)]  # fmt: skip
+    corners = drawn[0][0].get_xydata()
+    np.testing.assert_allclose(np.linalg.norm(corners, axis=1), [0.5, 0.8, 0.2, 0.5])
+    np.testing.assert_allclose(corners[0], [0, 0.5], atol=1e-12)  # the first corner is at the top
+    assert corners[1][0] > 0 > corners[2][0]  # clockwise
+    bars = [line.get_xydata() for line in ax.lines if len(line.get_xdata()) == 2 and line.get_color() in colours]
     assert len(bars) == 3  # of the second group no interval is known
     np.testing.assert_allclose([np.linalg.norm(b[1] - b[0]) for b in bars], 0.2)
+    marks = [lines[0].get_xydata() for lines in marked]
+    np.testing.assert_allclose([bar.mean(0) for bar in bars], marks[0])  # each mark stands on its interval
+    aside = [np.linalg.norm(at - line[0].get_xydata()[:3], axis=1) for at, line in zip(marks, drawn, strict=True)]
+    np.testing.assert_allclose(aside, 0.015)
+    assert (np.linalg.norm(marks[1] - drawn[1][0].get_xydata()[:3] - marks[0] + corners[:3], axis=1) > 0.02).all()
     assert {text.get_text() for text in ax.texts} >= set(NAMES)
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["a", "b"]
 
