@@ -6,7 +6,9 @@ distribution is in pyproject.toml.
 
 from setuptools import find_packages, setup
 
-rooms = ["landscape", *(f"landscape.{name}" for name in find_packages("landscape"))]
+# A folder of files without a line of Python is a package, too, for setuptools.
+studies = "landscape.studies.shipped"
+rooms = ["landscape", *(f"landscape.{name}" for name in find_packages("landscape")), studies]
 renderers = {"landscape.plot": "plot"} | {
     f"landscape.plot.{name}": "plot/" + name.replace(".", "/") for name in find_packages("plot")
 }
@@ -17,7 +19,7 @@ setup(
     package_data={
         "landscape": ["py.typed"],
         "landscape.data": ["*.npz", "*.md"],
-        "landscape.studies": ["shipped/*.toml"],
+        studies: ["*.toml"],
         "landscape.plot.page": ["web/template.html", "web/style.css", "web/bundle.js", "web/three.LICENSE"],
     },
 )
