@@ -15,6 +15,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from matplotlib.colors import ListedColormap
 
 from landscape.surface.surface import Surface
 
@@ -26,7 +27,7 @@ from ..scale.convexity_ratio import OPEN, ratio_of, ratio_scale, ratio_words
 from ..scale.scale import Scale, default_name
 from ..style.colorbars import draw_colorbar_beside
 from ..style.layout import Plan
-from ..style.style import Look, our_style
+from ..style.style import INK, Look, our_style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -92,11 +93,11 @@ def _draw_ratio(ax: Axes, sheet: Sheet, *, contours: bool = True, marks: Sequenc
             cell_edges(sheet.x),
             cell_edges(sheet.y),
             np.ma.masked_where(~unsure, np.ones_like(open_by)),
+            # A veil, so that dark lines are seen on all colours; an alpha of the whole would hide the lines, too.
+            cmap=ListedColormap([(1.0, 1.0, 1.0, 0.4)]),
             hatch="////",
-            facecolor="none",
-            edgecolor="white",
+            edgecolor=INK,
             linewidth=0,
-            alpha=0.0,
             zorder=1.5,
         )
     loss = f"{data}/loss"

@@ -6,7 +6,9 @@ import dataclasses
 
 import numpy as np
 import pytest
+from landscape.plot.planes.heatmaps import cell_edges
 from landscape.plot.scale.convexity_ratio import ratio_of
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import PolyQuadMesh
 
 import landscape
@@ -54,6 +56,22 @@ def test_open_cells_are_hatched_and_counted_and_colours_are_the_ratio(surface):
     above = (ratio_of(surface, "train")[0] > 0.5).sum()
     assert f"{above} of 20 above 0.5, in its colour, 1 hatched: residuals leave the ratio open by more" in written
     assert "14 products a point (median)" in written
+
+
+def test_hatching_is_seen(surface):
+    ax = landscape.plot.draw(surface, kind="convexity", contours=False).axes[0]
+    canvas = FigureCanvasAgg(ax.figure)
+    canvas.draw()
+    image = np.asarray(canvas.buffer_rgba())[::-1, :, :3]
+    x, y = cell_edges(surface.axes[0].values), cell_edges(surface.axes[1].values)
+
+    def colours(row, column):
+        """Of the inside of a cell, where all but hatching is of one colour."""
+        low, high = ax.transData.transform([(x[column], y[row]), (x[column + 1], y[row + 1])]).astype(int)
+        return len(np.unique(image[low[1] + 3 : high[1] - 3, low[0] + 3 : high[0] - 3].reshape(-1, 3), axis=0))
+
+    assert colours(1, 2) > 5
+    assert colours(0, 1) == 1
 
 
 def test_several_networks_share_the_range_of_the_2018_tool(surface):
