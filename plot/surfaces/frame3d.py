@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 
+from landscape.errors import PlotError
 from landscape.surface.grid import Floats
 
 from ..scale.levels import linear_steps, number_text
@@ -127,7 +129,7 @@ def fit_frame(
         z_ticks, titles, height_axis, behind = (), (titles[0], titles[1], ""), height_axis[:0], behind[:0]
     steadied = _steady_view(camera, box, size, everything, steady) if steady else None
     # A pass can only make labels fewer or shorter: ticks that stand too close, titles about as long as their axis.
-    for _ in range(6):
+    for _ in range(8):
         floor = [_floor_labels(camera, rough, box, axis, floor_ticks[axis], titles[axis]) for axis in (0, 1)]
         labels = [*floor[0], *floor[1], *_height_labels(rough, scale, box, left, z_ticks, titles[2])]
         labels = [replace(each, shift=(shifts or {}).get(each.key, (0.0, 0.0))) for each in labels]
@@ -136,11 +138,19 @@ def fit_frame(
         margins = np.zeros((len(anchors), 4))
         margins[len(anchors) - len(labels) :] = [label.margins for label in labels]
         margins += EDGE
-        view = steadied or fit_view(camera, anchors, margins, size, box.half)
         before = titles, z_ticks, floor_ticks
+        try:
+            view = steadied or fit_view(camera, anchors, margins, size, box.half)
+        except PlotError:
+            # Nothing is drawn yet that could say which labels are too long: names alone, then fewer numbers.
+            titles, floor_ticks = _briefer(titles, floor_ticks)
+            if before == (titles, z_ticks, floor_ticks):
+                raise
+            continue
         lengths = np.hypot(*np.diff(view.project(corners[:3])[:, :2], axis=0).T)
-        if any(text_width(title, look().label) * 72 > 0.8 * each for title, each in zip(titles, lengths, strict=False)):
-            titles = (titles[0].split(" (")[0].strip(), titles[1].split(" (")[0].strip(), titles[2])
+        along = [each for each in zip(titles, lengths, floor, strict=False) if not _end_on(view, each[2])]
+        if any(text_width(title, look().label) * 72 > 0.8 * length for title, length, _ in along):
+            titles = _short(titles)
         if height_axis.size:
             foot, top = view.project(height_axis)[:, :2]
             z_ticks = thin_ticks(z_ticks, scale, float(np.hypot(*(top - foot))), 1.35 * look().tick)
@@ -151,14 +161,36 @@ def fit_frame(
     return Frame(view, tuple(labels), height_axis, corners, walls, *floor_ticks, z_ticks)
 
 
+def _short(titles: tuple[str, str, str]) -> tuple[str, str, str]:
+    """Return the titles with no more than the name of both directions."""
+    return titles[0].split(" (")[0].strip(), titles[1].split(" (")[0].strip(), titles[2]
+
+
+def _briefer(
+    titles: tuple[str, str, str], ticks: tuple[tuple[float, ...], tuple[float, ...]]
+) -> tuple[tuple[str, str, str], tuple[tuple[float, ...], tuple[float, ...]]]:
+    """Return titles and ticks of the floor that take less room; the same where there are none."""
+    if titles != _short(titles):
+        return _short(titles), ticks
+    x, y = (each[::2] if len(each) > 2 else each for each in ticks)
+    return titles, (x, y)
+
+
+def _end_on(view: View, labels: Sequence[Label]) -> bool:
+    """Return whether an axis is seen end-on: its outermost numbers touch. It has neither numbers nor title then."""
+    numbers = [label for label in labels if label.tick]
+    return len(numbers) > 1 and _touch(view, numbers[0], numbers[-1])
+
+
+def _touch(view: View, one: Label, other: Label) -> bool:
+    spots = [view.project(label.anchor)[:2] + label.direction * label.offset for label in (one, other)]
+    return bool((np.abs(spots[1] - spots[0]) < np.array([2.0, 0.0]) + one.half + other.half).all())
+
+
 def _thinned(view: View, ticks: tuple[float, ...], labels: Sequence[Label]) -> tuple[float, ...]:
     """Return every second tick of an axis whose numbers touch; none of one that is seen end-on."""
     numbers = [label for label in labels if label.tick]
-    spots = [view.project(label.anchor)[:2] + label.direction * label.offset for label in numbers]
-    touch = any(
-        (np.abs(spots[k + 1] - spots[k]) < np.array([2.0, 0.0]) + numbers[k].half + numbers[k + 1].half).all()
-        for k in range(len(numbers) - 1)
-    )
+    touch = any(_touch(view, one, other) for one, other in pairwise(numbers))
     return ticks if not touch else ticks[::2] if len(ticks) > 2 else ()
 
 

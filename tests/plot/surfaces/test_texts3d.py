@@ -154,3 +154,10 @@ def test_legend_notes_and_names_lie_on_nothing_in_whole_figures(kind: str, size:
         FigureCanvasAgg(figure).draw()  # type: ignore[no-untyped-call]
         assert collisions(figure) == []
         assert_readable(figure, drawn=True)
+
+
+def test_an_axis_seen_end_on_leaves_the_other_one_its_whole_name() -> None:
+    panel = draw(valley(15, 11), kind="surface", camera="side").axes[0].get_axes_locator().panel
+    assert {label.text for label in panel.frame.labels if label.axis < 2 and not label.tick} == {
+        "α  (random direction 1)"
+    }
