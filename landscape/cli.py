@@ -50,10 +50,11 @@ class _Parser(argparse.ArgumentParser):
 
 
 class _Help(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
-    """Keeps the layout of examples and adds defaults, but not where there is none to speak of."""
+    """Keeps the layout of examples and adds defaults, but not where there is none to speak of, or help says it."""
 
     def _get_help_string(self, action: argparse.Action) -> str | None:
-        if action.default is None or action.default is False or action.default == []:
+        none = action.default is None or action.default is False or action.default in ([], "")
+        if none or "default" in (action.help or ""):
             return action.help
         return super()._get_help_string(action)
 

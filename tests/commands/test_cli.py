@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -289,6 +290,11 @@ def test_help_names_every_command_and_its_defaults(capsys):
     text = " ".join(capsys.readouterr().out.split())
     assert "(default: -1:1:51)" in text
     assert "file.py:factory" in text
+    (commands,) = (each.choices for each in build_parser()._actions if each.dest == "command")
+    for name, command in commands.items():
+        text = " ".join(command.format_help().split())
+        assert "(default: )" not in text, name
+        assert not re.search(r"default[^()]*\) \(default", text), name
 
 
 def test_the_command_line_offers_what_the_library_knows():

@@ -35,7 +35,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--epochs", action="store_true", help="all FILEs in one pane, with a slider over them")
     parser.add_argument("--title", action="append", metavar="TEXT", help="of each surface, one for each FILE")
-    parser.add_argument("--headline", default="", metavar="TEXT", help="of the page")
+    parser.add_argument("--headline", default="", metavar="TEXT", help="of the page; by default the surfaces' titles")
     group = parser.add_argument_group("what the page starts with; all of it can be changed there")
     group.add_argument("--name", metavar="DATA/METRIC", help="values drawn as height; by default the training loss")
     group.add_argument(
