@@ -28,7 +28,8 @@ from ..page.records import frames_of, same_grid
 from ..scale.scale import Scale, default_name
 from ..style.captions import caption, panel_title
 from ..style.colorbars import draw_colorbar
-from ..style.style import SOFT_INK, look, our_style, wrapped
+from ..style.layout import TITLE_SPACING, fitting_titles, title_lines
+from ..style.style import SOFT_INK, look, our_style, text_width, wrapped
 from ..surfaces.camera import Camera
 from ..surfaces.still import Still
 from ..surfaces.surfaces3d import BAR_ROOM
@@ -48,6 +49,8 @@ Array = NDArray[Any]
 INCHES, FEWEST_DOTS = 9.6, 82.0
 # Of a frame's height, for the caption: what is left out there is in the file itself.
 CAPTION_ROOM = 0.16
+# Of a panel's width, what a title in its corner may take.
+CORNER = 0.35
 MOST_FRAMES = 20_000
 
 Share = Callable[[int, Callable[[int], bytes], Callable[[int, bytes], None]], None]
@@ -234,9 +237,9 @@ def draw_frame(film: Film, number: int) -> Array:
 
 
 def _lay_out(film: Film, moment: Moment) -> Figure:
-    stills = film.stills
+    shown = range(len(film.stills))
     if film.kind == "epochs":
-        stills = (stills[min(len(stills) - 1, int(moment.frame * len(stills)))],)
+        shown = range(len(shown))[min(len(shown) - 1, int(moment.frame * len(shown))) :][:1]
     width, height = film.size[0] / film.dpi, film.size[1] / film.dpi
     camera = dataclasses.replace(
         film.camera, azimuth=moment.azimuth, elevation=float(np.clip(moment.elevation, 0.0, 90.0))
@@ -247,19 +250,20 @@ def _lay_out(film: Film, moment: Moment) -> Figure:
         lines = caption_lines(film.text, 0.95 * width - 0.3, CAPTION_ROOM * height)
         foot = (len(lines) * 1.25 * look().caption + 8) / 72 / height
         bar = min(0.3, BAR_ROOM / width)
-        columns, rows = _grid(len(stills), (1 - bar) * width, (1 - foot) * height)
+        columns, rows = _grid(len(shown), (1 - bar) * width, (1 - foot) * height)
         wide, tall = (1 - bar) / columns, (1 - foot) / rows
-        for k, still in enumerate(stills):
+        large, titles, head = _titles(film, wide * width)
+        head /= height
+        for k, number in enumerate(shown):
             row, column = divmod(k, columns)
-            ax = figure.add_axes((column * wide, foot + (rows - 1 - row) * tall, wide, tall), label=f"surface {k}")
-            panel = dataclasses.replace(still, camera=camera, until=moment.step, drawn=[], panel=None).enter(ax)
-            title = panel_title(still.scene.sheet.whole)
-            # Beside the surface, in a corner that it never reaches.
+            place = (column * wide, foot + (rows - 1 - row) * tall, wide, tall - head)
+            ax = figure.add_axes(place, label=f"surface {k}", gid="panel")
+            dataclasses.replace(film.stills[number], camera=camera, until=moment.step, drawn=[], panel=None).enter(ax)
             ax.annotate(
-                title, (0, 1), xycoords="axes fraction", xytext=(8, -6), textcoords="offset points", va="top",
-                fontsize=look().title, fontweight="bold", parse_math=False, gid="title", annotation_clip=False,
+                "\n".join(titles[number]), (0, 1 + head / (tall - head)), xycoords="axes fraction", xytext=(8, -6),
+                textcoords="offset points", va="top", fontsize=large, fontweight="bold", linespacing=TITLE_SPACING,
+                parse_math=False, gid="title", annotation_clip=False,
             )  # fmt: skip
-            panel.axes.set_gid("panel")
         cax = figure.add_axes((1 - 0.9 * bar, foot + 0.2 * (1 - foot), 0.15 * bar, 0.6 * (1 - foot)))
         draw_colorbar(figure, film.scale, cax=cax, lines=True)
         figure.text(
@@ -267,6 +271,19 @@ def _lay_out(film: Film, moment: Moment) -> Figure:
             linespacing=1.25, parse_math=False, gid="caption",
         )  # fmt: skip
     return figure
+
+
+def _titles(film: Film, width: float) -> tuple[float, list[list[str]], float]:
+    """Return the titles' size in points, the lines of each for panels so wide, and the height they take, in inches.
+
+    Short ones take none: they stand beside the surface, in a corner that it never reaches.
+    """
+    texts = [panel_title(still.scene.sheet.whole) for still in film.stills]
+    room = width - 16 / 72
+    size, most = fitting_titles(texts, room, most=3)
+    short = all(text_width(each, size, "bold") <= CORNER * width for each in texts)
+    height = 0.0 if short else (most * TITLE_SPACING * size + 6) / 72
+    return size, [title_lines(each, room, size, most) for each in texts], height
 
 
 def _drawn(film: Film, number: int) -> list[Still]:

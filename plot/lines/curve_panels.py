@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from matplotlib.figure import Figure
 
 from landscape.errors import UsageError
 from landscape.surface.grid import Floats
 
 from ..style.framed import Frame, Page, page_style
-from ..style.style import look, new_figure
+from ..style.layout import TITLE_SPACING, fitting_titles, title_lines
+from ..style.style import look, new_figure, wrapped
 from ..style.wording import one_line
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 # Inches, for letters of our own size.
 _WIDTH, _HEIGHT, _LEFT, _GAP, _BOTTOM, _TITLE, _RIGHT = 7.0, 2.3, 0.62, 0.72, 0.46, 0.32, 0.12
-# A panel narrower than this stands below the other one.
-_NARROW = 1.7
+# A panel narrower than the first stands below the other one; one narrower or lower than the second shows nothing.
+_NARROW, _LEAST = 1.7, 0.6
 # Okabe and Ito's colours that hold on white, and beside each other for all eyes.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#56B4E9")
 
@@ -74,23 +77,72 @@ def draw_panels(
 
 def _drawn(panels: Sequence[Callable[[Axes], None]], frame: Frame, width: float, page: Page) -> Figure:
     factor, number = look().factor, len(panels)
-    left, bottom, title = _LEFT * factor, _BOTTOM * factor, _TITLE * factor
+    left = _LEFT * factor
     across = (width - number * left - (number - 1) * (_GAP - _LEFT) * factor - _RIGHT) / number
     beside = number == 1 or across >= _NARROW * factor
     rows = 1 if beside else number
     side = across if beside else width - left - _RIGHT
+    words = _Words.of(panels, side)
+    bottom, title = _BOTTOM * factor + words.below, _TITLE * factor + words.above
     free = page[1] - frame.head - frame.foot if page and page[1] else rows * (title + _HEIGHT * factor + bottom)
     tall = free / rows - title - bottom
-    if min(side, tall) < 0.6:
+    if min(side, tall) < _LEAST:
         given = " x ".join(f"{each:g}" for each in page or () if each)
-        raise UsageError(f"the panels do not fit into a figure of {given} inches")
+        needed = frame.head + frame.foot + rows * (title + _LEAST + bottom)
+        higher = f"; with this width it takes a height of {needed + 0.05:.1f}" if side >= _LEAST else ""
+        less = ", less without the caption (--no-caption)" if frame.lines and higher else ""
+        raise UsageError(f"the panels do not fit into a figure of {given} inches{higher}{less}")
     height = frame.head + free + frame.foot
     figure = new_figure(width, height, shown=True)
     for place, draw in enumerate(panels):
         x = left + place * (side + _GAP * factor) if beside else left
         y = frame.foot + (0.0 if beside else (rows - 1 - place) * free / rows) + bottom
-        draw(figure.add_axes((x / width, y / height, side / width, tall / height)))
+        ax = figure.add_axes((x / width, y / height, side / width, tall / height))
+        draw(ax)
+        words.write(ax, side)
     return figure
+
+
+@dataclass(frozen=True)
+class _Words:
+    """Titles above panels and labels below them, on as many lines as they take."""
+
+    title_size: float
+    title_lines: int
+    label_lines: int
+
+    @classmethod
+    def of(cls, panels: Sequence[Callable[[Axes], None]], side: float) -> _Words:
+        """Find out from a trial, since only a panel that is drawn has its words; ``side`` is its width in inches."""
+        figure = Figure(figsize=(side + 1, 3))
+        axes = [figure.add_axes((0.1, 0.2, 0.8, 0.6)) for _ in panels]
+        for ax, draw in zip(axes, panels, strict=True):
+            draw(ax)
+        size, lines = fitting_titles([ax.get_title(loc="left") for ax in axes], side, most=4)
+        return cls(size, lines, max(len(_label_lines(ax, side)) for ax in axes))
+
+    @property
+    def above(self) -> float:
+        """What lines beyond the first take above a panel, in inches."""
+        return (self.title_lines - 1) * TITLE_SPACING * self.title_size / 72
+
+    @property
+    def below(self) -> float:
+        """As `above`, below it."""
+        return (self.label_lines - 1) * TITLE_SPACING * look().label / 72
+
+    def write(self, ax: Axes, side: float) -> None:
+        """Break the words of a panel that is drawn."""
+        lines = title_lines(ax.get_title(loc="left"), side, self.title_size, self.title_lines)
+        ax.set_title(
+            "\n".join(lines), loc="left", fontsize=self.title_size, fontweight="bold", linespacing=TITLE_SPACING,
+            parse_math=False,
+        )  # fmt: skip
+        ax.set_xlabel("\n".join(_label_lines(ax, side)), parse_math=False)
+
+
+def _label_lines(ax: Axes, side: float) -> list[str]:
+    return wrapped(ax.get_xlabel(), 1.05 * side, look().label)
 
 
 def draw_shares(ax: Axes, x: Floats, shares: Floats, ends: Floats, colour: str, name: str, dashes: Any = "-") -> None:

@@ -165,7 +165,10 @@ def _density(ax: Axes, counts: Floats, norm: LogNorm) -> QuadMesh:
 def _left_over(excess: Excess) -> str:
     if not np.isfinite(excess.value):
         return f"variance {excess.observed:.2g}"
-    return f"beyond noise {excess.value:.2g} ({excess.low:.2g} to {excess.high:.2g})"
+    value, low, high = (
+        f"{each:.2g}".replace("-", "\N{MINUS SIGN}") for each in (excess.value, excess.low, excess.high)
+    )
+    return f"beyond noise {value} ({low} to {high})"
 
 
 def _titles(figure: Figure, ax: Axes, title: str, below: str, height: float) -> None:
@@ -201,7 +204,7 @@ def _classes(
     ax.tick_params(axis="y", length=0)
     ax.locator_params(axis="x", nbins=4)
     ax.set_ylim(-0.7, len(rows) - 0.3)
-    ax.set_xlabel(f"accuracy of {one_line(said.second)} - {one_line(said.first)}", parse_math=False)
+    ax.set_xlabel(f"accuracy of {one_line(said.second)} \N{MINUS SIGN} {one_line(said.first)}", parse_math=False)
     ax.set_gid("classes")
     _titles(figure, ax, "classes", f"{sure} of {len(said.classes)} differ, corrected", height)
 

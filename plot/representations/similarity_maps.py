@@ -17,6 +17,7 @@ from landscape.surface.reports.dominant_samples import overlaps
 from landscape.surface.reports.similarity import NO_VALUE, OTHERS, Similarity, nearest_layers
 
 from ..style.framed import Frame, Page, page_style
+from ..style.layout import TITLE_SPACING, fitting_titles, title_lines
 from ..style.style import BLUE, HAIRLINE, INK, MISSING_GREY, look, new_figure, text_width
 from ..style.wording import one_line
 from .dominant_images import draw_dominant, strip_height
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 # Inches, of a figure whose text has our sizes.
 _PANEL, _LEFT, _GAP, _TITLE, _BAR, _COLOURS = 1.75, 0.78, 0.22, 0.34, 0.26, 0.62
+# What stands below titles gets no smaller than this share of its size.
+_SMALLEST = 0.75
 # More networks than this are drawn as each layer against itself in the last one.
 MOST_MAPS = 4
 # What stands beside the colours, where there is little room; what it is of is the headline.
@@ -252,7 +255,7 @@ def _draw(
     factor = look().factor
     left = _LEFT * factor
     bottom = sheet.names_below() + 0.16
-    gap, title, bar, colours = _GAP * factor, _TITLE * factor, _BAR * factor * sheet.bars, _COLOURS * factor
+    gap, bar, colours = _GAP * factor, _BAR * factor * sheet.bars, _COLOURS * factor
     columns = sheet.columns
     rows = -(-len(sheet) // columns)
     same = all(each.layers == found.networks[0].layers for each in found.networks)
@@ -262,6 +265,11 @@ def _draw(
     side = (width - fixed) / columns
     if side < 0.4:
         raise UsageError(f"{columns} maps side by side do not fit into {width:g} inches; choose fewer networks")
+    titles = [sheet.title(number) for number in range(len(sheet))]
+    room = side + (inner if columns > 1 else colours) - 0.1
+    large, lines = fitting_titles([each[0] for each in titles], room, most=3, size=look().label)
+    sizes = large, _that_fits([each[1] for each in titles], room, look().small)
+    title = _TITLE * factor + (lines - 1) * TITLE_SPACING * large / 72
     maps = isinstance(sheet, _Maps)
     text = caption_of(found, sheet.values, sheet.words, shown=sheet.shown, bars=sheet.bars, outlined=maps)
     frame = Frame.of(text, width, headline, caption, bare=0.06)
@@ -275,10 +283,7 @@ def _draw(
     cell = title + bar + tall + bottom
     height = head + rows * cell + foot
     figure = new_figure(width, height, shown=True)
-    titles = [sheet.title(number) for number in range(len(sheet))]
     low, high = _range(sheet)
-    room = side + (inner if columns > 1 else colours) - 0.1
-    sizes = [_that_fits(each, room, size) for each, size in zip(zip(*titles, strict=True), _sizes(), strict=True)]
     cmap, norm = _colours(colormap), Normalize(low, high)
     for number in range(len(sheet)):
         row, column = divmod(number, columns)
@@ -289,7 +294,7 @@ def _draw(
         ax.set_facecolor(MISSING_GREY)
         ax.imshow(values, cmap=cmap, norm=norm, origin="lower", aspect="auto", interpolation="nearest")
         sheet.finish(ax, number, side, tall, column == 0)
-        _write_titles(figure, titles[number], x / width, (y + tall + bar + 0.05) / height, sizes)
+        _write_titles(figure, titles[number], x / width, (y + tall + bar + 0.05) / height, sizes, room)
         if sheet.bars:
             above = figure.add_axes(
                 (x / width, (y + tall + 0.03) / height, side / width, (bar - 0.05) / height), gid="bars"
@@ -325,21 +330,24 @@ def _colours(name: str) -> Colormap:
     return matplotlib.colormaps[name].with_extremes(bad=MISSING_GREY)
 
 
-def _sizes() -> tuple[float, float]:
-    return look().label, look().small
-
-
 def _that_fits(texts: Sequence[str], room: float, size: float) -> float:
-    """Return the size at which every text has room, one for all of them."""
-    # In bold letters are a tenth wider.
-    longest = max((1.1 * text_width(text, size) for text in texts), default=0.0)
-    return size * min(1.0, room / longest) if longest else size
+    """Return the size at which every text has room, one for all of them, and no smaller than can be read."""
+    longest = max((text_width(text, size) for text in texts), default=0.0)
+    return size * min(1.0, max(_SMALLEST, room / longest)) if longest else size
 
 
-def _write_titles(figure: Figure, texts: Sequence[str], x: float, y: float, sizes: Sequence[float]) -> None:
+def _write_titles(
+    figure: Figure, texts: Sequence[str], x: float, y: float, sizes: Sequence[float], room: float
+) -> None:
+    """Write title and what is known of a map above it; of the second, which the file has as well, no part of a word."""
     line = look().small * 1.3 / 72 / figure.get_size_inches()[1]
-    figure.text(x, y + line, texts[0], fontsize=sizes[0], fontweight="bold", parse_math=False)
-    figure.text(x, y, texts[1], fontsize=sizes[1], parse_math=False)
+    title = "\n".join(title_lines(texts[0], room, sizes[0], 3))
+    style = {"fontsize": sizes[0], "fontweight": "bold", "linespacing": TITLE_SPACING}
+    figure.text(x, y + line, title, va="baseline", parse_math=False, **style)
+    for said in (texts[1], texts[1].partition(",")[0]):
+        if text_width(said, sizes[1]) <= room:
+            figure.text(x, y, said, fontsize=sizes[1], parse_math=False)
+            break
 
 
 def _draw_bars(ax: Axes, shares: Floats, errors: Floats, *, first: bool) -> None:

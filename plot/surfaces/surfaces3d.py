@@ -23,8 +23,8 @@ from ..planes.plane_figures import PlaneKind, draw_planes
 from ..scale.convexity_ratio import ratio_of, ratio_scale, ratio_words
 from ..scale.scale import Scale, default_name
 from ..style.colorbars import draw_colorbar, draw_colorbar_beside
-from ..style.layout import Plan
-from ..style.style import look, our_style
+from ..style.layout import TITLE_SPACING, Plan, fitting_titles, title_lines
+from ..style.style import our_style
 from .camera import Camera
 from .opening import opening_camera, runs_on, share_seen
 from .panel3d import Panel
@@ -162,10 +162,13 @@ def draw_panel(
             width -= bar
             cax = figure.add_axes((left + width + 0.1 * bar, bottom + 0.2 * height, 0.15 * bar, 0.6 * height))
             draw_colorbar(cax.get_figure(root=True), still.bar, cax=cax, lines=True)  # type: ignore[arg-type]
-        head = (look().title * 1.8 / 72 / inches[1]) if title else 0.0
+        # A title is no wider than its panel: beside it is another one's.
+        large, number = fitting_titles([title], width * inches[0] - 0.1, most=4)
+        head = large * (1.8 + (number - 1) * TITLE_SPACING) / 72 / inches[1] if title else 0.0
         ax = figure.add_axes((left, bottom, width, height - head), label=f"surface {len(figure.axes)}")
         if title:
-            ax.set_title(title, fontsize=look().title, pad=look().title * 0.4, parse_math=False)
+            lines = title_lines(title, width * inches[0] - 0.1, large, number)
+            ax.set_title("\n".join(lines), fontsize=large, pad=large * 0.4, linespacing=TITLE_SPACING, parse_math=False)
         panel = still.enter(ax)
     # The surface is the picture: whoever asks the figure for its axes finds it first.
     figure.sca(ax)

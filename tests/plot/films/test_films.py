@@ -155,6 +155,20 @@ def test_a_small_film_is_drawn_from_every_side_its_surface_fills_it_and_nothing_
     np.testing.assert_allclose(views, [views[0]] * film.frames, rtol=1e-6)
 
 
+def test_long_titles_of_a_film_are_whole_and_on_nothing() -> None:
+    titles = "a network with a title so long that no one would cut it, and even longer", "plain"
+    planes = [dataclasses.replace(valley(9, 7), title=each) for each in titles]
+    film = planned(planes, size=(640, 300))
+    figure = _lay_out(film, film.moment(1))
+    figure.canvas.draw()
+    drawn = [text for ax in figure.axes for text in ax.texts if text.get_gid() == "title"]
+    assert [text.get_text().replace("\n", " ") for text in drawn] == list(titles)
+    first, second = (text.get_window_extent() for text in drawn)
+    assert first.x1 < second.x0
+    for ax, box in zip(figure.axes, (first, second), strict=False):
+        assert box.y0 >= ax.get_window_extent().y1 - 1
+
+
 def test_all_seeds_of_one_file_are_filmed_side_by_side() -> None:
     film = planned(repeated(valley(9, 8)), size=(1280, 720))
     assert "(seeds 10 to 14;" in film.text
