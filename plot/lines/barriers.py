@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from ..scale.levels import number_text
 from ..style.placement import Box, Room, to_points
 from ..style.style import BLUE, look
 
+log = logging.getLogger(__name__)
 # A barrier lower than this, in points, is no place for an arrow.
 SHORTEST = 14.0
 
@@ -61,6 +63,7 @@ def label_barrier(ax: Axes, surface: Surface, name: str, room: Room) -> None:
     data = name.rpartition("/")[0]
     number, data = f"barrier {number_text(top[0], 3)}", name.rpartition("/")[0]
     texts = [f"{number} ({data})", f"{number}\n({data})"] if data else [number]
+    few = number_text(top[0], 3)
     foot, peak = _arrow(ax, surface, name)
     size, away = look().small, 0.6 * look().small
     if peak[1] - foot[1] >= SHORTEST:
@@ -77,8 +80,14 @@ def label_barrier(ax: Axes, surface: Surface, name: str, room: Room) -> None:
         for turn in 2 * np.pi * np.arange(16) / 16:
             way = np.array([np.cos(turn), np.sin(turn)])
             tried.append((texts[0], tuple((foot + peak) / 2 + reach * way), (-float(np.sign(way[0])), 0.0)))
+    # Beside its arrow the number alone says what it is; the caption has the words.
+    tried += [(few, *place) for place in beside]
     boxes = [Box.of_text(text, size, spot, align) for text, spot, align in tried]
-    chosen = room.choose(boxes)
+    chosen = room.choose(boxes, take=False)
+    if room.depth(boxes[chosen]) > 0:
+        log.warning("there is no room for the height of the barrier, %s: say it in the text", few)
+        return
+    room.take(boxes[chosen])
     style: dict[str, Any] = {"path_effects": [withStroke(linewidth=1.6, foreground="white", alpha=0.85)]}
     x, y = to_points(ax).inverted().transform(boxes[chosen].middle)
     style |= {"fontsize": size, "color": BLUE, "zorder": 5, "gid": "barrier"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from landscape.errors import PlotError, UsageError
@@ -12,10 +13,10 @@ from ..figures import Given, Renderer, draw, opened_all, register
 from ..scale.scale import Scale
 from ..style.captions import caption, origin_text
 from ..style.fields import metadata
-from ..style.layout import Plan, lay_out
+from ..style.layout import Layout, Plan, lay_out
 from ..style.panels import titles_of
 from ..style.strips import as_line, strip_note
-from ..style.style import Look, look, new_figure, our_style, text_width
+from ..style.style import Look, look, new_figure, our_style, text_width, wrapped
 from ..style.titles import draw_title, finish
 from .barriers import barrier_notes
 from .line_steps import line_step_notes
@@ -105,7 +106,8 @@ def draw_lines(given: Sequence[Surface], names: Sequence[str] | None, plan: Plan
     sets = [list(dict.fromkeys(each.rpartition("/")[0] for each in side[0] + side[1])) for side in sides]
     # Of the legend, which stands in the line of the titles, at the right end of the first row.
     rooms = [sum(0.5 + text_width(each, look().tick) for each in data) if len(data) > 1 else 0.0 for data in sets]
-    layout = lay_out(
+    place = partial(
+        lay_out,
         len(surfaces),
         plan=plan,
         columns=plan.columns,
@@ -117,15 +119,20 @@ def draw_lines(given: Sequence[Surface], names: Sequence[str] | None, plan: Plan
         edge=0.42 if right else 0.0,
         inner_left=0.5 if independent else 0.16,
         elastic=True,
-        title_room=max(rooms),
     )
+    layout = place(title_room=max(rooms))
+    if any(_cut(title, layout, max(rooms)) for title in known):
+        # Beside the legend there is no room for a title: it gets a line of its own.
+        layout, rooms = place(legend_rows=1), [0.0] * len(rooms)
     figure = new_figure(*layout.size, shown=plan.shown)
     for number, (surface, own) in enumerate(zip(surfaces, scales, strict=True)):
         ax = figure.add_axes(layout.place(number), label=known[number] or f"line {number}")
         first = number % layout.columns == 0
         last = number % layout.columns == layout.columns - 1 or number == len(surfaces) - 1
         explained = len(sets[number]) > 1 and number == min(layout.columns, len(surfaces)) - 1
-        beside = draw_line(ax, surface, names, own, legend=explained, above=layout.subtitle_height)
+        beside = draw_line(
+            ax, surface, names, own, legend=explained, above=0.0 if layout.legend_rows else layout.subtitle_height
+        )
         if not first and not independent:
             ax.set_ylabel("")
             ax.tick_params(labelleft=False)
@@ -135,6 +142,13 @@ def draw_lines(given: Sequence[Surface], names: Sequence[str] | None, plan: Plan
         draw_title(ax, known[number], subtitles[number], layout, rooms[number] if explained else 0.0)
     fields = metadata(surfaces, scales, every, text=text)
     return finish(figure, layout, plan.headline, fields)
+
+
+def _cut(title: str, layout: Layout, room: float) -> bool:
+    """Return whether a word of a title is longer than the line that is left beside a legend, or the title than two."""
+    width, size = layout.title_beside(room), layout.title_size
+    words = max((text_width(word, size, "bold") for word in title.split()), default=0.0)
+    return bool(room) and (words > width or len(wrapped(title, width, size, "bold")) > 2)
 
 
 register("line", Renderer(draw_lines, lines=True))

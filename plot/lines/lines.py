@@ -20,7 +20,8 @@ from landscape.surface.derived.unseen import left_to_chance
 from landscape.surface.grid import Floats
 from landscape.surface.surface import INTERPOLATED, NOT_COMPUTED, Surface
 
-from ..planes.marks import axis_text, draw_corner, draw_ticks, label_axis, require_directions
+from ..planes.corner_notes import draw_corner
+from ..planes.marks import axis_text, draw_ticks, label_axis, require_directions
 from ..scale.levels import linear_steps, number_text
 from ..scale.repeats import middle_half
 from ..scale.scale import CAPPED, NOT_FINITE, Scale, default_name

@@ -5,6 +5,7 @@ A path is a projection, and the contours below it are of other weights than its 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.transforms import Transform
 
+log = logging.getLogger(__name__)
 # Not in viridis or cividis, apart for every kind of eye, and dark enough at the end of a run for a white casing.
 COLORS = ("#D55E00", "#111111", "#C2417F", "#F0A000", "#0091E0", "#7A4B1E")
 CASING, WIDTH = 3.2, 1.8  # points
@@ -33,6 +35,8 @@ TINT = 0.5
 _PIECES = 12
 # Between two dots that mark records, in points: closer ones would be a line of their own.
 _DOT_ROOM = 5.0
+# Of the area of axes, what a legend may cover.
+LARGEST_LEGEND = 0.15
 # Records that are farther apart are beads, as the picture has room for them.
 _BEAD_ROOM = 12.0
 
@@ -296,31 +300,44 @@ def handlers_of(handles: Sequence[Artist], paths: Sequence[Path]) -> dict[Artist
 
 
 def _draw_legend(ax: Axes, paths: Sequence[Path]) -> None:
-    """Put the legend into the upper or lower left or the upper right corner, where the fewest steps are."""
+    """Put the legend where the fewest steps are: the upper right, upper left or lower left corner.
+
+    In small axes it says no more than names; a single run there has none, and the caption says what it is.
+    """
     from matplotlib.lines import Line2D
 
     spots = np.concatenate([path.points for path in paths])
     spots = ax.transAxes.inverted().transform(ax.transData.transform(spots))
     corners = {"upper right": (1.0, 1.0), "upper left": (0.0, 1.0), "lower left": (0.0, 0.0)}
-    reach = np.array([0.45, 0.12 + 0.06 * len(paths)])
+    handles = [Line2D([], []) for _ in paths]
+    choices = [[path.label for path in paths], [path.name for path in paths]]
+    for words in choices:
+        legend = ax.legend(
+            handles,
+            words,
+            handler_map=handlers_of(handles, paths),
+            loc="upper right",
+            fontsize=look().small,
+            frameon=True,
+            framealpha=0.86,
+            facecolor="white",
+            edgecolor="none",
+            borderpad=0.45,
+            handlelength=2.4,
+        )
+        share = np.asarray(legend.get_window_extent().size) / ax.get_window_extent().size
+        if share.prod() <= LARGEST_LEGEND and share[0] <= 1:
+            break
+    else:
+        if len(paths) == 1:
+            legend.remove()
+            log.warning("axes so small have no room for a legend of %r: say in the text what it is", paths[0].label)
+            return
+    reach = share + 0.03
     crowd = {
         place: int((np.abs(spots - np.array(corner)) < reach).all(axis=1).sum()) for place, corner in corners.items()
     }
-    handles = [Line2D([], []) for _ in paths]
-    place: Any = min(crowd, key=lambda place: crowd[place])
-    legend = ax.legend(
-        handles,
-        [path.label for path in paths],
-        handler_map=handlers_of(handles, paths),
-        loc=place,
-        fontsize=look().small,
-        frameon=True,
-        framealpha=0.86,
-        facecolor="white",
-        edgecolor="none",
-        borderpad=0.45,
-        handlelength=2.4,
-    )
+    legend.set_loc(min(crowd, key=lambda place: crowd[place]))
     legend.set_zorder(8)
     for text in legend.get_texts():
         text.set_parse_math(False)

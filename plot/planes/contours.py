@@ -25,11 +25,10 @@ from ..style.colorbars import draw_colorbar_beside, tick_texts
 from ..style.labels import label_lines
 from ..style.placement import Room
 from ..style.style import Look, look, our_style
+from .corner_notes import LEVELS, corner_lines, draw_corner
 from .marks import (
     VECTORS,
     Sheet,
-    corner_lines,
-    draw_corner,
     draw_frame,
     draw_ground,
     draw_marks,
@@ -149,7 +148,7 @@ def draw_contours(
     corner = corner_lines(sheet, to_scale=to_scale, smoothed=smoothed) + path_lines(sheet.whole)
     common, texts = tick_texts(scale, inner)
     if common and labels:
-        corner.append(f"levels: {common} + …")
+        corner.append(f"{LEVELS}{common} + …")
     draw_marks(ax, sheet)
     draw_paths(ax, sheet.whole, marks=marks)
     room = Room.of(ax)

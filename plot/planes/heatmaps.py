@@ -17,7 +17,8 @@ from ..scale.scale import OK, Scale
 from ..style.colorbars import draw_colorbar_beside
 from ..style.placement import Room
 from ..style.style import Look, our_style
-from .marks import VECTORS, Sheet, corner_lines, draw_corner, draw_frame, draw_ground, draw_marks, hole_colors
+from .corner_notes import corner_lines, draw_corner
+from .marks import VECTORS, Sheet, draw_frame, draw_ground, draw_marks, hole_colors
 from .plane_figures import PlaneKind, draw_planes
 
 if TYPE_CHECKING:

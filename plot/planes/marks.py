@@ -1,4 +1,4 @@
-"""What contours and heat maps have in common: which part is drawn, axes, marks, holes, and the counts in the corner."""
+"""What contours and heat maps have in common: which part is drawn, axes, marks, holes."""
 
 from __future__ import annotations
 
@@ -28,8 +28,6 @@ from ..scale.repeats import SPREAD
 from ..scale.scale import CAPPED, MISSING, NOT_FINITE, NOT_FINITE_GREY, OK, Scale, default_name
 from ..scale.smoothing import smooth_surface
 from ..style.captions import GREEK, bare_label
-from ..style.placement import Box, Room, corner_boxes
-from ..style.shortcuts import lacking_samples
 from ..style.style import HATCH, HATCH_GREY, INK, MISSING_GREY, look, text_width
 from ..style.wording import cleaned, plain_text, short_name
 
@@ -291,51 +289,3 @@ def _draw_name(ax: Axes, name: str, at: tuple[float, float]) -> None:
         zorder=7, parse_math=False,
     )  # fmt: skip
     text.set_path_effects([withStroke(linewidth=2.2, foreground="white", alpha=0.9)])
-
-
-def corner_lines(sheet: Sheet, *, to_scale: bool = True, smoothed: int = 1) -> list[str]:
-    """Return what has to be said inside the picture itself, since a caption may be cut off."""
-    part, whole, codes = sheet.surface, sheet.whole, sheet.codes
-    missing, capped, broken = (int((codes == code).sum()) for code in (MISSING, CAPPED, NOT_FINITE))
-    filled, lacking = int((part.state == INTERPOLATED).sum()), lacking_samples(whole)
-    size = f"{part.shape[1]} × {part.shape[0]} of {whole.shape[1]} × {whole.shape[0]}"
-    lines = {
-        f"unfinished: {size} points": part is not whole,
-        f"unfinished: {lacking} points lack samples": lacking,
-        f"{missing} of {codes.size} points missing": missing,
-        f"{capped} of {codes.size} points above {number_text(sheet.scale.cap or 0.0)}": capped,
-        f"{broken} not finite": broken,
-        f"{filled} interpolated": filled,
-        "independent scale": sheet.scale.independent,
-        "axes not to scale": not to_scale,
-        f"smoothed ×{smoothed}": smoothed > 1,
-    }
-    return [line for line, said in lines.items() if said]
-
-
-def draw_corner(ax: Axes, lines: Sequence[str], room: Room) -> None:
-    """Write lines on a pale ground into a free corner, the lower right one first; they are then taken in ``room``."""
-    if not lines:
-        return
-    size, text = look().small, "\n".join(lines)
-    pad, margin = 0.3 * size, 0.4 * size
-    bare = Box.of_text(text, size, (0.0, 0.0), pad=pad).half
-    assert room.frame is not None
-    corners = ((1, 0), (0, 0), (0, 1), (1, 1))
-    right, up = corners[room.choose(corner_boxes(room.frame, (2 * bare[0], 2 * bare[1]), margin, corners))]
-    ax.annotate(
-        text,
-        (right, up),
-        xycoords="axes fraction",
-        xytext=((pad + margin) * (1 - 2 * right), (pad + margin) * (1 - 2 * up)),
-        textcoords="offset points",
-        ha="right" if right else "left",
-        va="top" if up else "bottom",
-        fontsize=size,
-        color=INK,
-        linespacing=1.25,
-        parse_math=False,
-        zorder=8,
-        bbox={"boxstyle": "round,pad=0.3", "facecolor": "white", "edgecolor": "none", "alpha": 0.82},
-        gid="notes",
-    )

@@ -14,7 +14,7 @@ from matplotlib.transforms import Bbox
 from ..scale.levels import number_text, spread_ticks
 from ..scale.scale import Scale
 from .layout import BAR_TEXT, BAR_WIDTH
-from .style import look, text_width
+from .style import look, text_width, wrapped
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,6 +27,8 @@ MOST_TICKS = 12
 WIDEST = 4.5
 # How long a bar's label may be, as a share of the bar: what stands above it is near.
 BEYOND = 1.03
+# What its letters are multiplied by, where it is longer.
+SMALLER = (1.0, 0.9, 0.8)
 
 
 def draw_colorbar(
@@ -62,7 +64,8 @@ def draw_colorbar(
         )
     axis.set_minor_locator(NullLocator())
     whole = scale.axis_label() if label is None else label
-    bar.set_label(_fitting_label(whole, inches, texts), parse_math=False)
+    written, size = _fitting_label(whole, inches, texts)
+    bar.set_label(written, parse_math=False, size=size)
     bar.outline.set_linewidth(0.6)
     bar.ax.tick_params(length=2.5)
     if lines:
@@ -99,16 +102,20 @@ def draw_colorbar_beside(ax: Axes, scale: Scale, *, lines: bool = False) -> Colo
     return draw_colorbar(figure, scale, cax=cax, lines=lines)
 
 
-def _fitting_label(text: str, inches: float, ticks: Sequence[str]) -> str:
-    """Return what is written along a bar: all of it, on two lines where that is too long, or without the formula."""
-    size = look().label
-    if text_width(text, size) <= BEYOND * inches:
-        return text
+def _fitting_label(text: str, inches: float, ticks: Sequence[str]) -> tuple[str, float]:
+    """Return what is written along a bar, and in which size: all of it, where that is too long on two lines, without
+    the formula, or smaller.
+    """  # fmt: skip
+    most = BEYOND * inches
     short, _, formula = text.partition(", ")
     narrow = max((text_width(each, look().tick) for each in ticks), default=0.0) * 72 < 3.0 * look().tick
-    if formula and narrow and max(text_width(short, size), text_width(formula, size)) <= BEYOND * inches:
-        return f"{short},\n{formula}"
-    return short
+    for size in look().label * np.array(SMALLER):
+        choices = [text, f"{short},\n{formula}" if formula and narrow else text, short]
+        choices += ["\n".join(wrapped(short, most, size, most=2))] if narrow else []
+        for each in choices:
+            if max(text_width(line, size) for line in each.split("\n")) <= most:
+                return each, float(size)
+    return short, float(size)
 
 
 def tick_texts(scale: Scale, values: Sequence[float]) -> tuple[str, list[str]]:

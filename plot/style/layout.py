@@ -91,6 +91,7 @@ class Layout:
     title_size: float  # points, of all panels alike
     title_lines: int
     subtitle_lines: int
+    legend_rows: int = 0  # between the subtitles and the panels
     blank: tuple[float, float] = (0.0, 0.0)  # left and right, and above and below the panels, of a given size
 
     @property
@@ -117,10 +118,19 @@ class Layout:
         """Width of titles: to the end of a lone panel's colour bar, else of the panel."""
         return self.panel[0] + (self.right + self.bar if _above_bar(self.columns, self.rows, self.shared_bar) else 0.0)
 
+    def title_beside(self, room: float) -> float:
+        """Return the width that titles have where something so wide ends above their panel's right side."""
+        return self.panel[0] - room if room else self.title_width
+
     @property
     def subtitle_height(self) -> float:
         """Height of the subtitles, in points."""
         return self.subtitle_lines * SUBTITLE * 72 * look().factor
+
+    @property
+    def legend_height(self) -> float:
+        """Height of the row of legends below them, in points."""
+        return self.legend_rows * SUBTITLE * 72 * look().factor
 
     def place(self, number: int) -> tuple[float, float, float, float]:
         """Return left, bottom, width and height of a panel, as shares of the figure."""
@@ -176,14 +186,15 @@ def lay_out(
     wide: bool = False,
     elastic: bool = False,
     title_room: float = 0.0,
+    legend_rows: int = 0,
     tick_width: float = 0.0,
 ) -> Layout:
     """Fit panels of one aspect (height by width), titles and a caption into a figure.
 
     ``bars`` is ``"none"``, ``"shared"`` or ``"own"``; without one, ``edge`` is the room to the right of all panels.
     ``wide`` panels hold their own labels, as 3D pictures do. ``elastic`` ones take another aspect where the plan's
-    size asks for it. ``title_room`` is what else stands in the titles' line, ``tick_width`` the width of the longest
-    number to the left of a panel.
+    size asks for it. ``title_room`` is what else stands in the titles' line, ``legend_rows`` are lines of legends below
+    titles, ``tick_width`` the width of the longest number to the left of a panel.
 
     Raises
     ------
@@ -229,11 +240,11 @@ def lay_out(
     for _ in range(3):
         most = max(2, int(TITLE_SHARE * height * 72 / (TITLE_SPACING * look().title * SMALLEST_TITLE)))
         room = width + (right + bar if _above_bar(columns, rows, bars != "own") else 0.0)
-        title_size, title_lines = fitting_titles(titles, room - title_room, most)
+        title_size, title_lines = fitting_titles(titles, width - title_room if title_room else room, most)
         # A figure without a given height grows by what a line takes.
         most = max(4 if given[1] is None else 2, int(SUBTITLE_SHARE * height / (SUBTITLE * factor)))
         below = max((len(listed(each, room, look().tick, most)) for each in subtitles), default=0)
-        head = (TITLE * factor if any(titles) else 0.0) + SUBTITLE * factor * below
+        head = (TITLE * factor if any(titles) else 0.0) + SUBTITLE * factor * (below + legend_rows)
         head += (title_lines - 1) * TITLE_SPACING * title_size / 72
         found = Layout(
             columns,
@@ -251,6 +262,7 @@ def lay_out(
             title_size,
             title_lines,
             below,
+            legend_rows,
             (blank, 0.0),
         )
         # A screen rounds letters to whole pixels, which makes a line up to 2 % longer than it is on paper.
@@ -288,19 +300,22 @@ def _require_room(plan: Plan, number: int, width: float, height: float) -> None:
         )
 
 
-def fitting_titles(titles: Sequence[str], width: float, most: int = 2) -> tuple[float, int]:
+def fitting_titles(
+    titles: Sequence[str], width: float, most: int = 2, *, size: float | None = None
+) -> tuple[float, int]:
     """Return the size in points, one for all, and the number of lines at which titles are not cut, where there is one.
 
-    They first get a little smaller, then a second line, then more, up to ``most``.
+    They first get a little smaller than ``size``, the look's by default, then a second line, then more, up to ``most``.
     """
-    smallest = SMALLEST_TITLE * look().title
+    largest = look().title if size is None else size
+    smallest = SMALLEST_TITLE * largest
     for lines in range(1, most + 1):
-        size = look().title
-        while size >= smallest:
-            if all(len(wrapped(each, width, size, "bold", lines + 1)) <= lines for each in titles):
-                return size, lines
-            size -= 0.5
-    return max(size + 0.5, smallest), most
+        tried = largest
+        while tried >= smallest:
+            if all(len(wrapped(each, width, tried, "bold", lines + 1)) <= lines for each in titles):
+                return tried, lines
+            tried -= 0.5
+    return max(tried + 0.5, smallest), most
 
 
 def headline_lines(text: str, width: float) -> list[str]:
@@ -315,26 +330,30 @@ def title_lines(title: str, width: float, size: float, lines: int) -> list[str]:
 
 
 def listed(text: str, width: float, size: float, most: int) -> list[str]:
-    """Break a list of values into lines of at most so many inches, at commas: half a number says nothing.
+    """Break a list of values into lines of at most so many inches, at commas; within a value only where one is longer.
 
-    What does not fit into ``most`` lines is left out, and three dots say so.
+    What does not fit into ``most`` lines is left out, and three dots say so: half a number says nothing.
     """
-    lines = [""]
+    lines: list[str] = []
     # A list of values is short; one of hundreds is no subtitle.
-    for part in text.split(", ")[:20] if text else []:
-        longer = f"{lines[-1]}, {part}" if lines[-1] else part
-        if text_width(longer, size) <= width:
-            lines[-1] = longer
-        elif len(lines) == most and lines[-1]:
-            while lines[-1] and text_width(f"{lines[-1]}, …", size) > width:
-                lines[-1] = lines[-1].rpartition(", ")[0]
-            lines[-1] = f"{lines[-1]}, …" if lines[-1] else "…"
-            break
-        else:
-            lines[-1] += "," if lines[-1] else ""
-            lines += [shortened(part, width, size, "normal")] if lines[-1] else []
-            lines[-1] = lines[-1] or shortened(part, width, size, "normal")
-    return lines if text else []
+    for number, part in enumerate(text.split(", ")[:20] if text else []):
+        longer = f"{lines[-1]}, {part}" if lines else part
+        more = [longer] if text_width(longer, size) <= width else wrapped(part, width, size)
+        found = (
+            [*lines[:-1], *more] if more[0] == longer else [*lines[:-1], *(f"{each}," for each in lines[-1:]), *more]
+        )
+        if len(found) > most:
+            return _with_dots(lines, width, size) if number else [shortened(text, width, size, "normal")]
+        lines = found
+    return lines
+
+
+def _with_dots(lines: Sequence[str], width: float, size: float) -> list[str]:
+    """Say that lines of values are not all of them; the last value gives way where there is no room for it."""
+    *others, last = lines
+    while last and text_width(f"{last}, …", size) > width:
+        last = last.rpartition(", ")[0]
+    return [*others, f"{last}, …" if last else "…"]
 
 
 def shortened(text: str, width: float, size: float, weight: str = "bold") -> str:

@@ -31,10 +31,10 @@ def draw_title(ax: Axes, title: str, subtitle: str, layout: Layout, room: float 
         "linespacing": TITLE_SPACING,
     }
     if title:
-        lines = title_lines(title, width - room, layout.title_size, layout.title_lines)
+        lines = title_lines(title, layout.title_beside(room), layout.title_size, layout.title_lines)
         ax.annotate(
             "\n".join(lines),
-            xytext=(0, 5.0 * factor + layout.subtitle_height),
+            xytext=(0, 5.0 * factor + layout.subtitle_height + layout.legend_height),
             fontsize=layout.title_size,
             fontweight="bold",
             gid="title",
@@ -43,7 +43,7 @@ def draw_title(ax: Axes, title: str, subtitle: str, layout: Layout, room: float 
     if subtitle:
         found = listed(subtitle, width, look().tick, layout.subtitle_lines)
         # As near to the title as those of its row that have more lines.
-        lift = 5.0 * factor + layout.subtitle_height * (1 - len(found) / layout.subtitle_lines)
+        lift = 5.0 * factor + layout.legend_height + layout.subtitle_height * (1 - len(found) / layout.subtitle_lines)
         text = "\n".join(found)
         ax.annotate(text, xytext=(0, lift), fontsize=look().tick, color=SOFT_INK, gid="subtitle", **style)
 

@@ -11,7 +11,7 @@ import numpy as np
 from landscape.surface.grid import Floats
 
 from ..paths.path_words import path_lines
-from ..planes.marks import corner_lines
+from ..planes.corner_notes import corner_lines
 from ..style.legends import spots_in
 from ..style.placement import CLEAR, LINE_HEIGHT, Box, Room
 from ..style.style import INK, look, text_width

@@ -17,9 +17,14 @@ def tick_labels(axis: Any) -> list[Any]:
     return [label for tick in ticks for label in (tick.label1, tick.label2)]
 
 
+def titles_of(ax: Any) -> list[Any]:
+    """Return matplotlib's own titles of axes, wherever they stand."""
+    return [ax.title, ax._left_title, ax._right_title]
+
+
 def assert_readable(figure: Figure, *, drawn: bool = False) -> None:
     """No text leaves the figure, none lies on another, on a star, a ring or a path; ``drawn`` if it is already."""
-    texts = [text for ax in figure.axes for text in (*ax.texts, ax.xaxis.label, ax.yaxis.label)]
+    texts = [text for ax in figure.axes for text in (*ax.texts, ax.xaxis.label, ax.yaxis.label, *titles_of(ax))]
     axes = [ax for ax in figure.axes if ax.axison]
     texts += [text for ax in axes for axis in (ax.xaxis, ax.yaxis) for text in tick_labels(axis)] + figure.texts
     texts += [text for ax in figure.axes if ax.get_legend() for text in ax.get_legend().get_texts()]
@@ -33,6 +38,13 @@ def assert_readable(figure: Figure, *, drawn: bool = False) -> None:
             # Ticks at the very ends of neighbouring panels may touch.
             assert overlap(box, other) < 2, f"{text.get_text()!r} lies on {besides.get_text()!r}"
     for ax in figure.axes:
+        if (legend := ax.get_legend()) is not None:
+            # Its samples of lines, too.
+            frame = np.array([[0, 0], [1, 0], [1, 1], [0, 1]]) @ np.diag(legend.get_window_extent().size)
+            frame = frame + legend.get_window_extent().p0
+            for box, text in zip(boxes, texts, strict=True):
+                inside = text in legend.get_texts()
+                assert inside or overlap(box, frame) < 2, f"{text.get_text()!r} lies on a legend"
         written = [(box, text) for box, text in zip(boxes, texts, strict=True) if text.axes is ax]
         for line in ax.lines:
             if line.get_marker() in ("*", "o", "D", "s") and line.get_markersize() > 2:

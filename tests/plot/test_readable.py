@@ -28,11 +28,12 @@ from tests.helpers.plot_fixtures import (
 from tests.helpers.runs_on_planes import winding, with_steps, zoomed
 from tests.helpers.walks import walks
 
-SIZES = [None, "neurips", "single", (3.25, 3.6), (7.0, 3.2), (12.0, 9.0)]
+SIZES = [None, "neurips", "single", (2.5, 2.0), (7.0, 3.2), (12.0, 9.0)]
 # Of those, what a picture of a solid is drawn at: each takes a while.
-SOLID = [None, "single", (7.0, 3.2)]
-# For the four panels over steps.
-TOO_LOW = [(3.25, 3.6), (7.0, 3.2)]
+SOLID = [None, (2.5, 2.0), (7.0, 3.2)]
+# Where several panels would show nothing.
+SMALL = {(2.5, 2.0): ("two", "contours", "seeds", "independent", "steps", "robust", "freq", "walks", "surfaces")}
+SMALL[(7.0, 3.2)] = ("steps",)
 
 
 def curved():
@@ -102,8 +103,8 @@ def test_every_kind_of_picture_is_tried():
 def test_no_text_lies_on_another_or_on_a_mark_at_any_size(kind):
     drawn = KINDS[kind]()
     for size in SOLID if kind.startswith("surface") else SIZES:
-        if kind.startswith("steps") and size in TOO_LOW:
-            with pytest.raises(UsageError, match="no room for 4 panels over steps; with this width it takes a height"):
+        if kind.startswith(SMALL.get(size, ("none",))):
+            with pytest.raises(UsageError, match=r"no room for|do not fit into"):
                 drawn(size)
             continue
         figure = drawn(size)
@@ -138,6 +139,19 @@ def assert_off_curves(figure):
                     ends = line.get_transform().transform(line.get_xydata())
                     dense = np.concatenate([a + (b - a) * np.linspace(0, 1, 50)[:, None] for a, b in pairwise(ends)])
                     assert distances(dense, box).min() > 0, f"{text.get_text()!r} lies on {line.get_label()!r}"
+
+
+@pytest.mark.parametrize("kind", ["contour, holes", "contour, run"])
+def test_small_axes_leave_out_notes_and_say_so(kind, caplog):
+    ax = KINDS[kind]()((2.5, 2.0)).axes[0]
+    assert "have no room for" in caplog.text
+    assert "smoothed" in caplog.text
+    for text in ax.texts:
+        if text.get_gid() == "notes":
+            size = np.ptp(corners_of(ax, [text])[0], axis=0) / ax.get_window_extent().size
+            assert size[0] < 0.9
+            assert size.prod() < 0.25
+            assert text.get_text() == "105 above 100\n13 not finite"
 
 
 @pytest.mark.parametrize("size", SIZES)

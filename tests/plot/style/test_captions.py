@@ -9,7 +9,8 @@ import weakref
 
 import numpy as np
 import pytest
-from landscape.plot.planes.marks import Sheet, corner_lines
+from landscape.plot.planes.corner_notes import corner_lines
+from landscape.plot.planes.marks import Sheet
 from landscape.plot.scale.scale import Scale
 from landscape.plot.style.captions import bare_label, caption, origin_text
 from landscape.plot.style.fields import metadata, recall, remember
