@@ -4,6 +4,7 @@ import test from "node:test";
 import { isoLines, simplified } from "../../plot/page/web/contours.js";
 import { heightAt, hit, isVisible, valueAt } from "../../plot/page/web/field.js";
 import { flight } from "../../plot/page/web/flights.js";
+import { labelLines } from "../../plot/page/web/linelabels.js";
 import { nearestLevels } from "../../plot/page/web/levels.js";
 import { makeMesh } from "../../plot/page/web/mesh.js";
 import { openingEye, shareSeen, thinned } from "../../plot/page/web/opening.js";
@@ -263,4 +264,23 @@ test("the table of iso-lines names the two that are nearest, at any height", () 
       else assert.ok(second > 1e6);
     }
   }
+});
+
+test("a value on an iso-line keeps off marks, and is left out where its line has no other place", () => {
+  const place = { left: 0, top: 0, width: 200, height: 100 };
+  const line = Array.from({ length: 181 }, (_, k) => /** @type {[number, number]} */ ([10 + k, 50]));
+  const written = (/** @type {[number, number, number][]} */ marks) => {
+    /** @type {number[]} */ const places = [];
+    const ignored = () => {};
+    const context = /** @type {any} */ ({
+      measureText: () => ({ width: 14 }), translate: (/** @type {number} */ x) => places.push(x),
+      save: ignored, restore: ignored, rotate: ignored, strokeText: ignored, fillText: ignored,
+    });
+    labelLines(context, [{ level: 0, line, closed: false }], ["0.2"], place, marks);
+    return places;
+  };
+  const [free] = written([]);
+  const [moved] = written([[free, 52, 8]]);
+  assert.ok(Math.abs(moved - free) >= 8 + 10, `${moved} lies on the mark at ${free}`);
+  assert.deepEqual(written(Array.from({ length: 20 }, (_, k) => [10 * k, 50, 8])), []);
 });

@@ -6,13 +6,14 @@ const SIZE = 9.5;
 /**
  * @param {Context} context @param {{level: number, line: [number, number][], closed: boolean}[]} lines
  * @param {string[]} texts @param {{left: number, top: number, width: number, height: number}} place
+ * @param {[number, number, number][]} marks  what no value may lie on: place and reach, in pixels
  */
-export function labelLines(context, lines, texts, place) {
+export function labelLines(context, lines, texts, place, marks) {
   context.font = `600 ${SIZE}px ${FONT}`;
   context.textAlign = "center";
   context.textBaseline = "middle";
   /** @type {[number, number, number][]} */
-  const taken = [];
+  const taken = [...marks];
   const longest = [...lines].sort((a, b) => b.line.length - a.line.length);
   const done = new Set();
   for (const { level, line } of longest) {

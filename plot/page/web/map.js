@@ -3,11 +3,13 @@ import { simplified } from "./contours.js";
 import { covers, interval, toScene } from "./field.js";
 import { labelLines } from "./linelabels.js";
 import { ring, star } from "./marks.js";
-import { mapNetworks } from "./networks.js";
+import { mapNetworks, networksOf } from "./networks.js";
 import { FONT } from "./theme.js";
 
 // Pixels of the screen by which a line may be beside itself.
 const UNSEEN = 0.12;
+// How far a mark reaches from its middle, in pixels.
+const MARK = 8;
 
 /**
  * @param {Figure} figure
@@ -34,9 +36,9 @@ export function placeMap({ field }, width, height) {
 
 /**
  * @param {Context} context @param {Figure} figure @param {Place} place @param {Theme} theme
- * @param {{lines: boolean, ratio: number}} look
+ * @param {{lines: boolean, ratio: number, ends: [number, number][]}} look  ``ends`` are those of runs, in the scene
  */
-export function drawMap(context, figure, place, theme, { lines, ratio }) {
+export function drawMap(context, figure, place, theme, { lines, ratio, ends }) {
   if (place.width < 8 || place.height < 8) return;
   const sheet = colors(figure, place, theme, ratio);
   context.drawImage(sheet, place.left, place.top, place.width, place.height);
@@ -46,7 +48,7 @@ export function drawMap(context, figure, place, theme, { lines, ratio }) {
   context.rect(place.left, place.top, place.width, place.height);
   context.clip();
   if (figure.open && figure.counts.open) hatchOpen(context, figure, figure.open, place);
-  if (lines) drawLines(context, figure, place, UNSEEN / ratio);
+  if (lines) drawLines(context, figure, place, UNSEEN / ratio, ends);
   context.restore();
   context.strokeStyle = theme.line;
   context.lineWidth = 1;
@@ -166,8 +168,11 @@ function hatchOpen(context, { surface: { nx, ny }, field }, open, place) {
   context.restore();
 }
 
-/** @param {Context} context @param {Figure} figure @param {Place} place @param {number} slack  in pixels of the page */
-function drawLines(context, figure, place, slack) {
+/**
+ * @param {Context} context @param {Figure} figure @param {Place} place @param {number} slack  in pixels of the page
+ * @param {[number, number][]} ends
+ */
+function drawLines(context, figure, place, slack, ends) {
   const { height } = figure.scales;
   context.lineJoin = "round";
   const onScreen = figure.lines.map(({ level, points, closed }) => {
@@ -184,7 +189,22 @@ function drawLines(context, figure, place, slack) {
     for (let k = 0; k < points.length; k += 2) context[k ? "lineTo" : "moveTo"](points[k], points[k + 1]);
     context.stroke();
   }
-  if (place.width > 150) labelLines(context, onScreen, height.levels.map((level) => height.text(level)), place);
+  if (place.width <= 150) return;
+  const marks = [...marksOf(figure, place), ...ends.map((end) => place.toPixel(...end))];
+  const spots = marks.map(([x, y]) => /** @type {[number, number, number]} */ ([x, y, MARK]));
+  labelLines(context, onScreen, height.levels.map((level) => height.text(level)), place, spots);
+}
+
+/**
+ * Where marks stand on a map: the checkpoint, other networks, the lowest point.
+ * @param {Figure} figure @param {Place} place @returns {[number, number][]}
+ */
+function marksOf(figure, place) {
+  const { surface, lowest } = figure;
+  const known = networksOf(surface).map(({ x, y }) => place.toPixel(...toScene(figure, x, y)));
+  if (surface.record.centred && covers(surface, 0, 0)) known.push(place.toPixel(...toScene(figure, 0, 0)));
+  if (lowest) known.push(place.toPixel(...toScene(figure, surface.x[lowest.k % surface.nx], surface.y[Math.floor(lowest.k / surface.nx)])));
+  return known;
 }
 
 /** @param {Context} context @param {Figure} figure @param {Place} place @param {Theme} theme */

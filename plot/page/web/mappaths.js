@@ -32,3 +32,9 @@ function stroke(context, place, { points, colors }, count, width, casing) {
     line(context, ...place.toPixel(points[k], points[k + 1]), ...place.toPixel(points[k + 3], points[k + 4]));
   }
 }
+
+/** Where a run begins and ends, in the scene. @param {Draped} draped @returns {[number, number][]} */
+export function pathEnds({ points }) {
+  const last = points.length - 3;
+  return points.length ? [[points[0], points[1]], [points[last], points[last + 1]]] : [];
+}

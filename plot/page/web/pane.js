@@ -12,7 +12,7 @@ import { covers, heightAt, hit, isVisible, toPlane, toScene } from "./field.js";
 import { drawMap, drawMarks, placeMap } from "./map.js";
 import { runMarks, seenThrough, star } from "./marks.js";
 import { makeMesh } from "./mesh.js";
-import { drawMapPaths } from "./mappaths.js";
+import { drawMapPaths, pathEnds } from "./mappaths.js";
 import { drawNetworks, networksOf } from "./networks.js";
 import { drapePaths, dropSegments, passedOf } from "./paths.js";
 import { nearest } from "./quantity.js";
@@ -227,7 +227,7 @@ export class PaneView {
     const { context, width, height, ratio } = prepare(this.map);
     if (!this.figure || width < 10) return;
     const place = placeMap(this.figure, width, height);
-    drawMap(context, this.figure, place, theme, { lines: state.lines, ratio });
+    drawMap(context, this.figure, place, theme, { lines: state.lines, ratio, ends: state.paths ? this.paths.flatMap(pathEnds) : [] });
     if (state.paths) drawMapPaths(context, place, this.paths, this.paths.map((_, run) => this.passed(run, state)));
     drawMarks(context, this.figure, place);
   }
