@@ -253,7 +253,8 @@ def _lay_out(film: Film, moment: Moment) -> Figure:
         columns, rows = _grid(len(shown), (1 - bar) * width, (1 - foot) * height)
         wide, tall = (1 - bar) / columns, (1 - foot) / rows
         large, titles, head = _titles(film, wide * width)
-        head /= height
+        # What is left of a stamp is refused by the still.
+        head = min(head / height, 0.5 * tall)
         for k, number in enumerate(shown):
             row, column = divmod(k, columns)
             place = (column * wide, foot + (rows - 1 - row) * tall, wide, tall - head)

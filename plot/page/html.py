@@ -146,7 +146,7 @@ def page_text(
         frames = [records[0]["frames"][number]] if epochs else records[number]["frames"]
         for frame in frames:
             frame["curvature"] = curvature_records(found) if frame["centred"] else []
-    title = plain_text(name) or " and ".join(record["title"] for record in records)
+    title = plain_text(name) or _together([record["title"] for record in records])
     content = {
         "format": FORMAT,
         "version": VERSION,
@@ -169,6 +169,12 @@ def page_text(
     return _fill_template(title, _script_json(content), packer.text(), poster)
 
 
+def _together(titles: Sequence[str]) -> str:
+    """Return a headline of several titles; of many two and how many more: each stands above its own pane, too."""
+    shown = list(titles) if len(titles) <= 3 else [*titles[:2], f"{len(titles) - 2} more"]
+    return " and ".join([", ".join(shown[:-1]), shown[-1]] if len(shown) > 1 else shown)
+
+
 def _similarity_alone(
     similarities: Sequence[Similarity], name: str, poster: bytes | None, *, epochs: bool, settings: Mapping[str, Any]
 ) -> str:
@@ -178,7 +184,7 @@ def _similarity_alone(
         raise UsageError(f"{'epochs' if epochs else given[0]} is of surfaces, and there is none on this page")
     packer = Packer()
     records = [similarity_record(each, packer) for each in similarities]
-    title = plain_text(name) or " and ".join(f"similarity of {record['title']}" for record in records)
+    title = plain_text(name) or _together([f"similarity of {record['title']}" for record in records])
     content = {
         "format": FORMAT,
         "version": VERSION,

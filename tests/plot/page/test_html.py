@@ -142,6 +142,12 @@ def test_what_a_file_says_stays_text(text: str) -> None:
     assert next(a["alt"] for tag, a in found if tag == "img") == text
 
 
+@pytest.mark.parametrize(("number", "headline"), [(1, "1"), (2, "1 and 2"), (3, "1, 2 and 3"), (4, "1, 2 and 2 more")])
+def test_a_headline_names_three_surfaces_at_most(number: int, headline: str) -> None:
+    planes = [dataclasses.replace(valley(4, 3), title=str(k + 1)) for k in range(number)]
+    assert f"<title>{headline}</title>" in page_text(planes, poster=b"")
+
+
 def test_a_title_keeps_no_control_characters() -> None:
     assert plain_text("a\x00b\x1b[2J\u202ec\nd") == "a b [2J c d"
     assert plain_text("Größe α — 5·10⁶") == "Größe α — 5·10⁶"
