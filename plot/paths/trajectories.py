@@ -337,7 +337,8 @@ def _draw_legend(ax: Axes, paths: Sequence[Path]) -> None:
     crowd = {
         place: int((np.abs(spots - np.array(corner)) < reach).all(axis=1).sum()) for place, corner in corners.items()
     }
-    legend.set_loc(min(crowd, key=lambda place: crowd[place]))
+    emptiest: Any = min(crowd, key=lambda place: crowd[place])
+    legend.set_loc(emptiest)
     legend.set_zorder(8)
     for text in legend.get_texts():
         text.set_parse_math(False)

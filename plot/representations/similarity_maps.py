@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import combinations
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.cm import ScalarMappable
@@ -342,7 +342,7 @@ def _write_titles(
     """Write title and what is known of a map above it; of the second, which the file has as well, no part of a word."""
     line = look().small * 1.3 / 72 / figure.get_size_inches()[1]
     title = "\n".join(title_lines(texts[0], room, sizes[0], 3))
-    style = {"fontsize": sizes[0], "fontweight": "bold", "linespacing": TITLE_SPACING}
+    style: dict[str, Any] = {"fontsize": sizes[0], "fontweight": "bold", "linespacing": TITLE_SPACING}
     figure.text(x, y + line, title, va="baseline", parse_math=False, **style)
     for said in (texts[1], texts[1].partition(",")[0]):
         if text_width(said, sizes[1]) <= room:
