@@ -93,8 +93,8 @@ def _spokes(ax: Axes, names: Sequence[str]) -> None:
         around = ring * np.concatenate([corners, corners[:1]])
         ax.plot(*around.T, color=HAIRLINE, lw=0.5, zorder=1)
         ax.text(
-            ring * edge[0], ring * edge[1], f"{ring:g}", fontsize=look().caption, color="#5a5a5a", ha="center", va="center", zorder=5,
-            bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.0},
+            ring * edge[0], ring * edge[1], f"{ring:g}", fontsize=look().caption, color="#5a5a5a", ha="center",
+            va="center", zorder=5, bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.0},
         )  # fmt: skip
     for (x, y), name in zip(corners, names, strict=True):
         ax.plot([0, x], [0, y], color=HAIRLINE, lw=0.7, zorder=1)

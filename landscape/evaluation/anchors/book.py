@@ -3,14 +3,13 @@
 Anchors are points at which all data are measured: theta* first, then points of the grid
 (`landscape.evaluation.anchors.choice`), chosen in rounds as the run goes. Every other point has a subset; what it says
 of all data follows from how its samples' values go along with those at the anchors
-(`landscape.evaluation.anchors.regression`). Samples of points are kept in memory while there is room, so that points
+(`landscape.evaluation.anchors.estimates`). Samples of points are kept in memory while there is room, so that points
 measured before an anchor gain from it as well.
 """
 
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -19,24 +18,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from landscape.evaluation.anchors.choice import Wanted, choose_anchors, most_anchors
+from landscape.evaluation.anchors.estimates import AnchoredEstimates, Key
 from landscape.evaluation.anchors.kept_samples import longest_rows, padded
-from landscape.evaluation.anchors.regression import (
-    SAMPLES_A_SLOPE,
-    SKETCH,
-    Estimator,
-    estimator_for,
-    log_scale,
-    logarithms,
-)
+from landscape.evaluation.anchors.regression import SAMPLES_A_SLOPE
 from landscape.evaluation.looks import FIRST_LOOK
 from landscape.evaluation.losses_and_metrics import LossesAndMetrics
 from landscape.evaluation.quantities import PointResult, Step
 from landscape.evaluation.results import ResultTable
-from landscape.surface.anchors import AT_ORIGIN, Anchors
-from landscape.surface.derived.unseen import NORMAL, at_start, scatters_by_nothing, unlike_share
+from landscape.surface.anchors import AT_ORIGIN
 from landscape.surface.grid import Floats
 from landscape.surface.heights import suitable_eps
-from landscape.surface.statistics import Moments, merge, moments_of, standard_error
+from landscape.surface.statistics import Moments, merge
 
 logger = logging.getLogger(__name__)
 
@@ -48,8 +40,6 @@ INTERPOLATING = 0.25
 
 # Bytes of samples in the file of a run under way: beyond them a run that was cut measures points again.
 IN_FILE = 1 << 28
-
-Key = tuple[str, str]  # data set, metric
 
 
 class AnchorBook:
@@ -71,7 +61,6 @@ class AnchorBook:
     ) -> None:
         self._table, self._asked = table, asked
         self._points_expected = INTERPOLATING if interpolating else 1.0
-        self._at_start_of_grid = at_start(table.axes).reshape(-1)  # which points are theta* itself
         self.sizes = dict(losses.anchored)
         self._numbers = {name: min(losses.objective.sizes[name], size) for name, size in self.sizes.items()}
         self._at_start = losses.baseline.samples.values
@@ -84,7 +73,7 @@ class AnchorBook:
         }
         self._others: dict[int, dict[Key, Moments]] = {}  # of what has no samples, weight decay for one
         self._kept = 0  # bytes
-        self._fitted: dict[tuple[Key, int], Estimator] = {}
+        self._estimates = AnchoredEstimates(table, self.sizes, self._numbers, self._at_start)
         table.begin_anchors(list(self.sizes))
         noted = table.noted("anchors") or {}
         self.chosen: list[int] = [int(point) for point in noted.get("points", ())]
@@ -98,7 +87,7 @@ class AnchorBook:
 
     def knows_origin(self) -> bool:
         """Return whether all data were measured at theta*."""
-        return all(AT_ORIGIN in self._anchors(name).points for name in self.sizes)
+        return self._estimates.knows_origin()
 
     def wants(self, point: int, data: str) -> int | None:
         """Return how many samples an anchor has to have; None for other points, and data sets without anchors."""
@@ -126,7 +115,9 @@ class AnchorBook:
         """Return whether a point has to be measured again, since its samples are gone and anchors have changed."""
         if point == self.origin or self.holds(point):
             return False
-        k = [self._table.anchored[name].flat[point] < len(self._anchors(name).points) for name in self.sizes]
+        k = [
+            self._table.anchored[name].flat[point] < len(self._estimates.anchors_of(name).points) for name in self.sizes
+        ]
         return (not self.settled or any(k)) and not all(
             count >= self.sizes.get(name, 0) for name, count in self.counts(point).items() if name in self.sizes
         )
@@ -137,15 +128,11 @@ class AnchorBook:
         for name, size in self.sizes.items():
             anchored = self._table.anchored[name].reshape(-1)
             exact = np.array([count >= size for count in self._counts_of(name)])
-            current &= (anchored >= len(self._anchors(name).points)) | exact
+            current &= (anchored >= len(self._estimates.anchors_of(name).points)) | exact
         return current
 
     def _counts_of(self, name: str) -> NDArray[np.int64]:
         return self._table.counts_of(self.name, name).reshape(-1)
-
-    def _anchors(self, name: str) -> Anchors:
-        there = self._table.anchors.get(name)
-        return there if there is not None else Anchors(np.zeros(0, dtype=np.int64), {}, {}, self.sizes[name])
 
     # -- what a run that is cut leaves to the next -------------------------------------------------------------
 
@@ -182,7 +169,7 @@ class AnchorBook:
         """Take the samples that a run which was cut left in the file, of points of which it left those of all data."""
         found: dict[int, dict[Key, Floats]] = {}
         for name in self.sizes:
-            there, counts = self._anchors(name), self._counts_of(name)
+            there, counts = self._estimates.anchors_of(name), self._counts_of(name)
             for metric in [metric for data, metric in self._keys if data == name]:
                 for point, values in zip(there.kept_points, there.kept.get(metric, ()), strict=False):
                     if 0 < counts[point] <= len(values):
@@ -219,7 +206,7 @@ class AnchorBook:
             return
         self._put([point])
         for name in whole:
-            if point in self.chosen and point not in self._anchors(name).points:
+            if point in self.chosen and point not in self._estimates.anchors_of(name).points:
                 self._add_anchor(name, point, point)
         if whole:
             for key in held:
@@ -244,26 +231,8 @@ class AnchorBook:
             self._add_anchor(name, self.origin, AT_ORIGIN)
 
     def _add_anchor(self, name: str, point: int, number: int) -> None:
-        """Keep what all data are at an anchor; where a sample is not finite it says nothing of other points."""
-        there, number_of_samples = self._anchors(name), self._numbers[name]
         found = {key[1]: values for key, values in self._samples[point].items() if key[0] == name}
-        finite = all(np.isfinite(values).all() for values in found.values())
-        if not finite and number != AT_ORIGIN:
-            return
-        empty = np.zeros((0, number_of_samples))
-        samples = {
-            metric: np.vstack([there.samples.get(metric, empty), values[:number_of_samples]])
-            for metric, values in found.items()
-        }
-        means = {
-            metric: np.append(there.means.get(metric, np.zeros(0)), values.mean()) for metric, values in found.items()
-        }
-        losses = found["loss"]
-        before = there.log_means.get("loss", np.zeros(0))
-        logs = np.append(before, logarithms(losses, log_scale(losses[:number_of_samples])).mean())
-        points = np.append(there.points, number)
-        self._table.anchors[name] = Anchors(points, samples, means, self.sizes[name], {"loss": logs})
-        self._fitted = {}
+        self._estimates.add(name, number, found)
 
     # -- what follows ------------------------------------------------------------------------------------------
 
@@ -284,11 +253,13 @@ class AnchorBook:
                     alike.setdefault((key, number), []).append(point)
         for (key, number), members in alike.items():
             values = np.stack([self._samples[point][key][:number] for point in members])
-            for point, moments, sketch in zip(members, *self._moments(key, number, values, members), strict=True):
+            for point, moments, sketch in zip(
+                members, *self._estimates.moments(key, number, values, members), strict=True
+            ):
                 found[point][key], sketches[point][key] = moments, sketch
         for point, result in found.items():
             used = {
-                name: len(self._anchors(name).points) if self._held(point, name) < size else 0
+                name: len(self._estimates.anchors_of(name).points) if self._held(point, name) < size else 0
                 for name, size in self.sizes.items()
                 if name not in self._exact(point)
             }
@@ -298,64 +269,6 @@ class AnchorBook:
         """Return the data sets of which a point has had all samples before: their means stay as they are."""
         counts = self._table.counts(point, self.name)
         return {name for name, size in self.sizes.items() if counts[name] >= size}
-
-    def _moments(self, key: Key, number: int, values: Floats, points: Sequence[int]) -> tuple[list[Moments], Floats]:
-        """Return what samples at points say of all data, and sketches; the mean itself where they are all."""
-        at_start = self._at_start[key]
-        if number == self.sizes[key[0]]:
-            # Where points have a subset, a run that was cut knows theta*'s other samples no more: all data leave no
-            # error to any difference, and 0 stands for it.
-            start = at_start if len(at_start) == number else None
-            known = [moments_of(each, start) for each in values]
-            return known, np.zeros((len(values), SKETCH))
-        estimates = self._regression(key, number).estimate(values)
-        at_origin = self._are_origin(key, values, points)
-        if at_origin.any():
-            mean = self._mean_at_origin(key)
-            estimates = replace(
-                estimates,
-                means=np.where(at_origin, mean, estimates.means),
-                stderr=np.where(at_origin, 0.0, estimates.stderr),
-            )
-        errors = paired = np.where(at_origin, 0.0, self._with_unseen(key, estimates.stderr, values))
-        if not len(self._anchors(key[0]).points):  # theta* is not known for all data yet
-            paired = np.array([standard_error(each - at_start[:number]) for each in values])
-        columns = estimates.means, errors, paired, estimates.thirds, estimates.fourths
-        moments = [
-            Moments(number, float(mean), float(error), float(of_difference), math.nan, float(third), float(fourth))
-            for mean, error, of_difference, third, fourth in zip(*columns, strict=True)
-        ]
-        return moments, estimates.sketches
-
-    def _are_origin(self, key: Key, values: Floats, points: Sequence[int]) -> NDArray[np.bool_]:
-        """Return which points are theta* itself, of which all data are known: so are its values there.
-
-        A regression does not find them where the samples are all alike.
-        """
-        there = self._at_start_of_grid[list(points)] & self.knows_origin()
-        start = self._at_start[key][: values.shape[1]]
-        same = np.array([np.allclose(each, start, rtol=1e-3, atol=1e-9) for each in values], dtype=np.bool_)
-        return np.asarray(there & same)
-
-    def _mean_at_origin(self, key: Key) -> float:
-        anchors = self._anchors(key[0])
-        return float(anchors.means[key[1]][anchors.points == AT_ORIGIN][0])
-
-    def _with_unseen(self, key: Key, errors: Floats, values: Floats) -> Floats:
-        """Return errors, with what is left to chance where anchors leave nothing of samples that do scatter.
-
-        So few of the others as none of the samples shows may be unlike them, and are taken to be off by as much as
-        losses differ.
-        """
-        number, size = values.shape[1], self.sizes[key[0]]
-        spread = values.std(axis=1)
-        least = float(unlike_share(number, size)) / NORMAL / math.sqrt(1 - number / size) * spread
-        return np.where(scatters_by_nothing(errors, spread, number), least, errors)
-
-    def _regression(self, key: Key, number: int) -> Estimator:
-        if (key, number) not in self._fitted:
-            self._fitted[key, number] = estimator_for(self._anchors(key[0]), key[1], number)
-        return self._fitted[key, number]
 
     # -- which points ------------------------------------------------------------------------------------------
 
@@ -390,7 +303,7 @@ class AnchorBook:
             found = (
                 suitable_eps(losses[finite], "asinh" if (losses[finite] < 0).any() else "log") if finite.any() else 1
             )
-            left = self._regression(key, number).residuals(values)
+            left = self._estimates.regression(key, number).residuals(values)
             residuals.append(left / (np.abs(losses) + (eps or {}).get(name, found))[:, None])
             if target is not None and self._asked == "auto":
                 wanted.append(partial(samples_for, target=target, size=size))
