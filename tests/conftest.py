@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import random
+import signal
 import sys
 from collections.abc import Iterator
+
+# Two test processes on two cores do not fight, nor do what they start: read by torch and NumPy when they are loaded.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 import pytest
@@ -15,6 +20,9 @@ from torch import Tensor, nn
 # No deadline: the first call of anything in torch is slow, and two cores are shared with the other test process.
 settings.register_profile("landscape", deadline=None, print_blob=True)
 settings.load_profile("landscape")
+# Ignored it is in a shell script's background, and would be in all that tests start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -32,8 +40,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _seed() -> None:
-    """What is drawn does not depend on what ran before."""
+    """What is drawn, and in how many threads, does not depend on what ran before."""
     random.seed(0), np.random.seed(0), torch.manual_seed(0)  # noqa: NPY002 (the generators that code under test may use)
+    torch.set_num_threads(1)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -44,15 +53,6 @@ def pytest_runtest_setup() -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_pycollect_makemodule() -> None:
     _seed()
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    """Two test processes on two cores do not fight."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(autouse=True)

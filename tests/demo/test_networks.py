@@ -1,7 +1,5 @@
 """The two networks of the demo differ by their shortcuts alone, and training them can be repeated."""
 
-from collections.abc import Iterator
-
 import pytest
 import torch
 from torch import Tensor
@@ -9,15 +7,6 @@ from torch import Tensor
 from landscape.demo.networks import DigitNetwork, plain, residual
 from landscape.demo.run import DemoSettings
 from landscape.demo.training import train
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Networks this small gain nothing from threads, and lose tenfold where other tests run beside them."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture
