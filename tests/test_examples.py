@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 import json
-import os
 import re
+import runpy
 import shlex
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+
+from landscape.cli import join_negative_values, main
+from tests.helpers import jobs
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 # What running an example needs beyond its file: arguments, and what it leaves.
 RUNS = {
     "own_network.py": ([], ["own_network.h5", "own_network.png"]),
     "optimizers_on_digits.py": ([], ["optimizers.h5", "optimizers.png", "optimizers-steps.png"]),
-    "pypi_networks.py": ([], ["vit.pt", "gpt2.pt", "bert.pt"]),
     "networks_on_digits.py": (["--populations", "1", "--epochs", "1"], ["networks/wide/0.pt", "networks/small/0.pt"]),
     "train_cifar.py": (["cifar10.npz", "--epochs", "1"], ["resnet20.pt"]),
 }
-# Imported by others.
-OTHERS = {"resnet_cifar.py", "own_study.py"}
+# Imported by others, and what a test of its own runs.
+OTHERS = {"resnet_cifar.py", "own_study.py", "pypi_networks.py"}
 
 
 @pytest.fixture
@@ -43,37 +43,31 @@ def folder(tmp_path):
 @pytest.mark.parametrize("name", sorted(RUNS))
 def test_an_example_runs_and_leaves_what_it_says(folder, name):
     arguments, left = RUNS[name]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(
-        [sys.executable, name, *arguments], cwd=folder, env=environment, capture_output=True, text=True, timeout=300
-    )
-    assert done.returncode == 0, done.stderr
+    code, _, err = jobs.run([name, *arguments], folder=folder)
+    assert code == 0, err
     for file in left:
         assert (folder / file).stat().st_size > 0
 
 
 @pytest.mark.slow
-def test_networks_that_nobody_here_wrote_are_measured_as_the_docs_say(folder):
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
-    subprocess.run([sys.executable, "pypi_networks.py"], cwd=folder, env=environment, check=True, timeout=200)
+@pytest.mark.filterwarnings("ignore")  # of others' packages
+def test_networks_that_nobody_here_wrote_are_measured_as_the_docs_say(folder, monkeypatch, capsys):
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    runpy.run_path("pypi_networks.py", run_name="__main__")
     document = (EXAMPLES.parent / "docs" / "networks.md").read_text()
     commands = re.findall(r"^ {4}(landscape evaluate .*)$", document, re.MULTILINE)
     assert len(commands) == 3
     for command in commands:
-        words = [sys.executable, "-m", *shlex.split(command)]
-        done = subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True, timeout=200)
-        assert done.returncode == 0, done.stderr
-        assert "over 25 points" in done.stdout
+        assert main(join_negative_values(shlex.split(command)[1:])) == 0, capsys.readouterr().err
+        assert "over 25 points" in capsys.readouterr().out
 
 
 @pytest.mark.slow
 def test_a_study_of_ones_own_runs_in_miniature(folder):
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     words = ["landscape", "study", "own_study.toml", "--smoke", "--no-pages", "--executor", "here", "-o", "own"]
-    done = subprocess.run(
-        [sys.executable, "-m", *words], cwd=folder, env=environment, capture_output=True, text=True, timeout=300
-    )
-    assert done.returncode == 0, done.stderr
+    code, _, err = jobs.run(["-m", *words], folder=folder)
+    assert code == 0, err
     told = json.loads((folder / "own" / "smoke" / "results.json").read_text())
     assert told["complete"]
     assert [each["name"] for each in told["hypotheses"]] == ["flatter"]

@@ -57,7 +57,7 @@ for seed, bad in ((1, "all"), (2, 0), (3, None), (4, 1)):
 
 
 def test_what_one_rank_raises_is_raised_on_all_and_the_next_network_is_measured():
-    _, out, err = jobs.finish(jobs.start(["-c", SCRIPT], mpi="mpich", ranks=2), limit=60)
+    _, out, err = jobs.run(["-c", SCRIPT], mpi="mpich", ranks=2)
     found = {line[:3]: line[4:] for line in out.splitlines()}
     assert found["0 1"] == found["1 1"], err
     assert found["0 1"].startswith("NotFiniteError: the product is not finite in 0.weight")
@@ -135,7 +135,7 @@ for name, options in (
 
 
 def test_what_one_rank_raises_along_a_run_leaves_none_waiting(tmp_path):
-    _, out, err = jobs.finish(jobs.start(["-c", RUN], mpi="mpich", ranks=2, folder=tmp_path))
+    _, out, err = jobs.run(["-c", RUN], mpi="mpich", ranks=2, folder=tmp_path)
     found = dict(line.split(": ", 1) for line in out.splitlines())
     assert found["0 writes"] == "OSError: disk full", err
     assert found["1 writes"].startswith("RuntimeError: on rank 0: OSError: disk full")
@@ -175,7 +175,7 @@ except BaseException as error:
 
 
 def test_a_rank_interrupted_while_it_sets_up_leaves_none_waiting():
-    _, out, err = jobs.finish(jobs.start(["-c", INTERRUPTED], mpi="mpich", ranks=2), limit=60)
+    _, out, err = jobs.run(["-c", INTERRUPTED], mpi="mpich", ranks=2)
     assert "1 KeyboardInterrupt" in out, err
     assert "0 ClusterError: rank 1 on " in out
 
@@ -201,7 +201,7 @@ sys.stdout.write(f"{comm.rank} {len(made)} {made[0]} {[d.sha256 for d in found]}
 
 
 def test_directions_are_looked_for_together_and_are_the_same_on_all_ranks(tmp_path):
-    _, out, err = jobs.finish(jobs.start(["-c", DIRECTIONS], mpi="mpich", ranks=2, folder=tmp_path))
+    _, out, err = jobs.run(["-c", DIRECTIONS], mpi="mpich", ranks=2, folder=tmp_path)
     first, second = (line.split(" ", 2)[1:] for line in sorted(out.splitlines()))
     assert first[0] == second[0], err
     assert int(first[0]) > 10

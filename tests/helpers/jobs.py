@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import functools
 import os
 import signal
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -37,16 +40,48 @@ def launcher(name: str, ranks: int) -> list[str]:
     return [str(mpiexec), *options, "-n", str(ranks), str(python)]
 
 
-def start(
-    words: Sequence[str | Path], *, mpi: str | None = None, ranks: int = 1, folder: Path | None = None, **env: str
-) -> subprocess.Popen[str]:
-    """Start ``python WORDS``, in a process group of its own so that all of it can be ended."""
-    python = [sys.executable] if mpi is None else launcher(mpi, ranks)
-    # Of the tests' own environment nothing that a launcher may have set, should they run under one.
+def environment(**more: str) -> dict[str, str]:
+    """Return a job's environment: of the tests' own nothing that a launcher may have set, should they run under one."""
     clean = {k: v for k, v in os.environ.items() if not k.startswith(("PMI", "OMPI_", "SLURM_", "FLUX_", "PRTE"))}
+    return {**clean, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), **more}
+
+
+@functools.cache
+def _warm(python: str) -> str:
+    """Return the address of a process of a Python that has loaded torch and forks."""
+    name = f"landscape-{uuid.uuid4()}"
+    server = subprocess.Popen(
+        [python, Path(__file__).with_name("warm_server.py"), name],
+        env=environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert server.stdout is not None
+    assert server.stdout.readline() == b"ready\n"
+    atexit.register(server.communicate)
+    return name
+
+
+def start(
+    words: Sequence[str | Path],
+    *,
+    mpi: str | None = None,
+    ranks: int = 1,
+    folder: Path | None = None,
+    forked: bool = False,
+    **env: str,
+) -> subprocess.Popen[str]:
+    """Start ``python WORDS``, in a process group of its own so that all of it can be ended.
+
+    ``forked`` from processes that have loaded torch, where it is not about how processes start and end: they share one
+    seed of hashes, and a launcher only kills what stands for them.
+    """
+    python = [sys.executable] if mpi is None else launcher(mpi, ranks)
+    if forked:
+        python += ["-I", "-S", str(Path(__file__).with_name("warm_client.py")), _warm(python[-1])]
     return subprocess.Popen(
         [*python, *map(str, words)],
-        env={**clean, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), **env},
+        env=environment(**env),
         cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -76,8 +111,8 @@ def end(job: subprocess.Popen[str]) -> None:
 
 
 def run(words: Sequence[str | Path], **options: object) -> tuple[int, str, str]:
-    """Start a job and wait for it."""
-    return finish(start(words, **options))  # type: ignore[arg-type]
+    """Start a job, by default of forked processes, and wait for it."""
+    return finish(start(words, **{"forked": True, **options}))  # type: ignore[arg-type]
 
 
 def evaluate(checkpoint: Path, output: Path, *more: str | Path) -> list[str | Path]:

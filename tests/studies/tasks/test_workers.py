@@ -89,8 +89,8 @@ def test_two_jobs_on_one_folder_share_the_tasks(whole, tmp_path):
     study, trace, out = tiny_study.write(tmp_path), tmp_path / "trace", tmp_path / "out"
     words = command(study, out, "--executor", "here")
     with (
-        jobs.ended(jobs.start(words, STUDY_TRACE=str(trace), STUDY_SECONDS="0.1")) as one,
-        jobs.ended(jobs.start(words, STUDY_TRACE=str(trace), STUDY_SECONDS="0.1")) as other,
+        jobs.ended(jobs.start(words, forked=True, STUDY_TRACE=str(trace), STUDY_SECONDS="0.1")) as one,
+        jobs.ended(jobs.start(words, forked=True, STUDY_TRACE=str(trace), STUDY_SECONDS="0.1")) as other,
     ):
         for job in (one, other):
             code, _, err = jobs.finish(job)
