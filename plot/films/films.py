@@ -31,6 +31,7 @@ from ..style.colorbars import draw_colorbar
 from ..style.layout import TITLE_SPACING, fitting_titles, title_lines
 from ..style.style import SOFT_INK, look, our_style, text_width, wrapped
 from ..surfaces.camera import Camera
+from ..surfaces.frame3d import outermost
 from ..surfaces.still import Still
 from ..surfaces.surfaces3d import BAR_ROOM
 from .flights import FLIGHTS, Moment, azimuths, flight
@@ -195,7 +196,8 @@ def plan_film(
             Still.of(plane, chosen, scale, camera=start, among=among, interpolate=interpolate) for plane in planes
         )
         steady = azimuths(kind, stills[0].camera.azimuth)
-        stills = tuple(dataclasses.replace(still, steady=steady) for still in stills)
+        # What is in the picture from all sides: looked for once, not for each frame.
+        stills = tuple(dataclasses.replace(still, steady=steady, content=outermost(still.content)) for still in stills)
         size = int(size[0]), int(size[1])
         film = Film(tuple(planes), chosen, scale, kind, frames, size, stills[0].camera, text, stills)
         try:

@@ -88,10 +88,12 @@ def fitted_panel(
                 raise
             break  # no room to move them: they stay within the view there is
         panel = Panel(ax, scene, replace(frame, view=frame.view.raised(foot)))
+        if steady:
+            break  # wherever its labels go, the view stays
         found = placed_labels(panel, ground_of(panel))
         inside = Room(((0.0, foot), size))
         moved = {each.label.key: each.shift for each in found if inside.depth(box_of_label(panel, each)) > 0}
-        if steady or not moved:
+        if not moved:
             break
         # None goes back: the view would jump to and fro between the two.
         shifts |= {key: (float(shift[0]), float(shift[1])) for key, shift in moved.items()}

@@ -203,7 +203,7 @@ def _steady_view(
     """
     half_x, half_y = box.half
     corners = [[-half_x, -half_y, -GAP], [half_x, -half_y, -GAP], [half_x, half_y, -GAP], [-half_x, half_y, -GAP]]
-    scene: Floats = np.concatenate([np.array(corners), _outermost(content)])
+    scene: Floats = np.concatenate([np.array(corners), outermost(content)])
     turned: list[Floats] = []
     for azimuth in np.linspace(*azimuths, max(2, round((azimuths[1] - azimuths[0]) / 7.5) + 1)):
         seen = _turned(scene, camera.azimuth - azimuth)
@@ -223,7 +223,7 @@ def _turned(points: Floats, degrees: float) -> Floats:
     return turned
 
 
-def _outermost(points: Floats) -> Floats:
+def outermost(points: Floats) -> Floats:
     """Return the points that reach furthest in some direction: the others lie between these from every side."""
     turns = np.deg2rad(np.arange(0.0, 360.0, 7.5))
     around = np.stack([np.cos(turns), np.sin(turns)])
