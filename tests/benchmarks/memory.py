@@ -19,7 +19,6 @@ import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 NETWORKS = Path(__file__).with_name("large_networks.py")
 ROOT = Path(__file__).parents[2]
@@ -77,30 +76,28 @@ def measure(
 
 
 def _start(kind: str, sizes: dict[str, int], dtype: str, words: list[str], folder: str) -> dict[str, int]:
-    asked = json.dumps({"kind": kind, "sizes": sizes, "dtype": dtype, "words": words, "folder": folder})
-    for task in ("save", "run"):  # apart: what saving takes is not to be measured
-        done = subprocess.run(
-            [sys.executable, __file__, task, asked], cwd=ROOT, capture_output=True, text=True, timeout=900
-        )
-        if done.returncode:
-            raise RuntimeError(done.stderr)
+    save(kind, sizes, dtype, folder)
+    asked = json.dumps({"kind": kind, "sizes": sizes, "words": words, "folder": folder})
+    # Apart: what saving takes is not to be measured.
+    done = subprocess.run([sys.executable, __file__, asked], cwd=ROOT, capture_output=True, text=True, timeout=900)
+    if done.returncode:
+        raise RuntimeError(done.stderr)
     found: dict[str, int] = json.loads(done.stdout.splitlines()[-1])
     return found
 
 
-def save(kind: str, sizes: dict[str, int], dtype: str, folder: str, **_: Any) -> None:
-    """Be the process that makes the checkpoint."""
+def save(kind: str, sizes: dict[str, int], dtype: str, folder: str) -> None:
+    """Make the checkpoint."""
     import torch
 
-    sys.path.insert(0, str(NETWORKS.parent))
-    import large_networks
+    from tests.benchmarks import large_networks
 
     torch.manual_seed(0)
     network = getattr(large_networks, kind)(**sizes).to(getattr(torch, dtype))
     torch.save(network.state_dict(), Path(folder) / "net.pt")
 
 
-def run(kind: str, sizes: dict[str, int], words: list[str], folder: str, **_: Any) -> None:
+def run(kind: str, sizes: dict[str, int], words: list[str], folder: str) -> None:
     """Be the process that is measured."""
     from landscape import read_surface
     from landscape.cli import main as command
@@ -133,7 +130,7 @@ samples = {made}
 
 
 if __name__ == "__main__":
-    if len(sys.argv) == 3 and sys.argv[1] in ("save", "run"):
-        {"save": save, "run": run}[sys.argv[1]](**json.loads(sys.argv[2]))
+    if sys.argv[1:] and sys.argv[1].startswith("{"):
+        run(**json.loads(sys.argv[1]))
     else:
         main()

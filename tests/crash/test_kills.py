@@ -1,6 +1,6 @@
 """Jobs killed at random moments, and disks that fill up: the file stays whole, and the work goes on from it.
 
-Five kills in the usual suite. The long run, a hundred of whole jobs and twenty of single ranks:
+Three kills in the usual suite. The long run, a hundred of whole jobs and twenty of single ranks:
 
     LANDSCAPE_KILLS=100 python -m pytest tests/crash
 """
@@ -24,7 +24,7 @@ from landscape.surface.surface import COMPUTED, Surface
 from tests.helpers import jobs, tiny_problem
 
 pytestmark = pytest.mark.slow
-KILLS = int(os.environ.get("LANDSCAPE_KILLS", "5"))
+KILLS = int(os.environ.get("LANDSCAPE_KILLS", "3"))
 POINTS = 81
 
 

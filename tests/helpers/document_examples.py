@@ -45,7 +45,7 @@ SMALLER = [
     (r"--without-dominant \d+", "--without-dominant 1"),
     (r"--samples \d+", "--samples 10"),
     (r"--repeats \d+", "--repeats 2"),
-    (r"--film (\w+)", r"--film \1 --fps 2 --size 640x480"),
+    (r"--film (\w+)", r"--film \1 --seconds 1 --fps 2 --size 640x480"),
     (r"--seconds \d+", "--seconds 1"),
 ]
 

@@ -18,13 +18,13 @@ def test_loss_and_accuracy_equal_a_float64_loop_at_every_point_of_a_plane(shared
     model, _ = load_model(cifar_resnet.resnet20, {}, str(path))
     x, y = cifar_images
     plane = landscape.random_plane(model, seed=0)
-    # 104 images in batches of 32: the last one has 8.
-    got = landscape.evaluate(model, (x, y), plane, x="-1:1:4", y="-1:1:4", batch_size=32)
-    exact, points = copy.deepcopy(model).double(), np.linspace(-1, 1, 4)
+    # 40 images in batches of 32: the last one has 8.
+    got = landscape.evaluate(model, (x, y), plane, x="-1:1:4", y="-1:1:2", batch_size=32)
+    exact = copy.deepcopy(model).double()
     start = {name: p.detach().clone() for name, p in exact.named_parameters()}
     dx, dy = (d.tensors for d in plane.directions)
-    for j, b in enumerate(points):
-        for i, a in enumerate(points):
+    for j, b in enumerate((-1.0, 1.0)):
+        for i, a in enumerate(np.linspace(-1, 1, 4)):
             with torch.no_grad():
                 for name, p in exact.named_parameters():
                     p.copy_(start[name] + a * dx[name].double() + b * dy[name].double())
