@@ -53,6 +53,14 @@ test("a read-out has the value, its error, and how far it is above the lowest an
   assert.ok(!rowsAt(figure(), 7, LABELS).some(([name]) => name === "above the checkpoint"));
 });
 
+test("of an accuracy the best point is the highest, and others are below it", () => {
+  const made = figure({ ...STATE, height: "train/accuracy", kind: "auto", cap: null }), { best } = made;
+  const known = Array.from(made.height.values).filter((value, k) => made.surface.state[k] === 1 && Number.isFinite(value));
+  assert.equal(best?.value, Math.max(...known));
+  assert.equal(rowsAt(made, best?.k ?? 0, LABELS).find(([name]) => name === "below the highest")?.[1], "0 %");
+  assert.match(describe(made, LABELS), /The highest is /);
+});
+
 test("a difference has the error that the file knows of it, else no more than both together", () => {
   const error = (/** @type {Record<string, Float32Array> | undefined} */ errors) => {
     const made = difference(surface(), surface(), "", errors);
@@ -78,7 +86,7 @@ test("what a picture does not show is counted", () => {
   const made = figure();
   assert.deepEqual(made.counts, { points: 12, missing: 1, capped: 1, strange: 1, interpolated: 1, open: 0 });
   assert.equal(figure().open, null, "a loss is what it is");
-  assert.equal(made.lowest?.k, 6, "among measured points");
+  assert.equal(made.best?.k, 6, "among measured points");
   assert.equal(figure({ ...STATE, cap: null }).scales.height.high, 40, "what was not computed has no say");
   const notes = notesOf(made, true, false).join("; ");
   for (const each of ["loss 1", "1 of 12 not computed", "1 of 12 not finite", "1 of 12 above 30", "1 of 12 interpolated", "scale of its own"]) {

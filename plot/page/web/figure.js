@@ -2,7 +2,7 @@
 import { makeFrame } from "./axes.js";
 import { isoLines } from "./contours.js";
 import { makeField } from "./field.js";
-import { lowest, quantityLabel, quantityOf, sortedValues } from "./quantity.js";
+import { bestOf, quantityLabel, quantityOf, sortedValues } from "./quantity.js";
 import { CAPPED, MISSING, NOT_FINITE, chooseScale } from "./scale.js";
 import { HEIGHT } from "./view.js";
 
@@ -91,7 +91,7 @@ export function makeFigure(surface, scales, state) {
     levels,
     lines: isoLines(field, levels),
     frame: makeFrame(surface, scales.height, top, title),
-    lowest: lowest(surface, height),
+    best: bestOf(surface, height),
     counts: count(surface, height, scales.height, open),
     open,
   };

@@ -196,14 +196,14 @@ function drawLines(context, figure, place, slack, ends) {
 }
 
 /**
- * Where marks stand on a map: the checkpoint, other networks, the lowest point.
+ * Where marks stand on a map: the checkpoint, other networks, the best point.
  * @param {Figure} figure @param {Place} place @returns {[number, number][]}
  */
 function marksOf(figure, place) {
-  const { surface, lowest } = figure;
+  const { surface, best } = figure;
   const known = networksOf(surface).map(({ x, y }) => place.toPixel(...toScene(figure, x, y)));
   if (surface.record.centred && covers(surface, 0, 0)) known.push(place.toPixel(...toScene(figure, 0, 0)));
-  if (lowest) known.push(place.toPixel(...toScene(figure, surface.x[lowest.k % surface.nx], surface.y[Math.floor(lowest.k / surface.nx)])));
+  if (best) known.push(place.toPixel(...toScene(figure, surface.x[best.k % surface.nx], surface.y[Math.floor(best.k / surface.nx)])));
   return known;
 }
 
@@ -234,11 +234,11 @@ function drawTicks(context, { frame, field }, place, theme) {
 }
 
 /**
- * A star at the checkpoint, diamonds at other networks, a ring at the lowest measured point, dots on interpolated ones.
+ * A star at the checkpoint, diamonds at other networks, a ring at the best measured point, dots on interpolated ones.
  * @param {Context} context @param {Figure} figure @param {Place} place
  */
 export function drawMarks(context, figure, place) {
-  const { surface, field, lowest, counts } = figure;
+  const { surface, field, best, counts } = figure;
   const at = (/** @type {number} */ i, /** @type {number} */ j) =>
     place.toPixel(field.x[i * field.factor], field.y[j * field.factor]);
   if (counts.interpolated) {
@@ -250,8 +250,8 @@ export function drawMarks(context, figure, place) {
       context.fillRect(x - size / 2, y - size / 2, size, size);
     }
   }
-  if (lowest) {
-    const i = lowest.k % surface.nx, j = Math.floor(lowest.k / surface.nx);
+  if (best) {
+    const i = best.k % surface.nx, j = Math.floor(best.k / surface.nx);
     if (surface.x[i] !== 0 || surface.y[j] !== 0) ring(context, ...at(i, j), 4);
   }
   if (surface.record.centred && covers(surface, 0, 0)) star(context, ...place.toPixel(...toScene(figure, 0, 0)), 6);

@@ -80,16 +80,17 @@ export function sortedValues(parts) {
 }
 
 /**
- * @param {Surface} surface @param {Quantity} quantity
- * @returns {{k: number, value: number} | null}  the lowest measured point
+ * The best measured point: of an accuracy the highest, as in the stills, else the lowest.
+ * @param {Surface} surface @param {Quantity} quantity @returns {Best | null}
  */
-export function lowest(surface, quantity) {
+export function bestOf(surface, quantity) {
+  const high = quantity.name.endsWith("accuracy") && !quantity.signed, sign = high ? -1 : 1;
   let best = -1;
   for (let k = 0; k < quantity.values.length; k++) {
     if (surface.state[k] !== 1 || !Number.isFinite(quantity.values[k])) continue;
-    if (best < 0 || quantity.values[k] < quantity.values[best]) best = k;
+    if (best < 0 || sign * quantity.values[k] < sign * quantity.values[best]) best = k;
   }
-  return best < 0 ? null : { k: best, value: quantity.values[best] };
+  return best < 0 ? null : { k: best, value: quantity.values[best], word: high ? "highest" : "lowest", high };
 }
 
 /**

@@ -1,4 +1,4 @@
-/** The numbers under the cross-hair: what is stored, with its error, and how far above the lowest point. */
+/** The numbers under the cross-hair: what is stored, with its error, and how far from the best point. */
 import { make } from "./dom.js";
 import { covers } from "./field.js";
 import { numberText } from "./levels.js";
@@ -24,9 +24,9 @@ export class Readout {
       this.note.textContent = "";
       return;
     }
-    const { surface, lowest } = figure;
-    const k = cursor ? cursor.j * surface.nx + cursor.i : (lowest?.k ?? 0);
-    this.place.textContent = cursor ? placeText(surface, k) : `lowest at ${placeText(surface, k)}`;
+    const { surface, best } = figure;
+    const k = cursor ? cursor.j * surface.nx + cursor.i : (best?.k ?? 0);
+    this.place.textContent = cursor ? placeText(surface, k) : `${best?.word ?? ""} at ${placeText(surface, k)}`;
     this.body.replaceChildren(...rowsAt(figure, k, labels).map(([name, value, error, strong]) =>
       make("tr", { class: strong ? "strong" : "" },
         make("th", { scope: "row", title: name, "aria-label": name }, make("span", { class: "long" }, name), make("span", { class: "short" }, short(name))),
@@ -41,7 +41,7 @@ export class Readout {
  * @returns {[string, string, string, boolean][]}
  */
 export function rowsAt(figure, k, labels) {
-  const { surface, height, lowest } = figure;
+  const { surface, height, best } = figure;
   /** @type {[string, string, string, boolean][]} */
   const rows = [];
   for (const name of quantityNames([surface])) {
@@ -52,9 +52,9 @@ export function rowsAt(figure, k, labels) {
     const error = whole(quantity.stderr?.[k] ?? NaN);
     const text = valueText(quantity.values[k], quantity.percent);
     rows.push([quantityLabel(name, labels), text, plusMinus(error, quantity.percent), name === height.name]);
-    if (name === height.name && lowest && Number.isFinite(quantity.values[k])) {
-      const above = quantity.values[k] - lowest.value;
-      rows.push(["above the lowest", valueText(above, quantity.percent), "", false]);
+    if (name === height.name && best && Number.isFinite(quantity.values[k])) {
+      const away = Math.abs(quantity.values[k] - best.value);
+      rows.push([best.high ? "below the highest" : "above the lowest", valueText(away, quantity.percent), "", false]);
       const start = surface.record.origin[name], paired = whole(quantity.paired?.[k] ?? NaN);
       const data = name.split("/")[0], used = surface.counts[data]?.[k];
       const same = surface.record.samples[data] === undefined || used === undefined || Number(used) === surface.record.samples[data];
@@ -96,7 +96,7 @@ function stateText({ surface, height, scales }, k) {
 
 /** @param {string} name */
 function short(name) {
-  return name.replace("training", "train").replace("accuracy", "acc.").replace("above the lowest", "above min").replace("above the checkpoint", "above θ*")
+  return name.replace("training", "train").replace("accuracy", "acc.").replace("above the lowest", "above min").replace("below the highest", "below max").replace("above the checkpoint", "above θ*")
     .replace("greatest eigenvalue", "λ max").replace("least eigenvalue", "λ min").replace("|least / λ max|", "|λ min/max|");
 }
 

@@ -52,14 +52,14 @@ function originNotes(origin) {
 }
 
 /** @param {Figure} figure @param {Record<string, string>} labels */
-export function describe({ surface, height, lowest, counts, scales }, labels) {
+export function describe({ surface, height, best, counts, scales }, labels) {
   const { nx, ny, x, y } = surface, what = quantityLabel(height.name, labels);
   const value = (/** @type {number} */ v) => valueText(v, scales.height.percent, 4);
   const corner = (/** @type {number} */ k) => value(height.values[k]);
   const [first, second] = surface.record.axes.map(spokenName);
   const parts = [
     `${what} on ${nx} by ${ny} points, ${first} from ${numberText(x[0])} to ${numberText(x[nx - 1])}, ${second} from ${numberText(y[0])} to ${numberText(y[ny - 1])}.`,
-    lowest ? `The lowest is ${value(lowest.value)} at ${spokenPlace(surface, lowest.k % nx, Math.floor(lowest.k / nx))}.` : "",
+    best ? `The ${best.word} is ${value(best.value)} at ${spokenPlace(surface, best.k % nx, Math.floor(best.k / nx))}.` : "",
     networkSentence(surface, spokenName),
     `The corners are ${corner(0)}, ${corner(nx - 1)}, ${corner(nx * (ny - 1))} and ${corner(nx * ny - 1)}.`,
     counts.strange + counts.missing ? `${counts.strange} points are not finite and ${counts.missing} were not computed.` : "",

@@ -234,6 +234,7 @@ type Room = { width: number; height: number; half: [number, number]; bar: boolea
 // A colour with a word, or a mark with one.
 type LegendItem = { color: string; mark: string; text: string };
 type Counts = { points: number; missing: number; capped: number; strange: number; interpolated: number; open: number };
+type Best = { k: number; value: number; word: string; high: boolean };
 type Figure = {
   surface: Surface;
   height: Quantity;
@@ -243,7 +244,7 @@ type Figure = {
   levels: number[]; // heights of the iso-lines in the scene
   lines: IsoLine[];
   frame: Frame;
-  lowest: { k: number; value: number } | null;
+  best: Best | null;
   counts: Counts;
   open: Uint8Array | null; // of what the colour shows
 };
