@@ -313,6 +313,15 @@ def test_a_line_at_100_percent_shows_its_whole_width():
     assert red > green > blue
 
 
+def test_a_title_keeps_its_words_where_the_legend_takes_its_line():
+    figure = draw(line_surface(17), size=(2.5, 2.0), caption=False)
+    (title,) = (text for text in figure.axes[0].texts if text.get_gid() == "title")
+    assert title.get_text() == "resnet20"
+    legend = next(ax.get_legend() for ax in figure.axes if ax.get_legend())
+    figure.canvas.draw()
+    assert not title.get_window_extent().overlaps(legend.get_window_extent())
+
+
 @pytest.mark.mpl_image_compare(style="default", tolerance=2, savefig_kwargs={"dpi": 100})
 def test_line_image():
     return draw(line_surface())
