@@ -16,6 +16,7 @@ import torch
 
 import landscape
 from landscape.cli import build_parser, join_negative_values, main
+from tests.helpers import jobs
 
 NETS = """
 import torch
@@ -244,34 +245,20 @@ def test_axes_of_different_parts_and_kinds(folder, capsys):
     assert main(["evaluate", *USUAL, "--directions", "b.pt", "--norm", "filter", "--x=0:1:2", "-o", "c.h5"]) == 2
 
 
-def start(folder, *words):
-    return subprocess.Popen(
-        [sys.executable, "-m", "landscape", *words],
-        cwd=folder,
-        stderr=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-
-
 @pytest.mark.slow
 def test_an_interrupted_run_keeps_what_is_done_and_is_completed(folder):
     measured = ["--x=-1:1:9", "--y=-1:1:9", "--loss", "nets.py:slow"]
     words = ["evaluate", *USUAL, *measured, "-o", "net.h5", "--write-every", "0.2"]
-    process = start(folder, *words)
-    deadline = time.monotonic() + 60
-    while not (folder / "net.h5").exists() and time.monotonic() < deadline:
-        time.sleep(0.05)
+    process = jobs.start(["-m", "landscape", *words], folder=folder)
+    jobs.wait_for_points(folder / "net.h5", 1, process)
     time.sleep(0.5)
     process.send_signal(2)
-    _, err = process.communicate(timeout=30)
-    assert process.returncode == 130, err
+    code, _, err = jobs.finish(process, limit=30)
+    assert code == 130, err
     partly = landscape.read_surface(folder / "net.h5")
     assert 0 < int(partly.state.sum()) < 81
     assert main(["plot", "net.h5", "-o", "partly.png"]) == 0
-    resumed = start(folder, *words)
-    _, err = resumed.communicate(timeout=120)
-    assert resumed.returncode == 0, err
+    assert main(words) == 0
     whole = landscape.read_surface(folder / "net.h5")
     assert whole.complete
     done = partly.state == 1

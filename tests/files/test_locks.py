@@ -329,6 +329,7 @@ import os, sys, time
 from landscape.errors import StoreError
 from landscape.files.locks import Lock
 path, folder, start = sys.argv[1], sys.argv[2], float(sys.argv[3])
+time.sleep(max(0.0, start - 0.02 - time.time()))
 while time.time() < start:
     pass
 try:

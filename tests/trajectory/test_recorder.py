@@ -4,8 +4,6 @@ import itertools
 import json
 import math
 import os
-import subprocess
-import sys
 import textwrap
 import threading
 from pathlib import Path
@@ -23,6 +21,7 @@ from landscape.errors import StoreError
 from landscape.trajectory import recorder as recorder_module
 from landscape.trajectory.recorder import Recorder, log_steps
 from landscape.trajectory.runs import find_run
+from tests.helpers import jobs
 
 
 class Tied(nn.Module):
@@ -240,7 +239,8 @@ def test_a_program_that_ends_without_closing_loses_nothing(tmp_path):
         recorder = Recorder(sys.argv[1], nn.Linear(300, 300))
         for step in range(3): recorder.record(step)
     """
-    subprocess.run([sys.executable, "-c", textwrap.dedent(script), str(tmp_path)], check=True, timeout=120)
+    code, _, err = jobs.run(["-c", textwrap.dedent(script), tmp_path])
+    assert code == 0, err
     assert len(names_in(tmp_path)) == 3
 
 
@@ -283,14 +283,9 @@ KILLED = """
 
 @pytest.mark.slow
 def test_a_kill_during_a_record_never_loses_an_earlier_one(tmp_path):
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(KILLED), str(tmp_path), "50"],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=True,
-    )
-    ends = [tuple(map(int, line.split())) for line in done.stdout.splitlines()]
+    code, out, err = jobs.run(["-c", textwrap.dedent(KILLED), tmp_path, "50"])
+    assert code == 0, err
+    ends = [tuple(map(int, line.split())) for line in out.splitlines()]
     assert len(ends) == 50
     halves = 0
     for run, last in ends:
