@@ -13,7 +13,10 @@ import pytest
 
 import landscape
 from landscape.errors import ClusterError, ProblemError, UsageError
+from landscape.studies.study_files import read_study
 from landscape.studies.tasks.executors import open_workers
+from landscape.studies.tasks.task_folders import read_outcome, write_done
+from landscape.studies.tasks.tasks import plan_tasks
 from tests.helpers import jobs, tiny_study
 from tests.helpers.document_examples import code_of
 from tests.helpers.forked_jobs import fork_server
@@ -98,6 +101,16 @@ def test_two_jobs_on_one_folder_share_the_tasks(whole, tmp_path):
     done = trace.read_text().splitlines()
     assert len(done) == len(set(done)) == TASKS
     assert values_of(out) == values_of(whole)
+
+
+def test_a_lock_that_another_job_tries_is_no_file_of_a_task(tmp_path):
+    task = plan_tasks(read_study(tiny_study.write(tmp_path)))[0]
+    tried = tmp_path / task.folder / "task.lock.token"
+    tried.parent.mkdir(parents=True)
+    tried.touch()
+    write_done(task, tmp_path, {}, 1.0, 1)
+    tried.unlink()
+    assert read_outcome(task, tmp_path).state == "done"
 
 
 def test_processes_and_mpi_give_the_same_files(whole, tmp_path):
