@@ -86,6 +86,21 @@ def test_an_attack_on_one_frequency_lies_there(found):
     assert found.accuracy("high change")[-1] == 1.0
 
 
+def test_energy_within_a_cutoff_is_the_share_of_the_variance_over_pixels_that_low_passes_keep():
+    generator = torch.Generator().manual_seed(2)
+    x = torch.rand(7, 3, 6, 9, generator=generator) * torch.tensor([1.0, 5.0, 0.2])[:, None, None]
+    x[5:] = x[5:].mean((-2, -1), keepdim=True) + 0.1 * torch.randn(2, 3, 6, 9, generator=generator)
+    found = landscape.frequencies(
+        nn.Sequential(nn.Flatten(), nn.Linear(162, 2)), (x, torch.zeros(7, dtype=torch.long)), batch_size=5
+    )
+
+    def squares(images):
+        return (images - images.mean((-2, -1), keepdim=True)).square().sum((1, 2, 3))
+
+    for cutoff, energy in zip(found.cutoffs, found.energy, strict=True):
+        assert energy == pytest.approx(float((squares(low_pass(x, cutoff)) / squares(x)).mean()), rel=1e-4, abs=1e-6)
+
+
 def test_accuracy_that_does_not_change_has_no_frequency(images):
     class Blind(nn.Module):
         def forward(self, x):
@@ -102,7 +117,11 @@ def test_the_command_writes_what_info_and_plot_read(tmp_path, monkeypatch, capsy
     torch.manual_seed(0)
     torch.save(nn.Sequential(nn.Flatten(), nn.Linear(64, 10)).state_dict(), "net.pt")
     words = ["frequencies", "net.pt", "--model", "nets.py:net", "--data", "test=digits:test", "--samples", "50"]
+    words += ["--norm", "l2", "--seed", "5", "--sample-seed", "2", "--batch-size", "40", "--loss", "cross_entropy"]
     assert main([*words, "--epsilon", "0.1", "--steps", "3", "--clip", "0:1"]) == 0
+    stored = read_frequencies("net.frequencies.h5")
+    asked = {"epsilon": 0.1, "norm": "l2", "steps": 3, "seed": 5, "clip": [0.0, 1.0], "batch_size": 40}
+    assert (stored.settings, stored.problem["sample_seed"], stored.samples) == (asked, 2, 50)
     capsys.readouterr()
     assert main(["info", "--json", "net.frequencies.h5"]) == 0
     facts = json.loads(capsys.readouterr().out)["frequencies"]

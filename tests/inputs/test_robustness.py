@@ -137,6 +137,38 @@ def test_a_broken_sample_stays_broken_at_greater_strengths(found):
     assert weaker.accuracy().tolist() == [found.accuracy()[0], 0.0, 0.0]
 
 
+def test_each_check_counts_the_samples_that_it_asks_about_and_no_others(found):
+    """Each is asked of a result in which five samples, and one more at one strength, speak against it alone."""
+    some = np.flatnonzero(found.survived()[0])[:5]
+    plain = replace(found, attacks=(*found.attacks, "transfer"), right=found.right[[*range(len(found.attacks)), 0]])
+    plain = replace(plain, right=np.broadcast_to(found.survived(), plain.right.shape).copy())
+    plain = replace(
+        plain, restarts=np.stack([found.survived()] * 3), more_steps=found.survived(), flat=np.zeros_like(found.flat)
+    )
+    assert not any(check.suspicious for check in plain.checks())
+
+    def broken(array, *rows):
+        array = array.copy()
+        array[(*rows, 0, some)] = False
+        return array
+
+    names = list(plain.attacks)
+    one_step, pgd_alone = (broken(plain.right, names.index(name)) for name in ("fgsm", "pgd"))
+    for check, changes in {
+        "one step": {"right": one_step},
+        "random": {"right": broken(plain.right, names.index("random"))},
+        "transfer": {"right": broken(plain.right, names.index("transfer"))},
+        "steps": {"more_steps": broken(plain.more_steps)},
+        "restarts": {"restarts": broken(plain.restarts, 2)},  # the last start still finds some: there may be more
+        "gradient": {"flat": np.isin(np.arange(plain.samples), some)},
+        "unbounded": {"far": np.isin(np.arange(plain.samples), some)},
+        "": {"right": pgd_alone, "restarts": broken(broken(plain.restarts, 1), 2)},  # found by the start before
+    }.items():
+        said = [each for each in replace(plain, **changes).checks() if each.suspicious]
+        assert [each.name for each in said] == [check] * bool(check)
+        assert all(" 5 " in f" {each.words} " for each in said), said
+
+
 def test_a_caption_of_several_files_has_a_sentence_for_each(found):
     one = replace(found, settings={**found.settings, "restarts": 1})
     text = recall(landscape.plot.robustness([found, one], labels=["a", "b"]))["Description"]
@@ -159,7 +191,11 @@ def test_the_command_writes_what_info_and_plot_read(tmp_path, monkeypatch, capsy
     torch.save(network.state_dict(), "net.pt")
     words = ["robustness", "net.pt", "--model", "nets.py:net", "--data", "test=digits:test", "--samples", "60"]
     words += ["--normalize", "0.3/0.25", "--epsilon", "0.05,0.1", "--clip", "0:1", "--steps", "4", "--random", "2"]
+    words += ["--restarts", "3", "--seed", "5", "--sample-seed", "2", "--batch-size", "40", "--norm", "linf"]
     assert main([*words, "--save-examples", "adv.npz"]) == 0
+    stored = read_robustness("net.robustness.h5")
+    asked = {"steps": 4, "restarts": 3, "random": 2, "seed": 5, "clip": [0.0, 1.0], "batch_size": 40}
+    assert (stored.settings, stored.norm, stored.problem["sample_seed"]) == (asked, "linf", 2)
     capsys.readouterr()
     assert main(["info", "--json", "net.robustness.h5"]) == 0
     facts = json.loads(capsys.readouterr().out)["robustness"]
@@ -171,6 +207,8 @@ def test_the_command_writes_what_info_and_plot_read(tmp_path, monkeypatch, capsy
     assert main(["plot", "net.robustness.h5", "-o", "p.pdf"]) == 0
     arrays = np.load("adv.npz")
     assert 0 <= arrays["x"].min() <= arrays["x"].max() <= 1
+    x = landscape.digits("test")[0][stored.numbers]
+    assert 0.09 < np.abs(arrays["x"] - x.numpy()).max() < 0.1 + 1e-6  # the greatest strength, in pixels
     words = ["evaluate", "net.pt", "--model", "nets.py:net", "--data", "adv=npz:adv.npz", "--normalize", "0.3/0.25"]
     assert main([*words, "--x=-1:1:3", "-o", "adv.h5"]) == 0
     surface = landscape.read_surface("adv.h5")

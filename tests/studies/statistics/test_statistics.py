@@ -92,6 +92,11 @@ def test_a_chain_holds_only_where_every_link_does():
     found = judge(chain, values | {"c": by_seed([1.0, 1.05, 1.1])})
     assert found.verdict == NOT_REPRODUCED
     assert found.estimate == pytest.approx(np.mean([1.0, 1.15, 1.0]))
+    # Either link might have been: its p-value is for both, that of a chain that holds is the weaker link's.
+    link = Hypothesis("h", "", relations=chain.relations[1:])
+    refuted = judge(link, values | {"c": by_seed([1.0, 1.05, 1.1])})
+    assert found.p == pytest.approx(2 * refuted.p)
+    assert judge(chain, flat).p == pytest.approx(judge(link, flat).p)
 
 
 def test_all_is_the_mean_of_the_variants_of_a_seed():
@@ -141,6 +146,9 @@ def test_flipping_signs_gives_what_scipy_gives_by_permutation():
     differences = np.subtract(A, B)
     theirs = stats.permutation_test((differences,), np.mean, permutation_type="samples", n_resamples=np.inf)
     assert sign_flip_test(differences) == pytest.approx(theirs.pvalue)
+    for relation, margin in ((">", 0.05), ("<", -0.05)):  # from where the margin ends, on either side
+        said = judge(ask(relation, margin=0.05), {"a": by_seed(A), "b": by_seed(B)}).text
+        assert f"by flipping signs {sign_flip_test(differences - margin):.2g}" in said
 
 
 def test_holm_turns_what_was_found_by_chance_into_not_resolved():
@@ -171,6 +179,12 @@ def test_a_difference_between_recipes_is_no_correlation_between_networks():
     assert correlation(x, y).estimate > 0.9
     inside = correlation(x, y, groups)
     assert inside.low < 0 < inside.high
+    # The same by least squares: the slope's p-value where each recipe has a level of its own.
+    design = np.column_stack([x, shift == 0, shift > 0])
+    slopes, (squares,), *_ = np.linalg.lstsq(design, y)
+    error = math.sqrt(squares / 13 * np.linalg.inv(design.T @ design)[0, 0])
+    assert inside.p_value == pytest.approx(2 * stats.t.sf(abs(slopes[0]) / error, 13))
+    assert math.atanh(inside.high) - math.atanh(inside.low) == pytest.approx(2 * 1.959964 / math.sqrt(16 - 1 - 3))
     pairs = {g: {s: (x[i], y[i]) for s, i in enumerate(np.flatnonzero(np.array(groups) == g))} for g in "ab"}
     found = judge_correlation(Hypothesis("h", "", correlate=("x", "y")), pairs)
     assert found.verdict == NOT_RESOLVED

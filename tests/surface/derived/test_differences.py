@@ -15,7 +15,7 @@ import landscape
 from landscape.cli import main
 from landscape.errors import SurfaceMismatch
 from landscape.surface.derived.differences import difference, standard_errors
-from landscape.surface.derived.intervals import half_widths
+from landscape.surface.derived.intervals import half_widths, interval_factor
 from landscape.surface.surface import sampling_factor
 
 SIZE = 900
@@ -84,6 +84,11 @@ def test_the_page_says_the_standard_error_of_a_difference_and_how_far_above_the_
     np.testing.assert_allclose(errors[~chance], (each[0] + each[1])[~chance])
     widths = difference(*planes, NAME).half_widths
     assert (widths[chance] / errors[chance] > 1.96).all()
+    # The one that fewer samples carry says how sure the difference is, in whatever order.
+    few = dataclasses.replace(planes[0], tails={**planes[0].tails, f"{NAME}_effective": np.full(errors.shape, 4.0)})
+    for both in ((few, planes[1]), (planes[1], few)):
+        ratio = difference(*both, NAME).half_widths[chance] / errors[chance]
+        np.testing.assert_allclose(ratio, interval_factor(4.0), rtol=1e-6)
     content, arrays = read_page(write_page([planes[1], planes[0]], tmp_path / "page.html"))
     np.testing.assert_allclose(arrays[content["differences"]["0-1"][NAME]], errors, rtol=1e-3)
     assert content["panes"][0]["frames"][0]["samples"] == {}  # points are compared whatever was measured at each

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -108,4 +110,10 @@ def test_a_surface_says_where_too_few_samples_carry_a_mean_and_where_nothing_is_
     )
     widths = half_widths(surface, "train/loss")
     np.testing.assert_allclose(widths / np.sqrt(0.75) / 0.5, [3.68, 2.045, 0.0], atol=0.01)
+    # Of a mean of ten the skewness is that of its samples over the root of ten.
+    tails = {**surface.tails, "train/loss_skewness": 0.9 * np.sqrt(count)}
+    skewed = half_widths(dataclasses.replace(surface, tails=tails), "train/loss")
+    factors = np.array([interval_factor(FEWEST - 1, 0.9), 2.045, 0.0])
+    np.testing.assert_allclose(skewed / np.sqrt(0.75) / 0.5, factors, atol=0.01)
+    assert skewed[0] > 1.2 * widths[0]
     np.testing.assert_array_equal(carried_by_few(surface, "train/loss"), [True, False, False])

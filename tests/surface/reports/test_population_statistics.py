@@ -17,6 +17,7 @@ from landscape.surface.reports.population_statistics import (
     compare,
     excess,
     greatest_class_difference,
+    halves,
     hellinger,
     holm,
     joined,
@@ -74,6 +75,8 @@ def test_halves_of_one_group_have_nothing_left_over_and_few_networks_no_null():
     assert found.low < 0 < found.high
     assert found.observed > 5 * abs(found.value)
     assert null(correct[:3]) is None
+    first, second = halves(9)
+    assert len({*first, *second}) == 2 * len(first) == 2 * len(second) == 8
     assert math.isnan(excess(correct[:1], correct[1:2]).value)
 
 
@@ -163,8 +166,15 @@ def test_a_class_on_which_all_agree_is_as_uncertain_as_the_most_uncertain_one():
     probabilities = found.probabilities.copy()
     probabilities[:, found.labels == 0] = np.eye(4, dtype=np.float32)[0]
     same = dataclasses.replace(found, probabilities=probabilities)
-    assert greatest_class_difference(same, "A", "B").high >= greatest_class_difference(same, "B", "A").value
-    assert math.isfinite(greatest_class_difference(same, "A", "B").high)
+    said = greatest_class_difference(same, "A", "B")
+    assert math.isfinite(said.high)
+    # The same class with all of one group right and all of the other wrong: as far as it goes, and as uncertain.
+    probabilities[np.ix_(found.members("B"), np.flatnonzero(found.labels == 0))] = np.eye(4, dtype=np.float32)[1]
+    apart = greatest_class_difference(dataclasses.replace(found, probabilities=probabilities), "A", "B")
+    rates = [[found.correct[found.members(g)][:, found.labels == label].mean(1) for g in "AB"] for label in (1, 2, 3)]
+    ends = [stats.ttest_ind(*each, equal_var=False).confidence_interval(1 - 0.05 / 4) for each in rates]
+    reach = max((each.high - each.low) / 2 for each in ends)
+    assert (apart.label, apart.value, apart.low, apart.high) == pytest.approx((0, 1.0, 1 - reach, 1 + reach))
     probabilities = np.broadcast_to(np.eye(4, dtype=np.float32)[found.labels], found.probabilities.shape)
     assert math.isnan(greatest_class_difference(dataclasses.replace(found, probabilities=probabilities), "A", "B").high)
 
