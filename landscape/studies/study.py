@@ -55,7 +55,7 @@ class Recipe:
     augmentation: str = "none"  # none, shift, shift_flip
     checkpoints: int = 0  # records of the run: every N epochs; 0: none but the end; -N: every N steps
     walk: int = 0  # loss and gradient along the gradient every N steps; 0: not
-    attack: Mapping[str, Any] = field(default_factory=dict)  # adversarial training: norm, epsilon, steps, step
+    attack: Mapping[str, Any] = field(default_factory=dict)  # adversarial training: norm, epsilon, steps, clip
     tasks: Mapping[str, Any] = field(default_factory=dict)  # tasks in sequence: kind, number
     training: str = ""  # a training function of the user's own, called as the built-in one
     options: Mapping[str, Any] = field(default_factory=dict)  # for that function

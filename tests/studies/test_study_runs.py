@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import re
 import subprocess
@@ -97,6 +98,39 @@ def test_what_is_done_is_found_again_and_a_change_redoes_what_depends_on_it(tmp_
     assert lines_of(trace) == ["both 3", "line narrow 3", "line wide 3", "train 2 3", "train 6 3"]
 
 
+def test_a_tasks_key_follows_all_that_can_change_its_result_and_nothing_else(tmp_path):
+    study = read_study(tiny_study.write(tmp_path))
+
+    def keys(study):
+        return {task.name: task.key for task in tasks.plan_tasks(study)}
+
+    before = keys(study)
+
+    def redone(**changes):
+        after = keys(dataclasses.replace(study, **changes))
+        return {name.partition("/")[0] for name in after if before.get(name) != after[name]}
+
+    assert not redone(name="a", question="b", title="c", source="d", notes="e", minutes=9.0, hypotheses=(), path="f")
+    assert not redone(least_accuracy=0.9)
+    assert redone(direction_seed=1) == {"line", "both"}
+    assert redone(samples={"test": 10}) == {"train", "line", "both"}
+    line, both = study.measurements
+    for change in (
+        {"arguments": {"points": 3}},
+        {"measure": "weights"},
+        {"variants": ("wide", "narrow"), "per": "seed"},
+    ):
+        assert redone(measurements=(dataclasses.replace(line, **change), both)) == {"line"}
+    narrow, wide = study.variants
+    for field in dataclasses.fields(narrow.recipe):
+        value = getattr(narrow.recipe, field.name)
+        other = {str: "torch.nn:Linear", bool: not value}.get(type(value)) or ({"a": 1} if value == {} else None)
+        other = other or ({**value, "a": 1} if isinstance(value, dict) else value + 1)
+        recipe = dataclasses.replace(narrow.recipe, **{field.name: other})
+        assert redone(variants=(dataclasses.replace(narrow, recipe=recipe), wide)) == {"train", "line", "both"}, field
+    assert not redone(variants=(dataclasses.replace(narrow, title="small"), wide))
+
+
 def test_what_is_damaged_or_made_of_other_weights_is_done_again(tmp_path, trace):
     out, path = tmp_path / "out", tiny_study.write(tmp_path)
     result = run(path, out)
@@ -118,7 +152,7 @@ def test_what_is_damaged_or_made_of_other_weights_is_done_again(tmp_path, trace)
     assert lines_of(trace) == ["both 0", "line narrow 0"]
 
 
-def test_a_task_that_fails_is_reported_and_the_others_go_on(tmp_path, trace):
+def test_a_task_that_fails_is_reported_and_the_others_go_on(tmp_path, trace, capsys):
     failing = tiny_study.write(tmp_path, options=("width = 2 }", "width = 2 }\nrecipe = { options = { fails = 1 } }"))
     result = run(failing, tmp_path / "out")
     assert [task.name for task in result.failed] == ["train/narrow/1"]
@@ -129,6 +163,10 @@ def test_a_task_that_fails_is_reported_and_the_others_go_on(tmp_path, trace):
     assert "<such>" not in page
     assert "train/narrow/1" in page
     assert not json.loads((tmp_path / "out" / "results.json").read_text())["complete"]
+    with pytest.MonkeyPatch.context() as patch:  # the command ends with what it was given
+        patch.setattr("landscape.studies.study_runs.study", lambda *arguments, **options: result)
+        assert main(["study", str(failing), "-o", str(tmp_path / "out")]) == 1
+    assert "failed: train/narrow/1: " in capsys.readouterr().out
     lines_of(trace)
     run(failing, tmp_path / "out")  # a failure is tried again, and nothing else
     assert lines_of(trace) == ["train 2 1"]
@@ -311,6 +349,22 @@ def test_ranks_that_help_no_task_are_said_to_and_unknown_data_is_the_task_s_to_r
         assert f"{alone} of 3 lines and planes are left to one process" in told
     assert main(["study", "own.toml", "-o", "out", "--commands", "--ranks", "3", "--only", "train"]) == 0
     assert "--ranks 3 changes nothing" in capsys.readouterr().err
+
+
+def test_a_command_for_many_processes_asks_for_what_the_task_itself_would(tmp_path):
+    from landscape.commands.study_commands import command_of
+    from landscape.studies.study import Measurement
+
+    how = {"x": "-2:2:5", "repeats": 3, "norm": "model", "samples": 7}
+    study = dataclasses.replace(
+        read_study(tiny_study.write(tmp_path)), direction_seed=9, measurements=(Measurement("wide", "line", how),)
+    )
+    task = next(each for each in tasks.plan_tasks(study) if each.name == "wide/narrow/1")
+    command = command_of(task, tmp_path, "landscape study tiny.toml", 4)
+    for words in ("mpiexec -n 4 landscape evaluate", "--x=-2:2:5", "--repeats 3", "--norm model", "--samples 7",
+                  "--seed 9 --sample-seed 9", "--loss cross_entropy", "--only wide/narrow/1"):  # fmt: skip
+        assert words in command, words
+    assert f"-o {tmp_path / task.folder / 'line.h5'}" in command
 
 
 def test_a_surface_that_an_mpi_run_of_its_own_left_is_taken(tmp_path, capsys, monkeypatch):

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import numpy as np
 import pytest
 import torch
+from scipy import stats
 from torch import nn
 
+import landscape
 from landscape.directions.construct import Direction, Plane, random_plane
 from landscape.errors import UsageError
 from landscape.evaluation.evaluate import evaluate
@@ -107,6 +110,8 @@ def test_the_share_that_is_not_convex_counts_what_residuals_leave_no_doubt_of():
     share, undecided, ratio = nonconvex_shares(surface, "train", 0.1)
     assert (share, undecided) == (0.5, 0.25)
     assert ratio == pytest.approx((0.12 + 0.5) / 2)
+    bowl = {**surface.values, "train/eigenvalue_min": np.full(5, 0.5)}
+    assert nonconvex_shares(dataclasses.replace(surface, values=bowl), "train", 0.1) == (0.25, 0.0, 0.0)
 
 
 def test_the_logarithm_of_what_is_not_above_0_is_not_known():
@@ -187,12 +192,49 @@ def test_two_ways_of_measuring_the_share_of_a_plane_agree(networks, data, tmp_pa
     assert plane_share(model, run, same, principal.total) == pytest.approx(principal.shares[:2].sum(), rel=1e-4)
     found = measured("path", networks[:1], data, tmp_path, random_planes=2)
     assert found["random_share"] < 0.1 * found["two_shares"]
-    assert 0 < found["straightness"] <= 1
+    places = np.stack([np.concatenate([t.double().numpy().ravel() for t in at]) for at in weights_along(run, model)])
+    steps = np.linalg.norm(np.diff(places, axis=0), axis=1)
+    assert found["length"] == pytest.approx(steps.sum())
+    assert found["straightness"] == pytest.approx(np.linalg.norm(places[-1] - places[0]) / steps.sum())
+    assert found["two_shares"] == pytest.approx(principal.shares[:2].sum())
+
+
+def weights_along(run, model):
+    return [
+        list(record.fitted(model, [name for name, _ in model.named_parameters()]).values()) for record in run.records
+    ]
+
+
+def test_a_film_has_every_so_many_th_record_and_the_last_and_says_how_far_ranks_move(networks, data, tmp_path):
+    from landscape.files.store import read_surface
+
+    found = measured("film", networks[:1], data, tmp_path, x="-1:1:3", every=3)
+    recorded = [int(path.stem.partition("-")[2]) for path in networks[0].steps()]
+    frames = sorted(tmp_path.glob("step-*.h5"))
+    assert [int(path.stem.partition("-")[2]) for path in frames] == [recorded[0], recorded[3], recorded[4]]
+    losses = [read_surface(path)["train/loss"].ravel() for path in frames]
+    rises = [float(np.median(each - each[4])) for each in losses]
+    assert (found["first_range"], found["last_range"]) == pytest.approx((rises[0], rises[-1]))
+    assert found["growth"] == pytest.approx(rises[-1] / rises[0])
+    for name, place in (("moved", 0), ("last_moved", -2)):
+        assert found[name] == pytest.approx(1 - stats.spearmanr(losses[place], losses[-1]).statistic)
+
+
+def test_early_is_a_share_of_the_steps_and_not_of_the_records(networks, data, tmp_path):
+    found = measured("sharpening", networks[:1], data, tmp_path, most=10, early=0.6)
+    table = read_table(tmp_path / "sharpness.curve.csv")
+    step, high, low = (table[name] for name in ("step", "greatest_eigenvalue", "least_eigenvalue"))
+    sooner = step <= step[0] + 0.6 * (step[-1] - step[0])
+    assert 1 < sooner.sum() < len(step)
+    assert (found["first"], found["last"], found["early"]) == pytest.approx((high[0], high[-1], high[sooner].max()))
+    assert found["first_ratio"] == pytest.approx(max(-low[0], 0.0) / high[0])
+    assert found["early"] == pytest.approx(10 ** found["log10_early"])
 
 
 def test_the_walls_beside_a_path_are_second_differences_of_the_loss_at_the_neighbours_distance(
     networks, data, tmp_path
 ):
+    from landscape.files.store import read_surface
     from landscape.trajectory.local_plane import local_plane
     from landscape.trajectory.record_losses import put_record
     from landscape.trajectory.runs import find_run
@@ -217,6 +259,12 @@ def test_the_walls_beside_a_path_are_second_differences_of_the_loss_at_the_neigh
         assert found[name] == pytest.approx(bent, rel=1e-2, abs=1e-4)
     assert found["wall"] == pytest.approx(found["across"] - found["along"])
     assert 0 < found["share"] < 1
+    steps = [record.step for record in run.records]
+    for at, place in ((0.0, 1), (1.0, -2)):  # the ends have no velocity
+        folder = tmp_path / str(at)
+        folder.mkdir()
+        measured("local", networks[:1], data, folder, points=5, at=at)
+        assert read_surface(folder / "local.h5").axes[0].recipe["step"] == steps[place]
     with pytest.raises(UsageError, match=r"5, 9, 13"):
         measured("local", networks[:1], data, tmp_path, points=6)
 
@@ -252,7 +300,16 @@ def jointly(networks, data, tmp_path_factory):
     return TrainedNetwork("j", "", alone.seed, recipe, folder, trainer.train(recipe, alone.seed, data, folder))
 
 
-def test_stability_plasticity_and_robustness_are_those_of_the_tables(networks, data, tmp_path):
+def test_stability_plasticity_and_robustness_are_those_of_the_tables(networks, data, tmp_path, monkeypatch):
+    attack, attacked = landscape.robustness, []
+
+    def masked(*arguments, **options):
+        """Attack as if no task's loss had a slope, which a check notices."""
+        result = attack(*arguments, **options)
+        attacked.append(dataclasses.replace(result, flat=np.ones_like(result.flat)))
+        return attacked[-1]
+
+    monkeypatch.setattr("landscape.inputs.robustness.robustness", masked)
     found = measured("triangle", networks[2:], data, tmp_path, epsilon=0.05, steps=3)
     table = read_table(networks[2].folder / "tasks.csv")
     grid = table["accuracy"].reshape(3, 3)  # after, task
@@ -262,6 +319,7 @@ def test_stability_plasticity_and_robustness_are_those_of_the_tables(networks, d
     assert (under <= grid.diagonal() + 1e-12).all()
     assert found["robustness"] == pytest.approx(under.mean())
     assert found["robustness_lost"] == pytest.approx(under[0] - under[2])
+    assert found["suspicious"] == sum(check.suspicious for each in attacked for check in each.checks()) >= 3
     with pytest.raises(UsageError, match="one task"):
         measured("triangle", networks[:1], data, tmp_path)
 
@@ -292,7 +350,10 @@ def test_the_joint_plane_leads_through_the_three_networks(networks, jointly, dat
         for task, name in enumerate(("first_rise", "second_rise")):
             rise = loss(network.folder / "task-1.pt", task) - loss(start, task)
             assert found[f"{network.variant}/{name}"] == pytest.approx(rise, abs=1e-4)
-        assert found[f"{network.variant}/highest"] >= max(found[f"{network.variant}/first_rise"], 0.0)
+        way = read_table(tmp_path / "lines.curve.csv")[f"{network.variant}_task_1"]
+        assert way[-1] - way[0] == pytest.approx(found[f"{network.variant}/first_rise"], abs=1e-6)
+        assert found[f"{network.variant}/highest"] == pytest.approx(way.max() - way[0], abs=1e-6)
+        assert abs(way[-1] - way[0]) > 1e-3  # it matters from where
     first = surface.axes[0].values
     assert first.min() < 0 < found[f"{alone.variant}/distance"] < first.max()
     with pytest.raises(UsageError, match="has to be trained in sequence"):
@@ -300,7 +361,15 @@ def test_the_joint_plane_leads_through_the_three_networks(networks, jointly, dat
 
 
 def test_dropout_spreads_and_without_it_there_is_no_field(networks, data, tmp_path):
-    assert measured("noise", networks[:1], data, tmp_path, x="-1:1:5", draws=3)["spread_at_0"] > 0
+    from landscape.files.store import read_surface
+
+    found = measured("noise", networks[:1], data, tmp_path, x="-1:1:5", draws=3)
+    assert found["spread_at_0"] > 0
+    still, field = (read_surface(tmp_path / f"{mode}.h5") for mode in ("eval", "train"))
+    draws = np.stack([field[f"draw{number}/loss"] for number in range(3)])
+    assert found["spread"] == pytest.approx(draws.std(0, ddof=1).mean())
+    assert found["spread_at_0"] == pytest.approx(draws[:, 2].std(ddof=1))
+    assert found["gap"] == pytest.approx(draws[:, 2].mean() - still["train/loss"][2])
     with pytest.raises(UsageError, match="2 or more"):
         measured("noise", networks[:1], data, tmp_path, draws=1)
 
@@ -335,8 +404,11 @@ def test_the_plane_over_the_input_holds_what_the_network_says_of_moved_images(ne
     right = at(0.1)[torch.arange(40), y]
     other = at(0.1).scatter(1, y[:, None], -math.inf).amax(1)
     assert found["margin"] == pytest.approx(float((right - other).mean()), rel=1e-3)
-    assert found["rise"] > found["random_rise"]
-    assert len(read_surface(tmp_path / "input.h5").directions) == 2
+    surface = read_surface(tmp_path / "input.h5")
+    (plane,) = (values for name, values in surface.values.items() if name.endswith("/loss"))
+    assert [axis.recipe["kind"] for axis in surface.directions] == ["sign", "random"]
+    assert found["random_rise"] == pytest.approx((plane[2, 4] + plane[6, 4]) / 2 - losses[0.0], abs=1e-5)
+    assert found["random_rise"] != pytest.approx((plane[4, 2] + plane[4, 6]) / 2 - losses[0.0], abs=1e-3)
     with pytest.raises(UsageError, match="none at epsilon or at 0"):
         measured("input_plane", networks[:1], data, tmp_path, points=20)
 

@@ -285,6 +285,11 @@ def test_training_against_an_attack_trains_on_what_it_found(data, tmp_path):
     attacked = trainer.train(recipe, 0, data, tmp_path)
     assert float(table(tmp_path / "history.csv")[0]["train_loss"]) > first
     assert attacked["train_loss"] != clean["train_loss"]
+    # What is attacked on the way is looked at in eval mode: running statistics are those of training's own batches.
+    normed = Recipe(**{**vars(recipe), "arguments": {"depth": 1, "width": 16, "batch_norm": True}})
+    steps = trainer.train(normed, 0, data, tmp_path)["steps"]
+    counted = {name: each for name, each in load_checkpoint(tmp_path / "final.pt").tensors.items() if "tracked" in name}
+    assert {float(each) for each in counted.values()} == {steps}
 
 
 def test_tasks_learnt_jointly_show_images_of_all_tasks_so_far_and_of_no_later_one():
