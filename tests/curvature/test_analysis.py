@@ -95,6 +95,21 @@ def test_traces_norms_and_layers_are_right_within_their_errors(report, whole, sc
         assert abs(layer.normalised_trace - wanted) < 4 * layer.normalised_trace_stderr + 1e-9, layer.name
 
 
+def test_the_gauss_newton_matrix_is_that_of_the_outputs_slopes(report, network, samples):
+    model, (x, _) = network.eval(), samples
+    parameters = {name: each.detach() for name, each in model.named_parameters()}
+    slopes = torch.func.jacrev(lambda tree: torch.func.functional_call(model, tree, x))(parameters)
+    slope = torch.cat([each.reshape(23, 3, -1) for each in slopes.values()], 2)
+    p = model(x).softmax(1).detach()
+    curved = torch.diag_embed(p) - p[:, :, None] * p[:, None, :]  # of cross entropy by logits
+    matrix = torch.einsum("nki,nkl,nlj->ij", slope, curved, slope) / 23
+    greatest = float(torch.linalg.eigvalsh(matrix)[-1])
+    assert report.gauss_newton_greatest == pytest.approx(greatest, rel=1e-6)
+    assert report.gauss_newton_residual <= 1e-5 * greatest
+    assert abs(report.gauss_newton_trace - float(matrix.trace())) < 3 * report.gauss_newton_trace_stderr
+    assert 3 * report.gauss_newton_trace_stderr < greatest  # it would be missed
+
+
 def few_steps(report: Curvature) -> Curvature:
     """Return a report whose quadratures have two nodes: as Lanczos would have them after two products."""
     nodes, weights = [], []

@@ -43,7 +43,9 @@ def test_products_and_a_surfaces_own_values_agree(network, images):
 def test_a_direction_of_another_length_has_no_rank_among_random_ones(network, images):
     plane = random_plane(network, norm="layer", dimensions=1)
     scaled = random_plane(network, norm="none", dimensions=1)
-    for drawn, ranked in ((random_plane(network, dimensions=1), True), (scaled, False), (plane, None)):
+    moving = random_plane(network, dimensions=1, ignore="none")  # biases, which random ones leave alone
+    drawings = ((random_plane(network, dimensions=1), True), (scaled, False), (moving, False), (plane, None))
+    for drawn, ranked in drawings:
         found = measure_curvature(network, images, eigenvalues=1, probes=4, steps=1, plane=drawn, gauss_newton=False)
         assert found.slice is not None
         assert np.isnan(found.slice.fitted).all()

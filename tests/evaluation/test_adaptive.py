@@ -240,6 +240,17 @@ def test_the_stated_errors_are_the_median_and_the_largest_of_those_held_out():
     assert describe_interpolation(Filled({}, np.array([[False]]), {}, {}), 0.02) is None
 
 
+def test_between_points_an_accuracy_stays_one_whatever_a_spline_would_make_of_it():
+    coordinates = grid(33, 33)
+    values = {LOSS: surface(bowl, coordinates)}
+    for name in ("train/accuracy", "train/share"):
+        values[name] = surface(lambda x, y: np.clip(0.5 + 3 * (x + y), 0, 1), coordinates)
+    filled, known = run(coordinates, values)
+    one, other = (filled.values[name][~known] for name in ("train/accuracy", "train/share"))
+    assert other.min() < -0.01 < 1.01 < other.max()
+    np.testing.assert_array_equal(one, np.clip(other, 0, 1))
+
+
 def test_a_metric_that_exists_nowhere_stays_so_and_costs_nothing():
     coordinates = grid(33, 33)
     loss = surface(bowl, coordinates)

@@ -44,6 +44,9 @@ def test_networks_that_are_done_are_not_measured_again(data):
         models[0][2].bias += 100.0
     again = landscape.predictions({"A": models}, data, known=first)
     np.testing.assert_array_equal(again.probabilities, whole.probabilities)
+    # Whatever order they are given in: by their names.
+    turned = landscape.predictions({"A": {f"A/{k}": models[k] for k in (2, 1, 0)}}, data, known=first)
+    np.testing.assert_array_equal(turned.probabilities, whole.probabilities[::-1])
 
 
 def test_what_is_no_classification_is_refused(data):

@@ -75,6 +75,23 @@ def test_the_stated_error_is_that_of_the_jackknife_over_batches():
     np.testing.assert_allclose(error[0, 2], jackknife[0, 2], rtol=0.1)
 
 
+def test_of_several_passes_what_is_the_same_in_each_stays_in_the_error_and_the_rest_is_averaged():
+    given, moments, values, variances = np.random.default_rng(6), Moments(3), [], []
+    for _ in range(4):
+        running = PassMoments(3, np.full(5, 0.2))
+        for number, each in enumerate(batches(given, (12,) * 5)):
+            running.add(number, all_pairs(vectors(each)))
+        moments.add(running)
+        alone = Moments(3)
+        alone.add(running)
+        values.append(alone.cka()[0])
+        variances.append(running.variance())
+    among = np.var(values, axis=0, ddof=1)
+    wanted = np.maximum(np.mean(variances, axis=0) - among * (1 - 1 / 4), among / 4)
+    above = ~np.eye(3, dtype=bool)
+    np.testing.assert_allclose(moments.cka()[1][above], np.sqrt(wanted)[above])
+
+
 def test_features_that_are_independent_have_none_on_average_where_the_biased_estimate_has_much():
     rng = np.random.default_rng(2)
     running = PassMoments(3, np.full(50, 0.02))

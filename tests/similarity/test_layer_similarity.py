@@ -87,6 +87,14 @@ def test_rotating_and_scaling_features_changes_nothing_and_a_network_is_itself_e
     found = landscape.similarity([first, turned], data, **SMALL)
     np.testing.assert_allclose(found.cka, 1.0, rtol=1e-10)
     assert (np.diagonal(found.cka) == 1).all()
+    # In float32 squares of such features vanish or overflow.
+    networks = [nn.Linear(6, 6, bias=False) for _ in range(3)]
+    with torch.no_grad():
+        for network, size in zip(networks, (1.0, 1e-24, 1e24), strict=True):
+            network.weight.copy_(size * (rotation @ first.weight if size != 1 else first.weight))
+    for kernel in ("linear", "rbf"):
+        found = landscape.similarity(networks, data, **SMALL, kernel=kernel)
+        np.testing.assert_allclose(found.cka, 1.0, rtol=1e-4)
 
 
 def test_a_constant_layer_is_a_hole_and_one_that_is_not_finite_is_named_with_its_sample(data):

@@ -108,12 +108,13 @@ def test_more_samples_measure_the_steps_again(problem, tmp_path):
     assert more.trajectories["fast"].loss[0] != few.trajectories["fast"].loss[0]
 
 
-def test_fewer_samples_than_the_file_has_measure_the_steps_on_as_many_as_the_surface(problem, tmp_path):
+def test_fewer_samples_than_the_file_has_measure_the_steps_on_as_many_in_such_batches_as_the_surface(problem, tmp_path):
     model, data, run = problem
     path = tmp_path / "run.h5"
-    whole = evaluate_runs(model, data, run, points=3, path=path, samples=40)
+    how = {"points": 3, "path": path, "batch_norm": "recompute"}  # which batches there are changes values, too
+    whole = evaluate_runs(model, data, run, **how, samples=40, batch_size=9)
     write_surface(path, dataclasses.replace(whole, trajectories={}))  # cut short before the steps
-    again = evaluate_runs(model, data, run, points=3, path=path, samples=10)
+    again = evaluate_runs(model, data, run, **how, samples=10)
     np.testing.assert_allclose(again.trajectories["fast"].loss, whole.trajectories["fast"].loss, rtol=1e-6)
 
 

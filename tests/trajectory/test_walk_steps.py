@@ -237,6 +237,12 @@ def test_the_command_writes_a_file_that_info_and_plot_take(recorded, tmp_path, m
     said = json.loads(capsys.readouterr().out)
     assert said["walk"]["gradient"][2] == pytest.approx(gradient)
     assert main(["plot", "a.walk.h5", "a.walk.h5", "--title", "one", "--title", "two", "-o", "a.png"]) == 0
+    others = ["--rate", "0.2", "--mode", "train", "--samples", "6", "--sample-seed", "3", "--multiples=1"]
+    assert main([*words, "-o", "b.walk.h5", *others, "--loss", "nll"]) == 0
+    other = read_walk("b.walk.h5")
+    assert (other.rates.tolist(), other.multiples.tolist()) == ([0.2] * len(run.records), [1.0])
+    assert other.settings == {"mode": "train", "rate": 0.2, "samples": 6, "frozen": 0}
+    assert (other.problem["sample_seed"], other.problem["loss"]) == (3, "nll")
     assert main([*words, "-o", "a.walk.h5", "--rate", "0.2", "--metric", "x.py:y"]) == 2
     assert "--metric says nothing here" in capsys.readouterr().err
 

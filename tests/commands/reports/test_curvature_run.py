@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -104,8 +105,9 @@ def test_a_run_cut_short_goes_on_where_it_was(folder, capsys, monkeypatch):
     first, second = (read_curvature_run(path)["train"] for path in ("short.h5", "run.curvature.h5"))
     np.testing.assert_array_equal(*(each.over_steps(lambda report: report.trace) for each in (first, second)))
     assert first.complete
-    assert main([*BASE, "-o", "short.h5", "--seed", "7"]) == 1
-    assert "seed 0, not 7" in capsys.readouterr().err
+    for name in ("seed", "sample_seed", "samples", "probes"):
+        assert main([*BASE, "-o", "short.h5", f"--{name.replace('_', '-')}", "7"]) == 1
+        assert re.search(rf"{name} \d+, not 7", capsys.readouterr().err), name
     assert len(read_curvature_run("short.h5")["train"].reports) == 3
 
 

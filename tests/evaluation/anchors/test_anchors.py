@@ -225,6 +225,9 @@ def test_of_itself_it_only_takes_anchors_where_they_pay(linear, data):
     assert len(large.anchors["train"].points) <= 100 // 8
     none = landscape.evaluate(linear, data, x="-1:1:21", y="-1:1:21", loss="mse")
     assert not none.anchored
+    # Five of them, 500 samples each, are half of what 50 points of 100 samples take.
+    for points, pays in ((49, False), (50, True)):
+        assert bool(landscape.evaluate(linear, data, samples=100, x=f"-1:1:{points}", loss="mse").anchored) == pays
 
 
 def test_where_there_can_be_no_anchors_it_says_why(linear, data):
@@ -315,6 +318,12 @@ def test_a_dry_run_says_what_error_to_expect_and_measures_no_more_than_a_few_poi
     assert "standard error of about" in describe_cost(cost)
     asked = estimate_cost(model, data, anchors=8, standard_error=0.01, **settings)
     assert not asked.expected
+    most = {"x": "-1:1:9", "loss": "mse", "samples": 3200}  # of 4,000: what is left out is little
+    found = landscape.evaluate(model, data, anchors="none", **most)
+    losses = found["train/loss"]
+    stated = found.stderr[name] * sampling_factor(found, name) / (losses + suitable_eps(losses, "log"))
+    expected = estimate_cost(model, data, anchors=4, **most).expected["train"].plain
+    assert 0.7 < expected / np.median(stated) < 1.4
 
 
 def test_the_error_stated_where_half_of_all_data_are_measured_is_what_estimates_are_off_by():

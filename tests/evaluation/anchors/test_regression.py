@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 
 from landscape.evaluation.anchors.choice import choose_anchors
-from landscape.evaluation.anchors.regression import Estimator, Regression, log_scale, logarithms, signs
+from landscape.evaluation.anchors.regression import (
+    Estimator,
+    Regression,
+    estimator_for,
+    log_scale,
+    logarithms,
+    signs,
+)
+from landscape.surface.anchors import Anchors
 from landscape.surface.derived.intervals import FEWEST, interval_factor
 
 SIZE, NUMBER = 4000, 200
@@ -132,6 +140,14 @@ def test_no_accuracy_is_below_0_or_above_1(population):
     for found in (tilted, other):
         assert (found.means >= right.mean(axis=1) * NUMBER / SIZE - 1e-12).all()
         assert (found.means <= 1 - (1 - right.mean(axis=1)) * NUMBER / SIZE + 1e-12).all()
+    # Which values those are goes by the metric's name.
+    for metric, most in (("accuracy", True), ("margin", False)):
+        highest = []
+        for sign in (1, -1):
+            samples, means = {metric: anchors[:, chosen]}, {metric: sign * 4e4 * anchors.mean(axis=1)}
+            known = Anchors(np.arange(3), samples, means, SIZE, {})
+            highest.append(estimator_for(known, metric, NUMBER).estimate(right).means.max())
+        assert (max(highest) <= 1) == most
 
 
 def test_the_anchors_chosen_leave_less_than_any_others_of_as_many():
