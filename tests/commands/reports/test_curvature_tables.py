@@ -9,7 +9,7 @@ import numpy as np
 from rich.console import Console
 
 from landscape.commands.reports.curvature_tables import curvature_facts, print_curvature, print_curvature_run, run_facts
-from landscape.surface.reports.curvature import Curvature, CurvatureRun
+from landscape.surface.reports.curvature import Curvature, CurvatureRun, LayerCurvature
 from tests.helpers import curvatures
 
 
@@ -43,6 +43,15 @@ def test_the_greatest_of_the_gauss_newton_matrix_is_marked_like_the_others():
     assert "not converged within the products given: that of the Gauss-Newton matrix" in text
     facts = curvature_facts("", {"train": report})["curvature"]["train"]
     assert facts["gauss_newton"]["converged"] is False
+
+
+def test_the_layers_that_are_shown_are_those_of_the_largest_traces_of_either_sign():
+    layers = tuple(LayerCurvature(f"layer{k:02}", 3, 1, trace, 0.1, trace, 0.1) for k, trace in enumerate(
+        [*np.arange(1.0, 13.0), -50.0, 0.5]))  # fmt: skip
+    text = printed(dataclasses.replace(curvatures.curvature(), layers=layers))
+    shown = [word for word in text.split() if word.startswith("layer") and word[5:].isdigit()]
+    assert shown == ["layer12", *(f"layer{k:02}" for k in range(11, 0, -1))]
+    assert "and 2 more layers of smaller trace" in text
 
 
 def test_along_a_run_the_mark_is_explained():

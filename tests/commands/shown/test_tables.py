@@ -7,15 +7,20 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from landscape.cli import main
 from landscape.commands.printed import captured, print_table, show
-from landscape.commands.reports.walk_tables import print_walk
+from landscape.commands.reports.frequencies_tables import frequencies_facts, print_frequencies
+from landscape.commands.reports.robustness_tables import print_robustness, robustness_facts
+from landscape.commands.reports.walk_tables import print_walk, walk_facts
 from landscape.commands.surfaces.summary import describe_result
 from landscape.files.store import write_surface
 from landscape.surface.grid import visiting_order
 from landscape.surface.surface import COMPUTED, INTERPOLATED, NOT_COMPUTED
+from tests.helpers.attacks import filtered, robust
 from tests.helpers.plot_fixtures import valley
+from tests.helpers.walks import walks
 
 
 @pytest.fixture
@@ -116,3 +121,35 @@ def test_a_table_of_a_walk_shows_every_digit_at_eighty_columns(capsys, monkeypat
     out = capsys.readouterr().out
     for text in ("0.04915", "0.2346", "1.234e-05", "0.04126", "0.001735", "0.02041", "5.126e-07", "smoothness"):
         assert f"{text} " in out or f"{text}\n" in out, text
+
+
+def test_a_table_of_many_steps_shows_some_from_first_to_last_and_says_so(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "100")
+    found = walks()
+    many = {name: np.resize(getattr(found, name), (30, *getattr(found, name).shape[1:])) for name in
+            ("rates", "losses", "gradients", "changes")}  # fmt: skip
+    many["rates"][4] = np.nan
+    show(print_walk, walk_facts(dataclasses.replace(found, steps=np.arange(30), **many)))
+    out = " ".join(capsys.readouterr().out.split())
+    assert "steps 24 of 30, --json has each" in out
+    assert "epoch rate loss span" in out
+    assert " 0 0.1 1 " in out
+    assert " 29 0.1 0.3679 " in out
+    assert "not walked 1 step without a learning rate above 0" in out
+    assert "not known of 7 walks: a loss or a gradient is not finite" in out
+
+
+def test_shares_have_the_ends_of_their_intervals_and_attacks_the_words_of_their_checks(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "120")
+    show(print_robustness, robustness_facts(robust()))
+    out = " ".join(capsys.readouterr().out.split())
+    low, high = (100 * each for each in stats.binomtest(2, 3).proportion_ci(0.95, "wilson"))
+    assert f"no attack 66.7 % ({low:.1f} to {high:.1f})" in out
+    none = 100 * stats.binomtest(0, 3).proportion_ci(0.95, "wilson").high
+    assert f"0.1 66.7 % ({low:.1f} to {high:.1f}) 66.7 % 66.7 %" in out
+    assert f"0.2 0.0 % (0.0 to {none:.1f}) 66.7 % 0.0 %" in out
+    show(print_frequencies, frequencies_facts(filtered()))
+    out = " ".join(capsys.readouterr().out.split())
+    assert f"unfiltered 66.7 % ({low:.1f} to {high:.1f})" in out
+    assert "0 0.0 % 0.0 % 100.0 % 1 50.0 % 100.0 % 100.0 %" in out  # cut-off, energy, low, high
+    assert f"intervals of 95 %, {none / 2:.1f} points to either side at most" in out

@@ -37,6 +37,8 @@ def test_classes_are_coloured_and_the_boundary_is_where_the_margin_is_0(plane):
     x = plane.axes[0].values
     assert (shown[2, x < 0.34] == 0).all()
     assert (shown[2, x > 0.36] == 2).all()
+    bar = next(each for each in ax.figure.axes if each is not ax)
+    assert [tick.get_text() for tick in bar.get_yticklabels()] == ["0", "1", "2"]
     boundary = [each for each in ax.collections if getattr(each, "levels", None) is not None and 0 in each.levels]
     (line,) = boundary
     points = np.vstack([path.vertices for path in line.get_paths()])

@@ -31,6 +31,13 @@ def test_each_panel_has_its_number_at_each_step_with_its_error():
     greatest, least = (each.lines[0].get_ydata() for each in found["eigenvalues"].containers)
     assert list(greatest) == [9.0] * 3
     assert list(least) == [-0.8] * 3
+    # A ring around each that has not converged: none of the greatest, all of the least.
+    rings = [each for each in found["eigenvalues"].lines if each.get_markerfacecolor() == "white"]
+    sure = np.array([[each.raw.converged[place] for each in run().reports] for place in (0, -1)])
+    assert sure.any(1).tolist() == [True, False]
+    for ring, values, known in zip(rings, (greatest, least), sure, strict=True):
+        np.testing.assert_array_equal(ring.get_xdata(), np.array([0, 5, 10])[~known])
+        np.testing.assert_array_equal(ring.get_ydata(), np.array(values)[~known])
 
 
 def test_two_over_the_learning_rate_is_drawn_where_it_is_known_and_named_where_it_is_far_above():

@@ -1,0 +1,82 @@
+"""Pictures of walks, attacks and filters hold the numbers of their reports, and say what these leave out."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import landscape.plot
+import numpy as np
+import pytest
+from landscape.plot.style.fields import recall
+
+from landscape.errors import UsageError
+from tests.helpers.attacks import filtered, robust
+from tests.helpers.walks import walks
+
+
+def line(ax, label):
+    (found,) = (each for each in ax.lines if each.get_label() == label)
+    return found
+
+
+def band(collection, x):
+    """Return the ends of a filled band at places where it is known, shape (k, 2)."""
+    points = np.concatenate([path.vertices for path in collection.get_paths()])
+    return np.array([(points[points[:, 0] == each, 1].min(), points[points[:, 0] == each, 1].max()) for each in x])
+
+
+def test_walks_are_bands_from_the_least_to_the_greatest_loss_and_lines_of_smoothness():
+    first, second = walks(), walks(3)
+    figure = landscape.plot.walk([first, second], labels=["one", "two"])
+    losses, smoothness = figure.axes[:2]
+    for found, name, filled in zip((first, second), ("one", "two"), losses.collections, strict=True):
+        np.testing.assert_allclose(line(losses, name).get_ydata(), found.losses[:, 0])
+        ends = found.losses[:3, [1, 2]]  # the last walk is not finite
+        np.testing.assert_allclose(band(filled, range(3)), ends)
+        np.testing.assert_allclose(line(smoothness, name).get_ydata(), found.smoothness)
+        assert line(smoothness, name).get_color() == line(losses, name).get_color()
+    text = recall(figure)["Description"]
+    assert text.startswith("sgd: 4 steps, 40 samples of train, mode eval; walked by 0.5, 2 steps of gradient descent")
+    assert "at a rate of 0.1; 1 of them is not finite, or changes by less than is resolved, and has no band" in text
+    rates = np.array([0.1, 0.5, np.nan, 0.1])
+    other = dataclasses.replace(first, rates=rates, settings={**first.settings, "frozen": 7})
+    text = recall(landscape.plot.walk(other))["Description"]
+    assert "a rate of 0.1 to 0.5; 1 step has no learning rate, nothing was walked there; 1 of them" in text
+    assert "7 frozen weights are in no gradient" in text
+    with pytest.raises(UsageError, match="counted in epoch and step share no axis"):
+        landscape.plot.walk([first, dataclasses.replace(second, unit="step")])
+
+
+def test_attacks_are_shares_in_percent_from_no_change_on_and_losses_the_stronger_the_darker():
+    course = np.array([[1.0, 1.2, 1.3, 1.4], [1.0, 2.0, 3.0, 4.0]])
+    found = dataclasses.replace(robust(), course=course)
+    figure = landscape.plot.robustness(found)
+    shares, losses = figure.axes[:2]
+    together = line(shares, "all that follow gradients")
+    np.testing.assert_allclose(together.get_xdata(), [0, 0.1, 0.2])
+    np.testing.assert_allclose(together.get_ydata(), 100 * np.append(found.clean.mean(), found.accuracy()))
+    ends = 100 * np.vstack([found.clean_interval, found.interval()])
+    np.testing.assert_allclose(band(shares.collections[0], together.get_xdata()), ends)
+    for attack, name in (("fgsm", "FGSM, one step"), ("pgd", "PGD")):
+        np.testing.assert_allclose(line(shares, name).get_ydata()[1:], 100 * found.accuracy(attack))
+    curves = [each for each in losses.lines if len(each.get_xdata()) == 4]
+    np.testing.assert_allclose([each.get_ydata() for each in curves], course)
+    assert curves[0].get_alpha() < curves[1].get_alpha() == 1
+    words = {each.get_text(): each.xy for each in losses.texts}
+    assert words == {"0.1": (3, 1.4), "0.2": (3, 4.0)}
+    assert "3 samples of test, inputs within 0 to 1; PGD with 3 steps" in recall(figure)["Description"]
+    with pytest.raises(UsageError, match="different norms"):
+        landscape.plot.robustness([found, dataclasses.replace(found, norm="l2")])
+
+
+def test_filters_are_shares_in_percent_beside_the_unfiltered_one():
+    found = filtered()
+    figure = landscape.plot.frequencies(found)
+    for ax, kind in zip(figure.axes, ("low", "high"), strict=False):
+        drawn = line(ax, "images")
+        np.testing.assert_allclose(drawn.get_xdata(), found.cutoffs)
+        np.testing.assert_allclose(drawn.get_ydata(), 100 * found.accuracy(kind))
+        np.testing.assert_allclose(band(ax.collections[0], found.cutoffs), 100 * found.interval(kind))
+        level = next(each for each in ax.lines if each is not drawn)
+        np.testing.assert_allclose(level.get_ydata(), 100 * 2 / 3)
+    assert "3 images of test, 66.7 % right unfiltered" in recall(figure)["Description"]
