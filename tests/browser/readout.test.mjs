@@ -21,7 +21,7 @@ function surface() {
   return /** @type {any} */ ({
     title: "net", nx: 4, ny: 3, x: Float64Array.of(-1, 0, 1, 2), y: Float64Array.of(-1, 0, 2),
     values: { "train/loss": loss, "test/loss": loss.map((value) => 2 * value), "train/accuracy": loss.map((value) => 1 / (1 + value)) },
-    stderr: { "train/loss": Float32Array.from(loss, () => 0.3), "test/loss": Float32Array.from(loss, () => 0.4) },
+    stderr: { "train/loss": Float32Array.from(loss, () => 0.3), "test/loss": Float32Array.from(loss, () => 0.4), "train/accuracy": Float32Array.from(loss, () => 0.012) },
     paired: { "train/loss": Float32Array.from(loss, () => 0.125) },
     open: {},
     counts: { train: BigInt64Array.of(9n, 9n, 9n, 9n, 9n, 9n, 9n, 7n, 9n, 9n, 9n, 9n) },
@@ -46,7 +46,7 @@ test("a read-out has the value, its error, and how far it is above the lowest an
   const rows = rowsAt(figure(), 4, LABELS);
   assert.deepEqual(rows.map(([name, value, error]) => [name, value, error]), [
     ["training loss", "2", "± 0.3"], ["above the lowest", "1.5", ""], ["above the checkpoint", "1", "± 0.13"],
-    ["test loss", "4", "± 0.4"], ["training accuracy", "33.333 %", ""],
+    ["test loss", "4", "± 0.4"], ["training accuracy", "33.333 %", "± 1.2"],
   ]);
   assert.deepEqual(rows.map((row) => row[3]), [true, false, false, false, false]);
   // The paired error is of a difference on the checkpoint's own samples.

@@ -34,8 +34,8 @@ for (const { title, values, options, scale: wanted, probes, heights, normalized 
 }
 
 test("numbers read as in the stills", () => {
-  assert.deepEqual([0.5, 20000, 3e6, 1e7, -1e-5, 0, 1234.5678, NaN, Infinity].map((each) => numberText(each)), [
-    "0.5", "2·10⁴", "3·10⁶", "10⁷", "−10⁻⁵", "0", "1235", "nan", "inf",
+  assert.deepEqual([0.5, 20000, 3e6, 1e7, -1e-5, 0, 1234.5678, 1234567, -1.23456e-7, NaN, Infinity].map((each) => numberText(each)), [
+    "0.5", "2·10⁴", "3·10⁶", "10⁷", "−10⁻⁵", "0", "1235", "1.235·10⁶", "−1.235·10⁻⁷", "nan", "inf",
   ]);
 });
 

@@ -34,7 +34,8 @@ def net(tmp_path: Path) -> Path:
     state[2, 4] = 2
     loss[1, 0] = np.inf
     values = {**surface.values, "train/loss": loss, "task2/f1": loss / 2}
-    made = dataclasses.replace(surface, values=values, state=state, stderr={"train/loss": loss / 10})
+    errors = {"stderr": {"train/loss": loss / 10}, "paired_stderr": {"train/loss": loss / 20}}
+    made = dataclasses.replace(surface, values=values, state=state, **errors)
     write_surface(tmp_path / "net.h5", made)
     return tmp_path / "net.h5"
 
@@ -60,6 +61,7 @@ def test_csv_has_a_row_a_point_with_every_digit(net, tmp_path):
         if surface.state[j, i]:
             assert float(row["train/loss"]) == surface["train/loss"][j, i]
             assert float(row["train/loss_stderr"]) == surface.stderr["train/loss"][j, i]
+            assert float(row["train/loss_paired_stderr"]) == surface.paired_stderr["train/loss"][j, i]
             assert int(row["train/count"]) == surface.counts["train"][j, i]
     assert rows[1]["train/loss"] == ""  # not computed
     assert rows[5]["train/loss"] == "inf"  # a result
@@ -74,6 +76,8 @@ def test_npz_has_the_arrays_and_what_they_are_without_pickles(net, tmp_path):
         np.testing.assert_array_equal(arrays["state"], surface.state)
         np.testing.assert_array_equal(arrays["train/loss"], surface["train/loss"])
         np.testing.assert_array_equal(arrays["task2/f1"], surface["task2/f1"])
+        np.testing.assert_array_equal(arrays["train/loss_stderr"], surface.stderr["train/loss"])
+        np.testing.assert_array_equal(arrays["train/loss_paired_stderr"], surface.paired_stderr["train/loss"])
         np.testing.assert_array_equal(arrays["train/count"], surface.counts["train"])
         about = json.loads(str(arrays["about"]), parse_constant=pytest.fail)
     assert about["problem"] == surface.problem
