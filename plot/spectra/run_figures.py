@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from landscape.errors import PlotError
@@ -13,27 +14,33 @@ from landscape.surface.grid import Floats
 from landscape.surface.reports.curvature import Curvature, CurvatureRun
 
 from ..style.fields import remember
-from ..style.style import (
-    BLUE,
-    CAPTION_SIZE,
-    HAIRLINE,
-    SMALL_SIZE,
-    SOFT_INK,
-    TITLE_SIZE,
-    VERMILLION,
-    new_figure,
-    our_style,
-    wrapped,
-)
+from ..style.framed import page_style
+from ..style.layout import fitting_titles, shortened
+from ..style.legends import place_legend
+from ..style.style import BLUE, HAIRLINE, SOFT_INK, VERMILLION, look, new_figure, text_width, wrapped
+from .page_columns import column_width, panel_height
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+_TITLES = {
+    "eigenvalues": "eigenvalues of the Hessian",
+    "trace": "trace of the Hessian",
+    "gradient": "gradient",
+    "normalised": "in filter lengths: mean of a random slice",
+}
 _WIDTH, _PANEL, _GAP, _LEFT, _RIGHT, _TOP = 7.0, 1.75, 0.62, 0.62, 0.15, 0.5  # inches
 
 
-def draw_curvature_run(runs: Mapping[str, CurvatureRun], *, caption: bool = True, shown: bool = False) -> Figure:
+def draw_curvature_run(
+    runs: Mapping[str, CurvatureRun],
+    *,
+    caption: bool = True,
+    shown: bool = False,
+    size: str | float | Sequence[float] | None = None,
+    font: str | None = None,
+) -> Figure:
     """Draw curvature over steps, of each data set four panels.
 
     Greatest and least eigenvalue with their residuals, and 2 / learning rate where it was recorded; the trace, and that
@@ -46,54 +53,78 @@ def draw_curvature_run(runs: Mapping[str, CurvatureRun], *, caption: bool = True
         Say below what was measured; it is in the file's metadata in any case.
     shown : bool
         Make it one of pyplot's figures where somebody looks on.
+    size, font
+        As of `landscape.plot.draw`.
 
     Raises
     ------
+    UsageError
+        It does not fit into the size.
     PlotError
         No step was measured.
     """
     if not any(run.steps for run in runs.values()):
         raise PlotError("no step of the run was measured yet")
     runs = {name: run for name, run in runs.items() if run.steps}
-    with our_style():
+    with page_style(size, font) as page:
+        width, factor = page[0] if page else _WIDTH, look().factor
         texts = {name: run_caption(run) for name, run in runs.items()}
-        lines = {name: wrapped(text, _WIDTH - 0.3, CAPTION_SIZE) if caption else [] for name, text in texts.items()}
-        heights = {name: _TOP + 2 * _PANEL + _GAP + 0.5 + 0.13 * len(lines[name]) for name in runs}
-        total = sum(heights.values())
-        figure = new_figure(_WIDTH, total, shown=shown)
+        lines = {name: wrapped(text, width - 0.3, look().caption) if caption else [] for name, text in texts.items()}
+        fixed = {name: (_TOP + _GAP + 0.5 + 0.13 * len(lines[name])) * factor for name in runs}
+        tall = panel_height(page, _PANEL * factor, sum(fixed.values()), 2 * len(runs))
+        total = sum(fixed.values()) + 2 * tall * len(runs)
+        figure = new_figure(width, total, shown=shown)
         top = total
         for name, run in runs.items():
-            _draw_one(figure, name, run, lines[name], top, total)
-            top -= heights[name]
+            _draw_one(figure, name, run, lines[name], top, tall)
+            top -= fixed[name] + 2 * tall
         remember(figure, {"Title": "Curvature along a run", "Description": " ".join(texts.values())})
         return figure
 
 
-def _draw_one(figure: Figure, name: str, run: CurvatureRun, lines: list[str], top: float, total: float) -> None:
-    width = (_WIDTH - _LEFT - _RIGHT - _GAP) / 2
+def _draw_one(figure: Figure, name: str, run: CurvatureRun, lines: list[str], top: float, tall: float) -> None:
+    across, total = figure.get_size_inches()
+    factor = look().factor
+    left, gap, head = _LEFT * factor, _GAP * factor, _TOP * factor
+    width = column_width(across, left, gap, _RIGHT)
+    large, _ = fitting_titles(list(_TITLES.values()), width, most=1, size=look().title - 0.5)
     draws: list[Callable[[Axes, CurvatureRun], None]] = [_eigenvalues, _trace, _gradient, _normalised]
     for number, draw in enumerate(draws):
         row, column = divmod(number, 2)
-        x = _LEFT + column * (width + _GAP)
-        y = top - _TOP - _PANEL - row * (_PANEL + _GAP)
-        ax = figure.add_axes(
-            (x / _WIDTH, y / total, width / _WIDTH, _PANEL / total), label=draw.__name__.removeprefix("_")
-        )
+        label = draw.__name__.removeprefix("_")
+        x, y = left + column * (width + gap), top - head - tall - row * (tall + gap)
+        ax = figure.add_axes((x / across, y / total, width / across, tall / total), label=label)
         ax.spines[["top", "right"]].set_visible(False)
         ax.grid(axis="y", color="#e6e6e6", lw=0.5)
         ax.set_axisbelow(True)
         draw(ax, run)
-        ax.set_xlabel(run.unit)
-        ax.xaxis.set_major_locator(MaxNLocator(6, integer=True, steps=[1, 2, 5, 10]))
+        title = _TITLES[label]
+        title = title if text_width(title, large) <= width else title.rpartition(": ")[2]
+        ax.set_title(shortened(title, width, large, "normal"), loc="left", fontsize=large)
+        ax.set_xlabel(run.unit, parse_math=False)
+        ax.xaxis.set_major_locator(MaxNLocator(max(3, round(2.4 * width)), integer=True, steps=[1, 2, 5, 10]))
         ax.margins(x=0.04)
-    figure.text(0.15 / _WIDTH, (top - 0.16) / total, f"{name}: {run.name}", fontsize=TITLE_SIZE, fontweight="bold")
-    bottom = top - _TOP - 2 * _PANEL - _GAP - 0.45
+        known = list(zip(*ax.get_legend_handles_labels(), strict=True))
+        if len(known) > 1:
+            place_legend(ax, [_sample(*each) for each in known])
+    headline = shortened(f"{name}: {run.name}", across - 0.3, look().title)
+    style: dict[str, Any] = {"fontsize": look().title, "fontweight": "bold"}
+    figure.text(0.15 / across, (top - 0.16 * factor) / total, headline, parse_math=False, **style)
+    bottom = top - (_TOP + _GAP + 0.45) * factor - 2 * tall
     for number, line in enumerate(lines):
-        figure.text(0.15 / _WIDTH, (bottom - 0.13 * number) / total, line, fontsize=CAPTION_SIZE, va="top")
+        place = 0.15 / across, (bottom - 0.13 * factor * number) / total
+        figure.text(*place, line, fontsize=look().caption, va="top", parse_math=False)
+
+
+def _sample(handle: Any, label: str) -> Line2D:
+    """Return a line that looks like one of the panel's, or like the line of its bars of error."""
+    line = Line2D([], [])
+    line.update_from(handle if isinstance(handle, Line2D) else handle.lines[0])
+    line.set_label(label)
+    return line
 
 
 def _eigenvalues(ax: Axes, run: CurvatureRun) -> None:
-    ax.set_title("eigenvalues of the Hessian", loc="left", fontsize=TITLE_SIZE - 0.5)
     for label, color, place in (("greatest", BLUE, 0), ("least", VERMILLION, -1)):
         values = run.over_steps(lambda each, place=place: float(each.raw.eigenvalues[place]))  # type: ignore[misc]
         errors = run.over_steps(lambda each, place=place: float(each.raw.residuals[place]))  # type: ignore[misc]
@@ -109,27 +140,22 @@ def _eigenvalues(ax: Axes, run: CurvatureRun) -> None:
             ax.lines[-1].set_label(f"2 / learning rate: {np.nanmin(edge):.3g} and above, off the axis")
             ax.set_ylim(top=1.6 * highest)
     ax.axhline(0.0, color=HAIRLINE, lw=0.5)
-    ax.legend(fontsize=SMALL_SIZE, loc="best", handlelength=1.6, borderpad=0.2)
 
 
 def _trace(ax: Axes, run: CurvatureRun) -> None:
-    ax.set_title("trace of the Hessian", loc="left", fontsize=TITLE_SIZE - 0.5)
     _line(ax, run, *_both(run, lambda each: (each.raw.trace, each.raw.trace_stderr)), BLUE, "")
 
 
 def _normalised(ax: Axes, run: CurvatureRun) -> None:
-    ax.set_title("in filter lengths: mean of a random slice", loc="left", fontsize=TITLE_SIZE - 0.5)
     _line(ax, run, *_both(run, lambda each: (each.normalised.trace, each.normalised.trace_stderr)), BLUE, "")
 
 
 def _gradient(ax: Axes, run: CurvatureRun) -> None:
-    ax.set_title("gradient", loc="left", fontsize=TITLE_SIZE - 0.5)
     values, errors = _both(run, lambda each: (each.gradient_norm, each.gradient_norm_stderr))
     _line(ax, run, values, errors, BLUE, "length")
     noise = run.over_steps(lambda each: each.gradient_noise)
     ax.plot(run.steps, noise, color=SOFT_INK, lw=1.0, ls=(0, (1, 1.5)), label="its sampling error")
     ax.set_ylim(bottom=0)
-    ax.legend(fontsize=SMALL_SIZE, loc="best", handlelength=1.6, borderpad=0.2)
 
 
 def _both(run: CurvatureRun, of: Callable[[Curvature], tuple[float, float]]) -> tuple[Floats, Floats]:

@@ -11,11 +11,13 @@ from landscape.surface.grid import Floats
 from landscape.surface.reports.curvature import Curvature
 from landscape.surface.reports.matrix_spectrum import RESOLVED, Spectrum
 
-from ..style.style import BLUE, HAIRLINE, INK, VERMILLION, new_figure, our_style
+from ..style.style import BLUE, HAIRLINE, INK, VERMILLION, look, new_figure, our_style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+# From the middle of one number at an axis to the next, in font sizes.
+APART = 3.6
 _UNITS = {"raw": "eigenvalue of the Hessian", "normalised": "eigenvalue in filter lengths"}
 
 
@@ -81,12 +83,18 @@ def _ends(values: Floats) -> list[tuple[int, float]]:
 
 
 def _sparse_ticks(ax: Axes, largest: float) -> None:
-    """Put ticks at powers of ten that are drawn, and at 0."""
+    """Put ticks at 0 and at powers of ten that are drawn, the greatest first, as many as stand beside each other."""
     first, last = np.ceil(np.log10(RESOLVED * largest)), np.floor(np.log10(1.5 * largest))
     powers = 10.0 ** np.arange(first, last + 1)
     low, high = ax.get_xlim()
-    ticks = [tick for tick in (*-powers[::-1], 0.0, *powers) if low <= tick <= high]
-    ax.set_xticks(ticks)
+    figure = ax.get_figure(root=True)
+    assert figure is not None
+    kept: dict[float, float] = {}
+    for tick in (0.0, *(side * power for power in powers[::-1] for side in (1, -1))):
+        place = float(ax.transData.transform((tick, 1.0))[0]) * 72 / figure.dpi
+        if low <= tick <= high and all(abs(place - other) > APART * look().tick for other in kept.values()):
+            kept[float(tick)] = place
+    ax.set_xticks(sorted(kept))
     ax.set_xticks([], minor=True)
 
 

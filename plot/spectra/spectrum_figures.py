@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from landscape.surface.reports.curvature import Curvature
 
+from ..planes.marks import label_axis
 from ..style.fields import remember
-from ..style.style import CAPTION_SIZE, SMALL_SIZE, TITLE_SIZE, new_figure, our_style, wrapped
+from ..style.framed import page_style
+from ..style.layout import fitting_titles, shortened
+from ..style.style import look, new_figure, text_width, wrapped
+from .page_columns import column_width, panel_height
 from .spectrum import layer_bars, spectrum
 
 if TYPE_CHECKING:
@@ -18,7 +22,13 @@ _WIDTH, _SPECTRUM, _BAR = 7.0, 2.1, 0.115  # inches
 _LEFT, _GAP, _RIGHT = 0.62, 0.75, 0.12
 
 
-def draw_curvature(reports: Mapping[str, Curvature], *, caption: bool = True) -> Figure:
+def draw_curvature(
+    reports: Mapping[str, Curvature],
+    *,
+    caption: bool = True,
+    size: str | float | Sequence[float] | None = None,
+    font: str | None = None,
+) -> Figure:
     """Draw reports of data sets below each other: spectra above, layers below them.
 
     Parameters
@@ -26,55 +36,68 @@ def draw_curvature(reports: Mapping[str, Curvature], *, caption: bool = True) ->
     reports : mapping of str to Curvature
     caption : bool
         Say below what was measured; it is in the file's metadata in any case.
+    size, font
+        As of `landscape.plot.draw`.
 
     Returns
     -------
     Figure
         `landscape.plot.save` writes it.
+
+    Raises
+    ------
+    UsageError
+        It does not fit into the size.
     """
     texts = {name: caption_of(report) for name, report in reports.items()}
-    with our_style():
-        lines = {name: wrapped(text, _WIDTH - 0.3, CAPTION_SIZE) if caption else [] for name, text in texts.items()}
-        heights = {name: _height(report, len(lines[name])) for name, report in reports.items()}
-        total = sum(heights.values())
-        figure = new_figure(_WIDTH, total)
+    with page_style(size, font) as page:
+        width = page[0] if page else _WIDTH
+        lines = {name: wrapped(text, width - 0.3, look().caption) if caption else [] for name, text in texts.items()}
+        fixed = {name: _fixed(report, len(lines[name])) for name, report in reports.items()}
+        tall = panel_height(page, _SPECTRUM * look().factor, sum(fixed.values()), len(reports))
+        total = sum(fixed.values()) + tall * len(reports)
+        figure = new_figure(width, total)
         bottom = total
         for name, report in reports.items():
-            bottom -= heights[name]
-            _draw_one(figure, name, report, lines[name], bottom, heights[name], total)
+            bottom -= fixed[name] + tall
+            _draw_one(figure, name, report, lines[name], bottom, tall)
         remember(figure, {"Title": "Curvature", "Description": " ".join(texts.values())})
         return figure
 
 
-def _height(report: Curvature, lines: int) -> float:
-    return 0.35 + _SPECTRUM + 0.5 + _bars(report) + 0.45 + 0.13 * lines + 0.1
+def _fixed(report: Curvature, lines: int) -> float:
+    """Return the height of all but the spectrum, in inches."""
+    return (0.35 + 0.5 + 0.45 + 0.13 * lines) * look().factor + _bars(report) + 0.1
 
 
 def _bars(report: Curvature) -> float:
-    return max(_BAR * len(report.layers), 0.6)
+    return max(_BAR * len(report.layers), 0.6) * look().factor
 
 
-def _draw_one(
-    figure: Figure, name: str, report: Curvature, lines: list[str], bottom: float, height: float, total: float
-) -> None:
-    longest = max((len(layer.name) for layer in report.layers), default=0)
-    left = max(_LEFT, 0.2 + 0.055 * longest)
-    width = (_WIDTH - left - _GAP - _RIGHT) / 2
-    top = bottom + height - 0.35
+def _draw_one(figure: Figure, name: str, report: Curvature, lines: list[str], bottom: float, tall: float) -> None:
+    across, total = figure.get_size_inches()
+    factor = look().factor
+    longest = max((text_width(layer.name, look().small) for layer in report.layers), default=0.0)
+    left, gap = max(_LEFT * factor, 0.2 + longest), max(_GAP * factor, 0.2 + longest)
+    width = column_width(across, left, gap, _RIGHT)
+    top = bottom + tall + _fixed(report, len(lines)) - 0.35 * factor
     titles = {"raw": f"{name}: the Hessian", "normalised": f"{name}: in filter lengths"}
+    large, _ = fitting_titles(list(titles.values()), width, most=1)
     for column, matrix in enumerate(titles):
-        x = left + column * (width + _GAP)
-        place = (x / _WIDTH, (top - _SPECTRUM) / total, width / _WIDTH, _SPECTRUM / total)
+        x = left + column * (width + gap)
+        place = (x / across, (top - tall) / total, width / across, tall / total)
         ax = spectrum(report, figure.add_axes(place), matrix=matrix)
-        ax.set_title(titles[matrix], fontsize=TITLE_SIZE, fontweight="bold", loc="left")
-        below = top - _SPECTRUM - 0.5 - _bars(report)
-        bars = layer_bars(
-            report, figure.add_axes((x / _WIDTH, below / total, width / _WIDTH, _bars(report) / total)), matrix=matrix
-        )
-        bars.tick_params(axis="y", labelsize=min(SMALL_SIZE, 72 * _BAR * 0.8), length=0)
+        title = shortened(titles[matrix], width, large)
+        ax.set_title(title, fontsize=large, fontweight="bold", loc="left", parse_math=False)
+        below = top - tall - 0.5 * factor - _bars(report)
+        place = (x / across, below / total, width / across, _bars(report) / total)
+        bars = layer_bars(report, figure.add_axes(place), matrix=matrix)
+        bars.tick_params(axis="y", labelsize=min(look().small, 72 * _BAR * factor * 0.8), length=0)
+        for each in (ax, bars):
+            label_axis(each.xaxis, each.get_xlabel())
     for number, line in enumerate(lines):
-        y = (bottom + 0.1 + 0.13 * (len(lines) - 1 - number)) / total
-        figure.text(0.15 / _WIDTH, y, line, fontsize=CAPTION_SIZE, va="bottom")
+        y = (bottom + 0.1 + 0.13 * factor * (len(lines) - 1 - number)) / total
+        figure.text(0.15 / across, y, line, fontsize=look().caption, va="bottom", parse_math=False)
 
 
 def caption_of(report: Curvature) -> str:

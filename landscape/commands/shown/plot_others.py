@@ -114,10 +114,11 @@ def _curvature(options: argparse.Namespace) -> Figure:
     from landscape.plot.spectra.spectrum_figures import draw_curvature
 
     _refuse_others(options, "curvature", one=True, names=_NOT_CURVATURE)
-    path, caption = options.files[0], not options.no_caption
+    path, page = options.files[0], _page(options)
+    del page["headline"]
     if is_curvature_run(path):
-        return draw_curvature_run(read_curvature_run(path), caption=caption)
-    return draw_curvature(read_curvature(path), caption=caption)
+        return draw_curvature_run(read_curvature_run(path), **page)
+    return draw_curvature(read_curvature(path), **page)
 
 
 def _refuse_others(

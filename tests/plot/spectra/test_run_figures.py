@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from landscape.plot.spectra.run_figures import draw_curvature_run, run_caption
+from landscape.plot.style.style import our_style
 
 from landscape.errors import PlotError
 from landscape.surface.reports.curvature import CurvatureRun
 from tests.helpers.curvatures import curvature
+from tests.helpers.pictures import assert_readable
 
 
 def run(rates=(0.1, 0.1, float("nan"))):
@@ -64,3 +66,11 @@ def test_a_run_without_a_step_is_refused():
         draw_curvature_run({"train": CurvatureRun("sgd", "epoch", (), (), ())})
     with pytest.raises(ValueError, match="a report each"):
         CurvatureRun("sgd", "epoch", (1,), (), ())
+
+
+def test_a_picture_of_a_run_has_the_size_asked_for_and_no_text_lies_on_another():
+    figure = draw_curvature_run({"train": run()}, size=(4.0, 4.0), caption=False)
+    assert tuple(figure.get_size_inches()) == pytest.approx((4.0, 4.0))
+    with our_style():
+        assert_readable(figure)
+    assert panels(figure)["normalised"].get_title(loc="left") == "mean of a random slice"

@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 from landscape.plot.spectra.spectrum import layer_bars, spectrum
 from landscape.plot.spectra.spectrum_figures import caption_of, draw_curvature
-from landscape.plot.style.style import HAIRLINE, VERMILLION
+from landscape.plot.style.style import HAIRLINE, VERMILLION, our_style
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 
 import landscape
 from landscape.errors import PlotError, UsageError
 from tests.helpers.curvatures import curvature
+from tests.helpers.pictures import assert_readable
 
 
 def test_the_steps_are_the_densitys_counts_and_both_sides_of_zero_are_seen():
@@ -86,3 +87,15 @@ def test_what_cannot_be_drawn_says_why():
         spectrum(dataclasses.replace(report, raw=flat))
     with pytest.raises(PlotError, match="by layers"):
         layer_bars(dataclasses.replace(report, layers=()))
+
+
+@pytest.mark.parametrize("size", [(4.0, 4.0), (5.5, 3.0)])
+def test_a_picture_of_curvature_has_the_size_asked_for_and_no_text_lies_on_another(size):
+    figure = draw_curvature({"train": curvature()}, size=size, caption=False)
+    assert tuple(figure.get_size_inches()) == pytest.approx(size)
+    with our_style():
+        assert_readable(figure)
+    with pytest.raises(UsageError, match=r"takes a width of 3\.8 inches, not 2\.5"):
+        draw_curvature({"train": curvature()}, size=2.5)
+    with pytest.raises(UsageError, match="takes a height"):
+        draw_curvature({"train": curvature()}, size=(5.5, 2.0))
