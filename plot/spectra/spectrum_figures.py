@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from landscape.surface.reports.curvature import Curvature
 
-from ..planes.marks import label_axis
 from ..style.fields import remember
 from ..style.framed import page_style
 from ..style.layout import fitting_titles, shortened
@@ -93,8 +92,8 @@ def _draw_one(figure: Figure, name: str, report: Curvature, lines: list[str], bo
         place = (x / across, below / total, width / across, _bars(report) / total)
         bars = layer_bars(report, figure.add_axes(place), matrix=matrix)
         bars.tick_params(axis="y", labelsize=min(look().small, 72 * _BAR * factor * 0.8), length=0)
-        for each in (ax, bars):
-            label_axis(each.xaxis, each.get_xlabel())
+        # All of it: a trace without its unit is another one.
+        bars.set_xlabel("\n".join(wrapped(bars.get_xlabel(), 1.05 * width, look().label)))
     for number, line in enumerate(lines):
         y = (bottom + 0.1 + 0.13 * factor * (len(lines) - 1 - number)) / total
         figure.text(0.15 / across, y, line, fontsize=look().caption, va="bottom", parse_math=False)

@@ -93,6 +93,8 @@ def test_what_cannot_be_drawn_says_why():
 def test_a_picture_of_curvature_has_the_size_asked_for_and_no_text_lies_on_another(size):
     figure = draw_curvature({"train": curvature()}, size=size, caption=False)
     assert tuple(figure.get_size_inches()) == pytest.approx(size)
+    labels = [ax.get_xlabel().replace("\n", " ") for ax in figure.axes]
+    assert labels[3] == "trace of the layer's block, in filter lengths"
     with our_style():
         assert_readable(figure)
     with pytest.raises(UsageError, match=r"takes a width of 3\.8 inches, not 2\.5"):
