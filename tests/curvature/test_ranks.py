@@ -57,7 +57,7 @@ for seed, bad in ((1, "all"), (2, 0), (3, None), (4, 1)):
 
 
 def test_what_one_rank_raises_is_raised_on_all_and_the_next_network_is_measured():
-    _, out, err = jobs.run(["-c", SCRIPT], mpi="mpich", ranks=2)
+    _, out, err = jobs.run(["-c", SCRIPT], mpi="mpich", ranks=2, limit=60)
     found = {line[:3]: line[4:] for line in out.splitlines()}
     assert found["0 1"] == found["1 1"], err
     assert found["0 1"].startswith("NotFiniteError: the product is not finite in 0.weight")
@@ -175,7 +175,7 @@ except BaseException as error:
 
 
 def test_a_rank_interrupted_while_it_sets_up_leaves_none_waiting():
-    _, out, err = jobs.run(["-c", INTERRUPTED], mpi="mpich", ranks=2)
+    _, out, err = jobs.run(["-c", INTERRUPTED], mpi="mpich", ranks=2, limit=60)
     assert "1 KeyboardInterrupt" in out, err
     assert "0 ClusterError: rank 1 on " in out
 

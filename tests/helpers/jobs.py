@@ -110,9 +110,9 @@ def end(job: subprocess.Popen[str]) -> None:
         os.killpg(job.pid, signal.SIGKILL)
 
 
-def run(words: Sequence[str | Path], **options: object) -> tuple[int, str, str]:
+def run(words: Sequence[str | Path], *, limit: float = LIMIT, **options: object) -> tuple[int, str, str]:
     """Start a job, by default of forked processes, and wait for it."""
-    return finish(start(words, **{"forked": True, **options}))  # type: ignore[arg-type]
+    return finish(start(words, **{"forked": True, **options}), limit)  # type: ignore[arg-type]
 
 
 def evaluate(checkpoint: Path, output: Path, *more: str | Path) -> list[str | Path]:

@@ -19,7 +19,6 @@ from landscape.studies.tasks.task_folders import read_outcome, write_done
 from landscape.studies.tasks.tasks import plan_tasks
 from tests.helpers import jobs, tiny_study
 from tests.helpers.document_examples import code_of
-from tests.helpers.forked_jobs import fork_server
 
 pytestmark = pytest.mark.slow
 KILLS = int(os.environ.get("LANDSCAPE_KILLS", "3"))
@@ -66,26 +65,24 @@ def test_a_study_killed_at_random_moments_goes_on_and_does_nothing_twice(whole, 
     study, trace = tiny_study.write(tmp_path), tmp_path / "trace"
     out, files, done = tmp_path / "out0", 0, 0
     slow = {"STUDY_TRACE": str(trace), "STUDY_SECONDS": "0.05"}
-    with fork_server(tmp_path) as forks:
-        for kill in range(KILLS):
-            how = ("here", "processes")[kill % 4 == 3]
-            job = forks.start(command(study, out, "--executor", how, "--jobs", "2")[2:], **slow)
-            try:
-                done = wait_for_tasks(out, done + 1, job)
-                time.sleep(chance.random() * 0.4)
-            finally:
-                job.kill()
-            finished = {each.parent.name for each in (out / "tasks").glob("*/done.json")}
-            if len(finished) > 0.6 * TASKS or kill == KILLS - 1:
-                trace.write_text("")
-                with pytest.MonkeyPatch.context() as patch:
-                    patch.setenv(tiny_study.TRACE, str(trace))
-                    landscape.study(study, out, executor="here", pages=False)
-                assert len(trace.read_text().splitlines()) == TASKS - len(finished)
-                assert values_of(out) == values_of(whole)
-                assert weights_of(out) == weights_of(whole)
-                files += 1
-                out, done = tmp_path / f"out{files}", 0
+    for kill in range(KILLS):
+        how = ("here", "processes")[kill % 4 == 3]
+        with jobs.ended(jobs.start(command(study, out, "--executor", how, "--jobs", "2"), **slow)) as job:
+            done = wait_for_tasks(out, done + 1, job)
+            time.sleep(chance.random() * 0.4)
+            jobs.end(job)
+            jobs.finish(job)
+        finished = {each.parent.name for each in (out / "tasks").glob("*/done.json")}
+        if len(finished) > 0.6 * TASKS or kill == KILLS - 1:
+            trace.write_text("")
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setenv(tiny_study.TRACE, str(trace))
+                landscape.study(study, out, executor="here", pages=False)
+            assert len(trace.read_text().splitlines()) == TASKS - len(finished)
+            assert values_of(out) == values_of(whole)
+            assert weights_of(out) == weights_of(whole)
+            files += 1
+            out, done = tmp_path / f"out{files}", 0
 
 
 def test_two_jobs_on_one_folder_share_the_tasks(whole, tmp_path):
