@@ -21,7 +21,7 @@ from tests.helpers import jobs, tiny_study
 from tests.helpers.document_examples import code_of
 
 pytestmark = pytest.mark.slow
-KILLS = int(os.environ.get("LANDSCAPE_KILLS", "3"))
+KILLS = int(os.environ.get("LANDSCAPE_KILLS", "2"))
 TASKS = 15
 
 
