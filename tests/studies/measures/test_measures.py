@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -220,15 +221,15 @@ def test_a_film_has_every_so_many_th_record_and_the_last_and_says_how_far_ranks_
         assert found[name] == pytest.approx(1 - stats.spearmanr(losses[place], losses[-1]).statistic)
 
 
-def test_early_is_a_share_of_the_steps_and_not_of_the_records(networks, data, tmp_path):
-    found = measured("sharpening", networks[:1], data, tmp_path, most=10, early=0.6)
-    table = read_table(tmp_path / "sharpness.curve.csv")
-    step, high, low = (table[name] for name in ("step", "greatest_eigenvalue", "least_eigenvalue"))
-    sooner = step <= step[0] + 0.6 * (step[-1] - step[0])
-    assert 1 < sooner.sum() < len(step)
-    assert (found["first"], found["last"], found["early"]) == pytest.approx((high[0], high[-1], high[sooner].max()))
-    assert found["first_ratio"] == pytest.approx(max(-low[0], 0.0) / high[0])
-    assert found["early"] == pytest.approx(10 ** found["log10_early"])
+def test_early_is_a_share_of_the_steps_and_not_of_the_records(networks, data, tmp_path, monkeypatch):
+    """With the ends of a spectrum that grow from record to record."""
+    ends = iter([SimpleNamespace(greatest_eigenvalue=float(k), least_eigenvalue=-0.5) for k in range(1, 6)])
+    monkeypatch.setattr("landscape.studies.measures.path_measures.ends_of_spectrum", lambda *_, **__: next(ends))
+    found = measured("sharpening", networks[:1], data, tmp_path, early=0.9)
+    assert read_table(tmp_path / "sharpness.curve.csv")["step"].tolist() == [0, 3, 6, 9, 12]
+    assert (found["first"], found["last"], found["early"]) == (1.0, 5.0, 4.0)
+    assert found["first_ratio"] == 0.5
+    assert found["log10_early"] == pytest.approx(math.log10(4))
 
 
 def test_the_walls_beside_a_path_are_second_differences_of_the_loss_at_the_neighbours_distance(
