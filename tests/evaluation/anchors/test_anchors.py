@@ -231,6 +231,10 @@ def test_of_itself_it_only_takes_anchors_where_they_pay(linear, data):
 
 
 def test_where_there_can_be_no_anchors_it_says_why(linear, data):
+    weighing = nn.CrossEntropyLoss(weight=torch.tensor([1.0, 2.0, 3.0]).double())
+    labelled = data[0], torch.arange(SIZE) % 3
+    with pytest.raises(UsageError, match="weighs samples by their class"):
+        landscape.evaluate(nn.Linear(5, 3).double(), labelled, samples=50, anchors=3, x="-1:1:9", loss=weighing)
     with pytest.raises(UsageError, match="stream"):
         landscape.evaluate(linear, iter([data]), samples=50, anchors=3, **LINE)
     mean = {**LINE, "loss": lambda model, batch: ((model(batch[0]) - batch[1]) ** 2).mean()}
