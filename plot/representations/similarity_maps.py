@@ -361,6 +361,9 @@ def _draw_bars(ax: Axes, shares: Floats, errors: Floats, *, first: bool) -> None
     ax.set_xticks([])
     ax.set_yticks([0, 1], ["0", "1"] if first else ["", ""])
     ax.tick_params(axis="y", labelsize=look().small * 0.85, length=1.5, pad=1)
+    zero, one = ax.get_yticklabels()  # beside the bars: the map's last layer is named right below
+    zero.set_verticalalignment("bottom")
+    one.set_verticalalignment("top")
     for side in ("top", "right"):
         ax.spines[side].set_visible(False)
     ax.spines["left"].set_color(HAIRLINE)

@@ -52,6 +52,14 @@ def test_ticks_are_stages_not_layers():
     assert len(axes_of(landscape.plot.similarity(similarity(networks=1)), "bars")) == 1
 
 
+def test_numbers_of_the_bars_stand_beside_them_and_not_beside_the_map_below():
+    figure = landscape.plot.similarity(similarity(networks=1))
+    figure.canvas.draw()
+    (bars,) = axes_of(figure, "bars")
+    zero, one = (label.get_window_extent() for label in bars.get_yticklabels())
+    assert bars.bbox.y0 - 1 <= zero.y0 < zero.y1 < one.y0 < one.y1 <= bars.bbox.y1 + 1
+
+
 def test_many_networks_are_each_layer_against_itself_in_one_of_them():
     found = similarity(networks=5)
     image = axes_of(landscape.plot.similarity(found), "map")[0].images[0]
