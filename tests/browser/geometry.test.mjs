@@ -138,6 +138,20 @@ function valley(nx = 41, ny = 29) {
 }
 const bowl = (/** @type {number} */ x, /** @type {number} */ y) => 0.1 + 0.35 * (x - 0.2) ** 2 + 0.2 * (y + 0.1 - 0.3 * x) ** 2 + 0.1 * x;
 
+test("a cell with a hole at any corner has no height, nor has the half of it that does not touch the hole", () => {
+  for (const [i, j] of [[10, 12], [11, 12], [10, 13], [11, 13]]) {
+    const field = valley();
+    field.z[j * field.nx + i] = NaN;
+    const { x, y } = field;
+    for (const [u, v] of [[0.2, 0.1], [0.8, 0.1], [0.9, 0.8], [0.2, 0.9]]) {
+      const at = (/** @type {Float64Array} */ axis, /** @type {number} */ k, /** @type {number} */ part) =>
+        axis[k] + part * (axis[k + 1] - axis[k]);
+      assert.ok(Number.isNaN(heightAt(field, at(x, 10, u), at(y, 12, v))), `${u}, ${v} beside a hole at ${i}, ${j}`);
+      assert.ok(Number.isFinite(heightAt(field, at(x, 14, u), at(y, 12, v))), "cells that do not touch it have one");
+    }
+  }
+});
+
 test("every vertex of an iso-line lies at its level", () => {
   const field = valley(), heights = [0.12, 0.2, 0.3, 0.45];
   const lines = isoLines(field, heights);

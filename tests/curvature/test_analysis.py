@@ -152,6 +152,11 @@ def test_numbers_made_of_others_are_what_they_say(report, whole):
     assert abs(found - float(values.sum() ** 2 / values.square().sum())) < 4 * error
     sizes = np.abs(report.raw.eigenvalues)
     assert report.raw.least_condition == pytest.approx(sizes.max() / sizes.min())
+    order = np.argsort(sizes)
+    residuals = np.where(sizes == sizes.min(), sizes, report.raw.residuals)  # the smallest has not converged
+    fewer = dataclasses.replace(report.raw, residuals=residuals)
+    assert fewer.least_condition == pytest.approx(sizes.max() / sizes[order[1]])
+    assert fewer.least_condition < 0.99 * report.raw.least_condition
     low, high = report.raw.trace_interval
     half = stats.t.ppf(0.975, len(report.raw.traces) - 1) * report.raw.trace_stderr
     assert (low, high) == pytest.approx((report.trace - half, report.trace + half))

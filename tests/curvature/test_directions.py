@@ -102,6 +102,9 @@ def test_a_file_keeps_measured_directions_and_goes_on_with_them(network, samples
         landscape.evaluate(network, samples, **{**asked, "directions": "hessian:1,random"})
     with torch.no_grad():
         network[1].weight.mul_(1.1)
+    (anew,) = curvature_directions(network, samples, ["hessian:0"], path=path)
+    (fresh,) = curvature_directions(network, samples, ["hessian:0"])
+    assert anew.sha256 == fresh.sha256 != first.directions[0].sha256
     with pytest.raises(SurfaceMismatch, match="it is of the checkpoint"):
         landscape.evaluate(network, samples, **asked)
 

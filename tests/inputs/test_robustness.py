@@ -17,6 +17,7 @@ from landscape.errors import FormatError, UsageError
 from landscape.files.reports.robustness_file import ROBUSTNESS, read_robustness, write_robustness
 from landscape.inputs.attacks import pgd
 from landscape.inputs.examples import Examples
+from landscape.inputs.robustness import adversarial_examples
 from landscape.problem.losses.losses import resolve_loss
 from landscape.surface.reports.robustness import wilson
 
@@ -68,6 +69,33 @@ def test_intervals_are_those_of_a_share_of_samples(found):
     middle, reach = (0.8 + z**2 / 20) / (1 + z**2 / 10), z * np.sqrt(0.8 * 0.2 / 10 + z**2 / 400) / (1 + z**2 / 10)
     assert wilson(8, 10) == pytest.approx((middle - reach, middle + reach))
     assert found.interval()[0] == pytest.approx(wilson(round(64 * found.accuracy()[0]), 64))
+
+
+def test_no_attack_leaves_the_valid_range():
+    network = nn.Linear(3, 2)
+    with torch.no_grad():
+        network.weight.copy_(torch.tensor([[1.0, 1.0, 1.0], [0.0, 0.0, 0.0]]))
+        network.bias.copy_(torch.tensor([0.5, 0.0]))  # right in all of [0, 1], wrong a little below
+    x = torch.rand(12, 3, generator=torch.Generator().manual_seed(2))
+    data = x, torch.zeros(12, dtype=torch.long)
+    inside = landscape.robustness(network, data, epsilons=[2.0], clip=(0.0, 1.0), restarts=1, steps=5, transfer=network)
+    beyond = landscape.robustness(network, data, epsilons=[2.0], restarts=1, steps=5, transfer=network)
+    assert inside.attacks == ("fgsm", "pgd", "margin", "random", "transfer")
+    for number, attack in enumerate(inside.attacks):
+        assert inside.right[number].all(), attack
+        assert not beyond.right[number].all(), attack
+    assert inside.far.all()
+    assert inside.more_steps.all()
+    assert not beyond.far.any()
+
+
+def test_the_random_starts_of_saved_examples_differ_from_batch_to_batch():
+    network = nn.Linear(4, 2)
+    with torch.no_grad():
+        network.weight[:, 0] = 0.0  # nothing moves this number but the start
+    x, y = torch.zeros(6, 4), torch.zeros(6, dtype=torch.long)
+    changed, _ = adversarial_examples(network, (x, y), epsilon=0.1, steps=2, batch_size=2)
+    assert len(np.unique(changed[:, 0])) == 6
 
 
 class Scaled(nn.Module):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+import types
 
 import pytest
 from rich.progress import Progress
@@ -62,3 +63,13 @@ def test_the_time_left_is_that_of_who_knows_better(monkeypatch, capsys):
     with landscape.parallel.progress.progress_bars() as show:
         show("study", "tasks", 1, 4, 7200.0)
     assert "2:00:00" in seen.getvalue()
+
+
+def test_the_rate_of_a_run_that_goes_on_is_that_of_what_it_did_itself(monkeypatch, capsys):
+    clock = types.SimpleNamespace(now=100.0)
+    monkeypatch.setattr("landscape.parallel.progress.time", types.SimpleNamespace(monotonic=lambda: clock.now))
+    with landscape.parallel.progress.progress_bar("evaluating") as tell:
+        tell(60, 100)  # there already
+        clock.now = 120.0
+        tell(70, 100)
+    assert capsys.readouterr().err == "evaluating: 70 of 100 points, 0.5 a second, 1.0 min left\n"

@@ -20,6 +20,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from landscape.errors import PlotError, UsageError
+from landscape.surface.surface import NOT_COMPUTED
 from tests.helpers.pictures import assert_readable
 from tests.helpers.plot_fixtures import (
     line_surface,
@@ -145,6 +146,10 @@ def test_a_seed_that_diverged_leaves_a_hole_in_the_spread():
     )
     assert np.isnan(picture[SPREAD][4, 5])
     assert np.isnan(picture[SPREAD]).sum() == 1
+    state = surface.state.copy()
+    state[2, 1, 3] = NOT_COMPUTED  # and so does one that is not measured yet
+    picture, _ = spread(dataclasses.replace(surface, state=state), "train/loss", Scale.of(surface, "train/loss"))
+    assert np.argwhere(np.isnan(picture[SPREAD])).tolist() == [[1, 3]]
     middle, low, high = middle_half(loss)
     assert np.isnan([middle[4, 5], low[4, 5], high[4, 5]]).all()
 

@@ -11,6 +11,7 @@ from torch import nn
 
 import landscape
 from landscape.commands.dry_run import describe_cost
+from landscape.commands.surfaces.summary import describe_anchors
 from landscape.errors import SurfaceMismatch, UsageError
 from landscape.evaluation import planner
 from landscape.evaluation.anchors import book as book_of_anchors
@@ -55,6 +56,8 @@ def test_losses_that_are_quadratic_in_the_weights_are_known_exactly_from_three_a
     assert sorted(found.counts["train"]) == [50] * 7 + [SIZE] * 2  # theta* itself is the third
     np.testing.assert_array_equal(found.anchored["train"], np.where(found.counts["train"] == SIZE, 0, 3))
     anchors = found.anchors["train"]
+    said = "train: all 600 samples measured at theta* and 2 others, 50 of them elsewhere"
+    assert describe_anchors(found) == f"anchors, from which values are estimated for all data; {said}"
     assert anchors.points[0] == -1
     assert found.origin["values"][name] == pytest.approx(anchors.means["loss"][0])
     for number, mean in zip(anchors.points[1:], anchors.means["loss"][1:], strict=True):

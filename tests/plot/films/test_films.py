@@ -36,6 +36,11 @@ def planned(surfaces: Any, **changes: Any) -> Any:
     return plan_film(surfaces, Path("film.webp"), **options)
 
 
+def title_of(figure: Any) -> str:
+    (title,) = [each for ax in figure.axes for each in ax.texts if each.get_gid() == "title"]
+    return str(title.get_text())
+
+
 def decoded(path: Path) -> tuple[list[Any], float]:
     """Return the pictures of a film and its rate, read by another library than wrote it where there is one."""
     if path.suffix in (".mp4", ".webm"):
@@ -77,6 +82,8 @@ def test_a_film_over_checkpoints_shows_each_of_them(tmp_path: Path) -> None:
     frames = [film.moment(k).frame for k in range(film.frames)]
     assert frames[0] == 0.0
     assert frames[-1] == 1.0
+    titles = [title_of(_lay_out(film, dataclasses.replace(film.moment(0), frame=k / 10))) for k in range(11)]
+    assert titles == 5 * [titles[0]] + 6 * ["later"]  # each as long as the other
     with pytest.raises(PlotError, match="one grid"):
         planned([valley(15, 12), valley(9, 9)], kind="epochs")
 

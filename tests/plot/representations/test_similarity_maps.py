@@ -26,6 +26,12 @@ def test_each_network_and_each_pair_has_a_map_with_the_input_at_the_lower_left()
         np.testing.assert_array_equal(image.get_array(), found.between(*pair))
         assert image.origin == "lower"
         assert image.get_clim() == maps[0].images[0].get_clim()
+        dots = [each for each in ax.lines if each.get_gid() == "nearest"]
+        assert len(dots) == (pair[0] != pair[1])
+        for each in dots:  # in each row, a layer of the first network, at the most similar one of the second
+            np.testing.assert_array_equal(each.get_ydata(), np.arange(len(found.between(*pair))))
+            np.testing.assert_array_equal(each.get_xdata(), found.between(*pair).argmax(1))
+            assert (each.get_xdata() != each.get_ydata()).any()
 
 
 def test_the_scale_goes_on_below_0_and_above_1_where_values_do():

@@ -286,6 +286,11 @@ def test_what_the_tasks_cost_is_beside_the_bound(networks, data, tmp_path):
     table = read_table(tmp_path / "tasks.curve.csv")
     np.testing.assert_allclose(table["bound"], table["eigenvalue"] * table["travel"] ** 2 / 2)
     assert found["bound_holds"] == np.mean(table["rise"] <= table["bound"])
+    first = read_table(networks[2].folder / "tasks.csv")["accuracy"].reshape(3, 3)[
+        :, 0
+    ]  # of the first task, after each
+    assert found["forgotten"] == pytest.approx(first[0] - first[2])
+    assert first[0] != first[2]
     with pytest.raises(UsageError, match="one task"):
         measured("forgetting", networks[:1], data, tmp_path)
 
