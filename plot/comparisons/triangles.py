@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 
 # The first spoke points up, the others follow clockwise.
 _ANGLES = np.pi / 2 - 2 * np.pi * np.arange(3) / 3
-# How far groups' marks stand beside each other at a spoke, as a share of its length, so that none hides another.
-_ASIDE = 0.03
+# How far groups' marks stand beside each other at a spoke, as a share of its length, so that none hides another, and
+# how far the first from the last at most: further off they would belong to no spoke.
+_ASIDE, _SPREAD = 0.03, 0.12
 _RINGS = (0.25, 0.5, 0.75, 1.0)
 
 
@@ -78,8 +79,9 @@ def triangles(
         ax.set_axis_off()
         ax.set_aspect("equal")
         _spokes(ax, names)
+        last = len(known) - 1
         for number, each in enumerate(known):
-            _group(ax, each, number, (number - (len(known) - 1) / 2) * _ASIDE)
+            _group(ax, each, number, (number - last / 2) * min(_ASIDE, _SPREAD / max(1, last)))
         ax.set_xlim(-1.25, 1.25)
         ax.set_ylim(-0.66, 1.16)
         add_legend(ax, labels, columns)
@@ -92,9 +94,11 @@ def _spokes(ax: Axes, names: Sequence[str]) -> None:
     for ring in _RINGS:
         around = ring * np.concatenate([corners, corners[:1]])
         ax.plot(*around.T, color=HAIRLINE, lw=0.5, zorder=1)
+        if ring < 0.5:  # lines of groups with any low score pass there
+            continue
         ax.text(
             ring * edge[0], ring * edge[1], f"{ring:g}", fontsize=look().caption, color="#5a5a5a", ha="center",
-            va="center", zorder=5, bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.0},
+            va="center", zorder=2, bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.0},
         )  # fmt: skip
     for (x, y), name in zip(corners, names, strict=True):
         ax.plot([0, x], [0, y], color=HAIRLINE, lw=0.7, zorder=1)
