@@ -1,0 +1,163 @@
+"""What a command line says is what the function behind it is given: all options at once, none at its default."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from landscape.cli import main
+from landscape.errors import UsageError
+from landscape.similarity.similarity_settings import Settings
+from tests.helpers import tiny_problem
+
+MODEL = ["--model", "tests/helpers/tiny_problem.py:net", "--data", "test=tests/helpers/tiny_problem.py:data"]
+SAMPLES = ["--samples", "50", "--sample-seed", "2", "--batch-size", "20"]
+Given = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def checkpoints(tmp_path: Path) -> list[str]:
+    for seed, name in enumerate("ab"):
+        torch.manual_seed(seed)
+        torch.save(tiny_problem.net().state_dict(), tmp_path / f"{name}.pt")
+    return [str(tmp_path / f"{name}.pt") for name in "ab"]
+
+
+@pytest.fixture
+def given(monkeypatch: pytest.MonkeyPatch) -> Given:
+    """Run a command up to the function that measures; return what it was called with."""
+
+    def run(function: str, *words: str) -> dict[str, Any]:
+        seen: list[dict[str, Any]] = []
+
+        def measure(*arguments: Any, **options: Any) -> Any:
+            seen.append({**options, "arguments": arguments})
+            raise UsageError("that was all that is asked here")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(function, measure)
+            assert main(list(words)) == 2
+        assert len(seen) == 1
+        return seen[0]
+
+    return run
+
+
+def subset(found: dict[str, Any], wanted: dict[str, Any]) -> None:
+    assert {name: found.get(name, "not given") for name in wanted} == wanted
+
+
+def test_similarity(checkpoints: list[str], given: Given, tmp_path: Path) -> None:
+    path = str(tmp_path / "sim.h5")
+    words = ["similarity", *(f"--group={name.upper()}={each}" for name, each in zip("ab", checkpoints, strict=True))]
+    words += [*MODEL, *SAMPLES, "-o", path, "--write-every", "1.5", "--passes", "6", "--tokens", "mean"]
+    function = "landscape.similarity.layer_similarity.measure_similarity"
+    sampled = {"samples": 50, "sample_seed": 2, "batch_size": 20, "passes": 6, "tokens": "mean"}
+    found = given(
+        function, *words, "--layers", "0|1", "--kernel", "rbf", "--rbf-width", "0.75", "--without-dominant", "3",
+        "--procrustes",
+    )  # fmt: skip
+    wanted = Settings(layers="0|1", kernel="rbf", rbf_width=0.75, without_dominant=3, procrustes=4, **sampled)
+    assert found["settings"] == wanted
+    assert found["groups"] == {"a": "A", "b": "B"}
+    assert (found["write_every"], found["scratch"]) == (1.5, f"{path}.grams")
+    for name, each in zip("ab", checkpoints, strict=True):
+        assert found["about"][name]["checkpoint"] == each
+        torch.testing.assert_close(found["arguments"][0][name].state_dict(), torch.load(each))
+    found = given(function, *words, "--without-components", "2")
+    assert found["settings"] == Settings(without_components=2, **sampled)
+    found = given(function, *words, "--no-components", "--procrustes", "7")
+    assert found["settings"] == Settings(components=False, procrustes=7, **sampled)
+
+
+def test_predictions(checkpoints: list[str], given: Given, tmp_path: Path) -> None:
+    groups = [f"--group=A={checkpoints[1]}", f"--group=B={checkpoints[0]}"]
+    words = ["predictions", *groups, *MODEL, *SAMPLES, "--outputs", "probabilities", "--half"]
+    found = given("landscape.similarity.class_probabilities.predictions", *words, "-o", str(tmp_path / "p.h5"))
+    subset(found, {"samples": 50, "sample_seed": 2, "batch_size": 20, "outputs": "probabilities", "half": True})
+    assert {group: list(named) for group, named in found["arguments"][0].items()} == {"A": ["b"], "B": ["a"]}
+
+
+def test_robustness_and_the_examples_that_it_saves(checkpoints: list[str], given: Given, tmp_path: Path) -> None:
+    words = [
+        "robustness", checkpoints[0], *MODEL, *SAMPLES, "--epsilon", "0.1,0.3", "--norm", "l2", "--steps", "3",
+        "--restarts", "4", "--random", "5", "--clip=-9:8", "--transfer", checkpoints[1], "--seed", "6",
+        "--save-examples", str(tmp_path / "adv.npz"), "--loss", "mse", "-o", str(tmp_path / "r.h5"),
+    ]  # fmt: skip
+    found = given("landscape.inputs.robustness.robustness", *words)
+    how = {"norm": "l2", "steps": 3, "restarts": 4, "clip": (-9.0, 8.0), "seed": 6, "loss": "mse"}
+    how |= {"samples": 50, "sample_seed": 2, "batch_size": 20}
+    subset(found, {"epsilons": [0.1, 0.3], "random": 5, **how})
+    torch.testing.assert_close(found["transfer"].state_dict(), torch.load(checkpoints[1]))
+    words[words.index("mse")] = "cross_entropy"
+    found = given("landscape.inputs.robustness.adversarial_examples", *words)
+    subset(found, {"epsilon": 0.3, **how, "loss": "cross_entropy"})
+
+
+def test_frequencies(checkpoints: list[str], given: Given, tmp_path: Path) -> None:
+    words = ["--cutoffs", "0,1.5", "--epsilon", "0.2", "--norm", "l2", "--steps", "3", "--clip=-9:8", "--seed", "5"]
+    words = ["frequencies", checkpoints[0], *MODEL, *SAMPLES, *words, "--loss", "mse", "-o", str(tmp_path / "f.h5")]
+    how = {"cutoffs": [0.0, 1.5], "epsilon": 0.2, "norm": "l2", "steps": 3, "clip": (-9.0, 8.0), "seed": 5}
+    how |= {"loss": "mse", "samples": 50, "sample_seed": 2, "batch_size": 20}
+    subset(given("landscape.inputs.frequencies.frequencies", *words), how)
+
+
+def test_walk(checkpoints: list[str], given: Given, tmp_path: Path) -> None:
+    words = ["walk", *checkpoints, *MODEL, *SAMPLES, "--rate", "0.3", "--multiples", "1,3", "--mode", "train"]
+    words += ["--loss", "mse", "-o", str(tmp_path / "w.h5")]
+    how = {"rate": 0.3, "multiples": [1.0, 3.0], "mode": "train", "loss": "mse"}
+    how |= {"samples": 50, "sample_seed": 2, "batch_size": 20}
+    subset(given("landscape.trajectory.walk_steps.measure_run_walk", *words), how)
+
+
+def test_curvature_of_a_network_and_along_a_run(checkpoints: list[str], given: Given, tmp_path: Path) -> None:
+    words = [
+        *MODEL, *SAMPLES, "--include", "0", "--exclude", "bias", "--ignore", "biasbn", "--eigenvalues", "3",
+        "--eigenvalue-tolerance", "0.04", "--products", "30", "--probes", "6", "--steps", "7", "--seed", "5",
+        "--memory", "0.5", "--no-gauss-newton", "-o", str(tmp_path / "c.h5"),
+    ]  # fmt: skip
+    how = {"samples": 50, "sample_seed": 2, "batch_size": 20, "include": "0", "exclude": "bias", "ignore": "biasbn"}
+    how |= {"gauss_newton": False, "memory": 2**29}
+    numbers = {"eigenvalues": 3, "tolerance": 0.04, "most": 30, "probes": 6, "steps": 7, "seed": 5}
+    for function, networks in (
+        ("landscape.curvature.analysis.measure_curvature", checkpoints[:1]),
+        ("landscape.trajectory.curvature_steps.measure_run_curvature", checkpoints),
+    ):
+        found = given(function, "curvature", *networks, *words)
+        subset(found, how)
+        subset(vars(found["settings"]), numbers)
+
+
+def test_evaluate(checkpoints: list[str], given: Given, tmp_path: Path) -> None:
+    path = str(tmp_path / "s.h5")
+    measure = [
+        "--standard-error", "0.03", "--tolerance", "0.04", "--batch-norm", "recompute", "--batch-norm-data", "test",
+        "--mode", "train", "--noise", "common", "--weight-decay", "0.1", "--precision", "auto",
+        "--precision-tolerance", "0.2", "--anchors", "3", "--error", "0.5", "--write-every", "7", "--overwrite",
+    ]  # fmt: skip
+    words = ["evaluate", checkpoints[0], *MODEL, *SAMPLES, *measure, "--x=-1:1:3", "--y=0:1:2", "--z=0:2:2", "-o", path]
+    words += ["--low-memory", "--repeats", "2", "--save-directions"]
+    words += ["--curvature", "--curvature-products", "9", "--eigenvalue-tolerance", "0.3", "--loss", "mse"]
+    how = {"samples": 50, "sample_seed": 2, "batch_size": 20, "standard_error": 0.03, "tolerance": 0.04}
+    how |= {"batch_norm": "recompute", "batch_norm_data": "test", "mode": "train", "noise": "common"}
+    how |= {"weight_decay": 0.1, "precision": "auto", "precision_tolerance": 0.2, "anchors": 3, "error": 0.5}
+    how |= {"write_every": 7.0, "overwrite": True, "x": "-1:1:3", "y": "0:1:2", "z": "0:2:2", "loss": "mse"}
+    how |= {"low_memory": True, "repeats": 2, "save_directions": True, "path": path, "checkpoint": checkpoints[0]}
+    how |= {"quantities": {"curvature": {"products": 9, "tolerance": 0.3}}}
+    subset(given("landscape.evaluation.evaluate.evaluate", *words), how)
+
+
+def test_evaluate_over_the_input(checkpoints: list[str], given: Given, tmp_path: Path) -> None:
+    words = ["--space", "input", "--directions", "random,pgd", "--sample", "3", "--input-norm", "l2", "--clip=-9:8"]
+    words += ["--epsilon", "0.2", "--seed", "5", "--x=-1:1:3", "--y=0:1:2", "-o", str(tmp_path / "i.h5")]
+    how = {"axes": ["random", "pgd"], "sample": 3, "norm": "l2", "clip": (-9.0, 8.0), "epsilon": 0.2, "seed": 5}
+    how |= {"samples": 50, "sample_seed": 2, "loss": "mse"}
+    found = given(
+        "landscape.inputs.input_space.input_problem", "evaluate", checkpoints[0], *MODEL, *SAMPLES, *words,
+        "--loss", "mse",
+    )  # fmt: skip
+    subset(found, how)
