@@ -66,7 +66,7 @@ def test_a_study_killed_at_random_moments_goes_on_and_does_nothing_twice(whole, 
     out, files, done = tmp_path / "out0", 0, 0
     slow = {"STUDY_TRACE": str(trace), "STUDY_SECONDS": "0.05"}
     for kill in range(KILLS):
-        how = ("here", "processes")[kill % 4 == 3]
+        how = ("here", "processes")[kill % 2]
         with jobs.ended(jobs.start(command(study, out, "--executor", how, "--jobs", "2"), **slow)) as job:
             done = wait_for_tasks(out, done + 1, job)
             time.sleep(chance.random() * 0.4)
