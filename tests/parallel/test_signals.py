@@ -24,9 +24,10 @@ codes = pytest.mark.parametrize(("number", "code"), CODES.items())
 def test_a_signal_inside_a_long_operation_writes_and_leaves_at_once(tmp_path, number, code):
     checkpoint, path = tiny_problem.save(tmp_path / "net.pt"), tmp_path / "s.h5"
     words = jobs.evaluate(checkpoint, path, "--loss", f"{jobs.PROBLEM}:deep", "--write-every", "1000")
-    with jobs.ended(jobs.start(words)) as job:
-        jobs.wait_for_points(path, 1, job)
-        time.sleep(1)  # the next batch is a minute's work in one call, in which Python runs no handler
+    begun = tmp_path / "begun"
+    with jobs.ended(jobs.start(words, LONG=str(begun))) as job:
+        jobs.wait_for_file(begun, job)
+        time.sleep(0.2)  # then it is inside one call of a minute, in which Python runs no handler
         began = time.monotonic()
         job.send_signal(number)
         if number == signal.SIGINT:  # a terminal tells the job, and so does a launcher that was told
