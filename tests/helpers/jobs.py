@@ -6,6 +6,7 @@ import atexit
 import contextlib
 import functools
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -22,6 +23,8 @@ from landscape.surface.surface import Surface
 ROOT = Path(__file__).parents[2]
 PROBLEM = Path(__file__).parent / "tiny_problem.py"
 LAUNCHERS = ("mpich", "openmpi")
+# How variables begin that are read once: by Python or the loader as they start, by libraries as they are loaded.
+AT_START = ("PYTHON", "LD_", "OMP_", "MKL_", "OPENBLAS_", "KMP_", "MALLOC_", "TORCH_", "CUDA_", "HDF5_")
 # A job takes a few seconds; several may run at a time on two cores. Behind other work it may wait much longer.
 LIMIT = float(os.environ.get("LANDSCAPE_LIMIT", "120"))
 
@@ -57,6 +60,10 @@ def _warm(python: str) -> str:
         stdout=subprocess.PIPE,
     )
     assert server.stdout is not None
+    if not select.select([server.stdout], [], [], LIMIT)[0]:
+        server.kill()
+        server.communicate()
+        pytest.fail(f"{python} did not load torch within {LIMIT:g} s")
     assert server.stdout.readline() == b"ready\n"
     atexit.register(server.communicate)
     return name
@@ -74,10 +81,14 @@ def start(
     """Start ``python WORDS``, in a process group of its own so that all of it can be ended.
 
     ``forked`` from processes that have loaded torch, where it is not about how processes start and end: they share one
-    seed of hashes, and a launcher only kills what stands for them.
+    seed of hashes, and a launcher only kills what stands for them. What Python or a library reads of its environment as
+    it starts would do nothing there, and is refused.
     """
     python = [sys.executable] if mpi is None else launcher(mpi, ranks)
     if forked:
+        late = [name for name in env if name.startswith(AT_START)]
+        if late:
+            raise ValueError(f"{late[0]} has no effect on a process that was started before: pass forked=False")
         python += ["-I", "-S", str(Path(__file__).with_name("warm_client.py")), _warm(python[-1])]
     return subprocess.Popen(
         [*python, *map(str, words)],
@@ -160,6 +171,18 @@ def wait_for_points(path: Path, number: int, job: subprocess.Popen[str]) -> int:
         time.sleep(0.02)
     end(job)
     pytest.fail(f"{path} did not hold {number} points in time")
+
+
+def wait_for_file(path: Path, job: subprocess.Popen[str]) -> None:
+    """Wait until a job has made a file."""
+    deadline = time.monotonic() + LIMIT
+    while not path.exists():
+        if job.poll() is not None:
+            pytest.fail(f"the job ended before there was {path}: {job.communicate()}")
+        if time.monotonic() > deadline:
+            end(job)
+            pytest.fail(f"the job did not make {path} in time")
+        time.sleep(0.02)
 
 
 def assert_same_values(one: Surface, other: Surface, relative: float = 1e-9) -> None:

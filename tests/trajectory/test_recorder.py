@@ -239,7 +239,7 @@ def test_a_program_that_ends_without_closing_loses_nothing(tmp_path):
         recorder = Recorder(sys.argv[1], nn.Linear(300, 300))
         for step in range(3): recorder.record(step)
     """
-    code, _, err = jobs.run(["-c", textwrap.dedent(script), tmp_path])
+    code, _, err = jobs.run(["-c", textwrap.dedent(script), tmp_path], forked=False)
     assert code == 0, err
     assert len(names_in(tmp_path)) == 3
 
