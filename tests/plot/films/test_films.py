@@ -234,11 +234,16 @@ def test_the_command_refuses_what_is_no_film(
     assert message in capsys.readouterr().err
 
 
-def test_the_command_writes_a_film(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("name", ["net.gif", "net.mp4"])
+def test_the_command_writes_a_film(tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str) -> None:
+    if name.endswith(".mp4"):
+        pytest.importorskip("av")
     write_surface(tmp_path / "net.h5", valley(9, 8))
     words = ["--film", "tour", "--seconds", "0.4", "--fps", "5", "--size", "420x320", "--no-interpolation"]
-    assert main(["plot", str(tmp_path / "net.h5"), "-o", str(tmp_path / "net.gif"), *words]) == 0
-    assert len(decoded(tmp_path / "net.gif")[0]) == 2
+    assert main(["plot", str(tmp_path / "net.h5"), "-o", str(tmp_path / name), *words]) == 0
+    pictures, rate = decoded(tmp_path / name)
+    assert [each.shape for each in pictures] == [(320, 420, 3)] * 2
+    assert rate == pytest.approx(5)
     assert "2 frames" in capsys.readouterr().out
 
 
