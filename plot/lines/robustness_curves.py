@@ -143,6 +143,7 @@ def _measured(found: Robustness) -> str:
     settings = found.settings
     clip = settings.get("clip")
     within = f", inputs within {clip[0]:g} to {clip[1]:g}" if isinstance(clip, list) and len(clip) == 2 else ""
-    starts = settings.get("restarts")
-    attack = f"PGD with {settings.get('steps')} steps from {starts} start{'' if starts == 1 else 's'}"
+    steps, starts = settings.get("steps"), settings.get("restarts")
+    attack = "PGD" if steps is None else f"PGD with {steps} step{'' if steps == 1 else 's'}"
+    attack += "" if starts is None else f" from {starts} start{'' if starts == 1 else 's'}"
     return f"{found.samples:,} samples of {one_line(found.data)}{within}; {attack}."

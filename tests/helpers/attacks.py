@@ -27,7 +27,7 @@ def robust() -> Robustness:
         ~flags,
         1.0,
         np.arange(3),
-        settings={"steps": 3, "clip": [0.0, 1.0]},
+        settings={"steps": 3, "restarts": 2, "clip": [0.0, 1.0]},
         origin={"checkpoint": "net.pt"},
     )
 

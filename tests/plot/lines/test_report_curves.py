@@ -64,7 +64,10 @@ def test_attacks_are_shares_in_percent_from_no_change_on_and_losses_the_stronger
     assert curves[0].get_alpha() < curves[1].get_alpha() == 1
     words = {each.get_text(): each.xy for each in losses.texts}
     assert words == {"0.1": (3, 1.4), "0.2": (3, 4.0)}
-    assert "3 samples of test, inputs within 0 to 1; PGD with 3 steps" in recall(figure)["Description"]
+    assert "3 samples of test, inputs within 0 to 1; PGD with 3 steps from 2 starts." in recall(figure)["Description"]
+    told = [dataclasses.replace(found, settings=each) for each in ({"steps": 1, "restarts": 1}, {})]
+    for each, said in zip(told, ("PGD with 1 step from 1 start.", "3 samples of test; PGD."), strict=True):
+        assert said in recall(landscape.plot.robustness(each))["Description"]
     with pytest.raises(UsageError, match="different norms"):
         landscape.plot.robustness([found, dataclasses.replace(found, norm="l2")])
 
