@@ -223,9 +223,22 @@ def test_a_film_has_every_so_many_th_record_and_the_last_and_says_how_far_ranks_
 
 def test_early_is_a_share_of_the_steps_and_not_of_the_records(networks, data, tmp_path, monkeypatch):
     """With the ends of a spectrum that grow from record to record."""
-    ends = iter([SimpleNamespace(greatest_eigenvalue=float(k), least_eigenvalue=-0.5) for k in range(1, 6)])
-    monkeypatch.setattr("landscape.studies.measures.path_measures.ends_of_spectrum", lambda *_, **__: next(ends))
-    found = measured("sharpening", networks[:1], data, tmp_path, early=0.9)
+    from landscape.trajectory.runs import find_run
+
+    run, asked = find_run(networks[0].steps()), []
+
+    def ends(context, model, chosen, **how):
+        weights = run.records[len(asked)].fitted(model, [name for name, _ in model.named_parameters()])
+        for name, parameter in model.named_parameters():
+            torch.testing.assert_close(parameter.detach(), weights[name], rtol=0, atol=0)
+        assert context.networks == (networks[0],)
+        asked.append((list(chosen), chosen["test"] is data["test"], how))
+        return SimpleNamespace(greatest_eigenvalue=float(len(asked)), least_eigenvalue=-0.5)
+
+    monkeypatch.setattr("landscape.studies.measures.path_measures.ends_of_spectrum", ends)
+    how = {"early": 0.9, "data": "test", "samples": 30, "most": 7}
+    found = MEASURES["sharpening"](Context((networks[0],), data, how, tmp_path))
+    assert asked == [(["test"], True, {"samples": 30, "most": 7, "tolerance": 0.05})] * 5
     assert read_table(tmp_path / "sharpness.curve.csv")["step"].tolist() == [0, 3, 6, 9, 12]
     assert (found["first"], found["last"], found["early"]) == (1.0, 5.0, 4.0)
     assert found["first_ratio"] == 0.5
