@@ -59,7 +59,7 @@ def contour(
     colorbar: bool = True,
     marks: Sequence[int] = (),
 ) -> Axes:
-    """Draw filled contours of a plane, the checkpoint (star), the lowest point (ring), and the paths of training runs.
+    """Draw filled contours of a plane, the checkpoint (star), the best point (ring), and the paths of training runs.
 
     Parameters
     ----------

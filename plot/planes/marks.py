@@ -101,7 +101,7 @@ class Sheet:
         return not finite.size or bool(np.ptp(finite) <= max(ROUNDING * np.abs(finite).max(), TINY))
 
     @property
-    def lowest(self) -> tuple[float, float, float] | None:
+    def best(self) -> tuple[float, float, float] | None:
         """The best point that was measured, the lowest loss or the highest accuracy: x, y and its value.
 
         None where there is none, where all are equal, or where less is neither better nor worse.
@@ -250,7 +250,7 @@ def hole_cells(codes: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def draw_marks(ax: Axes, sheet: Sheet) -> None:
-    """Mark the checkpoint with a star, other networks with diamonds, the lowest point with a ring.
+    """Mark the checkpoint with a star, other networks with diamonds, the best point with a ring.
 
     Interpolated points are dots.
     """
@@ -261,14 +261,14 @@ def draw_marks(ax: Axes, sheet: Sheet) -> None:
         size = float(np.clip(40.0 / max(dotted.shape), 0.25, 1.2))
         dots: dict[str, Any] = {"ms": size, "mew": 0, "color": "white", "alpha": 0.75, "label": "interpolated"}
         ax.plot(x[columns], y[rows], ".", zorder=3, clip_on=False, **dots)
-    lowest = sheet.lowest
-    at_origin = sheet.has_checkpoint and lowest is not None and lowest[0] == 0 and lowest[1] == 0
-    if lowest is not None and not at_origin:
+    best = sheet.best
+    at_origin = sheet.has_checkpoint and best is not None and best[0] == 0 and best[1] == 0
+    if best is not None and not at_origin:
         around: list[Any] = [withStroke(linewidth=2.0 * factor, foreground="black"), Normal()]
         ring: dict[str, Any] = {"ms": 5.5 * factor, "mfc": "none", "mec": "white", "mew": 1.1 * factor}
         ring["path_effects"] = around
         # Both lie inside: at an edge or a corner they would only be cut in half.
-        ax.plot(*lowest[:2], "o", zorder=5, clip_on=False, label="lowest", **ring)
+        ax.plot(*best[:2], "o", zorder=5, clip_on=False, label="best", **ring)
     if sheet.networks and sheet.has_checkpoint and (path := sheet.surface.origin.get("checkpoint")):
         _draw_name(ax, plain_text(Path(str(path)).name), (0.0, 0.0))
     if sheet.has_checkpoint:

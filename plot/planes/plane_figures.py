@@ -138,8 +138,8 @@ def _mark_notes(sheets: Sequence[Sheet], solid: bool, *, floor: bool = True) -> 
         texts.append(f"star{'s' * (len(inside) > 1)}: {moved}{'s' * several}")
     if names := list(dict.fromkeys(name for each in sheets for _, _, name in each.networks)):
         texts.append(f"diamond{'s' * (len(names) > 1)}: {', '.join(names)}")
-    lowest = [each.lowest for each in sheets]
-    apart = [each for each in lowest if each is not None and (each[0] or each[1])]
+    best = [each.best for each in sheets]
+    apart = [each for each in best if each is not None and (each[0] or each[1])]
     if not solid and apart:
         word = "highest" if sheets[0].best_is_high else "lowest"
         if len(sheets) == 1:
@@ -150,7 +150,7 @@ def _mark_notes(sheets: Sequence[Sheet], solid: bool, *, floor: bool = True) -> 
             texts.append(f"ring: the {word} point, {number}{percent} at {place}")
         else:
             texts.append(f"rings: the {word} points")
-    elif not solid and inside and len(sheets) == 1 and lowest[0] is not None:
+    elif not solid and inside and len(sheets) == 1 and best[0] is not None:
         texts[0] += f", the {'highest' if sheets[0].best_is_high else 'lowest'} point measured"
     if len(sheets) == 1 and sheets[0].constant:
         same = number_text(float(np.nanmedian(sheets[0].values)) * (100 if sheets[0].scale.percent else 1), 3)

@@ -61,6 +61,26 @@ test("of an accuracy the best point is the highest, and others are below it", ()
   assert.match(describe(made, LABELS), /The highest is /);
 });
 
+test("where all values are equal, and where less is neither better nor worse, no point is the best", () => {
+  const given = surface(), loss = given.values["train/loss"];
+  const values = {
+    "train/flat": loss.map((/** @type {number} */ value, /** @type {number} */ k) => (Number.isFinite(value) ? 2 + (k % 2) * 1e-13 : value)),
+    "train/steep": loss, "train/margin": loss, "train/convexity": loss, "seeds/spread": loss, "input/predicted_class": loss, "input/clipped_share": loss,
+  };
+  for (const name of Object.keys(values)) {
+    const made = figure({ ...STATE, height: name, kind: "auto", cap: null }, { ...given, values });
+    if (name === "train/steep") {
+      assert.equal(made.best?.k, 6);
+      continue;
+    }
+    assert.equal(made.best, null, name);
+    assert.doesNotMatch(describe(made, LABELS), /The (lowest|highest) is/);
+    assert.ok(!rowsAt(made, 4, LABELS).some(([row]) => /lowest|highest/.test(row)));
+  }
+  const level = figure(STATE, { ...given, values: { "train/loss": loss.map(() => 2) } });
+  assert.ok(rowsAt(level, 4, LABELS).some(([row]) => row === "above the checkpoint"), "the checkpoint is what it was");
+});
+
 test("a difference has the error that the file knows of it, else no more than both together", () => {
   const error = (/** @type {Record<string, Float32Array> | undefined} */ errors) => {
     const made = difference(surface(), surface(), "", errors);

@@ -9,6 +9,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from landscape.plot.planes.marks import _NO_BEST
 
 from browser import fixtures
 
@@ -49,6 +50,12 @@ def test_the_script_agrees_with_python() -> None:
     passed = re.search(r"pass (\d+)", result.stdout)
     assert passed
     assert int(passed.group(1)) > 90
+
+
+def test_the_script_marks_no_best_point_where_stills_mark_none() -> None:
+    words = re.search(r"^const NO_BEST = \[(.*)\];$", (PAGE / "quantity.js").read_text(encoding="utf-8"), re.MULTILINE)
+    assert words
+    assert json.loads(f"[{words[1]}]") == list(_NO_BEST)
 
 
 def test_types_of_the_script_are_right() -> None:

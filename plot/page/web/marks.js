@@ -1,4 +1,4 @@
-/** Small marks on surfaces and maps: the checkpoint, the lowest point, a fall of the learning rate. */
+/** Small marks on surfaces and maps: the checkpoint, the best point, a fall of the learning rate. */
 
 /** @param {Context} context @param {number} x @param {number} y @param {number} radius @param {string} [fill] */
 export function star(context, x, y, radius, fill = "#fff") {

@@ -2,6 +2,9 @@
 import { numberText } from "./levels.js";
 
 const GAP = "gap/";
+// As in `plot/planes/marks.py`: values of which less is neither better nor worse, and what differs by rounding only.
+const NO_BEST = ["spread", "predicted_class", "margin", "clipped_share", "convexity"];
+const ROUNDING = 1e-12, TINY = 1e-280;
 
 /** @type {WeakMap<Surface, Map<string, Quantity | null>>} */
 const known = new WeakMap();
@@ -80,10 +83,14 @@ export function sortedValues(parts) {
 }
 
 /**
- * The best measured point: of an accuracy the highest, as in the stills, else the lowest.
- * @param {Surface} surface @param {Quantity} quantity @returns {Best | null}
+ * The best measured point, as in the stills: of an accuracy the highest, else the lowest.
+ * @param {Surface} surface @param {Quantity} quantity
+ * @returns {Best | null}  null where all are equal, or less is neither better nor worse
  */
 export function bestOf(surface, quantity) {
+  const finite = sortedValues([[surface, quantity]]), low = finite[0], top = finite[finite.length - 1];
+  const equal = !finite.length || top - low <= Math.max(ROUNDING * Math.max(Math.abs(low), Math.abs(top)), TINY);
+  if (equal || NO_BEST.includes(quantity.name.slice(quantity.name.lastIndexOf("/") + 1))) return null;
   const high = quantity.name.endsWith("accuracy") && !quantity.signed, sign = high ? -1 : 1;
   let best = -1;
   for (let k = 0; k < quantity.values.length; k++) {

@@ -25,8 +25,10 @@ export class Readout {
       return;
     }
     const { surface, best } = figure;
-    const k = cursor ? cursor.j * surface.nx + cursor.i : (best?.k ?? 0);
-    this.place.textContent = cursor ? placeText(surface, k) : `${best?.word ?? ""} at ${placeText(surface, k)}`;
+    // Without a cross-hair the best point, else the one nearest to the checkpoint.
+    const nearby = nearest(surface.y, 0) * surface.nx + nearest(surface.x, 0);
+    const k = cursor ? cursor.j * surface.nx + cursor.i : (best?.k ?? nearby);
+    this.place.textContent = (cursor || !best ? "" : `${best.word} at `) + placeText(surface, k);
     this.body.replaceChildren(...rowsAt(figure, k, labels).map(([name, value, error, strong]) =>
       make("tr", { class: strong ? "strong" : "" },
         make("th", { scope: "row", title: name, "aria-label": name }, make("span", { class: "long" }, name), make("span", { class: "short" }, short(name))),
@@ -52,9 +54,9 @@ export function rowsAt(figure, k, labels) {
     const error = whole(quantity.stderr?.[k] ?? NaN);
     const text = valueText(quantity.values[k], quantity.percent);
     rows.push([quantityLabel(name, labels), text, plusMinus(error, quantity.percent), name === height.name]);
-    if (name === height.name && best && Number.isFinite(quantity.values[k])) {
-      const away = Math.abs(quantity.values[k] - best.value);
-      rows.push([best.high ? "below the highest" : "above the lowest", valueText(away, quantity.percent), "", false]);
+    if (name === height.name && Number.isFinite(quantity.values[k])) {
+      const away = Math.abs(quantity.values[k] - (best?.value ?? 0));
+      if (best) rows.push([best.high ? "below the highest" : "above the lowest", valueText(away, quantity.percent), "", false]);
       const start = surface.record.origin[name], paired = whole(quantity.paired?.[k] ?? NaN);
       const data = name.split("/")[0], used = surface.counts[data]?.[k];
       const same = surface.record.samples[data] === undefined || used === undefined || Number(used) === surface.record.samples[data];

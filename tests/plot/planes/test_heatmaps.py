@@ -81,8 +81,8 @@ def test_marks_on_the_border_are_whole(kind):
     loss[-1, 4] = 1e-3
     ax = draw(dataclasses.replace(surface, axes=moved, values={"train/loss": loss}), kind=kind).axes[0]
     marks = {each.get_label(): each for each in ax.lines}
-    assert marks["lowest"].get_ydata()[0] == pytest.approx(y[-1] - y[0])
-    assert not marks["lowest"].get_clip_on()
+    assert marks["best"].get_ydata()[0] == pytest.approx(y[-1] - y[0])
+    assert not marks["best"].get_clip_on()
     assert not marks["checkpoint"].get_clip_on()
     if kind == "contour":
         # Half of the ring, white within its black edge, stands above the frame.
