@@ -45,7 +45,7 @@ def test_of_samples_that_are_not_finite_the_first_is_named(features: Tensor) -> 
 
 
 def test_the_error_of_several_passes_takes_off_what_they_average_from_three_on() -> None:
-    """Of values 0.5, 0.7, 0.9: their spread among each other is 0.04, and each pass's own variance what it is."""
+    """Of values about 0.5, 0.7, 0.9: their spread among each other is 0.04, each pass's own variance what it is."""
     rng = np.random.default_rng(0)
     for own in (1.0, 0.01):  # of which what is left over is above, and below, the spread of the mean itself
         moments, seen = Moments(2), []
@@ -54,7 +54,8 @@ def test_the_error_of_several_passes_takes_off_what_they_average_from_three_on()
             for batch in range(4):
                 noise = own * rng.uniform(-0.1, 0.1)
                 cross = 0.3 + 0.2 * number + noise
-                running.add(batch, np.array([[1.0, cross], [cross, 1.0]]))
+                one, two = rng.uniform(0.9, 1.1, 2)
+                running.add(batch, np.array([[one, cross], [cross, two]]))
             seen.append((ratio(running.sums)[0, 1], running.variance()[0, 1]))
             moments.add(running)
             values, variances = (np.array(each) for each in zip(*seen, strict=True))
@@ -64,7 +65,7 @@ def test_the_error_of_several_passes_takes_off_what_they_average_from_three_on()
                 wanted = max(wanted - among * (1 - 1 / number), among / number)
             value, error = moments.cka()
             assert error[0, 1] == pytest.approx(np.sqrt(wanted), rel=1e-9)
-            assert value[0, 1] == pytest.approx(values.mean())
+            assert value[0, 1] == pytest.approx(values.mean(), rel=0.02)
             assert (np.diagonal(value) == 1).all()
             assert (np.diagonal(error) == 0).all()
 

@@ -74,7 +74,7 @@ def describe_anchors(surface: Surface) -> str:
         number = len(anchors.points)
         low, high = int(counts.min(initial=anchors.size)), int(counts.max(initial=0))
         used = f"{high:,}" if low == high else f"{low:,} to {high:,}"
-        where = "theta*" if number == 1 else f"theta* and {number - 1} others"
+        where = "theta*" if number == 1 else f"theta* and {number - 1} other{'' if number == 2 else 's'}"
         texts.append(f"{name}: all {anchors.size:,} samples measured at {where}, {used} of them elsewhere")
     return "anchors, from which values are estimated for all data; " + "; ".join(texts)
 

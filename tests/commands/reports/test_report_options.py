@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 import torch
 
 from landscape.cli import main
+from landscape.commands.reports.network_options import by_group, given_networks
 from landscape.errors import UsageError
 from landscape.similarity.similarity_settings import Settings
 from tests.helpers import tiny_problem
@@ -161,3 +163,30 @@ def test_evaluate_over_the_input(checkpoints: list[str], given: Given, tmp_path:
         "--loss", "mse",
     )  # fmt: skip
     subset(found, how)
+
+
+def test_networks_of_a_folder_come_in_the_order_of_their_numbers(tmp_path: Path) -> None:
+    for number in (10, 2, 1):
+        torch.save(tiny_problem.net().state_dict(), tmp_path / f"net-{number}.pt")
+    options = argparse.Namespace(checkpoints=[], group=[f"A={tmp_path}/net-*.pt"])
+    assert [(each.name, each.group) for each in given_networks(options)] == [(f"net-{k}", "A") for k in (1, 2, 10)]
+
+
+def test_what_one_group_has_of_its_own_is_not_for_the_others() -> None:
+    texts = ['{"width": 2}', 'B={"width": 3}']
+    assert by_group(texts, ["A", "B"], "--model-args") == {"A": '{"width": 2}', "B": '{"width": 3}'}
+    assert by_group(texts[1:], ["A", "B"], "--model-args") == {"A": "", "B": '{"width": 3}'}
+    with pytest.raises(UsageError, match="given twice for B"):
+        by_group([*texts, texts[1]], ["A", "B"], "--model-args")
+
+
+def test_the_size_of_predictions_is_told_before_they_are_made(
+    checkpoints: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    groups = [f"--group={name.upper()}={each}" for name, each in zip("ab", checkpoints, strict=True)]
+    words = ["predictions", *groups, *MODEL, *SAMPLES, "--dry-run", "-o", str(tmp_path / "p.h5")]
+    for more, size in (([], 400), (["--half"], 200)):
+        assert main([*words, *more]) == 0
+        said = capsys.readouterr().out.splitlines()
+        told = ["networks 2 in 2 groups (A, B)", "samples  50 for each, one forward pass", f"file     {size} B a class"]
+        assert said == told

@@ -17,9 +17,11 @@ import torch
 
 from landscape.cli import main
 from landscape.commands.shown.facts import surface_facts
-from landscape.commands.surfaces.summary import describe_result
+from landscape.commands.surfaces.summary import describe_anchors, describe_paths, describe_result
 from landscape.files.store import write_surface
+from landscape.surface.anchors import Anchors
 from landscape.surface.derived.loss_barrier import barrier
+from landscape.surface.derived.projected_runs import distances
 from landscape.surface.grid import Axis
 from landscape.surface.surface import COMPUTED, INTERPOLATED, Surface, Trajectory, sampling_factor
 from tests.helpers.li2018_files import NAME, write_directions, write_like_the_tool
@@ -152,6 +154,44 @@ def test_extremes_leave_out_what_is_missing_or_not_finite_and_count_the_latter()
     assert entry["not_finite"] == 2
     assert entry["at_origin"] == 3.0
     assert facts["points"] == {"computed": 4, "interpolated": 1, "missing": 1}
+
+
+def test_anchors_are_counted_with_the_points_that_they_estimate():
+    x, y = Axis(np.array([-1.0, 0.0, 1.0])), Axis(np.array([0.0, 4.0]))
+    counts, anchored = np.array([[50, 600, 50], [50, 50, 50]]), np.array([[3, 0, 2], [0, 5, 0]])
+    state = np.array([[1, 1, 1], [1, 1, 2]], np.uint8)
+    held = Anchors(np.array([-1, 1]), {"loss": np.zeros((2, 50))}, {"loss": np.zeros(2)}, 600)
+    fields = {"counts": {"train": counts}, "anchored": {"train": anchored}, "anchors": {"train": held}}
+    surface = Surface((x, y), {"train/loss": np.arange(6.0).reshape(2, 3)}, state, **fields)
+    facts = surface_facts(surface)
+    assert facts["anchors"]["train"] == {
+        "number": 2, "all_samples": 600, "points_measured_in_full": 1, "points_estimated": 3,
+        "points_of_plain_means": 1, "fewest_anchors_of_an_estimate": 2,
+    }  # fmt: skip
+    assert facts["samples"]["train"] == {"least": 50, "most": 600, "size": None}
+    said = describe_anchors(surface)
+    assert said.endswith("train: all 600 samples measured at theta* and 1 other, 50 of them elsewhere")
+
+
+def test_a_run_on_a_surface_is_told_by_how_far_it_goes_and_how_far_off():
+    x, y = Axis(np.linspace(-2.0, 2.0, 5), length=2.0), Axis(np.linspace(-1.0, 1.0, 3), length=1.0)
+    at, off = np.array([[2.0, 0.0], [1.0, 0.5], [0.0, 0.0]]), np.array([3.0, 0.75, 0.0])
+    below = [0.5, 0.4, 0.1]
+    known = {"unit": "epoch", "loss_name": "train/loss", "plane_values": {"train/loss": below}}
+    run = Trajectory(at, off, np.array([0.9, 0.5, 0.1]), np.array([1, 4, 9]), known)
+    surface = Surface((x, y), {"train/loss": np.ones((3, 5))}, np.ones((3, 5), np.uint8), trajectories={"sgd": run})
+    entry = surface_facts(surface)["trajectories"]["sgd"]
+    assert (entry["points"], entry["greatest_distance"]) == (3, 3.0)
+    away = distances(surface, run)
+    assert away[0] == pytest.approx(5.0)  # 4 along x, and 3 off the plane
+    inside = 1 - float((off**2).sum() / (away**2).sum())
+    assert describe_paths(surface).splitlines() == [
+        "sgd: 3 records, epoch 1 to 9, up to 5 from theta*",
+        "sgd: off the plane by up to 3 (epoch 1, 60 % of its way from theta*), median 0.75",
+        f"sgd: the plane holds {100 * inside:.3g} % of its squared distances from theta*",
+        "sgd: train/loss of its steps is, in the median, 0.1 from the plane's below them; at most 0.4 (epoch 1: 0.9, "
+        "the plane 0.5)",
+    ]
 
 
 def test_a_value_at_theta_that_was_measured_wins_over_the_grid():
