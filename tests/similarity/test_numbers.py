@@ -106,7 +106,10 @@ def test_components_are_those_of_the_whole_covariance_wherever_its_mean_lies() -
     # How each sample contributes to the first eigenvalue and to the trace.
     influence = (scores[:, 0] ** 2 - first - first / total * ((wide**2).sum(1) - total)) / total
     assert found.stderr[0] == pytest.approx(np.sqrt((influence**2).sum()) / 90, rel=0.02)
-    assert 0 <= found.residual[0] < 0.05
+    assert 0 < found.residual[0] < 0.05
+    larger = components_of(4 * x, 2, 30)
+    assert larger.residual[0] == pytest.approx(found.residual[0], rel=1e-3)
+    assert larger.share[0] == pytest.approx(found.share[0], rel=1e-6)
 
 
 def test_cosines_have_no_sign_and_a_layer_without_a_component_has_none() -> None:
