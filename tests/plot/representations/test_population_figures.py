@@ -6,6 +6,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+from landscape.plot.style.fields import recall
 
 import landscape
 from landscape.errors import UsageError
@@ -45,3 +46,24 @@ def test_one_group_and_what_does_not_fit_are_refused_and_few_networks_have_no_nu
         landscape.plot.predictions(dataclasses.replace(found, groups=("A",) * 6))
     with pytest.raises(UsageError, match="do not fit"):
         landscape.plot.predictions(found, size=2)
+
+
+def test_shares_of_groups_of_other_sizes_have_bins_of_their_own_and_examples_say_both():
+    whole = populations(shift=0.5)
+    found = dataclasses.replace(whole, done=np.array([True] * 6 + [True] * 4 + [False] * 2))
+    figure = landscape.plot.predictions(found)
+    counts = figure.axes[0].collections[0].get_array().filled(0)
+    assert counts.shape == (5, 7)  # rows are of the second group's four networks, columns of the first one's six
+    a, b = found.shares("A"), found.shares("B")
+    assert all(
+        counts[j, i] == (np.isclose(a, i / 6) & np.isclose(b, j / 4)).sum() for j in range(5) for i in range(7)
+    )
+    words = [text.get_text() for text in figure.texts]
+    for place in found.pictured:
+        assert f"{found.labels[place]}\n{a[place]:.2g} | {b[place]:.2g}" in words
+    said = compare(found, "A", "B")
+    text = recall(figure)["Description"]
+    assert f"{said.excess.observed:.3g}, {100 * said.excess.noise / said.excess.observed:.0f} % of it binomial" in text
+    left = f"left over {said.excess.value:.3g}, 95 % interval {said.excess.low:.3g} to {said.excess.high:.3g}: more"
+    assert left in text
+    assert "6 networks of A, 4 of B" in text

@@ -16,13 +16,11 @@ import landscape
 from landscape.directions.construct import Direction, Plane, random_plane
 from landscape.errors import UsageError
 from landscape.evaluation.evaluate import evaluate
-from landscape.problem.data.datasets import as_data
-from landscape.problem.data.sources import digits
 from landscape.studies.measures.basin_width import radii
 from landscape.studies.measures.measure_parts import read_table, with_log10
 from landscape.studies.measures.measures import MEASURES
 from landscape.studies.measures.slice_shape import nonconvex_shares, roughness, roughness_of
-from landscape.studies.study import Context, Recipe, TrainedNetwork
+from landscape.studies.study import Context, TrainedNetwork
 from landscape.studies.training import trainer
 from landscape.surface.grid import Axis
 from landscape.surface.surface import Surface
@@ -119,31 +117,6 @@ def test_the_logarithm_of_what_is_not_above_0_is_not_known():
     found = with_log10({"a": 100.0, "b": -1.0}, "a", "b")
     assert found["log10_a"] == 2
     assert math.isnan(found["log10_b"])
-
-
-@pytest.fixture(scope="module")
-def data():
-    x, y = digits("train")
-    return {"train": as_data((x[:60], y[:60]), "train"), "test": as_data((x[100:140], y[100:140]), "test")}
-
-
-@pytest.fixture(scope="module")
-def networks(data, tmp_path_factory):
-    found = []
-    for seed, tasks in ((0, {}), (1, {}), (2, {"kind": "rotated", "number": 3})):
-        recipe = Recipe(
-            network="landscape.studies.study_networks:perceptron",
-            arguments={"depth": 1, "width": 12, "dropout": 0.2},
-            batch_size=20,
-            epochs=4,
-            checkpoints=1,
-            walk=2,
-            tasks=tasks,
-        )
-        folder = tmp_path_factory.mktemp(f"net{seed}")
-        scores = trainer.train(recipe, seed, data, folder)
-        found.append(TrainedNetwork("ab"[seed % 2], "", seed, recipe, folder, scores))
-    return found
 
 
 def measured(name, networks, data, folder, **arguments):
