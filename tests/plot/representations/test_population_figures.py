@@ -55,9 +55,7 @@ def test_shares_of_groups_of_other_sizes_have_bins_of_their_own_and_examples_say
     counts = figure.axes[0].collections[0].get_array().filled(0)
     assert counts.shape == (5, 7)  # rows are of the second group's four networks, columns of the first one's six
     a, b = found.shares("A"), found.shares("B")
-    assert all(
-        counts[j, i] == (np.isclose(a, i / 6) & np.isclose(b, j / 4)).sum() for j in range(5) for i in range(7)
-    )
+    assert all(counts[j, i] == (np.isclose(a, i / 6) & np.isclose(b, j / 4)).sum() for j in range(5) for i in range(7))
     words = [text.get_text() for text in figure.texts]
     for place in found.pictured:
         assert f"{found.labels[place]}\n{a[place]:.2g} | {b[place]:.2g}" in words

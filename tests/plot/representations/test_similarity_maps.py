@@ -55,7 +55,12 @@ def test_the_block_is_outlined_where_it_is_and_named():
 def test_ticks_are_stages_not_layers():
     ax = axes_of(landscape.plot.similarity(similarity(networks=1)), "map")[0]
     assert [label.get_text() for label in ax.get_yticklabels()] == ["stem", "stage1", "stage2"]
-    assert len(axes_of(landscape.plot.similarity(similarity(networks=1)), "bars")) == 1
+    found = similarity(networks=1)
+    found = dataclasses.replace(found, pc_share_stderr=np.full_like(found.pc_share, 0.05))
+    (bars,) = axes_of(landscape.plot.similarity(found), "bars")
+    np.testing.assert_allclose([bar.get_height() for bar in bars.patches], found.pc_share)
+    ends = [(segment[0][1], segment[1][1]) for segment in bars.collections[0].get_segments()]
+    np.testing.assert_allclose(ends, np.clip([found.pc_share - 0.05, found.pc_share + 0.05], 0, 1).T)
 
 
 def test_numbers_of_the_bars_stand_beside_them_and_not_beside_the_map_below():

@@ -25,7 +25,7 @@ def surface() -> Surface:
     found = {"eigenvalue_max": greatest, "eigenvalue_min": least}
     found |= {f"{name}_residual": np.full(base.shape, 0.01) for name in found}
     found["eigenvalue_min_residual"][1, 2] = 0.9
-    found["products"] = np.full(base.shape, 14.0)
+    found["products"] = np.linspace(4.0, 24.0, 20).reshape(base.shape)
     least[0, 0], greatest[0, 0] = -3.0, 2.0
     return dataclasses.replace(base, values={**base.values, **{f"train/{name}": each for name, each in found.items()}})
 

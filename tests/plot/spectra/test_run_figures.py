@@ -21,18 +21,31 @@ def panels(figure):
     return {ax.get_label(): ax for ax in figure.axes}
 
 
+def bars_of(container):
+    """Return how long the bars of error are."""
+    return [segment[1][1] - segment[0][1] for segment in container.lines[2][0].get_segments()]
+
+
 def test_each_panel_has_its_number_at_each_step_with_its_error():
     found = panels(draw_curvature_run({"train": run()}))
     assert set(found) == {"eigenvalues", "trace", "gradient", "normalised"}
     line = found["trace"].containers[0].lines[0]
     np.testing.assert_array_equal(line.get_xdata(), [0, 5, 10])
     np.testing.assert_allclose(line.get_ydata(), [each.trace for each in run().reports])
-    bars = found["trace"].containers[0].lines[2][0].get_segments()
-    half = [segment[1][1] - segment[0][1] for segment in bars]
-    np.testing.assert_allclose(half, [2 * each.raw.trace_stderr for each in run().reports])
+    np.testing.assert_allclose(
+        bars_of(found["trace"].containers[0]), [2 * each.raw.trace_stderr for each in run().reports]
+    )
     greatest, least = (each.lines[0].get_ydata() for each in found["eigenvalues"].containers)
     assert list(greatest) == [9.0] * 3
     assert list(least) == [-0.8] * 3
+    for drawn, place in zip(found["eigenvalues"].containers, (0, -1), strict=True):
+        np.testing.assert_allclose(bars_of(drawn), [2 * each.raw.residuals[place] for each in run().reports])
+    np.testing.assert_allclose(
+        bars_of(found["normalised"].containers[0]), [2 * each.normalised.trace_stderr for each in run().reports]
+    )
+    (noise,) = (each for each in found["gradient"].lines if each.get_label() == "its sampling error")
+    np.testing.assert_allclose(noise.get_ydata(), [each.gradient_noise for each in run().reports])
+    assert run().reports[0].gradient_noise != run().reports[0].gradient_norm_stderr
     # A ring around each that has not converged: none of the greatest, all of the least.
     rings = [each for each in found["eigenvalues"].lines if each.get_markerfacecolor() == "white"]
     sure = np.array([[each.raw.converged[place] for each in run().reports] for place in (0, -1)])

@@ -26,6 +26,13 @@ def test_the_steps_are_the_densitys_counts_and_both_sides_of_zero_are_seen():
     counts = report.density(edges).counts
     np.testing.assert_allclose(values, np.maximum(counts, 0.3))
     assert counts.sum() == pytest.approx(report.raw.size)
+    errors = np.nan_to_num(report.density(edges).errors)
+    (band,) = ax.collections
+    corners = np.concatenate([path.vertices for path in band.get_paths()])
+    widest = int(errors.argmax())
+    inside = corners[(corners[:, 0] >= edges[widest]) & (corners[:, 0] <= edges[widest + 1]), 1]
+    assert np.isclose(inside, max(counts[widest] - errors[widest], 0.3)).any()
+    assert np.isclose(inside, counts[widest] + errors[widest]).any()
     low, high = ax.get_xlim()
     known = np.concatenate([report.raw.eigenvalues, report.raw.nodes[~np.isnan(report.raw.nodes)]])
     assert low < known.min()
@@ -55,6 +62,10 @@ def test_bars_are_the_layers_traces_in_the_networks_order(matrix, names):
     low, high = ax.get_ylim()
     assert low > high  # the first layer on top
     assert len(ax.patches) == names
+    name = "trace_stderr" if matrix == "raw" else "normalised_trace_stderr"
+    errors = [getattr(each, name) for each in curvature().layers][-names:]
+    bars = ax.containers[0].lines[2][0].get_segments()
+    np.testing.assert_allclose([bar[1][0] - bar[0][0] for bar in bars], [2 * each for each in errors])
 
 
 def test_plots_draw_on_ones_own_axes_and_are_public():
