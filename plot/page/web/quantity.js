@@ -88,16 +88,17 @@ export function sortedValues(parts) {
  * @returns {Best | null}  null where all are equal, or less is neither better nor worse
  */
 export function bestOf(surface, quantity) {
-  const finite = sortedValues([[surface, quantity]]), low = finite[0], top = finite[finite.length - 1];
-  const equal = !finite.length || top - low <= Math.max(ROUNDING * Math.max(Math.abs(low), Math.abs(top)), TINY);
-  if (equal || NO_BEST.includes(quantity.name.slice(quantity.name.lastIndexOf("/") + 1))) return null;
-  const high = quantity.name.endsWith("accuracy") && !quantity.signed, sign = high ? -1 : 1;
-  let best = -1;
-  for (let k = 0; k < quantity.values.length; k++) {
-    if (surface.state[k] !== 1 || !Number.isFinite(quantity.values[k])) continue;
-    if (best < 0 || sign * quantity.values[k] < sign * quantity.values[best]) best = k;
+  const { values, name } = quantity, high = name.endsWith("accuracy") && !quantity.signed, sign = high ? -1 : 1;
+  let best = -1, low = Infinity, top = -Infinity;
+  for (let k = 0; k < values.length; k++) {
+    if (!surface.state[k] || !Number.isFinite(values[k])) continue;
+    low = Math.min(low, values[k]);
+    top = Math.max(top, values[k]);
+    if (surface.state[k] === 1 && (best < 0 || sign * values[k] < sign * values[best])) best = k;
   }
-  return best < 0 ? null : { k: best, value: quantity.values[best], word: high ? "highest" : "lowest", high };
+  const equal = top - low <= Math.max(ROUNDING * Math.max(Math.abs(low), Math.abs(top)), TINY);
+  if (best < 0 || equal || NO_BEST.includes(name.slice(name.lastIndexOf("/") + 1))) return null;
+  return { k: best, value: values[best], word: high ? "highest" : "lowest", high };
 }
 
 /**
