@@ -124,8 +124,10 @@ def _measured(found: GradientWalks) -> str:
         left_out += f"than is resolved, and {'has' if one else 'have'} no band"
     if frozen := found.settings.get("frozen", 0):
         left_out += f"; {frozen:,} frozen {'weight is' if frozen == 1 else 'weights are'} in no gradient"
+    samples, mode = found.settings.get("samples"), found.settings.get("mode")
+    of = "" if samples is None else f"{samples} samples of "
     return (
-        f"{one_line(found.run)}: {len(found.steps):,} steps, {found.settings.get('samples')} samples of "
-        f"{one_line(found.data)}, mode {found.settings.get('mode')}; walked by {far} steps of gradient descent at a "
+        f"{one_line(found.run)}: {len(found.steps):,} steps, {of}{one_line(found.data)}"
+        f"{'' if mode is None else f', mode {mode}'}; walked by {far} steps of gradient descent at a "
         f"rate of {rate}{left_out}."
     )
