@@ -78,10 +78,10 @@ def draw_panels(
 def _drawn(panels: Sequence[Callable[[Axes], None]], frame: Frame, width: float, page: Page) -> Figure:
     factor, number = look().factor, len(panels)
     left = _LEFT * factor
-    across = (width - number * left - (number - 1) * (_GAP - _LEFT) * factor - _RIGHT) / number
+    across = (width - number * left - ((number - 1) * (_GAP - _LEFT) + _RIGHT) * factor) / number
     beside = number == 1 or across >= _NARROW * factor
     rows = 1 if beside else number
-    side = across if beside else width - left - _RIGHT
+    side = across if beside else width - left - _RIGHT * factor
     words = _Words.of(panels, side)
     bottom, title = _BOTTOM * factor + words.below, _TITLE * factor + words.above
     free = page[1] - frame.head - frame.foot if page and page[1] else rows * (title + _HEIGHT * factor + bottom)

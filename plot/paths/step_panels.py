@@ -26,7 +26,7 @@ from ..style.captions import caption as caption_of
 from ..style.captions import panel_title
 from ..style.fields import metadata, remember
 from ..style.layout import Plan
-from ..style.legends import legend_size, place_legend, place_remark
+from ..style.legends import MOST_GROWTHS, grow, has_room, legend_size, place_legend, place_remark
 from ..style.paper import page_size
 from ..style.placement import Box, Room, to_points
 from ..style.style import BLUE, HAIRLINE, SOFT_INK, VERMILLION, Look, look, new_figure, our_style, text_width
@@ -241,20 +241,22 @@ def _draw_losses(ax: Axes, surface: Surface, name: str) -> None:
         return
     if values.min() > 0 and values.max() > 20 * values.min():
         ax.set_yscale("log")
-        _loss_ticks(ax, values)
     elif values.min() >= 0:
         ax.set_ylim(bottom=0)
     _explain(ax, surface, _own(surface))
+    if ax.get_yscale() == "log":  # a legend may have raised the limit
+        _loss_ticks(ax)
 
 
-def _loss_ticks(ax: Axes, values: Floats) -> None:
-    """Write losses, not powers."""
-    low, high = float(values.min()), float(values.max())
+def _loss_ticks(ax: Axes) -> None:
+    """Write losses, not powers, and no nearer to each other than letters are high."""
+    bottom, top = ax.get_ylim()
 
     def place(loss: Any) -> Floats:
-        return np.asarray(np.log(np.asarray(loss) / low) / np.log(high / low), dtype=np.float64)
+        return np.asarray(np.log(np.asarray(loss) / bottom) / np.log(top / bottom), dtype=np.float64)
 
-    ticks = spread_ticks(low, high, place, linear=False)
+    gap = max(0.07, 1.5 * look().tick / 72 / float(_inches(ax)[1]))
+    ticks = spread_ticks(bottom, top, place, linear=False, gap=gap)
     ax.yaxis.set_major_locator(FixedLocator(list(ticks)))
     ax.yaxis.set_major_formatter(FixedFormatter([number_text(tick) for tick in ticks]))
     ax.yaxis.set_minor_locator(NullLocator())
@@ -291,12 +293,20 @@ def _draw_variance(ax: Axes, surface: Surface, name: str) -> None:
             room.take(Box((low + high) / 2, (float(high[0] - low[0]) / 2, float(high[1] - low[1]) / 2)))
         return room
 
-    if walks := [line for line in ax.lines if line.get_marker() == "D"]:
-        place_legend(ax, [*(line for line in ax.lines if line.get_label() == "sum"), *walks], room_of)
-    quarters = 0.25 / ax.get_ylim()[1] * _inches(ax)[1] * 72 > 1.6 * look().tick
-    ax.yaxis.set_major_locator(FixedLocator([0.0, 0.25, 0.5, 0.75, 1.0] if quarters else [0.0, 0.5, 1.0]))
     inside = sum(shares[:kept])
     text = f"{100 * inside:.1f} % in the picture,\n{100 * (1 - inside):.1f} % outside"
+    walks = [line for line in ax.lines if line.get_marker() == "D"]
+    for left in range(MOST_GROWTHS, -1, -1):
+        if walks:
+            place_legend(ax, [*(line for line in ax.lines if line.get_label() == "sum"), *walks], room_of)
+        if has_room(text, room_of(ax)) or not left:
+            break
+        if (legend := ax.get_legend()) is not None:
+            legend.remove()
+        grow(ax)
+    high = _inches(ax)[1] * 72 / ax.get_ylim()[1]
+    step = next((each for each in (0.25, 0.5) if each * high > 1.6 * look().tick), 1.0)
+    ax.yaxis.set_major_locator(FixedLocator(list(np.arange(0.0, 1.01, step))))
     # Beside the bars that it speaks of.
     near = to_points(ax).transform((kept, inside)) + np.array([10.0, -6.0]) * look().factor
     place_remark(ax, text, near, room_of(ax), "explained")

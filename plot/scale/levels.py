@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -118,7 +119,15 @@ def spread_ticks(
             place = float(position(value))
             if all(abs(place - float(position(each))) >= gap for each in chosen):
                 chosen.append(value)
-    return tuple(sorted(chosen)) if len(chosen) >= 3 else linear_steps(low, high, 8)
+    if len(chosen) >= 3:
+        return tuple(sorted(chosen))
+    tried = [linear_steps(low, high, most) for most in range(8, 1, -1)]
+    return next((each for each in tried if _stand_apart(each, position, gap)), tuple(sorted(chosen)) or tried[-1])
+
+
+def _stand_apart(values: Sequence[float], position: Callable[[ArrayLike], Floats], gap: float) -> bool:
+    places = [float(position(each)) for each in values]
+    return len(values) > 1 and all(second - first >= gap for first, second in pairwise(places))
 
 
 def number_text(value: float, digits: int = 4) -> str:

@@ -62,9 +62,7 @@ def place_legend(ax: Axes, handles: Sequence[Line2D], room_of: Callable[[Axes], 
         best = room.choose(boxes, take=False)
         if room.depth(boxes[best]) <= 0 or not left:
             break
-        low, high = ax.transScale.transform([(0.0, each) for each in ax.get_ylim()])[:, 1]
-        raised = ax.transScale.inverted().transform((0.0, high + GROWTH * (high - low)))[1]
-        ax.set_ylim(top=float(raised))
+        grow(ax)
     legend = ax.legend(
         handles=list(handles), loc="center", bbox_to_anchor=_share(room, boxes[best].middle), fontsize=look().tick,
         bbox_transform=ax.transAxes, handlelength=HANDLE, handletextpad=HANDLE_GAP, borderpad=PAD, borderaxespad=0.0,
@@ -72,6 +70,19 @@ def place_legend(ax: Axes, handles: Sequence[Line2D], room_of: Callable[[Axes], 
     )  # fmt: skip
     for text in legend.get_texts():
         text.set_parse_math(False)
+
+
+def grow(ax: Axes) -> None:
+    """Raise the upper limit: what is drawn sinks, and leaves room above."""
+    low, high = ax.transScale.transform([(0.0, each) for each in ax.get_ylim()])[:, 1]
+    raised = ax.transScale.inverted().transform((0.0, high + GROWTH * (high - low)))[1]
+    ax.set_ylim(top=float(raised))
+
+
+def has_room(text: str, room: Room) -> bool:
+    """Return whether a remark finds a place where it lies on nothing."""
+    bare = Box.of_text(text, look().tick, (0.0, 0.0), pad=1.0).half
+    return any(room.depth(Box(spot, bare)) <= 0 for spot in spots_in(room, bare))
 
 
 def place_remark(ax: Axes, text: str, near: Floats, room: Room, gid: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from tests.helpers.plot_fixtures import corners_of, overlap
@@ -24,12 +25,14 @@ def titles_of(ax: Any) -> list[Any]:
 
 def assert_readable(figure: Figure, *, drawn: bool = False) -> None:
     """No text leaves the figure, none lies on another, on a star, a ring or a path; ``drawn`` if it is already."""
+    if not drawn:  # tick labels are filled when they are drawn
+        FigureCanvasAgg(figure).draw()
     texts = [text for ax in figure.axes for text in (*ax.texts, ax.xaxis.label, ax.yaxis.label, *titles_of(ax))]
     axes = [ax for ax in figure.axes if ax.axison]
     texts += [text for ax in axes for axis in (ax.xaxis, ax.yaxis) for text in tick_labels(axis)] + figure.texts
     texts += [text for ax in figure.axes if ax.get_legend() for text in ax.get_legend().get_texts()]
     texts = [text for text in texts if text.get_text() and text.get_visible()]
-    boxes = corners_of(figure.axes[0], texts, drawn=drawn)
+    boxes = corners_of(figure.axes[0], texts, drawn=True)
     width, height = figure.get_size_inches() * figure.dpi
     for k, (box, text) in enumerate(zip(boxes, texts, strict=True)):
         outside = min(box.min(), width - box[:, 0].max(), height - box[:, 1].max())
