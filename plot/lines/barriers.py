@@ -87,6 +87,8 @@ def label_barrier(ax: Axes, surface: Surface, name: str, room: Room) -> None:
     if room.depth(boxes[chosen]) > 0:
         log.warning("there is no room for the height of the barrier, %s: say it in the text", few)
         return
+    if tried[chosen][0] == few:
+        log.warning("there is no room for more than %s of %r: say it in the text", few, texts[0])
     room.take(boxes[chosen])
     style: dict[str, Any] = {"path_effects": [withStroke(linewidth=1.6, foreground="white", alpha=0.85)]}
     x, y = to_points(ax).inverted().transform(boxes[chosen].middle)

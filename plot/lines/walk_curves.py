@@ -69,8 +69,8 @@ def walk(
     return draw_panels(
         [losses, smoothness],
         text=f"{of_each([_measured(each) for each in several], names)} Bands: from the least to the greatest loss "
-        "along the walk, around that at the step itself. Right: the greatest change of the gradient over the distance "
-        "walked.",
+        "along the walk, around that at the step itself. Second panel: the greatest change of the gradient over the "
+        "distance walked.",
         title="Walks along the gradient",
         command=several[0].command,
         headline=one_line(headline),

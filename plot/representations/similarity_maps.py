@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.colors import Colormap
     from matplotlib.figure import Figure
+
+log = logging.getLogger(__name__)
 
 # Inches, of a figure whose text has our sizes.
 _PANEL, _LEFT, _GAP, _TITLE, _BAR, _COLOURS = 1.75, 0.78, 0.22, 0.34, 0.26, 0.62
@@ -348,6 +351,8 @@ def _write_titles(
         if text_width(said, sizes[1]) <= room:
             figure.text(x, y, said, fontsize=sizes[1], parse_math=False)
             break
+    else:
+        log.warning("there is no room below a title for %r: say it in the text", texts[1])
 
 
 def _draw_bars(ax: Axes, shares: Floats, errors: Floats, *, first: bool) -> None:

@@ -112,6 +112,8 @@ def _draw_ratio(ax: Axes, sheet: Sheet, *, contours: bool = True, marks: Sequenc
 def _notes(surfaces: Sequence[Surface]) -> list[str]:
     notes = ["Ratio of both ends of the Hessian's spectrum, of the tensors that random directions move"]
     notes += [ratio_words(surface, _name_of(surface).rpartition("/")[0]) for surface in surfaces]
+    if any("hatched" in note for note in notes):
+        notes.append("Hatched cells are paler than their colour on the bar")
     return [note for note in notes if note]
 
 

@@ -21,11 +21,13 @@ def column_width(width: float, left: float, gap: float, right: float) -> float:
     found = (width - left - gap - right) / 2
     if found < NARROWEST:
         needed = left + gap + right + 2 * NARROWEST
-        raise UsageError(f"a picture of curvature takes a width of {needed + 0.05:.1f} inches, not {width:g}")
+        raise UsageError(
+            f"the panels do not fit into a figure of {width:g} inches; it takes a width of {needed + 0.05:.1f}"
+        )
     return found
 
 
-def panel_height(page: Page, usual: float, fixed: float, rows: int) -> float:
+def panel_height(page: Page, usual: float, fixed: float, rows: int, *, caption: bool) -> float:
     """Return the height of panels in so many rows where ``fixed`` inches are for texts; the usual one without a height.
 
     Raises
@@ -38,8 +40,9 @@ def panel_height(page: Page, usual: float, fixed: float, rows: int) -> float:
     found = (page[1] - fixed) / rows
     if found < LOWEST:
         needed = fixed + rows * LOWEST
+        less = ", less without the caption (--no-caption)" if caption else ""
         raise UsageError(
-            f"a picture of curvature takes a height of {needed + 0.05:.1f} inches at this width, not {page[1]:g}; less "
-            "without the caption (--no-caption)"
+            f"the panels do not fit into a figure of {page[0]:g} x {page[1]:g} inches; with this width it takes a "
+            f"height of {needed + 0.05:.1f}{less}"
         )
     return found

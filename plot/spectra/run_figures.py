@@ -15,9 +15,9 @@ from landscape.surface.reports.curvature import Curvature, CurvatureRun
 
 from ..style.fields import remember
 from ..style.framed import page_style
-from ..style.layout import fitting_titles, shortened
+from ..style.layout import TITLE_SPACING, fitting_titles, shortened, title_lines
 from ..style.legends import place_legend
-from ..style.style import BLUE, HAIRLINE, SOFT_INK, VERMILLION, look, new_figure, text_width, wrapped
+from ..style.style import BLUE, HAIRLINE, SOFT_INK, VERMILLION, look, new_figure, wrapped
 from .page_columns import column_width, panel_height
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ _TITLES = {
     "gradient": "gradient",
     "normalised": "in filter lengths: mean of a random slice",
 }
+_EDGE = "2 / learning rate"
 _WIDTH, _PANEL, _GAP, _LEFT, _RIGHT, _TOP = 7.0, 1.75, 0.62, 0.62, 0.15, 0.5  # inches
 
 
@@ -70,8 +71,9 @@ def draw_curvature_run(
         width, factor = page[0] if page else _WIDTH, look().factor
         texts = {name: run_caption(run) for name, run in runs.items()}
         lines = {name: wrapped(text, width - 0.3, look().caption) if caption else [] for name, text in texts.items()}
-        fixed = {name: (_TOP + _GAP + 0.5 + 0.13 * len(lines[name])) * factor for name in runs}
-        tall = panel_height(page, _PANEL * factor, sum(fixed.values()), 2 * len(runs))
+        titles = 2 * _titles(_column(width))[2]
+        fixed = {name: (_TOP + _GAP + 0.5 + 0.13 * len(lines[name])) * factor + titles for name in runs}
+        tall = panel_height(page, _PANEL * factor, sum(fixed.values()), 2 * len(runs), caption=caption)
         total = sum(fixed.values()) + 2 * tall * len(runs)
         figure = new_figure(width, total, shown=shown)
         top = total
@@ -82,38 +84,67 @@ def draw_curvature_run(
         return figure
 
 
+def _column(across: float) -> float:
+    factor = look().factor
+    return column_width(across, _LEFT * factor, _GAP * factor, _RIGHT)
+
+
+def _titles(width: float) -> tuple[float, int, float]:
+    """Return size and lines of the panels' titles, and what lines beyond the first take in inches."""
+    size, lines = fitting_titles(list(_TITLES.values()), width, most=4, size=look().title - 0.5)
+    return size, lines, (lines - 1) * TITLE_SPACING * size / 72
+
+
 def _draw_one(figure: Figure, name: str, run: CurvatureRun, lines: list[str], top: float, tall: float) -> None:
     across, total = figure.get_size_inches()
     factor = look().factor
-    left, gap, head = _LEFT * factor, _GAP * factor, _TOP * factor
-    width = column_width(across, left, gap, _RIGHT)
-    large, _ = fitting_titles(list(_TITLES.values()), width, most=1, size=look().title - 0.5)
+    width = _column(across)
+    large, most, more = _titles(width)
+    left, gap, head = _LEFT * factor, _GAP * factor, _TOP * factor + more
     draws: list[Callable[[Axes, CurvatureRun], None]] = [_eigenvalues, _trace, _gradient, _normalised]
     for number, draw in enumerate(draws):
         row, column = divmod(number, 2)
         label = draw.__name__.removeprefix("_")
-        x, y = left + column * (width + gap), top - head - tall - row * (tall + gap)
+        x, y = left + column * (width + gap), top - head - tall - row * (tall + gap + more)
         ax = figure.add_axes((x / across, y / total, width / across, tall / total), label=label)
         ax.spines[["top", "right"]].set_visible(False)
         ax.grid(axis="y", color="#e6e6e6", lw=0.5)
         ax.set_axisbelow(True)
         draw(ax, run)
-        title = _TITLES[label]
-        title = title if text_width(title, large) <= width else title.rpartition(": ")[2]
-        ax.set_title(shortened(title, width, large, "normal"), loc="left", fontsize=large)
+        title = "\n".join(title_lines(_TITLES[label], width, large, most))
+        ax.set_title(title, loc="left", fontsize=large, linespacing=TITLE_SPACING)
         ax.set_xlabel(run.unit, parse_math=False)
         ax.xaxis.set_major_locator(MaxNLocator(max(3, round(2.4 * width)), integer=True, steps=[1, 2, 5, 10]))
         ax.margins(x=0.04)
-        known = list(zip(*ax.get_legend_handles_labels(), strict=True))
-        if len(known) > 1:
-            place_legend(ax, [_sample(*each) for each in known])
+        _explain(ax)
+        if draw is _eigenvalues and _edge_is_in_sight(ax, run):
+            _explain(ax)
     headline = shortened(f"{name}: {run.name}", across - 0.3, look().title)
     style: dict[str, Any] = {"fontsize": look().title, "fontweight": "bold"}
     figure.text(0.15 / across, (top - 0.16 * factor) / total, headline, parse_math=False, **style)
-    bottom = top - (_TOP + _GAP + 0.45) * factor - 2 * tall
+    bottom = top - (_TOP + _GAP + 0.45) * factor - 2 * (tall + more)
     for number, line in enumerate(lines):
         place = 0.15 / across, (bottom - 0.13 * factor * number) / total
         figure.text(*place, line, fontsize=look().caption, va="top", parse_math=False)
+
+
+def _explain(ax: Axes) -> None:
+    known = list(zip(*ax.get_legend_handles_labels(), strict=True))
+    if len(known) > 1:
+        place_legend(ax, [_sample(*each) for each in known])
+
+
+def _edge_is_in_sight(ax: Axes, run: CurvatureRun) -> bool:
+    """Draw 2 / learning rate after all where the legend raised the axis to it, and return whether it did."""
+    left_out = [line for line in ax.lines if line.get_gid() == "off the axis"]
+    edge = run.edge_of_stability
+    if not left_out or ax.get_ylim()[1] < np.nanmin(edge):
+        return False
+    left_out[0].set(data=(run.steps, edge), label=_EDGE, gid=None)
+    ax.set_ylim(top=1.05 * float(np.nanmax(edge)))
+    if (legend := ax.get_legend()) is not None:
+        legend.remove()
+    return True
 
 
 def _sample(handle: Any, label: str) -> Line2D:
@@ -134,10 +165,10 @@ def _eigenvalues(ax: Axes, run: CurvatureRun) -> None:
     edge = run.edge_of_stability
     if np.isfinite(edge).any():
         highest = float(np.nanmax(run.over_steps(lambda each: each.raw.greatest_eigenvalue)))
-        ax.plot(run.steps, edge, color=SOFT_INK, lw=1.0, ls=(0, (4, 2)), label="2 / learning rate")
+        (line,) = ax.plot(run.steps, edge, color=SOFT_INK, lw=1.0, ls=(0, (4, 2)), label=_EDGE)
         # Far above all eigenvalues it would flatten them; then it is said and not drawn.
         if np.nanmin(edge) > 4 * highest > 0:
-            ax.lines[-1].set_label(f"2 / learning rate: {np.nanmin(edge):.3g} and above, off the axis")
+            line.set(data=([], []), label=f"{_EDGE}: {np.nanmin(edge):.3g} and above, off the axis", gid="off the axis")
             ax.set_ylim(top=1.6 * highest)
     ax.axhline(0.0, color=HAIRLINE, lw=0.5)
 

@@ -138,5 +138,10 @@ def layer_bars(report: Curvature, ax: Axes | None = None, *, matrix: str = "raw"
     ax.invert_yaxis()
     ax.axvline(0.0, color=INK, lw=0.5)
     ax.margins(y=0.01)
-    ax.set_xlabel("trace of the layer's block" + (", in filter lengths" if matrix == "normalised" else ""))
+    ax.set_xlabel(bars_label(matrix))
     return ax
+
+
+def bars_label(matrix: str) -> str:
+    """Return what the bars of a matrix are."""
+    return "trace of the layer's block" + (", in filter lengths" if matrix == "normalised" else "")

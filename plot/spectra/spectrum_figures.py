@@ -9,10 +9,10 @@ from landscape.surface.reports.curvature import Curvature
 
 from ..style.fields import remember
 from ..style.framed import page_style
-from ..style.layout import fitting_titles, shortened
+from ..style.layout import TITLE_SPACING, fitting_titles, shortened, shortened_within
 from ..style.style import look, new_figure, text_width, wrapped
-from .page_columns import column_width, panel_height
-from .spectrum import layer_bars, spectrum
+from .page_columns import NARROWEST, column_width, panel_height
+from .spectrum import bars_label, layer_bars, spectrum
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -52,8 +52,8 @@ def draw_curvature(
     with page_style(size, font) as page:
         width = page[0] if page else _WIDTH
         lines = {name: wrapped(text, width - 0.3, look().caption) if caption else [] for name, text in texts.items()}
-        fixed = {name: _fixed(report, len(lines[name])) for name, report in reports.items()}
-        tall = panel_height(page, _SPECTRUM * look().factor, sum(fixed.values()), len(reports))
+        fixed = {name: _fixed(report, len(lines[name]), width) for name, report in reports.items()}
+        tall = panel_height(page, _SPECTRUM * look().factor, sum(fixed.values()), len(reports), caption=caption)
         total = sum(fixed.values()) + tall * len(reports)
         figure = new_figure(width, total)
         bottom = total
@@ -64,9 +64,28 @@ def draw_curvature(
         return figure
 
 
-def _fixed(report: Curvature, lines: int) -> float:
+def _fixed(report: Curvature, lines: int, across: float) -> float:
     """Return the height of all but the spectrum, in inches."""
-    return (0.35 + 0.5 + 0.45 + 0.13 * lines) * look().factor + _bars(report) + 0.1
+    width = _columns(report, across)[2]
+    more = max(len(_label_lines(matrix, width)) for matrix in ("raw", "normalised")) - 1
+    below = more * TITLE_SPACING * look().label / 72
+    return (0.35 + 0.5 + 0.45 + 0.13 * lines) * look().factor + _bars(report) + 0.1 + below
+
+
+def _label_lines(matrix: str, width: float) -> list[str]:
+    # All of it: a trace without its unit is another one.
+    return wrapped(bars_label(matrix), 1.05 * width, look().label)
+
+
+def _columns(report: Curvature, across: float) -> tuple[float, float, float, float]:
+    """Return what is left of the first column, between both, their width, and the room for layers' names, in inches."""
+    factor, names = look().factor, [layer.name for layer in report.layers]
+    longest = max((text_width(name, look().small) for name in names), default=0.0)
+    # A long name is cut before the panels get narrow.
+    most = (across - _RIGHT - 2 * max(NARROWEST, across / 4)) / 2 - 0.2
+    longest = min(longest, max(most, 0.5 * factor))
+    left, gap = max(_LEFT * factor, 0.2 + longest), max(_GAP * factor, 0.2 + longest)
+    return left, gap, column_width(across, left, gap, _RIGHT), longest
 
 
 def _bars(report: Curvature) -> float:
@@ -76,10 +95,8 @@ def _bars(report: Curvature) -> float:
 def _draw_one(figure: Figure, name: str, report: Curvature, lines: list[str], bottom: float, tall: float) -> None:
     across, total = figure.get_size_inches()
     factor = look().factor
-    longest = max((text_width(layer.name, look().small) for layer in report.layers), default=0.0)
-    left, gap = max(_LEFT * factor, 0.2 + longest), max(_GAP * factor, 0.2 + longest)
-    width = column_width(across, left, gap, _RIGHT)
-    top = bottom + tall + _fixed(report, len(lines)) - 0.35 * factor
+    left, gap, width, room = _columns(report, across)
+    top = bottom + tall + _fixed(report, len(lines), across) - 0.35 * factor
     titles = {"raw": f"{name}: the Hessian", "normalised": f"{name}: in filter lengths"}
     large, _ = fitting_titles(list(titles.values()), width, most=1)
     for column, matrix in enumerate(titles):
@@ -92,8 +109,9 @@ def _draw_one(figure: Figure, name: str, report: Curvature, lines: list[str], bo
         place = (x / across, below / total, width / across, _bars(report) / total)
         bars = layer_bars(report, figure.add_axes(place), matrix=matrix)
         bars.tick_params(axis="y", labelsize=min(look().small, 72 * _BAR * factor * 0.8), length=0)
-        # All of it: a trace without its unit is another one.
-        bars.set_xlabel("\n".join(wrapped(bars.get_xlabel(), 1.05 * width, look().label)))
+        names = [shortened_within(each.get_text(), room + 0.01, look().small) for each in bars.get_yticklabels()]
+        bars.set_yticks(bars.get_yticks(), names)
+        bars.set_xlabel("\n".join(_label_lines(matrix, width)), linespacing=TITLE_SPACING)
     for number, line in enumerate(lines):
         y = (bottom + 0.1 + 0.13 * factor * (len(lines) - 1 - number)) / total
         figure.text(0.15 / across, y, line, fontsize=look().caption, va="bottom", parse_math=False)

@@ -356,6 +356,17 @@ def _with_dots(lines: Sequence[str], width: float, size: float) -> list[str]:
     return [*others, f"{last}, …" if last else "…"]
 
 
+def shortened_within(text: str, width: float, size: float) -> str:
+    """Cut a name to a width in inches, with three dots in its middle: its ends tell it from others."""
+    if text_width(text, size) <= width:
+        return text
+    for kept in range(len(text) - 1, 1, -1):
+        found = f"{text[: kept // 3]}…{text[len(text) - (kept - kept // 3) :]}"
+        if text_width(found, size) <= width:
+            return found
+    return "…"
+
+
 def shortened(text: str, width: float, size: float, weight: str = "bold") -> str:
     """Cut a text to a width in inches, with three dots at the end where something was cut."""
     if fitting(text, width, size, weight) == len(text):

@@ -55,6 +55,7 @@ def test_open_cells_are_hatched_and_counted_and_colours_are_the_ratio(surface):
     written = " ".join(text.get_text() for text in figure.texts).replace("\n", " ").replace("\N{NO-BREAK SPACE}", " ")
     above = (ratio_of(surface, "train")[0] > 0.5).sum()
     assert f"{above} of 20 above 0.5, in its colour, 1 hatched: residuals leave the ratio open by more" in written
+    assert "Hatched cells are paler" in written
     assert "14 products a point (median)" in written
 
 

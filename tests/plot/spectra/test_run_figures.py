@@ -86,4 +86,17 @@ def test_a_picture_of_a_run_has_the_size_asked_for_and_no_text_lies_on_another()
     assert tuple(figure.get_size_inches()) == pytest.approx((4.0, 4.0))
     with our_style():
         assert_readable(figure)
-    assert panels(figure)["normalised"].get_title(loc="left") == "mean of a random slice"
+    # All of it: a trace without its unit is another one.
+    titles = {label: ax.get_title(loc="left").replace("\n", " ") for label, ax in panels(figure).items()}
+    assert titles["normalised"] == "in filter lengths: mean of a random slice"
+    assert titles["eigenvalues"] == "eigenvalues of the Hessian"
+
+
+@pytest.mark.parametrize("size", [None, (5.5, 3.4), (4.0, 3.6)])
+@pytest.mark.parametrize("rate", [0.1, 0.054, 0.04, 0.001])
+def test_what_is_said_to_be_off_the_axis_is(size, rate):
+    ax = panels(draw_curvature_run({"train": run((rate,) * 3)}, size=size, caption=False))["eigenvalues"]
+    (line,) = (line for line in ax.lines if "learning rate" in str(line.get_label()))
+    in_sight = ax.get_ylim()[1] >= 2 / rate
+    assert in_sight == (line.get_label() == "2 / learning rate") == bool(len(line.get_xdata()))
+    assert line.get_label() in [text.get_text() for text in ax.get_legend().get_texts()]

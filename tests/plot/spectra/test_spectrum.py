@@ -108,7 +108,20 @@ def test_a_picture_of_curvature_has_the_size_asked_for_and_no_text_lies_on_anoth
     assert labels[3] == "trace of the layer's block, in filter lengths"
     with our_style():
         assert_readable(figure)
-    with pytest.raises(UsageError, match=r"takes a width of 3\.8 inches, not 2\.5"):
+    with pytest.raises(UsageError, match=r"figure of 2\.5 inches; it takes a width of 3\.6"):
         draw_curvature({"train": curvature()}, size=2.5)
-    with pytest.raises(UsageError, match="takes a height"):
+    with pytest.raises(UsageError, match=r"5\.5 x 2 inches; with this width it takes a height of [\d.]+, less without"):
         draw_curvature({"train": curvature()}, size=(5.5, 2.0))
+
+
+@pytest.mark.parametrize("size", [None, 5.5, 3.9])
+def test_long_names_and_wrapped_labels_have_room_above_the_caption(size):
+    name = "vit.encoder.layer.11.attention.attention.query.projection.weight"
+    report = curvature()
+    if size != 3.9:
+        report = dataclasses.replace(report, layers=(dataclasses.replace(report.layers[0], name=name), *report.layers))
+    figure = draw_curvature({"train": report}, size=size)
+    with our_style():
+        assert_readable(figure)
+    first = figure.axes[1].get_yticklabels()[0].get_text()
+    assert first == report.layers[0].name or (first[:3], first[-6:]) == (name[:3], name[-6:])
