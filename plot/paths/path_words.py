@@ -33,7 +33,7 @@ def path_lines(surface: Surface) -> list[str]:
     far = [
         shares_off_plane(surface, path.run).max() for path in paths_of(surface) if shares is None or path.name in others
     ]
-    if far and max(far) >= 0.005:  # 0 % says nothing
+    if far:
         unordered = all(path.run.unordered for path in paths_of(surface))
         whose = ", ".join(others) if others else "samples" if unordered else "path"
         lines.append(f"{whose} up to {100 * max(far):.0f} % off the plane")
