@@ -153,9 +153,10 @@ class Layout:
             return x + across + gap, y, width, height
         below = self.place(((rows or self.rows) - 1) * self.columns)
         x, y, across, height = self.place(self.columns - 1)
-        low, high = below[1], y + height
+        # Half of its least number stands below the bar, inside the figure.
+        low, high = max(below[1], 0.6 * look().tick / 72 / self.size[1]), y + height
         # Taller than four inches it is a pole.
-        most = max(height, min(high - low, 4.0 / self.size[1]))
+        most = min(high - low, max(height, 4.0 / self.size[1]))
         return x + across + gap, (low + high - most) / 2, width, most
 
     def share(self, x: float, y: float, width: float, height: float) -> tuple[float, float, float, float]:
