@@ -51,6 +51,8 @@ def test_a_line_says_where_its_file_leaves_the_basin(networks, data, tmp_path):
     )
     surface = read_surface(tmp_path / "line.h5")
     require_samples(surface, 20)
+    # Of filters, too, directions are as long as the weights: the length does not tell the norms apart.
+    assert surface.axes[0].recipe["norm"] == "model"
     widths = radii(surface, "train/loss", 0.5).values
     assert np.isfinite(widths).all()
     weights = math.sqrt(sum(float(p.detach().square().sum()) for p in networks[0].model().parameters() if p.ndim > 1))
@@ -211,7 +213,9 @@ def test_a_task_is_forgotten_where_its_own_loss_and_curvature_are_taken(networks
     assert seen == [True, True]
     table = read_table(tmp_path / "tasks.curve.csv")
     travel = [
-        math.sqrt(sum(float((p - q).square().sum()) for p, q in zip(a.parameters(), b.parameters(), strict=True)))
+        math.sqrt(
+            sum(float((p - q).detach().square().sum()) for p, q in zip(a.parameters(), b.parameters(), strict=True))
+        )
         for a, b in itertools.pairwise(ends)
     ]
     rises = [loss(task + 1, task) - loss(task, task) for task in (0, 1)]
