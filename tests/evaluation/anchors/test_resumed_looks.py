@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
 import landscape
+from landscape.evaluation.anchors.book import AnchorBook
+from landscape.surface.anchors import Anchors
 from tests.helpers.cut_runs import interrupting, measured_samples
 
 
@@ -34,3 +38,24 @@ def test_a_run_cut_between_two_looks_at_errors_measures_nothing_twice(tmp_path, 
     np.testing.assert_array_equal(found.counts["train"], whole.counts["train"])
     np.testing.assert_allclose(found["train/loss"], whole["train/loss"], rtol=1e-9)
     assert not landscape.read_surface(path).anchors["train"].kept
+
+
+def test_samples_in_a_file_that_are_fewer_than_a_point_has_are_not_taken_for_all_of_it():
+    """Three points were kept with 60 samples each, of which one has 80 by now, and another 40."""
+    kept = np.arange(180.0).reshape(3, 60)
+    held = Anchors(
+        np.array([-1]), {"loss": np.zeros((1, 50))}, {"loss": np.zeros(1)}, 600, kept_points=np.array([2, 4, 5]),
+        kept={"loss": kept},
+    )  # fmt: skip
+    book = AnchorBook.__new__(AnchorBook)
+    book.name, book.sizes, book._keys = "losses", {"train": 600}, [("train", "loss")]
+    book._samples, book._others, book._kept = {}, {}, 0
+    book._estimates = SimpleNamespace(anchors_of=lambda name: held)
+    book._counts_of = lambda name: np.array([0, 0, 60, 0, 80, 40])
+    book._all_known = lambda name: True
+    book._table = SimpleNamespace(counts=lambda *of: {}, moments=lambda *of: {})
+    baseline = SimpleNamespace(prefix_means=lambda counts: {})
+    book._take_kept(SimpleNamespace(stores={"train": ["loss"]}, baseline=baseline))
+    assert list(book._samples) == [2, 5]
+    np.testing.assert_array_equal(book._samples[2]["train", "loss"], kept[0])
+    np.testing.assert_array_equal(book._samples[5]["train", "loss"], kept[2, :40])
