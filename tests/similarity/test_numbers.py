@@ -226,3 +226,34 @@ def test_populations_keep_what_they_are_given_and_show_where_they_differ_most() 
 class Doubled(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         return 2 * x
+
+
+class Tokens(nn.Module):
+    """Gives four tokens of a width, and where it is asked for a number that is not finite."""
+
+    def __init__(self, width: int, broken: bool = False) -> None:
+        super().__init__()
+        self.inner, self.outer, self.broken = nn.Linear(6, width), nn.Identity(), broken
+
+    def forward(self, x: Tensor) -> Tensor:
+        out = self.inner(x[:, None] * torch.arange(1.0, 5)[:, None])
+        return self.outer(torch.where(out > 1e3, torch.nan, out)) if self.broken else self.outer(out)
+
+
+def test_tokens_are_all_numbers_or_their_mean_and_a_layer_without_values_is_of_its_own_network() -> None:
+    torch.manual_seed(0)
+    networks = {"a": Tokens(5), "b": Tokens(7, broken=True)}
+    data = torch.randn(40, 6)
+    data[9] *= 1e5
+    # Layers are found on the first batch: the sample is in another one.
+    shuffled = (Samples(as_data(data, "d"), None, seed, 20) for seed in range(99))
+    seed = next(each.seed for each in shuffled if 9 not in each.order[each.places(0)[0]])
+    options: dict[str, Any] = {"batch_size": 20, "passes": 1, "components": False, "sample_seed": seed}
+    flat = landscape.similarity(networks, data, tokens="flatten", **options)
+    mean = landscape.similarity(networks, data, tokens="mean", **options)
+    assert [each.features for each in flat.networks] == [(20, 20), (28, 28)]
+    assert [each.features for each in mean.networks] == [(5, 5), (7, 7)]
+    for found in (flat, mean):
+        assert [note for note in found.notes if "not finite" in note] == [
+            "b: layer outer is not finite at sample 9, and is left out"
+        ]

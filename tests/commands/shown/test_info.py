@@ -92,7 +92,9 @@ def test_a_line_between_two_networks_is_told_with_its_barrier(tmp_path, info):
     facts = json.loads(info("--json", tmp_path / "line.h5"))["values"]
     assert facts["train/loss"]["barrier"] == {"height": height, "x": place}
     x = line.axes[0].values
-    assert f"test/loss: barrier {barrier(line, 'test/loss')[0]:.4g} above the line" in describe_result(line)
+    top, where = barrier(line, "test/loss")
+    words = f"test/loss: barrier {top:.4g} above the line between both networks, at {where:.4g}"
+    assert words in describe_result(line).splitlines()
     flat = dataclasses.replace(line, values={"train/loss": 1 + x**2})
     assert "train/loss: no barrier between both networks" in describe_result(flat)
     write_surface(tmp_path / "flat.h5", flat)
