@@ -20,7 +20,6 @@ from ..scale.levels import number_text
 from ..scale.scale import values_label
 from .trajectories import drops_of, known_values, paths_of
 
-
 _TOLD = 0.005  # of the way from the checkpoint; what lies nearer to the plane would read as 0 %
 
 
