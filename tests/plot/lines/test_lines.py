@@ -140,7 +140,16 @@ def test_a_barrier_is_the_height_above_the_straight_line_between_both_ends():
     assert height == pytest.approx(above.max())
     assert place == pytest.approx(x[above.argmax()])
     left, _ = axes_of(surface)
-    assert [each.get_label() for each in left.collections] == ["barrier"]
+    (shade,) = left.collections
+    assert shade.get_label() == "barrier"
+    # Shaded is what lies between the line and the loss above it, and nothing else.
+    corners = np.concatenate([path.vertices for path in shade.get_paths()])
+    chord = first + (last - first) * corners[:, 0]
+    on_curve = np.interp(corners[:, 0], x, loss)
+    assert (np.isclose(corners[:, 1], chord) | np.isclose(corners[:, 1], on_curve)).all()
+    assert (corners[:, 1] >= chord - 1e-9).all()
+    assert (corners[:, 1] - chord).max() == pytest.approx(height)
+    np.testing.assert_allclose(named(left, "chord").get_ydata()[[0, -1]], [first, last])
     (text,) = [text.get_text() for text in left.texts if text.get_gid() == "barrier"]
     assert text.split() == ["barrier", f"{height:.3g}", "(train)"]
 
