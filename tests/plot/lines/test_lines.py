@@ -72,6 +72,25 @@ def test_one_data_set_needs_no_legend():
     assert right.get_legend() is None
 
 
+def test_a_legend_lies_inside_on_no_line_and_in_the_upper_left_corner_if_it_is_free():
+    x = np.linspace(-1, 1, 21)
+    rising = surface_of({"train/loss": 2.0 + x, "test/loss": 2.5 + x}, random_axis(x, 0))
+    for surface, corner in ((line_surface(), None), (rising, (0.0, 1.0))):
+        axes = [ax for ax in axes_of(surface) if ax is not None]
+        (legend,) = filter(None, (ax.get_legend() for ax in axes))
+        assert [text.get_text() for text in legend.get_texts()] == ["train", "test"]
+        assert [handle.get_linestyle() for handle in legend.get_lines()] == ["-", "--"]
+        box = legend.get_window_extent().transformed(axes[0].transAxes.inverted())
+        assert 0 <= box.x0 < box.x1 <= 1
+        assert 0 <= box.y0 < box.y1 <= 1
+        assert corner is None or np.allclose((box.x0, box.y1), corner, atol=0.02)
+        for ax in axes:
+            for drawn in (each for each in ax.lines if each.get_transform() == ax.transData):
+                at = np.linspace(x[0], x[-1], 1000)
+                spots = np.stack([at, np.interp(at, *drawn.get_data())], axis=1)
+                assert not legend.get_window_extent().count_contains(ax.transData.transform(spots))
+
+
 def test_without_an_accuracy_there_is_no_right_axis():
     assert axes_of(line_surface(), "test/loss")[1] is None
 
@@ -286,6 +305,13 @@ def test_a_plane_one_point_wide_is_drawn_as_a_line_along_its_long_axis(long, lab
     assert f"A plane one point wide, {'βα'[long]} = 0, is drawn as a line." in text
     with pytest.raises(PlotError, match="is a plane one point wide: --kind line"):
         draw(surface, kind="contour")
+
+
+def test_a_single_point_is_a_line_along_its_first_axis():
+    figure = draw(strip([0.0], [0.5]))
+    assert figure.axes[0].get_xlabel() == "α  (random direction 1, at β = 0.5)"
+    said = "A plane one point wide, β = 0.5, is drawn as a line; it does not pass through the checkpoint"
+    assert said in recall(figure)["Description"]
 
 
 def test_a_strip_beside_the_checkpoint_does_not_claim_to_pass_through_it():
