@@ -169,6 +169,9 @@ def test_a_barrier_is_the_height_above_the_straight_line_between_both_ends():
     assert (corners[:, 1] >= chord - 1e-9).all()
     assert (corners[:, 1] - chord).max() == pytest.approx(height)
     np.testing.assert_allclose(named(left, "chord").get_ydata()[[0, -1]], [first, last])
+    (arrow,) = [each for each in left.texts if getattr(each, "arrow_patch", None)]
+    foot = first + (last - first) * place
+    np.testing.assert_allclose([arrow.xy, arrow.xyann], [(place, foot), (place, foot + height)])
     (text,) = [text.get_text() for text in left.texts if text.get_gid() == "barrier"]
     assert text.split() == ["barrier", f"{height:.3g}", "(train)"]
 

@@ -103,7 +103,11 @@ def test_steps_on_a_line_stand_at_their_own_losses(tmp_path):
     # 0.6 of a direction of length 2 is as far along the line as the step is off it.
     assert "run up to 71 % off the line" in corner
     assert "1 of 4 steps outside the picture" in corner
-    assert "Dots: recorded steps of sgd" in recall(figure)["Description"]
+    said = "Dots: recorded steps of sgd, from circle to star, at their own loss, not the line's; they are up to 1.2 off"
+    assert f"{said} the line." in recall(figure)["Description"]
+    for end, number in (("start", 0), ("end", -1)):
+        (mark,) = lines_of(ax, f"{end} of sgd")
+        np.testing.assert_array_equal(mark.get_xydata(), dots.get_offsets()[[number]])
     # The colour of accuracy means accuracy.
     assert lines_of(ax, "end of sgd")[0].get_markerfacecolor() != "#D55E00"
 
