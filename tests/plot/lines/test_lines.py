@@ -352,12 +352,13 @@ def test_a_line_at_100_percent_shows_its_whole_width():
 
 
 def test_a_title_keeps_its_words_where_the_legend_takes_its_line():
-    figure = draw(line_surface(17), size=(2.5, 2.0), caption=False)
-    (title,) = (text for text in figure.axes[0].texts if text.get_gid() == "title")
-    assert title.get_text() == "resnet20"
-    legend = next(ax.get_legend() for ax in figure.axes if ax.get_legend())
-    figure.canvas.draw()
-    assert not title.get_window_extent().overlaps(legend.get_window_extent())
+    for words, width in (("resnet20", 2.5), ("a network of twenty layers", 4.0), ("residual connections " * 4, 5.0)):
+        figure = draw(line_surface(17), titles=[words], size=(width, 2.5), caption=False)
+        (title,) = (text for text in figure.axes[0].texts if text.get_gid() == "title")
+        assert title.get_text().split() == words.split()
+        legend = next(ax.get_legend() for ax in figure.axes if ax.get_legend())
+        figure.canvas.draw()
+        assert not title.get_window_extent().overlaps(legend.get_window_extent())
 
 
 @pytest.mark.mpl_image_compare(style="default", tolerance=2, savefig_kwargs={"dpi": 100})

@@ -85,6 +85,13 @@ def test_trust_says_what_is_known_and_nothing_else() -> None:
     axes = tuple(dataclasses.replace(axis, source="pca") for axis in surface.axes)
     shown = dict(trust_rows(dataclasses.replace(surface, axes=axes), "train/loss"))
     assert {"direction PC 1", "direction PC 2"} <= set(shown), "as the picture calls them"
+    recipes = ({"norm": "layer", "ignore": "none", "seed": 0}, {"norm": "filter", "ignore": "biasbn"})
+    axes = tuple(dataclasses.replace(each, recipe=how) for each, how in zip(surface.axes, recipes, strict=True))
+    shown = dict(trust_rows(dataclasses.replace(surface, axes=axes), "train/loss"))
+    assert shown["direction α"] == "random direction 1, layer-normalised, seed 0, length 3.5", (
+        "nothing is left out there"
+    )
+    assert shown["direction β"] == "random direction 2, filter-normalised, biases and batch norm left out, length 3.5"
     bare = Surface(valley(4, 3).axes[:2], {"train/loss": np.ones((3, 4))}, np.ones((3, 4), np.uint8))
     assert {label for label, _ in trust_rows(bare, "train/loss")} <= {
         "points",

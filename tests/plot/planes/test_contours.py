@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from landscape.plot.figures import draw
 from landscape.plot.planes.contours import contour, draw_contours
 from landscape.plot.planes.corner_notes import draw_corner
-from landscape.plot.planes.marks import Sheet
+from landscape.plot.planes.marks import Sheet, label_axis
 from landscape.plot.scale.scale import NOT_FINITE_GREY, Scale
 from landscape.plot.style.fields import recall
 from landscape.plot.style.labels import label_lines
@@ -236,6 +236,17 @@ def test_axes_are_named_equal_in_scale_and_end_where_the_grid_ends():
     assert ax.get_ylabel() == "β  (random direction 2)"
     assert ax.get_aspect() == 1.0
     assert (*ax.get_xlim(), *ax.get_ylim()) == (x[0], x[-1], y[0], y[-1])
+
+
+def test_along_a_short_axis_stands_its_name_alone():
+    words = ("α  (towards b.pt)", "PC 1 (93.3 % of variance)", "training loss, z = log(L + 0.1)")
+    for width, texts in ((4.0, words), (0.6, ("α", "PC 1", "training loss"))):
+        ax = Figure(figsize=(width, 4)).add_axes((0, 0, 1, 1))
+        for text, shown in zip(words, texts, strict=True):
+            label_axis(ax.xaxis, text)
+            assert ax.get_xlabel() == shown
+            label_axis(ax.yaxis, text)
+            assert ax.get_ylabel() == text, "the axis upwards is long"
 
 
 def test_a_principal_component_keeps_its_own_name():
