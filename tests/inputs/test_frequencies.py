@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -107,6 +108,27 @@ def test_accuracy_that_does_not_change_has_no_frequency(images):
             return torch.zeros(len(x), 2).index_fill(1, torch.tensor(1), 1.0) + 0 * x.sum((1, 2, 3))[:, None]
 
     assert landscape.frequencies(Blind(), images).half_way("low") is None
+
+
+def test_accuracy_is_half_way_between_two_cutoffs_where_a_straight_line_is(found):
+    def curve(*shares, samples=60, cutoffs=(1.0, 2.0, 5.0, 9.0)):
+        """Return a result in which so many samples are right at each cut-off."""
+        right = np.arange(samples) < np.array(shares)[:, None]
+        return replace(
+            found, cutoffs=np.array(cutoffs), kinds=("low", "high"), right=np.stack([right, right[::-1]]),
+            clean=np.ones(samples, dtype=bool),
+        )  # fmt: skip
+
+    # From 6 to 54 of 60 right: 30 lies between 24 and 48, a quarter of the way from 2 to 5.
+    assert curve(6, 24, 48, 54).half_way("low") == pytest.approx(2.75)
+    # Turned around: 54, 48, 24, 6 at the same cut-offs.
+    assert curve(6, 24, 48, 54).half_way("high") == pytest.approx(4.25)
+    assert curve(6, 30, 54, 54).half_way("low") == 2.0  # at a cut-off itself
+    # A change of less than the widest of the intervals is none, however sure both ends are.
+    widths = curve(50, 30, 58, 58).interval("low")
+    assert np.diff(widths)[2:].max() < (58 - 50) / 60
+    assert np.diff(widths).max() > (58 - 50) / 60
+    assert curve(50, 30, 58, 58).half_way("low") is None
 
 
 def test_the_command_writes_what_info_and_plot_read(tmp_path, monkeypatch, capsys):

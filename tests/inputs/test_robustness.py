@@ -19,7 +19,7 @@ from landscape.inputs.attacks import pgd
 from landscape.inputs.examples import Examples
 from landscape.inputs.robustness import adversarial_examples
 from landscape.problem.losses.losses import resolve_loss
-from landscape.surface.reports.robustness import wilson
+from landscape.surface.reports.robustness import FEW, wilson
 
 EPSILONS = (0.05, 0.2, 0.6)
 
@@ -195,6 +195,52 @@ def test_each_check_counts_the_samples_that_it_asks_about_and_no_others(found):
         said = [each for each in replace(plain, **changes).checks() if each.suspicious]
         assert [each.name for each in said] == [check] * bool(check)
         assert all(" 5 " in f" {each.words} " for each in said), said
+
+
+def test_a_check_is_not_of_samples_that_were_wrong_anyhow_nor_of_a_single_one(found):
+    names, right = list(found.attacks), np.ones_like(found.right)
+    clean = np.ones(found.samples, dtype=bool)
+    plain = replace(
+        found,
+        clean=clean,
+        right=right,
+        restarts=np.ones_like(found.restarts),
+        more_steps=np.ones_like(found.more_steps),
+        flat=np.zeros_like(found.flat),
+        far=np.zeros_like(found.far),
+    )
+    assert not any(check.suspicious for check in plain.checks())
+
+    def broken(array, number, *rows):
+        array = array.copy()
+        array[(*rows, 0, slice(number))] = False
+        return array
+
+    def suspicious(**changes):
+        return [check.name for check in replace(plain, **changes).checks() if check.suspicious]
+
+    assert found.samples < 2 / FEW  # so that the share alone would let one speak against
+    assert suspicious(more_steps=broken(plain.more_steps, 1)) == []
+    assert suspicious(more_steps=broken(plain.more_steps, 2)) == ["steps"]
+    assert suspicious(flat=np.arange(found.samples) < 1) == []
+    # What more steps break was broken by another attack along gradients, which is as good.
+    margin = broken(right, 5, names.index("margin"))
+    assert suspicious(right=margin, more_steps=broken(plain.more_steps, 5)) == []
+    # Answered wrong without any change: nothing that an attack does to it counts.
+    wrong = replace(plain, clean=np.arange(found.samples) >= 9, far=np.arange(found.samples) < 9)
+    many = replace(wrong, **{name: broken(getattr(plain, name), 9) for name in ("more_steps",)})
+    many = replace(many, right=broken(right, 9, names.index("random")), flat=np.arange(found.samples) < 9)
+    assert not any(check.suspicious for check in many.checks())
+    # Of many samples two in a hundred may be an accident.
+    times = 5
+    large = replace(
+        plain, **{name: np.concatenate([getattr(plain, name)] * times, axis=-1) for name in (
+            "clean", "right", "restarts", "more_steps", "flat", "far", "numbers")}
+    )  # fmt: skip
+    few = int(FEW * large.samples)
+    for number, said in ((few, []), (few + 1, ["steps"])):
+        steps = broken(large.more_steps, number)
+        assert [check.name for check in replace(large, more_steps=steps).checks() if check.suspicious] == said
 
 
 def test_a_caption_of_several_files_has_a_sentence_for_each(found):

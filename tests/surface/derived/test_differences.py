@@ -14,7 +14,7 @@ from torch import nn
 import landscape
 from landscape.cli import main
 from landscape.errors import SurfaceMismatch
-from landscape.surface.derived.differences import difference, standard_errors
+from landscape.surface.derived.differences import Difference, difference, standard_errors
 from landscape.surface.derived.intervals import half_widths, interval_factor
 from landscape.surface.surface import sampling_factor
 
@@ -108,14 +108,35 @@ def test_without_sketches_both_intervals_add_up_and_of_all_data_nothing_is_left_
 
 def test_what_was_not_measured_alike_is_refused(data):
     first, second = pair(data, anchors=2)
-    for other, words in (
-        (dataclasses.replace(second, problem={**second.problem, "sample_seed": 9}), "sample seed"),
-        (dataclasses.replace(second, problem={**second.problem, "loss": "l1"}), "loss is mse and l1"),
-        (dataclasses.replace(second, origin={**second.origin, "fingerprints": {"train": "x"}}), "samples of train"),
-        (second.select(np.arange(0, 9, 2)), "grids"),
+    larger = {"train": {**second.problem["data"]["train"], "size": 901}}
+    for problem, words in (
+        ({"sample_seed": 9}, "their sample seed is 0 and 9"),
+        ({"loss": "l1"}, "their loss is mse and l1"),
+        ({"normalize": "0.5/0.2"}, "their normalisation is None and 0.5/0.2"),
+        ({"data": larger}, "train has 900 samples in one and 901 in the other"),
     ):
+        other = dataclasses.replace(second, problem={**second.problem, **problem})
+        for both in ((first, other), (other, first)):
+            with pytest.raises(SurfaceMismatch, match=words if other is both[1] else None):
+                difference(*both, NAME)
+    prints = dataclasses.replace(second, origin={**second.origin, "fingerprints": {"train": "x"}})
+    for other, words in ((prints, "samples of train"), (second.select(np.arange(0, 9, 2)), "grids")):
         with pytest.raises(SurfaceMismatch, match=words):
             difference(first, other, NAME)
+    with pytest.raises(SurfaceMismatch, match="has no train/f1"):
+        difference(first, second, "train/f1")
+    # Digests of so many samples say nothing of digests of others.
+    counted = dataclasses.replace(prints, origin={**prints.origin, "fingerprint_samples": {"train": 10}})
+    np.testing.assert_array_equal(difference(first, counted, NAME).values, difference(first, second, NAME).values)
+    # What changes no loss at equal weights: directions, the checkpoint, how the network was moved.
+    moved = dataclasses.replace(second, problem={**second.problem, "move": "states"})
+    assert difference(first, moved, NAME).at_start == difference(first, second, NAME).at_start
+
+
+def test_the_second_is_higher_or_lower_where_it_is_so_by_more_than_the_interval():
+    found = Difference(NAME, np.array([2.0, 1.0, 0.5, -0.5, -1.0, -2.0, np.nan]), np.ones(7), np.zeros(7, bool), 0, 0)
+    assert found.higher.tolist() == [True] + [False] * 6
+    assert found.lower.tolist() == [False] * 5 + [True, False]
 
 
 def test_info_compares_two_files_in_words_and_as_json(data, tmp_path, capsys):

@@ -112,16 +112,60 @@ def test_intervals_over_networks_hold_the_mean_as_often_as_they_say():
 def test_hellinger_and_calibration_are_their_definitions():
     p, q = np.array([[1.0, 0.0], [0.5, 0.5]]), np.array([[0.0, 1.0], [0.5, 0.5]])
     np.testing.assert_allclose(hellinger(p, q), [1.0, 0.0])
+    p, q = np.array([[0.5, 0.25, 0.25]]), np.array([[0.1, 0.3, 0.6]])
+    np.testing.assert_allclose(hellinger(p, q), np.sqrt(1 - np.sqrt(p * q).sum()))  # by Bhattacharyya's coefficient
     sure = np.tile([0.8, 0.2], (100, 1)).astype(np.float32)
     labels = np.where(np.arange(100) < 60, 0, 1)
     assert calibration_error(sure, labels) == pytest.approx(0.2)
+
+
+def test_confidence_is_set_against_accuracy_bin_by_bin_with_the_weight_of_each():
+    # Of ten examples four at 0.52, all right; five at 0.7, two right; one at 1, wrong: in bins 7, 10 and 14 of 15.
+    confidence = np.repeat([0.52, 0.7, 1.0], [4, 5, 1])
+    right = np.array([1, 1, 1, 1, 1, 1, 0, 0, 0, 0], dtype=bool)
+    probabilities = np.stack([confidence, 1 - confidence], axis=1)
+    mean, accuracy, share = statistics.reliability(probabilities, np.where(right, 0, 1))
+    wanted = {7: (0.52, 1.0, 0.4), 10: (0.7, 0.4, 0.5), 14: (1.0, 0.0, 0.1)}
+    for place in range(15):
+        expected = wanted.get(place, (math.nan, math.nan, 0.0))
+        np.testing.assert_allclose((mean[place], accuracy[place], share[place]), expected, rtol=1e-12)
+    gap = 0.4 * 0.48 + 0.5 * 0.3 + 0.1 * 1.0
+    assert calibration_error(probabilities, np.where(right, 0, 1)) == pytest.approx(gap)
+    # Of one group its mean over networks, and Student's interval.
+    found = populations()
+    own = [calibration_error(found.probabilities[k], found.labels) for k in range(6)]
+    said = summary(found, "A")
+    assert said.calibration_error == pytest.approx(np.mean(own))
+    assert said.calibration_half_width == pytest.approx(stats.t.ppf(0.975, 5) * stats.sem(own))
+    rates = [(found.answers[k] == found.labels).mean() for k in range(6)]
+    assert said.accuracy == pytest.approx(np.mean(rates))
+    assert said.accuracy_half_width == pytest.approx(stats.t.ppf(0.975, 5) * stats.sem(rates))
+
+
+def test_a_network_that_was_not_measured_is_in_no_number():
+    found = populations()
+    probabilities = found.probabilities.copy()
+    probabilities[[2, 8]] = 0
+    left = dataclasses.replace(found, probabilities=probabilities, done=~np.isin(np.arange(12), [2, 8]))
+    assert left.members("A").tolist() == [0, 1, 3, 4, 5]
+    kept = [k for k in range(12) if k not in (2, 8)]
+    pick = {name: tuple(getattr(found, name)[k] for k in kept) for name in ("names", "groups", "about")}
+    only = dataclasses.replace(found, probabilities=found.probabilities[kept], done=np.ones(10, bool), **pick)
+    np.testing.assert_array_equal(left.shares("B"), only.shares("B"))
+    assert summary(left, "A", resamples=10) == summary(only, "A", resamples=10)
+    assert compare(left, "A", "B", resamples=10) == compare(only, "A", "B", resamples=10)
 
 
 def test_a_comparison_says_where_groups_differ_most_and_how_alike_networks_are():
     found = populations(shift=0.5)
     said = compare(found, "A", "B")
     difference = np.abs(found.shares("A") - found.shares("B"))
-    assert difference[said.examples[0]] == difference.max()
+    listed = sorted(range(len(difference)), key=lambda place: (-difference[place], place))[:20]
+    assert list(said.examples) == [place for place in listed if difference[place] > 0]
+    apart = [hellinger(found.probabilities[i], found.probabilities[6 + j]).mean() for i in range(6) for j in range(6)]
+    assert said.hellinger == pytest.approx(np.mean(apart))
+    alike = [(found.answers[i] == found.answers[6 + j]).mean() for i in range(6) for j in range(6)]
+    assert said.agreement == pytest.approx(np.mean(alike))
     assert said.excess.is_found
     own = summary(found, "A")
     pairs = [(found.answers[i] == found.answers[j]).mean() for i in range(6) for j in range(i)]

@@ -1,0 +1,87 @@
+"""What a surface states of its error in all, worked out by hand from errors that are given."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+
+from landscape.surface.derived.intervals import half_widths
+from landscape.surface.derived.stated_error import StatedError, share_out, stated_error, stated_words
+from landscape.surface.grid import Axis
+from landscape.surface.heights import suitable_eps
+from landscape.surface.surface import COMPUTED, INTERPOLATED, Surface
+
+NAME, N = "train/loss", 41
+
+
+def surface(**quality) -> Surface:
+    """Return a line of 41 points, the last of them interpolated; losses and their errors grow to the right."""
+    state = np.full(N, COMPUTED, np.uint8)
+    state[-1] = INTERPOLATED
+    errors = 0.01 * np.arange(1.0, N + 1)
+    return Surface(
+        (Axis(np.linspace(0, 1, N)),),
+        {NAME: np.linspace(1.0, 3.0, N)},
+        state,
+        stderr={NAME: np.where(state == COMPUTED, errors, np.nan)},
+        counts={"train": np.full(N, 100)},
+        problem={"data": {"train": {"size": 400, "samples": 100}}},
+        quality=quality,
+    )
+
+
+def shares(found: Surface, eps: float) -> np.ndarray:
+    """Return the 40 measured points' errors in their order, as shares of loss + eps."""
+    return (half_widths(found, NAME) / (np.abs(found[NAME]) + eps))[:-1]
+
+
+def test_each_part_bounds_19_of_20_measured_points_relative_to_loss_and_eps():
+    found = surface(standard_error={"target": 0.1, "eps": {"train": 0.5, "test": 9.0}})
+    each = shares(found, 0.5)
+    np.testing.assert_allclose(each, 1.959964 * math.sqrt(0.75) * found.stderr[NAME][:-1] / (found[NAME][:-1] + 0.5))
+    assert (np.diff(each) > 0).all()
+    stated = stated_error(found, NAME)
+    assert stated == StatedError(pytest.approx(each[38]), 0.0, 0.0, None)  # the quantile lies between the 38th and it
+    assert stated.total == stated.samples
+    # A file without an eps has that of its picture, of what was measured.
+    bare = stated_error(surface(), NAME)
+    assert bare.samples == pytest.approx(shares(surface(), suitable_eps(found[NAME][:-1], "log"))[38])
+    # Of one unknown error the largest of the others bounds as many; with a second one nothing does.
+    for number, known in ((1, True), (2, False)):
+        error = found.stderr[NAME].copy()
+        error[:number] = np.nan
+        lost = stated_error(dataclasses.replace(found, stderr={NAME: error}), NAME)
+        assert lost.samples == (pytest.approx(each[39]) if known else pytest.approx(math.nan, nan_ok=True))
+    assert stated_error(dataclasses.replace(found, stderr={}), NAME) is None
+    none = dataclasses.replace(found, state=np.full(N, INTERPOLATED, np.uint8))
+    assert stated_error(none, NAME) is None
+
+
+def test_parts_add_up_as_independent_ones_but_for_precision_and_are_said_in_words():
+    errors = {NAME: {"median": 0.001, "largest": 0.03}, "train/accuracy": {"largest": 0.5}}
+    found = stated_error(surface(interpolation={"errors": errors}, precision_error=0.004, error=0.05), NAME)
+    assert (found.interpolation, found.precision, found.asked) == (0.03, 0.004, 0.05)
+    assert found.total == pytest.approx(0.004 + math.sqrt(found.samples**2 + 0.03**2))
+    assert math.isnan(stated_error(surface(interpolation={"errors": {NAME: {"largest": None}}}), NAME).interpolation)
+    assert math.isnan(stated_error(surface(precision_error=None), NAME).precision)
+    said = StatedError(0.04, 0.03, 0.004, 0.05)
+    assert stated_words(said) == (
+        "5.4 % of loss + eps at 95 % of points (5 % asked for): samples 4 %, interpolation 3 %, precision 0.4 %"
+    )
+    assert stated_words(StatedError(math.nan, 0.0, 0.01)) == (
+        "an unknown share of loss + eps at 95 % of points: samples not known, precision 1 %"
+    )
+    assert stated_words(StatedError(0.0, 0.0, 0.0)) == "0 % of loss + eps at 95 % of points"
+
+
+@pytest.mark.parametrize("error", [0.02, 0.3])
+def test_what_is_asked_for_is_shared_out_in_tenths_and_halves(error):
+    each = share_out(error)
+    assert each.precision_tolerance == pytest.approx(0.1 * error)
+    assert each.tolerance == pytest.approx(0.9 * error / math.sqrt(2))
+    assert each.standard_error * 1.959964 == pytest.approx(each.tolerance, rel=1e-6)
+    whole = StatedError(1.959964 * each.standard_error, each.tolerance, each.precision_tolerance)
+    assert whole.total == pytest.approx(error, rel=1e-6)
