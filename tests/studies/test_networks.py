@@ -28,6 +28,28 @@ def test_a_residual_network_has_six_layers_a_block_and_two(blocks, depth):
     assert len(layers(residual(blocks=blocks, width=2))) == depth
 
 
+def outputs(network, x):
+    """Return the shapes that each convolution and linear layer gives, without the batch."""
+    found = []
+    for each in layers(network):
+        each.register_forward_hook(lambda module, given, out: found.append(tuple(out.shape[1:])))
+    network.eval()(x)
+    return found
+
+
+def test_stages_are_as_wide_and_as_small_as_their_names_say():
+    x = torch.rand(2, 3, 16, 16)
+    shapes = [(5, 16, 16), (5, 8, 8), (10, 8, 8), (10, 4, 4), (20, 4, 4), (7,)]
+    assert outputs(convolution(layers=5, width=5, channels=3, classes=7), x) == shapes
+    stages = [(4, 16, 16)] * 2 + [(8, 8, 8)] * 2 + [(16, 4, 4)] * 2
+    assert outputs(residual(blocks=1, width=4, channels=3, classes=7), x) == [(4, 16, 16), *stages, (7,)]
+    assert outputs(perceptron(depth=3, width=6, inputs=768, classes=7), x) == [(6,)] * 3 + [(7,)]
+    # A patch a token: sixteen of 4 x 4 pixels; within a layer twice as wide.
+    layer = [(16, 3 * 8), (16, 8), (16, 2 * 8), (16, 8)]
+    network = transformer(layers=2, width=8, heads=2, patch=4, side=16, channels=3, classes=7)
+    assert outputs(network, x) == [(8, 4, 4), *layer, *layer, (7,)]
+
+
 def test_shortcuts_change_neither_parameters_nor_their_initial_values():
     one, other = seeded(residual, shortcuts=True).state_dict(), seeded(residual, shortcuts=False).state_dict()
     assert one.keys() == other.keys() == plain(blocks=3).state_dict().keys()

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from landscape.errors import UsageError
+from landscape.inputs.attacks import pgd
 from landscape.problem.checkpoints.checkpoint import load_checkpoint
 from landscape.problem.data.datasets import as_data
 from landscape.problem.data.sources import digits
@@ -130,25 +131,86 @@ def test_a_training_that_diverges_ends_and_says_so(data, tmp_path):
     assert numbers["steps"] < 20
 
 
-def test_plain_gradient_descent_is_that(data, tmp_path):
+@pytest.mark.parametrize(
+    ("changes", "optimizer"),
+    [
+        ({"momentum": 0.0}, lambda weights: torch.optim.SGD(weights, 0.3)),
+        ({}, lambda weights: torch.optim.SGD(weights, 0.3, momentum=0.9)),
+        (
+            {"momentum": 0.8, "nesterov": True, "weight_decay": 0.1},
+            lambda weights: torch.optim.SGD(weights, 0.3, momentum=0.8, nesterov=True, weight_decay=0.1),
+        ),
+        (
+            {"optimizer": "adam", "learning_rate": 0.01, "weight_decay": 0.3},
+            lambda weights: torch.optim.Adam(weights, 0.01, weight_decay=0.3),
+        ),
+        (
+            {"optimizer": "adamw", "learning_rate": 0.01, "weight_decay": 0.3},
+            lambda weights: torch.optim.AdamW(weights, 0.01, weight_decay=0.3),
+        ),
+    ],
+)
+def test_training_is_torchs_own_optimizer_with_all_that_a_recipe_says(data, tmp_path, changes, optimizer):
+    recipe = Recipe(
+        **{
+            "network": "landscape.studies.study_networks:perceptron",
+            "arguments": {"depth": 1, "width": 4},
+            "learning_rate": 0.3,
+            "batch_size": 70,
+            "epochs": 3,
+            **changes,
+        }
+    )
+    numbers = trainer.train(recipe, 0, data, tmp_path)
+    model, before = trainer.build(recipe, 0), trainer.build(recipe, 0).state_dict()
+    x, y = data["train"].fetch(range(70))
+    theirs = optimizer(model.parameters())
+    for _ in range(3):
+        theirs.zero_grad()
+        nn.functional.cross_entropy(model(x), y).backward()
+        theirs.step()
+    after = model.state_dict()
+    for name, tensor in load_checkpoint(tmp_path / "final.pt").tensors.items():
+        torch.testing.assert_close(tensor, after[name], atol=1e-5, rtol=1e-5)
+    for name, vectors in {"distance": [after[n] - before[n] for n in after], "weight_norm": after.values()}.items():
+        assert numbers[name] == pytest.approx(float(torch.cat([each.flatten() for each in vectors]).norm()), rel=1e-4)
+
+
+def test_a_row_is_of_all_batches_of_an_epoch_at_the_rate_of_its_last_step(data, tmp_path):
     recipe = Recipe(
         network="landscape.studies.study_networks:perceptron",
         arguments={"depth": 1, "width": 4},
-        momentum=0.0,
-        learning_rate=0.3,
-        batch_size=70,
-        epochs=2,
+        learning_rate=1e-9,  # the weights stay: all batches are of the same network
+        batch_size=10,
+        epochs=4,
+        schedule="step",
+        warmup=2,
     )
     trainer.train(recipe, 0, data, tmp_path)
+    rows = table(tmp_path / "history.csv")
+    # Seven batches an epoch; the rate rises over fourteen, and falls to a tenth half way, to a hundredth at three
+    # quarters.
+    rates = [1e-9 * each for each in (7 / 14, 1.0, 0.1, 0.01)]
+    assert [float(row["learning_rate"]) for row in rows] == pytest.approx(rates)
+    assert [(float(row["epoch"]), float(row["step"])) for row in rows] == [(k, 7.0 * k) for k in (1, 2, 3, 4)]
     model = trainer.build(recipe, 0)
-    x, y = data["train"].fetch(range(70))
-    for _ in range(2):
-        found = torch.autograd.grad(nn.functional.cross_entropy(model(x), y), list(model.parameters()))
+    for part in ("train", "test"):
+        x, y = data[part].fetch(range(data[part].size))
         with torch.no_grad():
-            for parameter, gradient in zip(model.parameters(), found, strict=True):
-                parameter -= 0.3 * gradient
-    for name, tensor in load_checkpoint(tmp_path / "final.pt").tensors.items():
-        torch.testing.assert_close(tensor, model.state_dict()[name], atol=1e-5, rtol=1e-5)
+            out = model(x)
+        loss, right = float(nn.functional.cross_entropy(out, y)), float((out.argmax(1) == y).double().mean())
+        for row in rows:
+            assert float(row[f"{part}_loss"]) == pytest.approx(loss, rel=1e-5)
+            assert float(row[f"{part}_accuracy"]) == pytest.approx(right)
+
+
+def test_a_training_takes_the_memory_of_its_samples_and_of_four_copies_of_its_weights(data):
+    recipe = Recipe(
+        network="landscape.studies.study_networks:perceptron", arguments={"depth": 1, "width": 4}, batch_size=10
+    )
+    weights = 64 * 4 + 4 + 4 * 10 + 10
+    samples = (70 + 50) * (64 * 4 + 8)  # float32, and a label of 8 bytes
+    assert trainer.estimate(recipe, data)["bytes"] == samples + 4 * 4 * weights
 
 
 def test_recipes_that_make_no_sense_are_refused(data, tmp_path):
@@ -290,6 +352,28 @@ def test_training_against_an_attack_trains_on_what_it_found(data, tmp_path):
     steps = trainer.train(normed, 0, data, tmp_path)["steps"]
     counted = {name: each for name, each in load_checkpoint(tmp_path / "final.pt").tensors.items() if "tracked" in name}
     assert {float(each) for each in counted.values()} == {steps}
+
+
+@pytest.mark.parametrize(
+    ("said", "steps", "clip"), [({}, 7, (0.0, 1.0)), ({"steps": 2, "clip": [-1.0, 3.0]}, 2, [-1.0, 3.0])]
+)
+def test_an_attack_is_the_one_that_the_recipe_says(data, tmp_path, monkeypatch, said, steps, clip):
+    seen = []
+
+    def attack(examples, norm, epsilon, *, steps, generator):
+        seen.append((norm, epsilon, steps, examples.clip))
+        return pgd(examples, norm, epsilon, steps=1, generator=generator)
+
+    monkeypatch.setattr(trainer, "pgd", attack)
+    recipe = Recipe(
+        network="landscape.studies.study_networks:perceptron",
+        arguments={"depth": 1, "width": 4},
+        batch_size=35,
+        epochs=1,
+        attack={"norm": "l2", "epsilon": 0.25, **said},
+    )
+    trainer.train(recipe, 0, data, tmp_path)
+    assert seen == [("l2", 0.25, steps, clip)] * 2
 
 
 def test_tasks_learnt_jointly_show_images_of_all_tasks_so_far_and_of_no_later_one():
