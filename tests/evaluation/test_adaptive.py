@@ -17,6 +17,7 @@ from landscape.evaluation.adaptive import (
     held_out_number,
     visiting_levels,
 )
+from landscape.evaluation.scattered import predict_each
 from landscape.surface.grid import axis_levels
 from tests.benchmarks.held_out import bowl, draw, measure
 
@@ -117,6 +118,39 @@ def test_no_more_points_are_held_out_than_it_takes():
     # All but two of a line's points left: 5 % of 51 points may be off by more.
     assert held_out_number(34, 0, 2) < 26
     assert held_out_number(2, 0, 2) == 0
+
+
+def test_an_error_is_expected_by_those_of_the_nearest_nodes_and_the_square_of_how_much_nearer_a_point_is():
+    chance = np.random.default_rng(0)
+    coordinates = [np.cumsum(chance.random(number)) * number for number in (7, 9)]  # x and y, no two distances alike
+    used = base_points(coordinates) | (chance.random((9, 7)) < 0.2)
+    due = ~used & (chance.random((9, 7)) < 0.5)
+    names = ["train/loss", "test/loss"]
+    z = {name: chance.normal(size=(9, 7)) for name in [*names, "train/accuracy"]}
+    lost = tuple(np.argwhere(used)[7])
+    x, y = [(each - each[0]) / (each[-1] - each[0]) for each in coordinates]
+    places = np.stack(np.meshgrid(y, x, indexing="ij"), axis=-1)
+    nodes = places[used]
+    apart = np.linalg.norm(nodes[:, None] - nodes, axis=-1)
+    np.fill_diagonal(apart, np.inf)
+    refinement = Refinement(coordinates, 0.1)
+    for missing in (None, "train/accuracy", "test/loss"):
+        if missing:
+            z[missing][lost] = np.nan
+        off = np.zeros(len(nodes))
+        for name in names:  # those that decide; a hole in one is a step up from the highest
+            known = np.where(np.isnan(z[name]), np.nanmax(z[name][used]) + 1, z[name])[used]
+            off = np.maximum(off, np.abs(predict_each(nodes, known[:, None])[:, 0] - known))
+        found = refinement._expected_errors(z, names, used, due)
+        assert (found[~due] == 0).all()
+        for place in np.argwhere(due):
+            distances = np.linalg.norm(nodes - places[tuple(place)], axis=1)
+            beside = np.argsort(distances)[:4]
+            wanted = max(off[k] * (distances.min() / apart[k].min()) ** 2 for k in beside)
+            if missing and any((places[lost] == nodes[k]).all() for k in beside):
+                wanted = np.inf
+            assert found[tuple(place)] == pytest.approx(wanted, rel=1e-9), (missing, place)
+        assert np.isinf(found).any() == bool(missing)
 
 
 @pytest.mark.parametrize("noise", [0.1, 1.0])

@@ -301,6 +301,32 @@ def test_with_a_standard_error_asked_for_anchors_save_samples_and_the_error_hold
     assert found.counts["train"].min() == 256
 
 
+@pytest.mark.parametrize(
+    ("asked", "points"),
+    [({"tolerance": 0.03}, 0.25 * 33), ({}, 33)],  # where others are interpolated: about a quarter
+)
+def test_an_anchor_has_to_save_more_samples_than_its_own_share_of_all_points(linear, monkeypatch, asked, points):
+    chance = torch.Generator().manual_seed(1)
+    x = torch.randn(3000, 5, generator=chance, dtype=torch.float64) ** 3
+    data = x, x.sum(dim=1, keepdim=True) + torch.randn(3000, 1, generator=chance, dtype=torch.float64)
+    seen = []
+
+    def chosen(residuals, **given):
+        seen.append((len(residuals[0]), given))
+        return []
+
+    monkeypatch.setattr(book_of_anchors, "choose_anchors", chosen)
+    settings = {"x": "-1:1:33", "loss": "mse", "standard_error": 0.02, "samples": 2000, **asked}
+    landscape.evaluate(linear, data, anchors="auto", **settings)
+    assert seen
+    for number, given in seen:
+        assert given["price"] == pytest.approx(number / points * 3000)
+        assert given["worth"] == pytest.approx(1000 / (33 * 2000 + 1000))
+        assert given["most"] == 33 - 1  # half as many samples again as all points take: 33 passes, theta*'s among them
+        (wanted,) = given["wanted"]
+        np.testing.assert_allclose(wanted(np.array([0.4, 1e-9])), [1000 / (1 + 1 / 3), 256])
+
+
 def test_a_dry_run_says_how_many_full_passes_there_may_be(linear, data):
     cost = estimate_cost(linear, data, samples=70, anchors=4, **LINE)
     assert (cost.anchors, cost.full_samples) == (4, SIZE - 70)

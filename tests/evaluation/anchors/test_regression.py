@@ -44,6 +44,25 @@ def test_the_mean_is_that_of_least_squares_at_all_samples_of_the_anchors(populat
         assert mean == pytest.approx(slopes @ [1, *anchors.mean(axis=1)], rel=1e-10)
 
 
+def test_errors_and_tails_are_those_of_weighted_residuals_by_matrix_algebra(population):
+    anchors, points = population
+    chosen = np.arange(NUMBER)
+    found = fitted(anchors, chosen).estimate(points[:, chosen])
+    x = (anchors[:, chosen] - anchors[:, chosen].mean(axis=1, keepdims=True)).T
+    inverse = np.linalg.inv(x.T @ x)
+    off = anchors.mean(axis=1) - anchors[:, chosen].mean(axis=1)
+    g, h = 1 + NUMBER * x @ inverse @ off, np.einsum("ij,jk,ik->i", x, inverse, x)
+    for k, values in enumerate(points[:, chosen]):
+        y = values - values.mean()
+        weighted = g * (y - x @ (inverse @ (x.T @ y))) / (1 - h)
+        assert found.stderr[k] == pytest.approx(np.sqrt((weighted**2).sum() / (NUMBER * (NUMBER - 1))), rel=1e-9)
+        assert (found.thirds[k], found.fourths[k]) == pytest.approx(
+            ((weighted**3).sum(), (weighted**4).sum()), rel=1e-9
+        )
+        sketch = (weighted @ signs(NUMBER)) / np.sqrt(NUMBER * (NUMBER - 1))
+        np.testing.assert_allclose(found.sketches[k], sketch, rtol=1e-7, atol=1e-12)
+
+
 def test_the_error_is_what_estimates_scatter_by_and_not_what_losses_scatter_by(population):
     anchors, points = population
     chance = np.random.default_rng(1)
@@ -215,6 +234,29 @@ def test_what_no_sample_of_the_subset_shows_but_anchors_do_leaves_no_interval_to
     assert np.mean(held) > 0.9
     if where.start == 0:  # of logarithms alone next to nothing was left of what is nearly all of the loss
         assert np.median(off) < 0.7
+
+
+@pytest.mark.parametrize("far", [1, 2, 3])
+def test_logarithms_alone_make_values_unless_what_most_anchors_show_is_in_no_sample(far):
+    chance = np.random.default_rng(6)
+    losses = np.exp(1.5 * chance.normal(size=SIZE) + 0.3 * chance.normal(size=(6, SIZE)))
+    losses[:far, -1] = 1e6  # beyond the subset
+    losses[3, 5] = 1e6  # in it, at the fourth anchor: by losses all goes by this sample
+    anchors, points = losses[:4, :NUMBER], losses[4:, :NUMBER]
+    scales = np.array([log_scale(each) for each in anchors])
+    logs = np.stack([logarithms(row, scale) for row, scale in zip(anchors, scales, strict=True)])
+    log_means = np.array([logarithms(row, scale).mean() for row, scale in zip(losses[:4], scales, strict=True)])
+    means = losses[:4].mean(axis=1)
+    found = Estimator(anchors, means, SIZE, log_means=log_means, scales=scales).estimate(points)
+    both = Regression(np.vstack([anchors, logs]), np.append(means, log_means), SIZE).estimate(points)
+    alone = Regression(logs, log_means, SIZE).estimate(points)
+    assert (alone.stderr < 0.5 * both.stderr).all()
+    assert found.means == pytest.approx((alone if far <= 2 else both).means, rel=1e-12)
+    assert found.stderr == pytest.approx(both.stderr, rel=1e-12)
+    # What none of the samples shows is as if one of them carried all.
+    squares = NUMBER * (NUMBER - 1) * found.stderr**2
+    assert found.fourths == pytest.approx(squares**2, rel=1e-12)
+    assert found.thirds == pytest.approx(squares**1.5, rel=1e-12)
 
 
 def test_an_accuracy_of_which_the_subset_is_all_right_at_an_anchor_keeps_its_intervals():
