@@ -17,6 +17,7 @@ from hypothesis import given, settings
 from landscape.cli import main
 from landscape.files.exports import build_csv, build_npz
 from landscape.files.store import read_surface, write_surface
+from landscape.files.strict_json import plain_json
 from landscape.surface.grid import Axis
 from landscape.surface.surface import INTERPOLATED, Surface
 from tests.helpers.li2018_files import write_directions, write_like_the_tool
@@ -80,8 +81,18 @@ def test_npz_has_the_arrays_and_what_they_are_without_pickles(net, tmp_path):
         np.testing.assert_array_equal(arrays["train/loss_paired_stderr"], surface.paired_stderr["train/loss"])
         np.testing.assert_array_equal(arrays["train/count"], surface.counts["train"])
         about = json.loads(str(arrays["about"]), parse_constant=pytest.fail)
-    assert about["problem"] == surface.problem
-    assert about["axes"][1]["recipe"] == surface.axes[1].recipe
+    texts = ("title", "problem", "origin", "quality", "software", "created", "command")
+    assert about == {
+        **{name: json.loads(plain_json(getattr(surface, name))) for name in texts},
+        "axes": [
+            json.loads(
+                plain_json({key: getattr(axis, key) for key in ("label", "source", "recipe", "length", "sha256")})
+            )
+            for axis in surface.axes
+        ],
+    }
+    assert about["problem"]
+    assert about["axes"][1]["length"]
 
 
 @settings(max_examples=25)

@@ -15,6 +15,9 @@ from tests.helpers import jobs, tiny_problem
 LAUNCHES = [
     ({"OMPI_COMM_WORLD_RANK": "1", "OMPI_COMM_WORLD_SIZE": "4", "PMIX_RANK": "1"}, (1, 4)),
     ({"PMI_RANK": "3", "PMI_SIZE": "4"}, (3, 4)),
+    ({"PMI_RANK": "0", "PMI_SIZE": "2"}, (0, 2)),
+    ({"MV2_COMM_WORLD_RANK": "1", "MV2_COMM_WORLD_SIZE": "2"}, (1, 2)),
+    ({"JSM_NAMESPACE_RANK": "0", "JSM_NAMESPACE_SIZE": "9"}, (0, 9)),
     ({"FLUX_TASK_RANK": "2", "FLUX_JOB_SIZE": "3"}, (2, 3)),
     ({"SLURM_PROCID": "5", "SLURM_STEP_NUM_TASKS": "6", "SLURM_NTASKS": "6"}, (5, 6)),
     ({"PMIX_RANK": "1"}, (1, None)),

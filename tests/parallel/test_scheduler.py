@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from landscape.parallel.scheduler import RATE, Scheduler, Task, WorkItem, count_samples
+from landscape.parallel.scheduler import LEAST, RATE, TARGET, Scheduler, Task, WorkItem, count_samples
 from tests.benchmarks.simulation import simulate
 
 
@@ -138,6 +138,59 @@ def test_pieces_follow_the_measured_speed_of_a_rank():
     assert fast is not None
     assert slow is not None
     assert len(fast.points) == pytest.approx(4 * len(slow.points), rel=0.05)
+
+
+@pytest.mark.parametrize("weight", [1.0, 5.0])
+def test_a_piece_is_a_third_of_what_would_be_left_if_all_worked_evenly(weight):
+    paces, size = (1e-3, 4e-3), 10  # seconds for a sample of weight 1, by rank
+    tasks = [Task(point, (("train", 0, size),), weight=weight, divisible=False) for point in range(400)]
+    scheduler = Scheduler(tasks, 2, seconds_per_sample=7e-3)
+    left, done, seen = 400 * size * weight, [0.0, 0.0], 0
+    while not scheduler.finished:
+        for rank, pace in enumerate(paces):
+            if (piece := scheduler.take(rank)) is None:
+                continue
+            seconds = max(left / (1 / paces[0] + 1 / paces[1]) / 3, LEAST)
+            wanted = min(seconds, TARGET) / pace
+            assert piece.work == len(piece.points) * size * weight
+            if min(done) and wanted < 2 * done[rank] and len(piece.points) < left / size / weight:
+                assert len(piece.points) == pytest.approx(max(wanted / size / weight, 1), abs=1)
+                seen += 1
+            left -= piece.work
+            scheduler.finish(rank, piece, pace * piece.work)
+            done[rank] = 0.7 * done[rank] + piece.work
+    assert left == 0
+    assert seen > 10
+
+
+def test_a_part_of_a_point_takes_as_long_as_a_piece_of_points_whatever_a_sample_costs():
+    # 10,000 samples of weight 4 at a millisecond: 20 seconds for each of two ranks, a third of that 1,667 samples.
+    for weight, samples in ((1.0, 1700), (4.0, 1700)):
+        task = Task(0, (("train", 0, 10_000),), weight=weight)
+        scheduler = Scheduler([task], 2, seconds_per_sample=1e-3, batch_size=100)
+        piece = scheduler.take(0)
+        assert piece is not None
+        assert piece.part == (("train", 0, samples),)
+        # What is left, 8,300, is divided on: it takes no less by its rank's pace for having a weight.
+        after = scheduler.take(1)
+        assert after is not None
+        assert after.part == (("train", samples, samples + 1400),)
+
+
+def test_a_part_has_the_least_number_of_samples_and_so_has_what_it_leaves():
+    (task,) = tasks_of(1, 1000)
+    scheduler = Scheduler([task], 4, seconds_per_sample=1.0, batch_size=100, least_samples=400)
+    parts = [scheduler.take(rank) for rank in range(3)]
+    # A twelfth would be 83. Behind the second 200 would be left, half of the least: they go along.
+    assert [None if part is None else part.part for part in parts] == [
+        (("set0", 0, 400),),
+        (("set0", 400, 1000),),
+        None,
+    ]
+    (task,) = tasks_of(1, 1100)
+    scheduler = Scheduler([task], 4, seconds_per_sample=1.0, batch_size=100, least_samples=400)
+    parts = [scheduler.take(rank) for rank in range(3)]
+    assert [part.part[0][1:] for part in parts if part is not None] == [(0, 400), (400, 800), (800, 1100)]
 
 
 def test_one_cheap_point_does_not_bring_a_rank_a_piece_it_would_be_late_with():

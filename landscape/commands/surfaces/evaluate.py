@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
 from typing import TYPE_CHECKING, Any
 
 from landscape.commands.options import (
@@ -109,8 +108,7 @@ def run(options: argparse.Namespace) -> int:
         from landscape.commands.dry_run import describe_cost
         from landscape.evaluation.evaluate import estimate_cost
 
-        cost = estimate_cost(model, data, plane, **settings)
-        say(describe_cost(cost, time.perf_counter() - options.began))
+        say(describe_cost(estimate_cost(model, data, plane, **settings)))
         return 0
     from landscape.commands.surfaces.summary import describe_networks, describe_result
     from landscape.evaluation.evaluate import evaluate
