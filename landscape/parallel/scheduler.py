@@ -133,6 +133,11 @@ class Scheduler:
         """Whether nothing is left, neither here nor with any rank."""
         return not self._queue and not self._outstanding
 
+    @property
+    def scarce(self) -> bool:
+        """Whether so little is left that no rank gets an item while it holds one."""
+        return self._left / self._speed < self.target / GUIDED
+
     def add(self, tasks: Iterable[Task]) -> None:
         """Put tasks that follow from results behind the others."""
         for task in tasks:

@@ -137,7 +137,8 @@ def simulate(
             if mail:
                 at(now + service, "serve", 0)
         elif what == "news":
-            for _ in range(len(waiting)):
+            # Who was refused an item holds one, or there were none: near the end nobody needs to be asked again.
+            for _ in range(0 if plan.scarce else len(waiting)):
                 other = waiting.popleft()
                 if not hand_out(other, now):
                     waiting.append(other)
