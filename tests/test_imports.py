@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import functools
 import subprocess
 import sys
+from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -60,12 +62,27 @@ def module_of(path: Path) -> str:
 MODULES = {module_of(path): path for path in FILES}
 
 
+def statements(node: ast.AST) -> Iterator[ast.AST]:
+    """Yield all statements below a node, expressions left out, where there are most nodes and no imports."""
+    for name in ("body", "orelse", "finalbody", "handlers", "cases"):
+        for inner in getattr(node, name, ()):
+            yield inner
+            yield from statements(inner)
+
+
+@functools.cache
+def imports_in(path: Path) -> list[ast.Import | ast.ImportFrom]:
+    """Return a file's imports, wherever in its text."""
+    tree = ast.parse(path.read_text())
+    return [node for node in statements(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
+
+
 def imports_of(module: str) -> set[str]:
     """Return the modules of ours that a module imports, wherever in its text."""
     path = MODULES[module]
     package = module.split(".") if path.name == "__init__.py" else module.split(".")[:-1]
     found = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in imports_in(path):
         if isinstance(node, ast.ImportFrom):
             start = package[: len(package) - node.level + 1] if node.level else []
             base = ".".join([*start, *([node.module] if node.module else [])])
@@ -77,46 +94,52 @@ def imports_of(module: str) -> set[str]:
     return {name for name in found if name in MODULES}
 
 
-GRAPH = {module: imports_of(module) - {module} for module in MODULES}
 # A room's __init__ names its modules for type checkers and looks them up when asked.
-for _package in ("landscape.__init__", "landscape.plot", "landscape.plot.__init__"):
-    GRAPH.pop(_package, None)
+IMPORTING = sorted(MODULES.keys() - {"landscape.__init__", "landscape.plot", "landscape.plot.__init__"})
+
+
+@functools.cache
+def graph() -> dict[str, set[str]]:
+    """Return what each module imports; made by the first test that asks, not in every process that has tests."""
+    return {module: imports_of(module) - {module} for module in IMPORTING}
 
 
 def room_of(module: str) -> str:
     return module.split(".")[1]
 
 
-@pytest.mark.parametrize("module", sorted(GRAPH))
+@pytest.mark.parametrize("module", IMPORTING)
 def test_an_import_never_points_up(module):
-    for name in GRAPH[module]:
+    for name in graph()[module]:
         if (module, name) in EXCEPTIONS:
             continue
         assert FLOOR[room_of(name)] <= FLOOR[room_of(module)], f"{module} imports {name}, a floor above it"
 
 
 def test_no_two_modules_import_each_other_in_a_circle():
-    inside = {module: {name for name in names if (module, name) not in EXCEPTIONS} for module, names in GRAPH.items()}
+    inside = {module: {name for name in names if (module, name) not in EXCEPTIONS} for module, names in graph().items()}
     try:
         TopologicalSorter(inside).prepare()
     except CycleError as error:
         pytest.fail(" -> ".join(error.args[1]))
 
 
-@pytest.mark.parametrize("module", sorted(name for name in GRAPH if name.startswith("landscape.plot")))
+@pytest.mark.parametrize("module", [name for name in IMPORTING if name.startswith("landscape.plot")])
 def test_renderers_see_surfaces_and_files_and_never_torch(module):
-    tree = list(ast.walk(ast.parse(MODULES[module].read_text())))
+    tree = imports_in(MODULES[module])
     named = {alias.name for node in tree if isinstance(node, ast.Import) for alias in node.names}
     named |= {node.module or "" for node in tree if isinstance(node, ast.ImportFrom) and not node.level}
     assert "torch" not in {name.partition(".")[0] for name in named}
-    assert {room_of(name) for name in GRAPH[module]} <= {"surface", "files", "errors", "plot"}
+    assert {room_of(name) for name in graph()[module]} <= {"surface", "files", "errors", "plot"}
 
 
 @pytest.mark.parametrize("room", sorted(INSIDE))
 def test_nor_does_one_within_a_room_of_rooms(room):
     order, start = INSIDE[room].split(), f"landscape.{room}."
-    floor = {module: order.index(module.split(".")[2]) for module in GRAPH if module.startswith(start)}
-    above = [f"{module} -> {name}" for module in floor for name in GRAPH[module] if floor.get(name, 0) > floor[module]]
+    floor = {module: order.index(module.split(".")[2]) for module in IMPORTING if module.startswith(start)}
+    above = [
+        f"{module} -> {name}" for module in floor for name in graph()[module] if floor.get(name, 0) > floor[module]
+    ]
     assert not above, f"imports that point up: {', '.join(above)}"
 
 

@@ -1,6 +1,6 @@
 """Every option of every command, given values of every kind: exit 0 or one clear line, in bounded time and memory.
 
-300 command lines in the usual suite. The long run: ``LANDSCAPE_COMMAND_LINES=10000 pytest
+200 command lines in the usual suite. The long run: ``LANDSCAPE_COMMAND_LINES=10000 pytest
 tests/commands/test_any_value.py``.
 """
 
@@ -21,7 +21,7 @@ from torch import nn
 from landscape.cli import main
 from tests.helpers.command_lines import TooLong, command_lines, fault_in, make_inputs, time_limit
 
-LINES = int(os.environ.get("LANDSCAPE_COMMAND_LINES", "300"))
+LINES = int(os.environ.get("LANDSCAPE_COMMAND_LINES", "200"))
 AT_WORK = re.compile(r"\d of [\d,]+ \w+, [\d.,]+ a second, .* left$")
 SECONDS = 20.0  # of the processor; most take a tenth of one
 MEMORY = 600  # MiB more than before, over all of them: matplotlib and torch keep some of what they took

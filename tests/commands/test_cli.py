@@ -249,7 +249,7 @@ def test_axes_of_different_parts_and_kinds(folder, capsys):
 def test_an_interrupted_run_keeps_what_is_done_and_is_completed(folder):
     measured = ["--x=-1:1:9", "--y=-1:1:9", "--loss", "nets.py:slow"]
     words = ["evaluate", *USUAL, *measured, "-o", "net.h5", "--write-every", "0.2"]
-    process = jobs.start(["-m", "landscape", *words], folder=folder)
+    process = jobs.start(["-m", "landscape", *words], folder=folder, forked=True)
     jobs.wait_for_points(folder / "net.h5", 1, process)
     time.sleep(0.5)
     process.send_signal(2)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 
 import numpy as np
 import pytest
@@ -153,10 +154,11 @@ landscape.evaluate(model, tiny_problem.data(), x="-1:1:9", y="-1:1:9", batch_siz
 @pytest.mark.slow
 def test_ranks_share_it_and_a_killed_run_is_completed(tmp_path):
     path = tmp_path / "s.h5"
-    with jobs.ended(jobs.start(["-c", SCRIPT, path], mpi="mpich", ranks=2, SECONDS="0.05")) as job:
+    with jobs.ended(jobs.start(["-c", SCRIPT, path], mpi="mpich", ranks=2, forked=True, SECONDS="0.05")) as job:
         jobs.wait_for_points(path, 81, job)  # losses first, everywhere
         while (found := np.isfinite(landscape.read_surface(path)["train/gradient_norm"]).sum()) <= 5:
             assert job.poll() is None
+            time.sleep(0.05)
         os.kill(jobs.ranks_of(job)[1], signal.SIGKILL)
         assert jobs.finish(job)[0] != 0
     cut = landscape.read_surface(path)

@@ -76,7 +76,7 @@ def test_ranks_choose_the_same_anchors_and_estimate_the_same_from_them(checkpoin
     # Killed while anchors are chosen for the second time, and gone on with.
     path = tmp_path / "s.h5"
     words = jobs.evaluate(checkpoint, path, *problem)
-    job = jobs.start(words, mpi="mpich", ranks=2, SECONDS="0.02")
+    job = jobs.start(words, mpi="mpich", ranks=2, forked=True, SECONDS="0.02")
     jobs.wait_for_points(path, 90, job)  # of 81 in the first round and 143 in the second
     jobs.end(job)
     job.communicate()

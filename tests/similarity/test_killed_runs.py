@@ -35,7 +35,7 @@ def test_a_command_that_is_killed_goes_on_and_several_processes_agree(folder, tm
     assert main(command(folder, whole)[2:]) == 0
     chance, before = random.Random(0), 0
     for kill in range(2):
-        with jobs.ended(jobs.start(command(folder, path))) as job:
+        with jobs.ended(jobs.start(command(folder, path), forked=True)) as job:
             while True:
                 time.sleep(chance.random() * 0.2)
                 done = 0 if not path.exists() else batches_in(path)

@@ -186,7 +186,7 @@ def test_a_command_that_was_killed_is_finished_by_the_same_command(folder, tmp_p
         "    return functional.cross_entropy(model(batch[0]), batch[1], reduction='none')\n"
     )
     words = words_of(folder, output, "--loss", f"{tmp_path}/slow.py:loss", "--write-every", "0.05")
-    job = jobs.start(words)
+    job = jobs.start(words, forked=True)
     with jobs.ended(job):
         done = jobs.wait_for_points(output, 5, job)
     half = read_surface(output)

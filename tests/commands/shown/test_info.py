@@ -306,8 +306,8 @@ def test_in_a_pipe_lines_fit_80_columns_and_hold_nothing_but_text(tmp_path, info
 
 
 def test_names_outside_the_terminals_alphabet_are_escaped(tmp_path):
-    torch.save({"größe": torch.zeros(2)}, tmp_path / "net.pt")
-    command = [sys.executable, "-m", "landscape", "info", str(tmp_path / "net.pt")]
+    write_surface(tmp_path / "net.h5", dataclasses.replace(valley(), title="größe"))
+    command = [sys.executable, "-m", "landscape", "info", str(tmp_path / "net.h5")]
     environment = {"PYTHONIOENCODING": "ascii", "PATH": ""}
     done = subprocess.run(command, capture_output=True, timeout=120, env=environment, check=True)
     assert rb"gr\xf6\xdfe" in done.stdout

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -23,6 +20,7 @@ from torch.utils.data import (
 from landscape.errors import ProblemError, UsageError
 from landscape.problem.batches import batch_size_of, tensors_in
 from landscape.problem.data.datasets import Data, as_data, choose, describe_data, fingerprint
+from tests.helpers import jobs
 from tests.helpers.sample_sets import Samples, X, Y
 
 
@@ -122,10 +120,9 @@ def test_a_fingerprint_is_the_same_in_another_process():
         "import torch; from landscape.problem.data.datasets import as_data, fingerprint;"
         "print(fingerprint(as_data({'b': torch.arange(6.0).reshape(3, 2), 'a': torch.arange(3)}, 'x'), [2, 0]))"
     )
-    environment = {**os.environ, "PYTHONHASHSEED": "7", "OMP_NUM_THREADS": "1"}
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, env=environment)
+    _, out, err = jobs.run(["-c", code])  # whose seed of hashes is another
     here = as_data({"a": torch.arange(3), "b": torch.arange(6.0).reshape(3, 2)}, "x")
-    assert done.stdout.strip() == fingerprint(here, [2, 0]), done.stderr
+    assert out.strip() == fingerprint(here, [2, 0]), err
 
 
 def test_the_fingerprint_of_many_bytes_reads_samples_from_first_to_last(monkeypatch):

@@ -67,7 +67,8 @@ def test_a_study_killed_at_random_moments_goes_on_and_does_nothing_twice(whole, 
     slow = {"STUDY_TRACE": str(trace), "STUDY_SECONDS": "0.05"}
     for kill in range(KILLS):
         how = ("here", "processes")[kill % 2]
-        with jobs.ended(jobs.start(command(study, out, "--executor", how, "--jobs", "2"), **slow)) as job:
+        words = command(study, out, "--executor", how, "--jobs", "2")
+        with jobs.ended(jobs.start(words, forked=True, **slow)) as job:
             done = wait_for_tasks(out, done + 1, job)
             time.sleep(chance.random() * 0.4)
             jobs.end(job)
