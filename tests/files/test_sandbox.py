@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from landscape.errors import FormatError
-from landscape.files import sandbox
+from landscape.files import sandbox, sandbox_child
 from landscape.files.li2018 import load_original
 from landscape.files.store import read_surface
 from tests.helpers.li2018_files import write_like_the_tool
@@ -89,3 +91,31 @@ def test_reading_leaves_no_open_files_behind(tmp_path):
     for _ in range(3):
         read_surface(tmp_path / "s.h5")
     assert len(os.listdir("/proc/self/fd")) <= before
+
+
+@pytest.mark.parametrize(
+    ("shape", "chunks", "storage", "file", "right"),
+    [
+        ((3, 4), None, 96, 500, True),
+        ((3, 4), None, 95, 500, False),  # contiguous: every byte is there
+        ((3, 4), None, 96, 95, False),  # the storage is a claim, too
+        ((3, 4), None, 0, 500, False),  # never written
+        ((1032, 4), (4, 4), 32, 500, True),  # compressed as well as can be
+        ((1033, 4), (4, 4), 32, 500, False),
+        ((0, 4), None, 0, 500, True),
+    ],
+)
+def test_a_shape_is_believed_as_far_as_there_are_bytes_for_it(shape, chunks, storage, file, right):
+    dataset = SimpleNamespace(
+        is_virtual=False, external=None, dtype=np.dtype("f8"), shape=shape, chunks=chunks,
+        id=SimpleNamespace(get_storage_size=lambda: storage),
+        file=SimpleNamespace(id=SimpleNamespace(get_filesize=lambda: file)),
+    )  # fmt: skip
+    if right:
+        assert sandbox_child.check("a", dataset) == 8 * shape[0] * 4
+        return
+    with pytest.raises(sandbox_child.Refused, match="has no data for 'a'"):
+        sandbox_child.check("a", dataset)
+    dataset.is_virtual = True
+    with pytest.raises(sandbox_child.Refused, match="in another file"):
+        sandbox_child.check("a", dataset)

@@ -189,6 +189,24 @@ def test_a_difference_between_recipes_is_no_correlation_between_networks():
     found = judge_correlation(Hypothesis("h", "", correlate=("x", "y")), pairs)
     assert found.verdict == NOT_RESOLVED
     assert found.estimate == pytest.approx(inside.estimate)
+    assert found.text == (
+        f"Not resolved: correlation within 2 variants {inside.estimate:.2f} [{inside.low:.2f}, {inside.high:.2f}], 16 "
+        f"networks, p = {inside.p_value:.2g}, of ranks {inside.rank:.2f}; over all networks "
+        f"{correlation(x, y).estimate:.2f}."
+    )
+    # Fewer than three of a variant: over all of them, and what goes together goes so in one direction.
+    pairs["b"] = dict(list(pairs["b"].items())[:2])
+    kept = [*range(10)]
+    all_of_them = correlation(x[kept], y[kept])
+    for sign, verdict in ((">", REPRODUCED), ("<", NOT_REPRODUCED)):
+        found = judge_correlation(Hypothesis("h", "", correlate=("x", "y"), sign=sign), pairs)
+        assert (found.verdict, found.seeds) == (verdict, 10)
+        assert found.interval == pytest.approx((all_of_them.low, all_of_them.high))
+        assert found.text == (
+            f"{verdict.capitalize()}: correlation over all networks {all_of_them.estimate:.2f} "
+            f"[{all_of_them.low:.2f}, {all_of_them.high:.2f}], 10 networks, p = {all_of_them.p_value:.2g}, of ranks "
+            f"{all_of_them.rank:.2f}."
+        )
 
 
 def test_power_is_that_of_the_noncentral_t():
