@@ -198,16 +198,17 @@ def test_each_check_counts_the_samples_that_it_asks_about_and_no_others(found):
 
 
 def test_a_check_is_not_of_samples_that_were_wrong_anyhow_nor_of_a_single_one(found):
-    names, right = list(found.attacks), np.ones_like(found.right)
-    clean = np.ones(found.samples, dtype=bool)
+    names, strengths, number = list(found.attacks), len(found.epsilons), 40
+    right = np.ones((len(names), strengths, number), dtype=bool)
     plain = replace(
         found,
-        clean=clean,
+        clean=np.ones(number, dtype=bool),
         right=right,
-        restarts=np.ones_like(found.restarts),
-        more_steps=np.ones_like(found.more_steps),
-        flat=np.zeros_like(found.flat),
-        far=np.zeros_like(found.far),
+        restarts=np.ones((3, strengths, number), dtype=bool),
+        more_steps=np.ones((strengths, number), dtype=bool),
+        flat=np.zeros(number, dtype=bool),
+        far=np.zeros(number, dtype=bool),
+        numbers=np.arange(number),
     )
     assert not any(check.suspicious for check in plain.checks())
 
@@ -219,20 +220,20 @@ def test_a_check_is_not_of_samples_that_were_wrong_anyhow_nor_of_a_single_one(fo
     def suspicious(**changes):
         return [check.name for check in replace(plain, **changes).checks() if check.suspicious]
 
-    assert found.samples < 2 / FEW  # so that the share alone would let one speak against
+    assert FEW * number < 1  # so that the share alone would let one speak against
     assert suspicious(more_steps=broken(plain.more_steps, 1)) == []
     assert suspicious(more_steps=broken(plain.more_steps, 2)) == ["steps"]
-    assert suspicious(flat=np.arange(found.samples) < 1) == []
+    assert suspicious(flat=np.arange(number) < 1) == []
     # What more steps break was broken by another attack along gradients, which is as good.
     margin = broken(right, 5, names.index("margin"))
     assert suspicious(right=margin, more_steps=broken(plain.more_steps, 5)) == []
     # Answered wrong without any change: nothing that an attack does to it counts.
-    wrong = replace(plain, clean=np.arange(found.samples) >= 9, far=np.arange(found.samples) < 9)
-    many = replace(wrong, **{name: broken(getattr(plain, name), 9) for name in ("more_steps",)})
-    many = replace(many, right=broken(right, 9, names.index("random")), flat=np.arange(found.samples) < 9)
+    wrong = replace(plain, clean=np.arange(number) >= 9, far=np.arange(number) < 9)
+    many = replace(wrong, more_steps=broken(plain.more_steps, 9), restarts=broken(plain.restarts, 9, 2))
+    many = replace(many, right=broken(right, 9, names.index("random")), flat=np.arange(number) < 9)
     assert not any(check.suspicious for check in many.checks())
     # Of many samples two in a hundred may be an accident.
-    times = 5
+    times = 8
     large = replace(
         plain, **{name: np.concatenate([getattr(plain, name)] * times, axis=-1) for name in (
             "clean", "right", "restarts", "more_steps", "flat", "far", "numbers")}
