@@ -110,6 +110,7 @@ class _Printable(logging.Formatter):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return its exit code: 0 done, 1 failed, 2 misused, 130 interrupted, 143 terminated."""
+    began = time.perf_counter()
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in words
     launch = find_launch()
@@ -125,6 +126,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         warnings.formatwarning = lambda message, *place, **more: str(message)  # a user needs no line of ours
     try:
         options = build_parser().parse_args(join_negative_values(words))
+        options.began = began
         if options.command in PARALLEL or getattr(options, "film", None):
             return _run_on_all(options)
         return _run(options) if first or options.command in SHARED_OUT else DONE

@@ -25,8 +25,12 @@ def _error(name: str, expected: ExpectedError, sets: int) -> str:
     )
 
 
-def describe_cost(cost: Cost) -> str:
-    """Return a few lines: points, samples, time, memory."""
+def describe_cost(cost: Cost, start: float | None = None) -> str:
+    """Return a few lines: points, samples, time, memory.
+
+    ``start`` is how long it was here, in seconds, from the command to now: the run has such a start, too.
+    """
+    after = "" if start is None else f", after a start of at most {duration(start)}"
     samples = ", ".join(f"{name} {number:,}" for name, number in cost.samples.items())
     processes = "one process" if cost.ranks == 1 else f"{cost.ranks} processes"
     most = "at most " if cost.at_most else ""
@@ -45,7 +49,7 @@ def describe_cost(cost: Cost) -> str:
             *([full] if cost.anchors else []),
             *(f"error    {_error(name, each, len(cost.expected))}" for name, each in cost.expected.items()),
             f"time     {most or 'about '}{duration(cost.seconds)} in {processes} "
-            f"({cost.seconds_per_point:.3g} s a point)",
+            f"({cost.seconds_per_point:.3g} s a point){after}",
             f"memory   {number_of_bytes(cost.weight_bytes)} for {weights}, {copies}"
             f"{number_of_bytes(cost.data_bytes)} of data ({where}), and one batch's activations{each}",
         ]

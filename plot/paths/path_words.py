@@ -20,6 +20,8 @@ from ..scale.levels import number_text
 from ..scale.scale import values_label
 from .trajectories import drops_of, known_values, paths_of
 
+_TOLD = 0.005  # of the way from the checkpoint; what lies nearer to the plane would read as 0 %
+
 
 def path_lines(surface: Surface) -> list[str]:
     """Return what the corner of a picture has to say: the share of the runs that the plane does not show."""
@@ -33,7 +35,7 @@ def path_lines(surface: Surface) -> list[str]:
     far = [
         shares_off_plane(surface, path.run).max() for path in paths_of(surface) if shares is None or path.name in others
     ]
-    if far:
+    if far and max(far) >= _TOLD:
         unordered = all(path.run.unordered for path in paths_of(surface))
         whose = ", ".join(others) if others else "samples" if unordered else "path"
         lines.append(f"{whose} up to {100 * max(far):.0f} % off the plane")
@@ -88,9 +90,10 @@ def path_notes(surface: Surface, name: str, *, marks: Sequence[int] = (), hidden
     far = [(path.run.residual.max(), shares_off_plane(surface, path.run)[path.run.residual.argmax()]) for path in paths]
     distance, share = max(far)
     if distance > 0:
+        part = f"{100 * share:.0f} %" if share >= _TOLD else f"less than {100 * _TOLD:g} %"
         notes.append(
-            f"The {records} lie up to {number_text(float(distance), 3)} off the plane, {100 * share:.0f} % of the way "
-            "from the checkpoint"
+            f"The {records} lie up to {number_text(float(distance), 3)} off the plane, {part} of the way from the "
+            "checkpoint"
         )
     found = [each for each in (losses_of(surface, path.run, name) for path in paths) if each is not None]
     with np.errstate(invalid="ignore"):

@@ -162,6 +162,16 @@ test("a valley sees less of the sky than a ridge, borders have a rim, and holes 
   assert.equal(mesh.coarse, mesh.index, "small enough as it is");
 });
 
+test("what is open is hatched half-way to its neighbours, however fine the mesh is", () => {
+  // Three by two points, each cell in four; the middle one of the upper row is open.
+  const nx = 9, ny = 5, x = Float64Array.from({ length: nx }, (_, k) => k), y = Float64Array.from({ length: ny }, (_, k) => k);
+  const z = new Float64Array(nx * ny);
+  const mesh = makeMesh({ nx, ny, x, y, z, colour: z, ceiling: Infinity, top: 1.1, factor: 4 }, Uint8Array.of(0, 0, 0, 0, 1, 0));
+  const hatched = Array.from({ length: ny }, (_, j) => Array.from({ length: nx }, (_, i) => mesh.paint[4 * (j * nx + i) + 3]).join(""));
+  assert.deepEqual(hatched, ["000000000", "000000000", "001111000", "001111000", "001111000"]);
+  assert.deepEqual(Array.from(mesh.position.slice(3 * (nx + 2), 3 * (nx + 2) + 3)), [2, 1, 0]);
+});
+
 test("networks on the plane are read out at their points, in sections through them, and to who does not see them", () => {
   const given = surface();
   given.record.networks = [{ name: "b.pt", short: "b", x: 1, y: 0 }, { name: "c.pt", short: "c", x: 1.2, y: 2 }, { name: "far.pt", short: "far", x: 9, y: 0 }];

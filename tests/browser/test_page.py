@@ -346,6 +346,14 @@ def test_the_python_call_draws_and_saves_what_is_on_the_screen(
         30,
         "cividis",
     )
+    said = {"independent": False, "interpolate": False, "name": "train/loss"}
+    assert {key: options[key] for key in said} == said
+    assert "eps" not in options, "what the page chose itself, a still chooses too"
+    page.app("app.store.set({ shared: false, smooth: true, headlight: false, eps: 0.25, cap: 'auto' })")
+    call = page.app("app.pythonCall()")
+    for key, value in {"independent": True, "interpolate": True, "eps": 0.25}.items():
+        assert f" {key}={value}," in call
+    assert all(f' {key}="{value}",' in call for key, value in {"light": "scene", "cap": "auto"}.items())
     assert (tmp_path / "valley-and-steeper.png").read_bytes().startswith(b"\x89PNG")
     assert "# Of the page alone" not in page.app("app.pythonCall()")
     page.app(

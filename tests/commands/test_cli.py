@@ -90,8 +90,12 @@ def test_model_arguments_reach_the_factory(folder, capsys):
 
 
 def test_a_dry_run_says_what_it_costs_and_writes_nothing(folder, capsys):
+    began = time.perf_counter()
     assert main(["evaluate", *USUAL, "--x=-1:1:11", "--y=-1:1:7", "--dry-run", "-o", "net.h5"]) == 0
+    took = time.perf_counter() - began
     out = capsys.readouterr().out
+    (start,) = re.findall(r"s a point\), after a start of at most (\S+) s\n", out)
+    assert 0.5 * took - 0.01 < float(start) < took + 0.01
     assert "77 to do of 77" in out
     assert "20 at each point" in out
     assert not Path("net.h5").exists()

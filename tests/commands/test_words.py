@@ -52,6 +52,9 @@ def test_a_dry_run_says_each_part_of_the_cost(change, said, not_said):
     for words in said:
         assert words in text
     assert not_said not in text
+    assert text.replace("s a point)", "s a point), after a start of at most 3.5 s") == describe_cost(
+        Cost(**{**COST, **change}), 3.5
+    )
 
 
 def test_times_and_sizes_are_in_units_of_a_person():

@@ -12,6 +12,7 @@ import landscape
 from landscape.directions.direction_files import _stored_plane
 from landscape.errors import DirectionError
 from landscape.files.store import read_directions
+from landscape.problem.params import moved_tensors
 
 
 class Tied(nn.Module):
@@ -104,6 +105,9 @@ def test_our_own_files_give_their_directions_back(tied, data, tmp_path):
         )
         again = landscape.read_plane(tied, tmp_path / name)
         assert [d.sha256 for d in again.directions] == [d.sha256 for d in plane.directions]
+        # It moves what it moved, and no zeros along all the rest.
+        found = [moved_tensors(tied, move=p.move, include=p.include, exclude=p.exclude) for p in (plane, again)]
+        assert set(found[0]) == set(found[1]) == set(plane.directions[0].tensors) < set(moved_tensors(tied))
         second = landscape.evaluate(tied, data, again, x="-1:1:3", y="-1:1:3")
         np.testing.assert_allclose(second["train/loss"], first["train/loss"], rtol=1e-12)
 

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 
 from landscape.engine import lowering
 from landscape.engine.agreement import difference, elsewhere
-from landscape.engine.kernels import CANARIES, HIDES_NAN
+from landscape.engine.kernels import CANARIES, HIDES_NAN, Guard
 from landscape.engine.prepare import prepare
 from tests.helpers.engine_calls import images, needs_onednn, plain, state_of
 from tests.helpers.engine_networks import FAMILIES, make
@@ -112,6 +112,22 @@ def test_a_network_that_overflows_gives_nan_where_the_plain_one_does(family):
             assert torch.equal(ours.isinf(), wanted.isinf()), exponent
         outcomes.add(bool(wanted.isfinite().all()))
     assert outcomes == {True, False}  # else the range of exponents shows nothing
+
+
+def test_a_guard_looks_at_a_few_samples_and_alarms_beyond_a_limit_and_at_what_is_no_number():
+    x = torch.zeros(CANARIES + 1, 3)
+    x[0, 1], x[CANARIES - 1, 0], x[CANARIES, 2] = -12.0, 5.0, 1e9
+    for given, seen in ((x, 13.0), (x.bfloat16(), 13.0), (x.half(), 12.0)):  # of float16 the largest, not the length
+        guard = Guard()
+        guard.look_at(given)
+        guard.look_at(given / 2)
+        assert not guard.alarmed(seen)
+        assert not guard.alarmed(0.0), "what was seen is forgotten"
+        guard.look_at(given)
+        guard.look_at(given / 2)
+        assert guard.alarmed(0.99 * seen)
+        guard.look_at(torch.full_like(given, torch.nan))
+        assert guard.alarmed(1e30)
 
 
 @needs_onednn

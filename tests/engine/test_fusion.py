@@ -81,6 +81,10 @@ def test_a_head_that_costs_next_to_nothing_stays_in_float32():
     assert (heavy.precise_head, light.precise_head) == (True, True)
     wide = as_trained(nn.Sequential(conv(), nn.Flatten(), nn.Linear(768, 768)))
     assert not lowered(wide, images(3), dtype=torch.bfloat16).precise_head
+    behind = as_trained(nn.Sequential(*layers, nn.LayerNorm(5)))  # a layer with weights behind it: no head
+    assert not lowered(behind, images(3), dtype=torch.bfloat16).precise_head
+    free = as_trained(nn.Sequential(*layers, nn.Softmax(1)))
+    assert lowered(free, images(3), dtype=torch.bfloat16).precise_head
     with torch.inference_mode():
         assert light.run(images(3).bfloat16()).dtype == torch.float32
 

@@ -60,7 +60,7 @@ def winding():
     turns = np.linspace(0, 2.5 * np.pi, 40)
     path = np.stack([0.7 * np.cos(turns) * turns / 8, 0.6 * np.sin(turns) * turns / 8], axis=1)
     path = np.concatenate([path, [[1.1, -0.75]]])
-    run = Trajectory(path, np.zeros(len(path)), np.ones(len(path)), np.arange(len(path)), {"lr_drops": [20, 40]})
+    run = Trajectory(path, np.full(len(path), 0.2), np.ones(len(path)), np.arange(len(path)), {"lr_drops": [20, 40]})
     return dataclasses.replace(valley(15, 11), trajectories={"sgd": run})
 
 

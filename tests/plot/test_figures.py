@@ -9,6 +9,7 @@ import pytest
 from landscape.plot.figures import draw
 from landscape.plot.lines.line_figures import line
 from landscape.plot.planes.contours import contour
+from landscape.plot.scale.levels import number_text
 from landscape.plot.scale.repeats import SPREAD, middle_half, outcome, spread
 from landscape.plot.scale.scale import Scale
 from landscape.plot.style.fields import recall
@@ -160,7 +161,19 @@ def test_the_spread_of_accuracies_is_in_points():
     picture, own = spread(surface, "train/accuracy", scale)
     np.testing.assert_allclose(picture[SPREAD], np.ptp(surface["train/accuracy"], axis=0))
     assert own.label == "largest − smallest (points)"
-    assert "the accuracy differs by" in outcome(picture, scale)
+    points = 100 * picture[SPREAD]
+    median, most = (number_text(float(each(points)), 3) for each in (np.median, np.max))
+    assert outcome(picture, scale) == f"Between seeds the accuracy differs by {median} points (median), at most {most}"
+    np.testing.assert_allclose(own.low, 0.0)
+    np.testing.assert_allclose(own.high, points.max() / 100)
+    linear = Scale.of(surface, "train/loss", kind="linear")  # differences of losses have no unit
+    picture, own = spread(surface, "train/loss", linear)
+    np.testing.assert_allclose(picture[SPREAD], np.ptp(surface["train/loss"], axis=0))
+    median, most = (number_text(float(each(picture[SPREAD])), 3) for each in (np.median, np.max))
+    assert own.label == "largest − smallest"
+    assert outcome(picture, linear) == (
+        f"Between seeds the values differ by {median} (median over points), at most {most}"
+    )
 
 
 def test_the_caption_stands_below_and_in_the_metadata():

@@ -227,6 +227,9 @@ def test_logits_are_found_in_what_networks_return():
     Output = namedtuple("Output", ["logits", "aux_logits"])
     for output in (logits, (logits, None), [logits], {"logits": logits}, {"out": logits}, Output(logits, None)):
         assert output_logits(output) is logits
+    # Of several the logits by name, else what comes first.
+    others = ({"out": x() + 1, "logits": logits}, {"logits": logits, "out": x() + 1}, (logits, x() + 1))
+    assert all(output_logits(output) is logits for output in others)
     for output in ("text", (), {"loss": logits}, None):
         with pytest.raises(ProblemError, match="returned"):
             output_logits(output)

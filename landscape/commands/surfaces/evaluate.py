@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
 from typing import TYPE_CHECKING, Any
 
 from landscape.commands.options import (
@@ -108,7 +109,8 @@ def run(options: argparse.Namespace) -> int:
         from landscape.commands.dry_run import describe_cost
         from landscape.evaluation.evaluate import estimate_cost
 
-        say(describe_cost(estimate_cost(model, data, plane, **settings)))
+        cost = estimate_cost(model, data, plane, **settings)
+        say(describe_cost(cost, time.perf_counter() - options.began))
         return 0
     from landscape.commands.surfaces.summary import describe_networks, describe_result
     from landscape.evaluation.evaluate import evaluate

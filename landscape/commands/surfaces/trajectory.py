@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
 from typing import TYPE_CHECKING, Any
 
 from landscape.commands.options import (
@@ -155,7 +156,7 @@ def run(options: argparse.Namespace) -> int:
 
         surface, cost = plan_runs(model, data, runs, plane, **settings)
         say(describe_paths(surface))
-        say(describe_cost(cost))
+        say(describe_cost(cost, time.perf_counter() - options.began))
         return 0
     with progress_bar(f"evaluating the surface around {', '.join(each.name for each in runs)}") as progress:
         surface = evaluate_runs(model, data, runs, plane, progress=progress, **settings)

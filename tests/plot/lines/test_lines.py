@@ -72,6 +72,25 @@ def test_one_data_set_needs_no_legend():
     assert right.get_legend() is None
 
 
+def test_a_legend_lies_inside_on_no_line_and_in_the_upper_left_corner_if_it_is_free():
+    x = np.linspace(-1, 1, 21)
+    rising = surface_of({"train/loss": 2.0 + x, "test/loss": 2.5 + x}, random_axis(x, 0))
+    for surface, corner in ((line_surface(), None), (rising, (0.0, 1.0))):
+        axes = [ax for ax in axes_of(surface) if ax is not None]
+        (legend,) = filter(None, (ax.get_legend() for ax in axes))
+        assert [text.get_text() for text in legend.get_texts()] == ["train", "test"]
+        assert [handle.get_linestyle() for handle in legend.get_lines()] == ["-", "--"]
+        box = legend.get_window_extent().transformed(axes[0].transAxes.inverted())
+        assert 0 <= box.x0 < box.x1 <= 1
+        assert 0 <= box.y0 < box.y1 <= 1
+        assert corner is None or np.allclose((box.x0, box.y1), corner, atol=0.02)
+        for ax in axes:
+            for drawn in (each for each in ax.lines if each.get_transform() == ax.transData):
+                at = np.linspace(x[0], x[-1], 1000)
+                spots = np.stack([at, np.interp(at, *drawn.get_data())], axis=1)
+                assert not legend.get_window_extent().count_contains(ax.transData.transform(spots))
+
+
 def test_without_an_accuracy_there_is_no_right_axis():
     assert axes_of(line_surface(), "test/loss")[1] is None
 
@@ -140,7 +159,19 @@ def test_a_barrier_is_the_height_above_the_straight_line_between_both_ends():
     assert height == pytest.approx(above.max())
     assert place == pytest.approx(x[above.argmax()])
     left, _ = axes_of(surface)
-    assert [each.get_label() for each in left.collections] == ["barrier"]
+    (shade,) = left.collections
+    assert shade.get_label() == "barrier"
+    # Shaded is what lies between the line and the loss above it, and nothing else.
+    corners = np.concatenate([path.vertices for path in shade.get_paths()])
+    chord = first + (last - first) * corners[:, 0]
+    on_curve = np.interp(corners[:, 0], x, loss)
+    assert (np.isclose(corners[:, 1], chord) | np.isclose(corners[:, 1], on_curve)).all()
+    assert (corners[:, 1] >= chord - 1e-9).all()
+    assert (corners[:, 1] - chord).max() == pytest.approx(height)
+    np.testing.assert_allclose(named(left, "chord").get_ydata()[[0, -1]], [first, last])
+    (arrow,) = [each for each in left.texts if getattr(each, "arrow_patch", None)]
+    foot = first + (last - first) * place
+    np.testing.assert_allclose([arrow.xy, arrow.xyann], [(place, foot), (place, foot + height)])
     (text,) = [text.get_text() for text in left.texts if text.get_gid() == "barrier"]
     assert text.split() == ["barrier", f"{height:.3g}", "(train)"]
 
@@ -279,6 +310,13 @@ def test_a_plane_one_point_wide_is_drawn_as_a_line_along_its_long_axis(long, lab
         draw(surface, kind="contour")
 
 
+def test_a_single_point_is_a_line_along_its_first_axis():
+    figure = draw(strip([0.0], [0.5]))
+    assert figure.axes[0].get_xlabel() == "α  (random direction 1, at β = 0.5)"
+    said = "A plane one point wide, β = 0.5, is drawn as a line; it does not pass through the checkpoint"
+    assert said in recall(figure)["Description"]
+
+
 def test_a_strip_beside_the_checkpoint_does_not_claim_to_pass_through_it():
     figure = draw(strip([0.5], np.linspace(-1, 1, 9)))
     ax = figure.axes[0]
@@ -314,12 +352,13 @@ def test_a_line_at_100_percent_shows_its_whole_width():
 
 
 def test_a_title_keeps_its_words_where_the_legend_takes_its_line():
-    figure = draw(line_surface(17), size=(2.5, 2.0), caption=False)
-    (title,) = (text for text in figure.axes[0].texts if text.get_gid() == "title")
-    assert title.get_text() == "resnet20"
-    legend = next(ax.get_legend() for ax in figure.axes if ax.get_legend())
-    figure.canvas.draw()
-    assert not title.get_window_extent().overlaps(legend.get_window_extent())
+    for words, width in (("resnet20", 2.5), ("a network of twenty layers", 4.0), ("residual connections " * 4, 5.0)):
+        figure = draw(line_surface(17), titles=[words], size=(width, 2.5), caption=False)
+        (title,) = (text for text in figure.axes[0].texts if text.get_gid() == "title")
+        assert title.get_text().split() == words.split()
+        legend = next(ax.get_legend() for ax in figure.axes if ax.get_legend())
+        figure.canvas.draw()
+        assert not title.get_window_extent().overlaps(legend.get_window_extent())
 
 
 @pytest.mark.mpl_image_compare(style="default", tolerance=2, savefig_kwargs={"dpi": 100})

@@ -83,4 +83,28 @@ def test_filters_are_shares_in_percent_beside_the_unfiltered_one():
         np.testing.assert_allclose(band(ax.collections[0], found.cutoffs), 100 * found.interval(kind))
         level = next(each for each in ax.lines if each is not drawn)
         np.testing.assert_allclose(level.get_ydata(), 100 * 2 / 3)
-    assert "3 images of test, 66.7 % right unfiltered" in recall(figure)["Description"]
+    text = recall(figure)["Description"]
+    assert text.startswith("3 images of test, 66.7 % right unfiltered. Radial"), "nothing is said of an attack"
+
+
+def test_filtered_changes_are_dashed_beside_the_images_with_a_band_of_their_own():
+    found = filtered(attacked=True)
+    figure = landscape.plot.frequencies(found)
+    for ax, kind in zip(figure.axes, ("low", "high"), strict=False):
+        drawn = zip(("images", "changes by an attack"), (kind, f"{kind} change"), ax.collections, strict=True)
+        for name, which, filled in drawn:
+            np.testing.assert_allclose(line(ax, name).get_ydata(), 100 * found.accuracy(which))
+            np.testing.assert_allclose(band(filled, found.cutoffs), 100 * found.interval(which))
+        looks = [line(ax, name).get_linestyle() for name in ("images", "changes by an attack")]
+        assert looks == ["-", "--"]
+    said = "66.7 % right unfiltered. Attack: PGD at 0.1 (linf), 33.3 % right under all of it; parts of it are applied."
+    assert said in recall(figure)["Description"]
+    # Of several networks a colour is a network, and the axis ends where the last of them does.
+    short = dataclasses.replace(found, cutoffs=found.cutoffs / 2)
+    figure = landscape.plot.frequencies([short, found], labels=["a", "b"])
+    ax = figure.axes[0]
+    assert ax.get_xlim() == (0, 2)
+    for name in ("a", "b"):
+        assert line(ax, f"{name}, changes by an attack").get_color() == line(ax, f"{name}, images").get_color()
+    assert line(ax, "a, images").get_color() != line(ax, "b, images").get_color()
+    np.testing.assert_allclose(line(ax, "a, images").get_xdata(), short.cutoffs)

@@ -6,6 +6,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+from landscape.plot.page.curvature_panel import curvature_records
 from landscape.plot.page.html import page_text, read_page
 
 from landscape.cli import main
@@ -57,6 +58,26 @@ def test_a_report_stands_beside_the_surface_of_its_network_alone(tmp_path):
     assert found["spectra"][1]["eigenvalues"] == curvature().normalised.eigenvalues.tolist()
     assert found["slice"][0] == ["α", "4 ± 4", "4 ± 4", "60 %"]
     assert [layer["name"] for layer in found["layers"]] == [f"layer{k}.weight" for k in (2, 1, 0)]
+
+
+def test_layers_of_the_largest_traces_are_listed_whatever_their_sign():
+    one, *_ = curvature().layers
+    traces = {f"layer{k}": (-1) ** k * (1.0 + 0.5 * k) for k in range(14)}
+    made = [
+        dataclasses.replace(one, name=n, normalised_trace=t, trace=-2 * t, trace_stderr=np.nan)
+        for n, t in traces.items()
+    ]
+    # Of as large normalised traces the larger trace goes first.
+    made += [dataclasses.replace(made[-1], name="first", trace=-99.0)]
+    (told,) = curvature_records([dataclasses.replace(curvature(), layers=tuple(made))])
+    assert [layer["name"] for layer in told["layers"]] == ["first", *(f"layer{k}" for k in range(13, 2, -1))]
+    assert told["left"] == 3
+    second = {"name": "layer13", "trace": 15.0, "error": 0.0, "normalised": -7.5, "normalisedError": 0.05}
+    assert told["layers"][1] == second
+    whole = curvature_records([curvature()])[0]
+    assert (whole["left"], whole["spectra"][0]["title"]) == (0, "eigenvalues of the Hessian")
+    raw, other = (getattr(curvature(), name) for name in ("raw", "normalised"))
+    assert [each["eigenvalues"] for each in whole["spectra"]] == [raw.eigenvalues.tolist(), other.eigenvalues.tolist()]
 
 
 def test_a_report_of_another_network_is_refused():

@@ -85,6 +85,13 @@ def test_trust_says_what_is_known_and_nothing_else() -> None:
     axes = tuple(dataclasses.replace(axis, source="pca") for axis in surface.axes)
     shown = dict(trust_rows(dataclasses.replace(surface, axes=axes), "train/loss"))
     assert {"direction PC 1", "direction PC 2"} <= set(shown), "as the picture calls them"
+    recipes = ({"norm": "layer", "ignore": "none", "seed": 0}, {"norm": "filter", "ignore": "biasbn"})
+    axes = tuple(dataclasses.replace(each, recipe=how) for each, how in zip(surface.axes, recipes, strict=True))
+    shown = dict(trust_rows(dataclasses.replace(surface, axes=axes), "train/loss"))
+    assert shown["direction α"] == "random direction 1, layer-normalised, seed 0, length 3.5", (
+        "nothing is left out there"
+    )
+    assert shown["direction β"] == "random direction 2, filter-normalised, biases and batch norm left out, length 3.5"
     bare = Surface(valley(4, 3).axes[:2], {"train/loss": np.ones((3, 4))}, np.ones((3, 4), np.uint8))
     assert {label for label, _ in trust_rows(bare, "train/loss")} <= {
         "points",
@@ -92,6 +99,29 @@ def test_trust_says_what_is_known_and_nothing_else() -> None:
         "direction α",
         "direction β",
     }
+
+
+def test_a_page_is_told_of_a_runs_steps_where_the_learning_rate_fell_and_its_losses_by_name() -> None:
+    spots, words = np.array([[0.5, -0.25], [0.25, 0.5], [0.0, 0.125], [0.0, 0.0]]), {"unit": "epoch"}
+    words |= {"lr_drops": [20, 30, 2], "loss_name": "train/loss", "values": {"train/loss": [4, 3, 2, 1], "short": [1]}}
+    words |= {"plane_values": {"train/loss": [8, 7, 6, 5]}}
+    run = Trajectory(
+        spots, np.array([0.5, 2.0, 1.0, 0.0]), np.array([4.0, 3.0, 2.0, 1.0]), np.array([0, 10, 20, 30]), words
+    )
+    packer = Packer()
+    surface = dataclasses.replace(valley(6, 5), trajectories={"sgd": run})
+    (path,) = surface_record(surface, packer)["paths"]
+    arrays = unpack(packer.index, packer.text())
+    np.testing.assert_array_equal(arrays[path["coordinates"]], spots)
+    np.testing.assert_array_equal(arrays[path["step"]], [0, 10, 20, 30])
+    np.testing.assert_array_equal(arrays[path["loss"]], [4, 3, 2, 1])
+    np.testing.assert_array_equal(arrays[path["own"]["train/loss"]], [4, 3, 2, 1])
+    np.testing.assert_array_equal(arrays[path["below"]["train/loss"]], [8, 7, 6, 5])
+    assert (list(path["own"]), list(path["below"])) == (["train/loss"], ["train/loss"])
+    # By their numbers among the records; 2 is no step of the run.
+    assert path["drops"] == [2, 3]
+    said = ("sgd", "epoch", "train/loss", "up to 2 away from the plane", False)
+    assert tuple(path[key] for key in ("name", "unit", "lossName", "note", "unordered")) == said
 
 
 def volume() -> Surface:

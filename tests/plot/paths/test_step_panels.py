@@ -40,9 +40,28 @@ def test_step_panels_show_distances_losses_shares_and_variance(two):
     assert np.isnan(shares["sgd"][-1])  # theta* itself has no way to have a share of
     bars = [bar.get_height() for bar in panels["variance"].patches]
     np.testing.assert_allclose(bars, SHARES)
+    (total,) = lines_of(panels["variance"], "sum")
+    np.testing.assert_allclose(total.get_xydata(), np.stack([np.arange(1, 6), np.add.accumulate(SHARES)], axis=1))
+    assert len(panels["variance"].lines) == 1, "two runs make no walk of one"
     assert any("81.2 % in the picture,\n18.8 % outside" in text.get_text() for text in panels["variance"].texts)
     assert {line.get_gid() for line in panels["losses"].lines} >= {"drop 25"}
     assert "Variance is about the mean" in recall(figure)["Description"]
+
+
+def test_variance_of_one_run_stands_beside_that_of_a_walk_of_as_many_steps(one):
+    panels = {ax.get_label(): ax for ax in steps(one).axes}
+    (walk,) = (line for line in panels["variance"].lines if "random walk" in line.get_label())
+    # Six records make five components; a walk's are those of its sums about their mean.
+    sums = np.tril(np.ones((6, 6)))[:, 1:]
+    own = np.linalg.svd(sums - sums.mean(0), compute_uv=False)[:5] ** 2
+    np.testing.assert_allclose(walk.get_ydata(), own / own.sum(), rtol=1e-6)
+    np.testing.assert_array_equal(walk.get_xdata(), np.arange(1, 6))
+    losses = {line.get_label(): line for line in panels["losses"].lines}
+    run = one.trajectories["sgd"]
+    below = losses["sgd, plane"]
+    assert (losses["sgd, own"].get_linestyle(), below.get_linestyle()) == ("-", "--")
+    (x, y), function = run.coordinates.T, lambda x, y: 1 + 0.2 * x**2 + 0.5 * (y - 0.5) ** 2 + 0.1 * x
+    np.testing.assert_allclose(below.get_ydata(), function(x, y), atol=0.02)
 
 
 def test_step_panels_of_a_line_or_of_other_directions_leave_the_variance_out(one):
@@ -58,6 +77,9 @@ def test_step_panels_are_a_kind_of_picture_like_others(one, tmp_path, capsys):
         draw(one, kind="steps", hillshade=True)
     with pytest.raises(UsageError, match="one kind of values at a time"):
         draw(one, kind="steps", name=["train/loss", "test/loss"])
+    for words, title in (({"headline": "Run 7", "titles": ["a"]}, "Run 7"), ({"titles": ["a"]}, "a"), ({}, "run")):
+        (written,) = (text for text in draw(one, kind="steps", **words).texts if text.get_gid() == "title")
+        assert written.get_text() == title
     write_surface(tmp_path / "run.h5", one)
     assert main(["plot", str(tmp_path / "run.h5"), "--kind", "steps", "-o", str(tmp_path / "steps.svg")]) == 0
     assert "share of that distance off the plane" in (tmp_path / "steps.svg").read_text()
@@ -81,7 +103,11 @@ def test_steps_on_a_line_stand_at_their_own_losses(tmp_path):
     # 0.6 of a direction of length 2 is as far along the line as the step is off it.
     assert "run up to 71 % off the line" in corner
     assert "1 of 4 steps outside the picture" in corner
-    assert "Dots: recorded steps of sgd" in recall(figure)["Description"]
+    said = "Dots: recorded steps of sgd, from circle to star, at their own loss, not the line's; they are up to 1.2 off"
+    assert f"{said} the line." in recall(figure)["Description"]
+    for end, number in (("start", 0), ("end", -1)):
+        (mark,) = lines_of(ax, f"{end} of sgd")
+        np.testing.assert_array_equal(mark.get_xydata(), dots.get_offsets()[[number]])
     # The colour of accuracy means accuracy.
     assert lines_of(ax, "end of sgd")[0].get_markerfacecolor() != "#D55E00"
 

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from landscape.plot.figures import draw
 from landscape.plot.planes.contours import contour, draw_contours
-from landscape.plot.planes.marks import Sheet
+from landscape.plot.planes.corner_notes import draw_corner
+from landscape.plot.planes.marks import Sheet, label_axis
 from landscape.plot.scale.scale import NOT_FINITE_GREY, Scale
 from landscape.plot.style.fields import recall
 from landscape.plot.style.labels import label_lines
@@ -195,6 +196,23 @@ def test_what_is_missing_capped_or_not_finite_is_counted_in_the_corner():
     assert corner_of(axes_of(valley(75, 75))) == ""
 
 
+def test_where_room_is_scarce_counts_are_told_before_how_it_is_drawn(caplog):
+    lines = ["6 of 713 points above 100", "13 not finite", "axes not to scale", "smoothed ×7", "levels: 10⁶ + …"]
+    told = []
+    for width in (2.0, 1.6, 1.4, 1.2, 1.0, 0.8):
+        caplog.clear()
+        ax = Figure(figsize=(width, width)).add_axes((0, 0, 1, 1))
+        draw_corner(ax, lines, Room.of(ax))
+        told.append(corner_of(ax).split("\n"))
+        left_out = [
+            line for line in lines if line not in told[-1] and line.replace(" of 713 points", "") not in told[-1]
+        ]
+        assert [record.args[-1] for record in caplog.records] == (["; ".join(left_out)] if left_out else [])
+    # First words are shorter, then how it is drawn is left out, then counts; what all levels have in common stays.
+    short = ["6 above 100", *lines[1:]]
+    assert told == [lines, short, short[:3] + short[4:], short[:2] + short[4:], short[:1] + short[4:], short[4:]]
+
+
 def test_what_lies_above_the_cap_is_hatched_and_not_filled():
     surface = valley()
     ax = axes_of(surface, scale=Scale.of(surface, "train/loss", cap=100))
@@ -218,6 +236,17 @@ def test_axes_are_named_equal_in_scale_and_end_where_the_grid_ends():
     assert ax.get_ylabel() == "β  (random direction 2)"
     assert ax.get_aspect() == 1.0
     assert (*ax.get_xlim(), *ax.get_ylim()) == (x[0], x[-1], y[0], y[-1])
+
+
+def test_along_a_short_axis_stands_its_name_alone():
+    words = ("α  (towards b.pt)", "PC 1 (93.3 % of variance)", "training loss, z = log(L + 0.1)")
+    for width, texts in ((4.0, words), (0.6, ("α", "PC 1", "training loss"))):
+        ax = Figure(figsize=(width, 4)).add_axes((0, 0, 1, 1))
+        for text, shown in zip(words, texts, strict=True):
+            label_axis(ax.xaxis, text)
+            assert ax.get_xlabel() == shown
+            label_axis(ax.yaxis, text)
+            assert ax.get_ylabel() == text, "the axis upwards is long"
 
 
 def test_a_principal_component_keeps_its_own_name():

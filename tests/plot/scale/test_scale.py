@@ -109,6 +109,12 @@ def test_signed_losses_are_asinh_where_they_span_magnitudes_and_linear_where_not
 def test_a_log_of_signed_losses_is_refused():
     with pytest.raises(PlotError, match="lowest training loss is -3"):
         scale_of([-3.0, 1.0, 5.0], kind="log")
+    # What counts is L + eps, which a loss a little below 0 leaves positive, and one of -eps does not.
+    scale = scale_of([-0.25, 1.0, 5.0], kind="log", eps=0.5)
+    assert (scale.kind, scale.low, scale.high) == ("log", -0.25, 5.0)
+    np.testing.assert_allclose(scale.forward([-0.25, 5.0]), np.log([0.25, 5.5]))
+    with pytest.raises(PlotError, match=r"lowest training loss is -0\.5, which log\(L \+ 0\.5\) cannot show"):
+        scale_of([-0.5, 1.0, 5.0], kind="log", eps=0.5)
 
 
 def test_an_unknown_kind_of_scale_is_refused():
@@ -209,6 +215,9 @@ def test_an_automatic_cap_comes_only_past_twelve_efolds():
 def test_a_cap_that_hides_everything_is_refused():
     with pytest.raises(PlotError, match=r"hides everything: the lowest training loss is 2"):
         scale_of([2.0, 3.0], cap=1)
+    with pytest.raises(PlotError, match="a cap of 2 hides everything"):
+        scale_of([2.0, 3.0], cap=2)
+    assert scale_of([2.0, 3.0], cap=2.25).high == 2.25
     with pytest.raises(UsageError, match="finite loss or 'auto'"):
         scale_of([2.0, 3.0], cap=float("nan"))
 

@@ -14,6 +14,7 @@ from landscape.plot.planes.marks import Sheet
 from landscape.plot.scale.scale import Scale
 from landscape.plot.style.captions import bare_label, caption, origin_text
 from landscape.plot.style.fields import metadata, recall, remember
+from landscape.plot.style.shortcuts import interpolation_words
 from matplotlib.figure import Figure
 
 from landscape.surface.grid import Axis
@@ -65,6 +66,20 @@ def test_a_caption_says_how_right_the_values_are_that_are_drawn_not_others():
     text = caption(surface, None, "train/accuracy")
     assert "95 % of them to 3.5 percentage points of the training accuracy, by 64 held out" in text
     assert "loss + eps" not in text
+    errors |= {"test/loss": {"largest": 0.02}, "task2/loss": {"largest": 0.05}, "train/margin": {"largest": 0.25}}
+    expected = {
+        ("train/loss", "test/loss"): "2 % of loss + eps",
+        ("train/loss", "task3/loss"): "5 % of loss + eps",  # of one that the file does not know: the worst
+        ("train/loss", "train/accuracy"): "1.2 % of loss + eps and 3.5 percentage points of the training accuracy",
+        ("train/margin",): "0.25 of the training margin",
+        (): "5 % of loss + eps",
+    }
+    for names, words in expected.items():
+        assert interpolation_words(surface, names) == f" (95 % of them to {words}, by 64 held out)"
+    made = {"bounds": "95 % of all points", "errors": errors}
+    bounded = dataclasses.replace(surface, quality={"interpolation": made})
+    assert interpolation_words(bounded, ["train/loss"]) == " (95 % of all points to 1.2 % of loss + eps)"
+    assert interpolation_words(bounded, ["train/other"]) == ""
 
 
 def test_a_caption_says_how_few_samples_some_points_have_and_how_many_are_to_come():
