@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import test from "node:test";
+import { floorSegments, makeFrame } from "../../plot/page/web/axes.js";
 import { isoLines, simplified } from "../../plot/page/web/contours.js";
 import { heightAt, hit, isVisible, valueAt } from "../../plot/page/web/field.js";
 import { flight } from "../../plot/page/web/flights.js";
@@ -9,8 +10,9 @@ import { nearestLevels } from "../../plot/page/web/levels.js";
 import { makeMesh } from "../../plot/page/web/mesh.js";
 import { openingEye, shareSeen, thinned } from "../../plot/page/web/opening.js";
 import { drapePaths, momentsOf, passedOf } from "../../plot/page/web/paths.js";
+import { Scale } from "../../plot/page/web/scale.js";
 import { refineAxis, refineGrid, smoothFactor } from "../../plot/page/web/smoothing.js";
-import { PRESETS, View, directions } from "../../plot/page/web/view.js";
+import { PRESETS, View, boxOf, directions } from "../../plot/page/web/view.js";
 
 /** @param {string} name */
 const fixture = (name) => JSON.parse(readFileSync(new URL(name, import.meta.url), "utf8"));
@@ -119,6 +121,27 @@ test("a place stands where its ticks say, whatever its height: straight from the
     const { from, along } = view.ray(123, 45), [x, y] = view.project(from.map((value, k) => value + 2.5 * along[k]));
     close(x, 123);
     close(y, 45);
+  }
+});
+
+test("ticks of the floor and of the heights stand at their values, whatever the window's sides", () => {
+  const scale = new Scale("log", 0.5, 0.5, 7.5, null);
+  scale.ticks = [0.5, 1, 5];
+  for (const [x, y] of [[[-1, 1], [-0.5, 0.25]], [[0, 0.75], [-1, 2]], [[0, 1], [0, 9]]]) {
+    const axes = [{ name: "α", text: "α  (to b.pt)" }, { name: "β", text: "β" }];
+    const surface = /** @type {any} */ ({ x: Float64Array.from(x), y: Float64Array.from(y), record: { axes } });
+    const frame = makeFrame(surface, scale, 1.1, "loss"), { half } = boxOf(x, y);
+    assert.deepEqual([frame.half, frame.names, frame.xTitle, frame.yTitle, frame.zTitle], [half, ["α", "β"], "α  (to b.pt)", "β", "loss"]);
+    [[frame.x, x, half[0]], [frame.y, y, half[1]]].forEach(([ticks, [low, high], reach]) => {
+      assert.ok(ticks.length > 1);
+      // From one end of the box, -reach, to the other.
+      for (const { at, text } of ticks) close(low + ((at + reach) / (2 * reach)) * (high - low), Number(text.replace("−", "-")));
+    });
+    assert.deepEqual(frame.z.map(({ text }) => text), ["0.5", "1", "5"]);
+    frame.z.forEach(({ at }, k) => close(at, (1.1 * Math.log(scale.ticks[k] + 0.5)) / Math.log(8)));
+    const { grid, border } = floorSegments(frame), places = (/** @type {number[]} */ list, /** @type {number} */ k) => list.filter((_, n) => n % 3 === k);
+    for (const list of [grid, border]) [0, 1].forEach((k) => close(Math.max(...places(list, k).map(Math.abs)), half[k]));
+    assert.deepEqual(new Set(places(border, 2)), new Set([-0.45]));
   }
 });
 
