@@ -189,6 +189,13 @@ def test_whole_numbers_and_masks_that_differ_are_refused(tmp_path):
     model.table.copy_(other.table)
     other.norm.num_batches_tracked += 5  # of no consequence
     assert towards(tmp_path, model, other).directions[0].recipe["differs"] == []
+    # Where nothing but weights could move they do, and a mask is left behind no more than where states move.
+    bare, second = nn.Linear(3, 2), nn.Linear(3, 2)
+    for each, kept in ((bare, True), (second, False)):
+        each.register_buffer("mask", torch.tensor([kept, True, False]))
+    with pytest.raises(DirectionError, match=r"mask \(torch\.bool\) cannot move"):
+        towards(tmp_path, bare, second)
+    assert towards(tmp_path, bare, second, move="weights").directions[0].recipe["differs"] == ["mask"]
 
 
 @pytest.mark.parametrize(

@@ -21,13 +21,14 @@ def test_a_move_is_theta_plus_multiples_of_the_directions(classifier, dtype):
     before = {n: p.detach().clone() for n, p in model.named_parameters()}
     displacement, plane = motion_of(model)
     displacement.move_to((5.0, 5.0))  # where it was before is of no consequence
-    displacement.move_to((0.3, -0.7))
     dx, dy = (d.tensors for d in plane.directions)
-    for name, parameter in model.named_parameters():
-        exact = before[name].double() + 0.3 * dx[name].double() - 0.7 * dy[name].double()
-        # One rounding to the weights' type, and two of float32 in between.
-        room = torch.finfo(dtype).eps
-        torch.testing.assert_close(parameter.double(), exact, rtol=room, atol=2 * room)
+    for a, b in ((0.3, -0.7), (0.0, 2.0), (-1e-9, 0.0), (1e-7, 1e-6)):  # the smallest step is one
+        displacement.move_to((a, b))
+        for name, parameter in model.named_parameters():
+            exact = before[name].double() + a * dx[name].double() + b * dy[name].double()
+            # One rounding to the weights' type, and two of float32 in between.
+            room = torch.finfo(dtype).eps
+            torch.testing.assert_close(parameter.double(), exact, rtol=room, atol=2 * room)
     displacement.move_to((0.0, 0.0))
     assert all(torch.equal(before[n], p) for n, p in model.named_parameters())
     displacement.move_to((1.0, 1.0))

@@ -53,6 +53,22 @@ def test_coordinates_are_those_of_a_qr_decomposition(folder):
     np.testing.assert_allclose(plane.cosines, np.eye(2), atol=1e-12)
 
 
+def test_of_networks_nearly_on_a_line_the_axes_are_at_right_angles_all_the_same(tmp_path):
+    torch.manual_seed(0)
+    model = nn.Linear(40, 50)
+    here, along, aside = (torch.randn(50, 40, dtype=torch.float64) for _ in range(3))
+    for name, weight in (("a", here), ("b", here + along), ("c", here + 2 * along + 5e-4 * aside)):
+        torch.save({"weight": weight.float(), "bias": torch.zeros(50)}, tmp_path / f"{name}.pt")
+    model.load_state_dict(torch.load(tmp_path / "a.pt"))
+    plane = orthonormal_plane(model, [tmp_path / "b.pt", tmp_path / "c.pt"])
+    first, second = (direction.tensors["weight"].double() for direction in plane.directions)
+    assert abs(float((first * second).sum())) < 1e-8
+    for axis in (first, second):
+        assert float((axis * axis).sum()) == pytest.approx(1, abs=1e-6)
+    (_, c), there = network_coordinates(plane), torch.load(tmp_path / "c.pt")["weight"] - model.weight.detach()
+    assert float((c[0] * first + c[1] * second - there).norm()) < 1e-5 * float(there.norm())
+
+
 def test_the_command_measures_each_network_where_it_marks_it_and_its_file_is_followed_again(folder, capsys):
     problem = ["--model", f"{jobs.PROBLEM}:net", "--data", f"train={jobs.PROBLEM}:data"]
     words = ["evaluate", "a.pt", *problem, "--directions", "b.pt,c.pt", "--axes", "orthonormal"]
