@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
+from matplotlib.path import Path
 from matplotlib.patheffects import withStroke
 
 from landscape.surface.grid import Floats
@@ -44,7 +45,10 @@ def label_lines(ax: Axes, lines: QuadContourSet, texts: Mapping[float, str], roo
         if text is None:
             continue
         half = text_width(text, size) * 36, LINE_HEIGHT * size / 2
-        pieces = [np.asarray(each, dtype=np.float64) for each in path.to_polygons(closed_only=False)]
+        # Matplotlib would leave out what is less than a ninth beside a line: of a pixel as it thinks, of the data here.
+        exact = Path(path.vertices, path.codes)
+        exact.should_simplify = False
+        pieces = [np.asarray(each, dtype=np.float64) for each in exact.to_polygons(closed_only=False)]
         for points in sorted((each for each in pieces if len(each) > 2), key=len, reverse=True):
             for place, angle in _places(to_screen.transform(points), half, room):
                 x, y = to_screen.inverted().transform(place)

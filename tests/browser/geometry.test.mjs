@@ -175,6 +175,22 @@ test("a cell with a hole at any corner has no height, nor has the half of it tha
   }
 });
 
+test("what is cut away has no height, and the surface is whole up to there", () => {
+  const field = { ...valley(), ceiling: 0.5 }, whole = valley();
+  let [under, over] = [0, 0];
+  for (let px = -0.99; px < 1; px += 0.03) {
+    for (let py = field.y[0]; py < field.y[field.ny - 1]; py += 0.03) {
+      const height = heightAt(whole, px, py);
+      assert.ok(height < 1.2);
+      if (height > 0.5) assert.ok(Number.isNaN(heightAt(field, px, py)), `${height} is above the cut`);
+      else assert.equal(heightAt(field, px, py), height);
+      if (height > 0.5) over++;
+      else under++;
+    }
+  }
+  assert.ok(under > 100 && over > 100);
+});
+
 test("every vertex of an iso-line lies at its level", () => {
   const field = valley(), heights = [0.12, 0.2, 0.3, 0.45];
   const lines = isoLines(field, heights);

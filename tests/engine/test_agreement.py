@@ -43,6 +43,14 @@ def test_an_engine_that_is_right_at_the_first_point_only_is_not_used(monkeypatch
     assert "differ" in engine.description["note"]
 
 
+@pytest.mark.parametrize("found", [(1e-7, 3e-6), (3e-6, 1e-7)])
+def test_what_is_stated_is_the_larger_difference_of_both_points(monkeypatch, found):
+    differences = iter(found)
+    monkeypatch.setattr("landscape.engine.prepare._difference", lambda *_: next(differences))
+    engine = prepare(make("vgg"), images())
+    assert engine.description["agreement"] == 3e-6
+
+
 def test_the_other_point_is_elsewhere_and_the_way_back_is_exact():
     model = make("resnet")
     before = state_of(model)

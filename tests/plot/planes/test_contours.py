@@ -268,14 +268,31 @@ def labels_of(ax):
     return [text for text in ax.texts if text.get_gid() == "level"]
 
 
-def test_labels_say_the_level_of_the_line_they_stand_on_in_loss_units():
+@pytest.mark.parametrize("unit", [1.0, 0.01, 100.0])
+def test_labels_stand_on_the_line_of_their_level_whatever_the_axes_unit(unit):
     surface = valley(61, 47)
-    ax = axes_of(surface)
-    labels = labels_of(ax)
-    assert len(labels) >= 3
+    axes = tuple(dataclasses.replace(axis, values=unit * axis.values) for axis in surface.axes)
+    labels = labels_of(axes_of(dataclasses.replace(surface, axes=axes)))
+    assert len(labels) == 8
     for label in labels:
-        loss = valley_loss(*label.get_position())
-        assert float(label.get_text()) == pytest.approx(loss, rel=0.2)  # the next level is twice as high
+        loss = valley_loss(*(each / unit for each in label.get_position()))
+        assert float(label.get_text()) == pytest.approx(loss, rel=0.005)
+
+
+@pytest.mark.parametrize("slope", [(1, 1), (1, -1), (2, 0.3), (0.1, 2), (-0.4, 1)])
+def test_labels_lie_along_their_lines_and_are_read_from_left_to_right(slope):
+    x, (a, b) = np.linspace(-1, 1, 41), slope
+    xx, yy = np.meshgrid(x, x)
+    surface = surface_of({"train/loss": 4 + a * xx + b * yy}, random_axis(x, 0), random_axis(x, 1))
+    found = labels_of(axes_of(surface, scale=Scale.of(surface, "train/loss", kind="linear"), colorbar=False))
+    turns = [(label.get_rotation() + 180) % 360 - 180 for label in found]
+    assert len(found) >= 2, "straight lines have labels like others"
+    assert all(-90 < turn <= 90 for turn in turns)
+    level = np.rad2deg(np.arctan2(-a, b))  # both axes are drawn to one scale
+    assert all(abs((turn - level + 90) % 180 - 90) < 1 for turn in turns)
+    for label in found:
+        px, py = label.get_position()
+        assert float(label.get_text()) == pytest.approx(4 + a * px + b * py, abs=1e-6)
 
 
 def test_every_second_level_is_labelled_powers_of_ten_first():

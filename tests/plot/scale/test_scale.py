@@ -289,6 +289,17 @@ def test_numbers_are_written_for_readers():
     written = {0.0: "0", 0.1: "0.1", 500.0: "500", 9000.0: "9000", 20000.0: "2·10⁴", -0.25: "−0.25"}
     written |= {1e5: "10⁵", 2e6: "2·10⁶", 3e-5: "3·10⁻⁵", -1e7: "−10⁷"}
     assert {value: number_text(value) for value in written} == written
+    # Digits before the point are all kept: 1234 is no shorter as 1.23·10³.
+    fewer = {
+        1234.4: "1234",
+        -9876.5: "−9876",
+        123.45: "123",
+        0.012345: "0.0123",
+        12345.0: "1.23·10⁴",
+        0.00012345: "1.23·10⁻⁴",
+    }
+    assert {value: number_text(value, 3) for value in fewer} == fewer
+    assert [number_text(value) for value in (np.nan, np.inf, -np.inf)] == ["nan", "inf", "-inf"]
 
 
 def test_values_are_called_what_a_reader_calls_them():
