@@ -32,7 +32,7 @@ class DemoSettings:
     epochs: int = 30
     line: str = "-1:1:51"
     plane: str = "-1:1:25"
-    samples: int = 256  # of each data set, at each point
+    samples: int = 512  # of each data set, at each point
     seed: int = 0  # of weights, of the order of training, and of the directions
     blocks: int = 6  # in each of the three stages of a network
 

@@ -44,7 +44,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--epochs", type=int, default=30, help="of training, for each network")
     parser.add_argument("--line", default="-1:1:51", metavar="MIN:MAX:NUM", help="points of the line")
     parser.add_argument("--plane", default="-1:1:25", metavar="MIN:MAX:NUM", help="points along each axis of the plane")
-    parser.add_argument("--samples", type=int, default=256, metavar="N", help="of each data set, at each point")
+    parser.add_argument("--samples", type=int, default=512, metavar="N", help="of each data set, at each point")
     parser.add_argument("--seed", type=int, default=0, help="of the networks, their training and the directions")
 
 
