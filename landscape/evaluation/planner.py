@@ -107,7 +107,7 @@ class Planner:
     ) -> None:
         self._table, self._quantities, self._rule, self._book = table, quantities, rule, anchors
         self._wanted = {quantity.name: samples_of(quantity) for quantity in quantities}
-        self._tolerance = tolerance
+        self.tolerance = tolerance
         self._order = visiting_order(axes)
         self._coordinates = [axis.values for axis in axes if axis.kind == "direction"]
         self._at_start = at_start(axes).reshape(-1)
@@ -230,10 +230,10 @@ class Planner:
             yield from self._until_eps_is_known()
         if self._book is not None:
             yield from self._anchors_first(self._book)
-        if self._tolerance is None or len(everything) < self._order.size:
+        if self.tolerance is None or len(everything) < self._order.size:
             yield everything
             return
-        refinement, asked = Refinement(self._coordinates, self._tolerance), None
+        refinement, asked = Refinement(self._coordinates, self.tolerance), None
         while True:
             known = self.done().reshape(self._by_repeat)
             if asked is not None and not known[asked].all():
@@ -274,7 +274,7 @@ class Planner:
         for most, finest in zip(SPREAD, FINEST, strict=True):
             level = max([each for each in range(1, finest + 1) if (levels <= each).sum() <= most], default=1)
             points = [int(point) for point in self._order if levels[point] <= level][: SPREAD[-1]]
-            if not found or (self._tolerance is None and len(points) > len(found[-1])):
+            if not found or (self.tolerance is None and len(points) > len(found[-1])):
                 found.append(points)
         return found
 
@@ -302,7 +302,7 @@ class Planner:
             return True
         made = self._table.noted("interpolation")
         made_for = made.get("tolerance") if isinstance(made, Mapping) else None
-        if self._tolerance is None or not isinstance(made_for, (int, float)) or made_for > self._tolerance:
+        if self.tolerance is None or not isinstance(made_for, (int, float)) or made_for > self.tolerance:
             return False
         return bool(self.done().all())
 

@@ -36,6 +36,7 @@ from landscape.evaluation.worker import Worker
 from landscape.parallel.dispatcher import Dispatcher
 from landscape.parallel.scheduler import Scheduler, Task, count_samples
 from landscape.problem.chunks import kept_bytes
+from landscape.surface.derived.stated_error import share_out
 from landscape.surface.recipes import MEASURED
 from landscape.surface.surface import COMPUTED, Surface
 
@@ -104,7 +105,7 @@ class Run:
                 filled = planner.filled
                 if filled is not None:
                     table.fill(filled.values, filled.interpolated)
-                    table.note("interpolation", describe_interpolation(filled, setup.settings.tolerance))
+                    table.note("interpolation", describe_interpolation(filled, planner.tolerance))
                     table.note("interpolation_error", filled.loss_error)
                     if progress is not None:
                         measured = int((table.state == COMPUTED).sum())
@@ -132,18 +133,27 @@ class Run:
 
     def _planner(self, table: ResultTable, book: AnchorBook | None) -> Planner:
         settings, losses, rule = self.setup.settings, self.losses, None
-        if settings.standard_error is None:
+        target, tolerance = self._targets(table)
+        if target is None:
             table.note("standard_error", None)
         else:
             made = table.noted("standard_error") or {}
             # With anchors what samples are off by at theta* is known and taken out.
             off_at_start = {} if book is not None else losses.baseline.prefix_errors(losses.looks)
             eps, by_intervals = dict(made.get("eps", {})), settings.error is not None
-            rule = StoppingRule(settings.standard_error, eps, losses.looks, off_at_start, by_intervals)
+            rule = StoppingRule(target, eps, losses.looks, off_at_start, by_intervals)
             if rule.eps:
-                table.note("standard_error", {**made, "target": settings.standard_error})
+                table.note("standard_error", {**made, "target": target})
         table.note("error", settings.error)
-        return Planner(table, self.setup.axes, self.quantities, rule=rule, tolerance=settings.tolerance, anchors=book)
+        return Planner(table, self.setup.axes, self.quantities, rule=rule, tolerance=tolerance, anchors=book)
+
+    def _targets(self, table: ResultTable) -> tuple[float | None, float | None]:
+        """Return the standard error and the tolerance of interpolation to reach."""
+        settings, spent = self.setup.settings, table.noted("precision_error")
+        if settings.error is None:
+            return settings.standard_error, settings.tolerance
+        shares = share_out(settings.error, spent if isinstance(spent, int | float) else None)
+        return shares.standard_error, shares.tolerance
 
     def _scheduler(self, tasks: Sequence[Task]) -> Scheduler:
         objective, baseline = self.losses.objective, self.losses.baseline
