@@ -132,6 +132,7 @@ def surface_record(
         "stderr": _errors(part, packer, paired=False),
         "paired": _errors(part, packer, paired=True),
         "counts": {plain_text(key): packer.add(np.asarray(array, np.int64)) for key, array in part.counts.items()},
+        "anchored": {plain_text(key): packer.add(np.asarray(array, np.int64)) for key, array in part.anchored.items()},
         "state": packer.add(np.asarray(part.state, np.uint8)),
         "open": {plain_text(key): packer.add(array) for key, array in open_cells(part).items()},
         "unfinished": _to_come(surface, part, missing),

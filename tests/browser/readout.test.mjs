@@ -25,6 +25,7 @@ function surface() {
     paired: { "train/loss": Float32Array.from(loss, () => 0.125) },
     open: {},
     counts: { train: BigInt64Array.of(9n, 9n, 9n, 9n, 9n, 9n, 9n, 7n, 9n, 9n, 9n, 9n) },
+    anchored: {},
     state: Uint8Array.of(1, 1, 1, 0, 1, 1, 1, 1, 2, 1, 1, 1),
     record: {
       axes: [{ name: "PC 1", text: "PC 1 (90 %)" }, { name: "β", text: "β" }], origin: { "train/loss": 1 }, samples: { train: 9 },
@@ -98,6 +99,12 @@ test("what a point is not measured with is said", () => {
   assert.match(said(0, 2), /interpolated, not measured \(95 % to 1 %\)$/);
   assert.match(said(2, 2), /above the cap of 30$/);
   assert.match(said(3, 1), /on 7 samples$/);
+  // An estimate is for all samples, however few were measured at its point.
+  const estimates = { ...surface(), anchored: { train: BigInt64Array.of(0n, 0n, 0n, 0n, 1n, 12n, 0n, 0n, 3n, 0n, 0n, 0n) } };
+  const told = [[0, 1], [1, 1], [2, 1], [0, 2]].map(([i, j]) => spoken(figure(STATE, estimates), { i, j }, LABELS).split("; ").at(-1));
+  assert.deepEqual(told.slice(0, 2), ["for all samples, by 9 and 1 anchor", "for all samples, by 9 and 12 anchors"]);
+  assert.equal(told[2], "on 9 samples");
+  assert.match(told[3] ?? "", /^interpolated/);
   assert.match(said(1, 1), /^PC 1 0, beta 0; training loss 1; /);
   assert.equal(spoken(figure(), null, LABELS), "");
 });

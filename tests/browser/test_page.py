@@ -357,9 +357,10 @@ def test_the_python_call_draws_and_saves_what_is_on_the_screen(
     assert (tmp_path / "valley-and-steeper.png").read_bytes().startswith(b"\x89PNG")
     assert "# Of the page alone" not in page.app("app.pythonCall()")
     page.app(
-        "app.store.set({ lines: false, linked: false, eyes: [1, 2].map((zoom) => ({ ...app.eyeOf(0), zoom: 2 })) })"
+        "app.store.set({ lines: false, linked: false, section: [-1, 0, 1, 0.5], "
+        "eyes: [1, 2].map((zoom) => ({ ...app.eyeOf(0), zoom: 2 })) })"
     )
-    assert "not in a still: the enlarged part, a camera for each pane, what is switched off." in page.app(
+    assert "not in a still: the section, the enlarged part, a camera for each pane, what is switched off." in page.app(
         "app.pythonCall()"
     )
 

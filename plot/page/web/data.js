@@ -33,6 +33,7 @@ function readSurface(record, arrays) {
     stderr: pick(record.stderr, arrays),
     paired: pick(record.paired, arrays),
     counts: pick(record.counts, arrays),
+    anchored: pick(record.anchored, arrays),
     open: pick(record.open, arrays),
     state: /** @type {Uint8Array} */ (arrays[record.state]),
     paths: record.paths.map((path) => readPath(path, arrays)),
@@ -78,7 +79,7 @@ export function difference(a, b, title, errors = {}) {
   }
   const state = a.state.map((code, k) => (code && b.state[k] ? Math.max(code, b.state[k]) : 0));
   const record = { ...a.record, title, caption: `${a.title} minus ${b.title}.`, origin: {}, trust: [], paths: [], checkpoint: "", networks: [], curvature: [], unfinished: "", interpolation: {}, samples: {} };
-  return { ...a, record, title, values, stderr, paired: {}, counts: {}, open: {}, state, paths: [] };
+  return { ...a, record, title, values, stderr, paired: {}, counts: {}, anchored: {}, open: {}, state, paths: [] };
 }
 
 /** @param {Float64Array} a @param {Float64Array} b */

@@ -88,9 +88,10 @@ function stateText({ surface, height, scales }, k) {
     const known = surface.record.interpolation[height.name];
     parts.push(`interpolated, not measured${known ? ` (${known})` : ""}`);
   } else {
+    const data = height.name.split("/")[0], counts = surface.counts[data], anchors = Number(surface.anchored[data]?.[k] ?? 0);
+    if (anchors) parts.push(`for all samples, by ${counts[k]} and ${anchors} anchor${anchors > 1 ? "s" : ""}`);
     // Worth a word only where points differ in it.
-    const counts = surface.counts[height.name.split("/")[0]];
-    if (counts && counts.some((count, n) => surface.state[n] === 1 && count !== counts[k])) parts.push(`on ${counts[k]} samples`);
+    else if (counts && counts.some((count, n) => surface.state[n] === 1 && count !== counts[k])) parts.push(`on ${counts[k]} samples`);
   }
   if (cap !== null && height.values[k] > cap) parts.push(`above the cap of ${numberText(cap)}`);
   return parts.join("; ");

@@ -117,7 +117,7 @@ export function pythonCall(app) {
   // A gap between data sets is the page's own, as a difference of panes is: a still draws what was measured.
   const own = [state.height.startsWith("gap/") ? "a gap between data sets" : "", state.difference ? "the difference" : "",
     state.colour && state.colour !== state.height ? "a colour other than the height" : "", state.exaggeration === 1 ? "" : "exaggerated heights",
-    state.pins.length ? "kept points" : "", eye.zoom !== 1 || eye.panX || eye.panY ? "the enlarged part" : "",
+    state.pins.length ? "kept points" : "", state.section ? "the section" : "", eye.zoom !== 1 || eye.panX || eye.panY ? "the enlarged part" : "",
     state.linked || state.eyes.length < 2 ? "" : "a camera for each pane",
     state.lines && state.floor && state.box && (state.paths || !app.views.some((view) => view.paths.length)) ? "" : "what is switched off"].filter(Boolean);
   const scale = [...(state.eps === null ? [] : [`eps=${state.eps}`]), ...(state.cap === null ? [] : [`cap=${typeof state.cap === "number" ? state.cap : text(state.cap)}`]),

@@ -203,9 +203,14 @@ def test_a_page_states_the_errors_that_the_samples_left_out_leave() -> None:
     counts = np.full(shape, 37_500)
     counts[0] = 50_000  # all of them: nothing is left to chance
     errors = {"train/loss": np.full(shape, 0.25)}
-    surface = dataclasses.replace(surface, counts={"train": counts}, stderr=errors, paired_stderr=errors)
+    anchored = {"train": np.arange(counts.size).reshape(shape)}
+    surface = dataclasses.replace(
+        surface, counts={"train": counts}, stderr=errors, paired_stderr=errors, anchored=anchored
+    )
     packer = Packer()
     record = surface_record(surface, packer)
+    packed = unpack(packer.index, packer.text())[record["anchored"]["train"]]
+    np.testing.assert_array_equal(packed, anchored["train"])
     for kind in ("stderr", "paired"):
         shown = unpack(packer.index, packer.text())[record[kind]["train/loss"]]
         assert (shown[0] == 0).all()
