@@ -6,7 +6,7 @@ import io
 from typing import Any
 
 import numpy as np
-from scipy import stats
+from scipy import special  # scipy.stats, which has the same, takes a second to load
 
 from landscape.errors import PlotError
 from landscape.surface.grid import Floats
@@ -80,7 +80,7 @@ def similarity_record(found: Similarity, packer: Packer) -> dict[str, Any]:
         "values": values,
         "share": packer.add(share.astype(np.float32)),
         # Of 95 %, in standard errors; 0 where the error is not known.
-        "factor": float(stats.t.ppf(0.975, found.freedom)) if found.freedom else 0.0,
+        "factor": float(special.stdtrit(found.freedom, 0.975)) if found.freedom else 0.0,
     }
 
 

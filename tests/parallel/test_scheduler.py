@@ -194,7 +194,7 @@ def test_a_part_has_the_least_number_of_samples_and_so_has_what_it_leaves():
 
 
 def test_one_cheap_point_does_not_bring_a_rank_a_piece_it_would_be_late_with():
-    scheduler = Scheduler(tasks_of(100_000, 10), 1000, seconds_per_sample=0.03)
+    scheduler = Scheduler(tasks_of(20_000, 10), 1000, seconds_per_sample=0.03)
     piece = scheduler.take(5)
     assert piece is not None
     scheduler.finish(5, piece, 1e-6)  # a thousandth of what the next points take

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-from scipy import optimize, stats
+from scipy import special  # scipy.stats, which has the same, takes a second to load
 
 from landscape.errors import UsageError
 from landscape.surface.grid import Floats
@@ -93,11 +93,11 @@ def detection(seeds: int, deviation: float, difference: float, *, alpha: float =
     if seeds < 2 or not deviation > 0:
         raise UsageError(f"power takes two seeds and a spread above 0, got {seeds} and {deviation:g}")
     freedom = seeds - 1
-    quantile = float(stats.t.ppf(1 - alpha / 2, freedom))
+    quantile = float(special.stdtrit(freedom, 1 - alpha / 2))
     shift = abs(difference) / deviation * math.sqrt(seeds)
     # The mean over all standard deviations that may come out: SciPy's noncentral t is NaN in places, for two seeds.
     weights, spread = _spreads(freedom)
-    chances = stats.norm.sf(quantile * spread - shift) + stats.norm.cdf(-quantile * spread - shift)
+    chances = special.ndtr(shift - quantile * spread) + special.ndtr(-quantile * spread - shift)
     return float(weights @ chances)
 
 
@@ -119,11 +119,9 @@ def equivalence(seeds: int, deviation: float, difference: float, margin: float, 
     if seeds < 2 or not deviation > 0:
         raise UsageError(f"power takes two seeds and a spread above 0, got {seeds} and {deviation:g}")
     weights, spread = _spreads(seeds - 1)
-    reach = float(stats.t.ppf(1 - alpha / 2, seeds - 1)) * spread
+    reach = float(special.stdtrit(seeds - 1, 1 - alpha / 2)) * spread
     scale = math.sqrt(seeds) / deviation
-    chances = stats.norm.cdf((margin - difference) * scale - reach) - stats.norm.cdf(
-        (-margin - difference) * scale + reach
-    )
+    chances = special.ndtr((margin - difference) * scale - reach) - special.ndtr((-margin - difference) * scale + reach)
     return float(weights @ np.maximum(chances, 0.0))
 
 
@@ -145,7 +143,7 @@ def seeds_needed(deviation: float, difference: float, *, alpha: float = ALPHA, p
     if not (deviation > 0 and math.isfinite(deviation) and math.isfinite(difference)):
         return None
     # With a spread that is known, a normal test, fewer seeds would do: where to begin to count.
-    reach = float(stats.norm.ppf(1 - alpha / 2) + stats.norm.ppf(power)) * deviation
+    reach = float(special.ndtri(1 - alpha / 2) + special.ndtri(power)) * deviation
     if reach > abs(difference) * math.sqrt(MOST_SEEDS):
         return None
     seeds = max(2, math.floor((reach / difference) ** 2) - 1)
@@ -229,13 +227,15 @@ def _nodes() -> tuple[Floats, Floats]:
 def _spreads(freedom: int) -> tuple[Floats, Floats]:
     """Return standard deviations that may come out, in units of the true one, with their weights before them."""
     nodes, weights = _nodes()
-    spread = np.sqrt(stats.chi2.ppf((1 + nodes) / 2, freedom) / freedom)
+    spread = np.sqrt(2 * special.gammaincinv(freedom / 2, (1 + nodes) / 2) / freedom)
     return weights / 2, spread
 
 
 @cache
 def _resolved_deviations(seeds: int, alpha: float, power: float) -> float:
     """Return the difference that is found with a probability, in standard deviations."""
+    from scipy import optimize
+
     reach = 1.0
     while detection(seeds, 1.0, reach, alpha=alpha) < power:
         reach *= 2

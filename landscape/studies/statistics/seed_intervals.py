@@ -21,7 +21,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import stats
+from scipy import special  # scipy.stats, which has the same, takes a second to load
 
 from landscape.errors import UsageError
 from landscape.surface.grid import Floats
@@ -86,7 +86,7 @@ def seed_interval(values: ArrayLike, *, level: float = LEVEL) -> SeedInterval:
     if len(known) < 2:
         return SeedInterval(estimate, math.nan, math.nan, 1, math.nan, left_out)
     deviation = float(known.std(ddof=1))
-    reach = float(stats.t.ppf((1 + level) / 2, len(known) - 1)) * deviation / math.sqrt(len(known))
+    reach = float(special.stdtrit(len(known) - 1, (1 + level) / 2)) * deviation / math.sqrt(len(known))
     return SeedInterval(estimate, estimate - reach, estimate + reach, len(known), deviation, left_out)
 
 
@@ -115,6 +115,8 @@ def correlation(x: ArrayLike, y: ArrayLike, groups: Sequence[str] | None = None)
     first, second = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
     if first.shape != second.shape or first.ndim != 1 or (groups is not None and len(groups) != len(first)):
         raise UsageError(f"a correlation needs as many values of both, got shapes {first.shape} and {second.shape}")
+    from scipy import stats
+
     known = np.isfinite(first) & np.isfinite(second)
     first, second = first[known], second[known]
     named = np.array(groups if groups is not None else [""] * len(known), dtype=object)[known]
@@ -127,12 +129,12 @@ def correlation(x: ArrayLike, y: ArrayLike, groups: Sequence[str] | None = None)
     rank = float(stats.spearmanr(first, second).statistic)
     with np.errstate(divide="ignore"):
         scaled = estimate * math.sqrt(counted - 2) / np.sqrt(1 - estimate**2)
-    p_value = float(2 * stats.t.sf(abs(scaled), counted - 2))
+    p_value = float(2 * special.stdtr(counted - 2, -abs(scaled)))
     low = high = math.nan
     if counted > 3:
         with np.errstate(divide="ignore"):
             middle = float(np.arctanh(estimate))
-        reach = float(stats.norm.ppf((1 + LEVEL) / 2)) / math.sqrt(counted - 3)
+        reach = float(special.ndtri((1 + LEVEL) / 2)) / math.sqrt(counted - 3)
         low, high = math.tanh(middle - reach), math.tanh(middle + reach)
     return Correlation(estimate, low, high, rank, p_value, len(first), number)
 

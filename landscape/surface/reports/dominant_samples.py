@@ -16,7 +16,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from landscape.surface.grid import Floats
 from landscape.surface.reports.similarity import Similarity
@@ -61,6 +60,8 @@ def overlap_of(found: Similarity, first: int, second: int) -> Overlap | None:
     values = values[np.isfinite(values)]
     if not values.size:
         return None
+    from scipy import stats  # takes a second to load
+
     kept = found.dominant.shape[1]
     tail = stats.hypergeom.sf(np.rint(values * kept) - 1, found.samples, kept, kept)
     order = np.sort(tail)

@@ -31,7 +31,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special  # scipy.stats, which has the same, takes a second to load
 
 from landscape.errors import ProblemError
 from landscape.surface.grid import Floats
@@ -211,7 +211,7 @@ def excess(a: NDArray[np.bool_], b: NDArray[np.bool_], *, seed: int = 0, resampl
     # The draw of each example's answers is in both; what is left when networks are mixed anew for each is that alone.
     mixed = [rng.permuted(each, axis=0) for each in (wide_a, wide_b)]
     own = max(variance(wide_a, wide_b, True) - variance(mixed[0], mixed[1], True), 0.0)
-    reach = float(stats.norm.ppf((1 + LEVEL) / 2)) * math.sqrt(variance(wide_a, wide_b, False) + own)
+    reach = float(special.ndtri((1 + LEVEL) / 2)) * math.sqrt(variance(wide_a, wide_b, False) + own)
     return Excess(observed, observed - value, value, value - reach, value + reach)
 
 
@@ -253,7 +253,7 @@ def mean_and_half_width(values: Floats) -> tuple[float, float]:
     if number < 2:
         return float(values.mean()), math.nan
     error = float(values.std(ddof=1)) / math.sqrt(number)
-    return float(values.mean()), float(stats.t.ppf((1 + LEVEL) / 2, number - 1)) * error
+    return float(values.mean()), float(special.stdtrit(number - 1, (1 + LEVEL) / 2)) * error
 
 
 def class_differences(
@@ -324,8 +324,8 @@ def _welch(a: Floats, b: Floats, level: float = LEVEL) -> tuple[float, float, fl
         # All networks of each group are equally accurate: nothing says how far others would be.
         return math.nan, math.nan, 1.0 if difference == 0 else math.nan
     freedom = sum(parts) ** 2 / sum(part**2 / (len(each) - 1) for part, each in zip(parts, (a, b), strict=True))
-    reach = float(stats.t.ppf((1 + level) / 2, freedom)) * error
-    return difference - reach, difference + reach, float(2 * stats.t.sf(abs(difference) / error, freedom))
+    reach = float(special.stdtrit(freedom, (1 + level) / 2)) * error
+    return difference - reach, difference + reach, float(2 * special.stdtr(freedom, -abs(difference) / error))
 
 
 def holm(p_values: Floats) -> Floats:
