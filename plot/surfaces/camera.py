@@ -221,6 +221,7 @@ def fit_view(
     directions, eye = camera.directions, camera.eye(box)
     flat = View(eye, directions, 1.0, (0.0, 0.0), size).project(anchors)[:, :2]
     reach = np.asarray(margins, dtype=np.float64).reshape(-1, 2, 2)  # [:, 0] left and down, [:, 1] right and up
+    flat, reach = _touching(flat, reach)
 
     def extent(scale: float) -> tuple[Floats, Floats]:
         return (flat * scale - reach[:, 0]).min(axis=0), (flat * scale + reach[:, 1]).max(axis=0)
@@ -237,3 +238,12 @@ def fit_view(
     first, last = extent(small)
     centre = (room - first - last) / 2
     return View(eye, directions, small, (float(centre[0]), float(centre[1])), size)
+
+
+def _touching(flat: Floats, reach: Floats) -> tuple[Floats, Floats]:
+    """Return the anchors that may touch an edge: of those with the first one's margins, a whole surface, the ends."""
+    alike = (reach == reach[:1]).all(axis=(1, 2))
+    numbers, others = np.flatnonzero(alike), np.flatnonzero(~alike)
+    ends = numbers[np.concatenate([flat[numbers].argmin(axis=0), flat[numbers].argmax(axis=0)])]
+    kept = np.concatenate([ends, others])
+    return flat[kept], reach[kept]

@@ -16,7 +16,8 @@ from tests.helpers.similarities import assert_same
 
 def command(folder, path) -> list[str]:
     problem = ["--model", f"{jobs.PROBLEM}:net", "--data", f"test={jobs.PROBLEM}:many", "--batch-size", "20"]
-    options = ["--passes", "3", "--without-components", "1", "--procrustes", "--write-every", "0.05", "-o", str(path)]
+    options = ["--passes", "3", "--samples", "1000", "--without-components", "1", "--procrustes"]
+    options += ["--write-every", "0.05", "-o", str(path)]
     return ["-m", "landscape", "similarity", str(folder / "a.pt"), str(folder / "b.pt"), *problem, *options]
 
 
