@@ -63,6 +63,20 @@ def test_more_samples_extend_a_file_exactly(classifier, images, tmp_path):
     assert landscape.read_surface(tmp_path / "s.h5").problem["data"]["train"]["samples"] == 23
 
 
+def test_more_samples_extend_a_file_of_a_criterion_with_class_weights_exactly(classifier, images, tmp_path):
+    # The mean weight of nine samples is another than that of all: what the file holds is measured by the latter.
+    weighed = {"x": "-1:1:5", "loss": nn.CrossEntropyLoss(weight=torch.tensor([0.1, 1.0, 5.0]))}
+    few = landscape.evaluate(classifier, images, samples=9, path=tmp_path / "s.h5", **weighed)
+    more = landscape.evaluate(classifier, images, path=tmp_path / "s.h5", **weighed)
+    at_once = landscape.evaluate(classifier, images, **weighed)
+    name = "train/loss"
+    assert np.abs(few[name] / at_once[name] - 1).min() > 1e-3
+    np.testing.assert_allclose(more[name], at_once[name], rtol=1e-12)
+    np.testing.assert_allclose(more.stderr[name], at_once.stderr[name], rtol=1e-10)
+    np.testing.assert_allclose(more.paired_stderr[name], at_once.paired_stderr[name], rtol=1e-9, atol=1e-15)
+    assert more.origin["values"] == pytest.approx(at_once.origin["values"], rel=1e-12)
+
+
 def changed_network(model):
     other = copy.deepcopy(model)
     with torch.no_grad():

@@ -108,3 +108,24 @@ def test_a_plane_is_visited_coarse_to_fine_and_repetitions_side_by_side():
 def test_an_axis_is_finite_and_increasing(values):
     with pytest.raises(ValueError, match="axis"):
         Axis(np.array(values))
+
+
+@pytest.mark.parametrize(
+    ("source", "recipe", "reaches", "differs"),
+    [
+        ("checkpoint", {}, True, ()),
+        ("checkpoint", {"differs": None}, True, ()),
+        ("checkpoint", {"differs": []}, True, ()),
+        ("checkpoint", {"differs": ["bn.weight"]}, False, ("bn.weight",)),
+        ("checkpoint", {"differs": [], "include": "conv"}, True, ()),  # compared: what was left out is the same there
+        ("checkpoint", {"include": "conv"}, False, ()),  # of a version that did not compare
+        ("checkpoint", {"exclude": "fc"}, False, ()),
+        ("checkpoint", {"include": "", "exclude": None}, True, ()),
+        ("random", {}, False, ()),
+        ("pca", {"differs": []}, False, ()),
+    ],
+)
+def test_an_axis_ends_at_a_checkpoint_where_nothing_of_it_was_left_behind(source, recipe, reaches, differs):
+    axis = Axis(np.array([0.0, 1.0]), source=source, recipe=recipe)
+    assert axis.reaches_checkpoint is reaches
+    assert axis.differs == differs

@@ -182,6 +182,13 @@ def test_the_anchors_chosen_leave_less_than_any_others_of_as_many():
     assert first == int(np.argmin(left))
     assert len(choose_anchors([points], most=12)) == 3  # of rank three: a fourth would say nothing
     assert choose_anchors([points], most=12, worth=1.0) == []
+    # By how residuals scatter: a mean that is not theirs is none of it, nor is the unit of one of two data sets.
+    chosen = choose_anchors([points], most=2)
+    assert choose_anchors([points + 1e3 * np.arange(12)[:, None]], most=2) == chosen
+    other = chance.normal(size=(12, 3)) @ ways
+    both = choose_anchors([points, other], most=2)
+    assert choose_anchors([points, 1e3 * other], most=2) == choose_anchors([1e3 * points, other], most=2) == both
+    assert choose_anchors([other], most=2) != both
 
 
 def test_one_sample_of_a_million_at_an_anchor_does_not_spoil_the_others_nor_do_logarithms_cost_much():

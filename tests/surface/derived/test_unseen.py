@@ -25,7 +25,16 @@ from landscape.commands.shown.facts import surface_facts
 from landscape.surface.derived.differences import difference, standard_errors
 from landscape.surface.derived.intervals import carried_by_few, half_widths
 from landscape.surface.derived.stated_error import stated_error, stated_words
-from landscape.surface.derived.unseen import NORMAL, all_alike, left_to_chance, reach, score_width, unlike_share
+from landscape.surface.derived.unseen import (
+    NORMAL,
+    all_alike,
+    at_start,
+    left_to_chance,
+    reach,
+    scatters_by_nothing,
+    score_width,
+    unlike_share,
+)
 from landscape.surface.grid import Axis
 from landscape.surface.reports.robustness import wilson
 from landscape.surface.surface import Surface, sampling_factor
@@ -289,3 +298,21 @@ def test_few_wrong_ones_have_about_wilsons_interval_and_never_a_narrower_one(num
         low, high = wilson(unlike, number)
         width = float(score_width(number * share * (1 - share), number, 1.0))
         assert max(share - low, high - share) <= width <= (1 + 10 / number) * max(share - low, high - share)
+
+
+def test_samples_scatter_by_nothing_where_they_do_so_by_less_than_sums_round():
+    # Of a mean of 10,000 samples the scatter is a hundred times its standard error.
+    for error, alike in ((0.9e-14, True), (1.1e-14, False), (0.0, True), (np.nan, False)):
+        assert bool(scatters_by_nothing(error, 1.0, 10_000)) is alike, error
+        assert bool(scatters_by_nothing(2 * error, -2.0, 10_000)) is alike, error
+    assert scatters_by_nothing(0.0, np.nan, 5)
+    assert not scatters_by_nothing(1e-30, 0.0, 5)
+
+
+def test_theta_lies_where_all_directions_are_at_0_whatever_repeats():
+    x, y = Axis(np.array([-1.0, 0.0, 1.0])), Axis(np.array([0.0, 2.0]))
+    assert np.argwhere(at_start((x, y))).tolist() == [[0, 1]]
+    assert np.argwhere(at_start((y, x))).tolist() == [[1, 0]]
+    repeats = Axis(np.arange(2.0), kind="repeat")
+    assert np.argwhere(at_start((x, y, repeats))).tolist() == [[0, 0, 1], [1, 0, 1]]
+    assert not at_start((Axis(np.array([1.0, 2.0])),)).any()

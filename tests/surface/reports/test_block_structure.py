@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from landscape.surface.reports.block_structure import find_block
 from tests.helpers.similarities import block_matrix
@@ -43,3 +44,37 @@ def test_a_run_of_few_layers_is_a_stage_and_so_is_one_that_stands_out_little():
     assert find_block(stage) is None
     stage[14:, :14] = stage[:14, 14:] = 0.55
     assert find_block(stage) is not None
+
+
+def test_nine_of_ten_pairs_of_a_block_are_alike_and_its_numbers_are_means_over_pairs():
+    """Ten layers of 25, of which two at the end have no variance; 90 pairs in the block."""
+    matrix = np.random.default_rng(2).uniform(0.1, 0.4, (25, 25))
+    matrix = (matrix + matrix.T) / 2
+    inside = np.arange(4, 14)
+    matrix[np.ix_(inside, inside)] = 0.9
+    matrix[-2:] = matrix[:, -2:] = np.nan
+    np.fill_diagonal(matrix[:23, :23], 1.0)
+    share = np.random.default_rng(3).random(25)
+    outside = np.setdiff1d(np.arange(23), inside)
+    # Pairs of two different layers that are less alike than 0.8: nine may be, and come in twos, as the matrix is even.
+    places = [(5, 7), (6, 9), (8, 12), (5, 11), (7, 10)]
+    for number, found in ((0, True), (4, True), (5, False)):
+        less = matrix.copy()
+        for row, column in places[:number]:
+            less[row, column] = less[column, row] = 0.5
+        block = find_block(less, share)
+        if not found:
+            assert block is None or (block.first, block.last) != (4, 13)
+            continue
+        assert block is not None
+        assert (block.first, block.last) == (4, 13)
+        part = less[np.ix_(inside, inside)]
+        assert block.inside == pytest.approx(part[~np.eye(10, dtype=bool)].mean())
+        assert block.outside == pytest.approx(less[np.ix_(inside, outside)].mean())
+        assert block.contrast == pytest.approx(block.inside - block.outside)
+        assert block.pc_share == pytest.approx(share[inside].mean())
+        assert block.pc_share_outside == pytest.approx(share[outside].mean())
+    ends = matrix.copy()
+    ends[4, 13] = ends[13, 4] = 0.79  # both ends have to be alike themselves
+    block = find_block(ends)
+    assert block is None or block.extent < 10
