@@ -41,9 +41,9 @@ def test_what_was_registered_is_called_newest_first_and_a_failure_stops_none():
 
 
 def test_the_last_line_says_what_is_kept_and_the_code_is_the_one_given(codes, capsys):
-    with at_shutdown(lambda: "(3 of 9\x1b[2J points)"), pytest.raises(Ended, match="^143$"):
+    with at_shutdown(lambda: "(3 of 9\x1b[2J points)"), pytest.raises(Ended, match=r"^143$"):
         exit_now("landscape: terminated", 143)
-    assert capsys.readouterr().err == r"'landscape: terminated (3 of 9\\x1b[2J points)'\n"
+    assert capsys.readouterr().err == repr("landscape: terminated (3 of 9\x1b[2J points)") + "\n"
 
 
 @pytest.mark.parametrize(("status", "code"), [(0, 1), (7, 7)])
