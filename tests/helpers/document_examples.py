@@ -45,7 +45,10 @@ SMALLER = [
     (r"--without-dominant \d+", "--without-dominant 1"),
     (r"--samples \d+", "--samples 10"),
     (r"--repeats \d+", "--repeats 2"),
-    (r"--film (\w+)", r"--film \1 --seconds 1 --fps 2 --size 640x480"),
+    (r"--points \d+", "--points 5"),
+    # A plane of a run has a side of its own, unless it is said.
+    (r"^trajectory (?!.*--(?:points|plane-only|onto|line))", "trajectory --points 5 "),
+    (r"--film (\w+)", r"--film \1 --seconds 1 --fps 2 --size 480x360"),
     (r"--seconds \d+", "--seconds 1"),
 ]
 
