@@ -95,7 +95,7 @@ def test_a_dry_run_says_what_it_costs_and_writes_nothing(folder, capsys):
     took = time.perf_counter() - began
     out = capsys.readouterr().out
     (start,) = re.findall(r"s a point\), after a start of at most (\S+) s\n", out)
-    assert 0.5 * took - 0.01 < float(start) < took + 0.01
+    assert 0.5 * took - 0.01 < float(start) < 1.05 * took + 0.01  # two digits of it are written
     assert "77 to do of 77" in out
     assert "20 at each point" in out
     assert not Path("net.h5").exists()
