@@ -279,7 +279,7 @@ def test_labels_stand_on_the_line_of_their_level_whatever_the_axes_unit(unit):
         assert float(label.get_text()) == pytest.approx(loss, rel=0.005)
 
 
-@pytest.mark.parametrize("slope", [(1, 1), (1, -1), (2, 0.3), (0.1, 2), (-0.4, 1)])
+@pytest.mark.parametrize("slope", [(1, 1), (1, -1), (-1, 1), (-1, -1), (0.1, 2), (-2, -0.3)])
 def test_labels_lie_along_their_lines_and_are_read_from_left_to_right(slope):
     x, (a, b) = np.linspace(-1, 1, 41), slope
     xx, yy = np.meshgrid(x, x)

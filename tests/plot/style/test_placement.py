@@ -47,6 +47,16 @@ def test_a_box_is_as_deep_in_spots_and_boxes_as_its_nearest_point() -> None:
         assert (room.depth(box) > 0) == (apart < 1.2) or abs(room.depth(box)) < 1.2
 
 
+def test_a_turned_box_beside_a_corner_is_apart_from_it() -> None:
+    # A strip along the diagonal, 8.5 from the middle of a square, whose corner reaches 5 times the root of 2.
+    strip = Box(np.array([-8.5, 8.5]) / np.sqrt(2), (20.0, 1.0), np.pi / 4)
+    square = Box(np.zeros(2), (5.0, 5.0))
+    for taken, asked in ((strip, square), (square, strip)):
+        room = Room()
+        room.take(taken)
+        assert room.depth(asked) == pytest.approx(5 * np.sqrt(2) + 1 - 8.5)
+
+
 def test_nothing_leaves_the_frame_and_the_first_free_place_is_taken() -> None:
     room = Room(((0, 0), (100, 50)))
     assert room.depth(Box(np.array([50.0, 25.0]), (50.0, 25.0))) <= 0
