@@ -42,6 +42,27 @@ def test_threads_that_share_the_work_measure_each_point_once_and_end_together():
     assert shared.wait_for(0) is None
 
 
+def test_a_point_is_kept_before_the_next_is_measured_so_that_a_failure_takes_none_of_them_along():
+    kept: list[int] = []
+
+    def record(item: WorkItem, results: Sequence[int]) -> list[Task]:
+        kept.extend(item.points)
+        return []
+
+    def work(item: WorkItem):
+        for number, point in enumerate(item.points):
+            assert kept[len(kept) - number :] == list(item.points[:number])
+            if point == 7:
+                raise ValueError("of the eighth point")
+            yield point
+
+    tasks = [Task(point, (("", 0, 1),)) for point in range(10)]
+    shared = Dispatcher(Scheduler(tasks, 1, seconds_per_sample=1e-6), record)
+    with pytest.raises(ValueError, match="eighth"):
+        work_at(shared, 0, work)
+    assert kept == list(range(7))
+
+
 def test_who_waits_for_an_item_gets_it_when_a_result_brings_one():
     shared = dispatcher(1, 2, lambda item, results: [] if 9 in item.points else [Task(9, (("", 0, 1),))])
     item = shared.take(0)

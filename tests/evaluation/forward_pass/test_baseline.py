@@ -1,0 +1,61 @@
+"""When two measurements at theta* are taken for the same: rounding, and how many samples it may push over an edge."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from landscape.errors import EvaluationError
+from landscape.evaluation.forward_pass import baseline
+from landscape.evaluation.forward_pass.baseline import SAME_EVERYWHERE, Baseline, require_same_start
+from landscape.evaluation.forward_pass.sample_values import SampleValues
+
+KEY, OTHER = ("train", "loss"), ("test", "loss")
+
+
+def agree(off: float, number: int, dtype: torch.dtype = torch.float32, **more: float) -> bool:
+    """Return whether values of which some of 1,000 are off, relative to values of 100, count as the same."""
+    objective = SimpleNamespace(model=nn.Linear(2, 2).to(dtype))
+    values = np.full(1000, 100.0)
+    moved = values.copy()
+    moved[:number] *= 1 + off
+    first, second = (SampleValues({OTHER: values, KEY: each}, {OTHER: True, KEY: True}) for each in (values, moved))
+    return baseline._agree(first, second, objective, **more)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "relative"), [(torch.float64, 2.2e-14), (torch.float32, 1.2e-5), (torch.bfloat16, 0.05)]
+)
+def test_rounding_is_a_hundred_times_what_a_type_resolves_and_never_more_than_a_twentieth(dtype, relative):
+    assert agree(0.9 * relative, 1000, dtype)
+    assert not agree(1.2 * relative, 1000, dtype)
+
+
+def test_one_sample_in_a_hundred_may_fall_to_the_other_side_of_an_edge():
+    assert agree(1.0, 10)
+    assert not agree(1.0, 11)
+    assert not agree(1.0, 1, share=0.0)
+    assert not agree(np.nan, 11)
+    # On another processor two in a hundred of a value are no difference.
+    assert agree(0.019, 1000, least=SAME_EVERYWHERE)
+    assert not agree(0.022, 1000, least=SAME_EVERYWHERE)
+
+
+def test_a_process_with_other_values_at_the_checkpoint_is_refused(monkeypatch):
+    there = SampleValues({KEY: np.full(200, 2.0)}, {KEY: True})
+    objective = SimpleNamespace(
+        model=nn.Linear(2, 2), sizes={"train": 200}, batch_size=100, forget=lambda: None, load=lambda group: group
+    )
+    for wrong, refused in ((1, False), (2, True)):  # of the hundred samples of a batch
+        here = np.full(100, 2.0)
+        here[:wrong] = 9.0
+        monkeypatch.setattr(baseline, "_measure", lambda *given, here=here: SampleValues({KEY: here}, {KEY: True}))
+        if not refused:
+            require_same_start(objective, Baseline(there, (), 0.0))
+            continue
+        with pytest.raises(EvaluationError, match="does not measure here as on rank 0"):
+            require_same_start(objective, Baseline(there, (), 0.0))
