@@ -396,10 +396,10 @@ def test_one_error_sets_all_parts_and_what_is_stated_holds(linear, tmp_path):
     assert (off <= 0.05).mean() >= 0.95
     points = found.counts["train"][found.state == 1].sum()
     assert points < 0.1 * truth.counts["train"].sum()
-    # What precision leaves of its share is for the others: 0.9 of the whole for samples, the rest of its square.
+    # What precision leaves of its share is for the others: 0.75 of the whole for samples, the rest of its square.
     left = 0.05 - min(found.quality["precision_error"], 0.15 * 0.05)
-    assert found.quality["standard_error"]["target"] == pytest.approx(0.9 * left / 1.96, rel=1e-4)
-    assert found.quality["interpolation"]["tolerance"] == pytest.approx(np.sqrt(0.19) * left, rel=1e-9)
+    assert found.quality["standard_error"]["target"] == pytest.approx(0.75 * left / 1.96, rel=1e-4)
+    assert found.quality["interpolation"]["tolerance"] == pytest.approx(np.sqrt(0.4375) * left, rel=1e-9)
 
     with pytest.raises(UsageError, match="error sets tolerance itself"):
         landscape.evaluate(linear, data, error=0.05, tolerance=0.1, **grid)

@@ -81,12 +81,12 @@ def test_parts_add_up_as_independent_ones_but_for_precision_and_are_said_in_word
 def test_what_is_asked_for_is_shared_out_by_what_the_parts_cost(error):
     each = share_out(error)
     assert each.precision_tolerance == pytest.approx(0.15 * error)
-    assert each.tolerance == pytest.approx(math.sqrt(0.19) * 0.85 * error)
+    assert each.tolerance == pytest.approx(math.sqrt(0.4375) * 0.85 * error)
     whole = StatedError(1.959964 * each.standard_error, each.tolerance, each.precision_tolerance)
     assert whole.total == pytest.approx(error, rel=1e-6)
     # What precision does not take is for the others; by its name one may take more, which they do not make up for.
     for spent, left in [(math.nan, 0.85), (0.0, 1.0), (0.1, 0.9), (0.15, 0.85), (0.7, 0.85)]:
         rest = share_out(error, spent * error)
         assert rest.precision_tolerance == each.precision_tolerance
-        assert rest.standard_error * 1.959964 == pytest.approx(0.9 * left * error, rel=1e-6)
+        assert rest.standard_error * 1.959964 == pytest.approx(0.75 * left * error, rel=1e-6)
         assert math.hypot(1.959964 * rest.standard_error, rest.tolerance) == pytest.approx(left * error, rel=1e-6)
