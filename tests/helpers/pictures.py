@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from tests.helpers.plot_fixtures import corners_of, overlap
+from tests.helpers.plot_fixtures import corners_of, overlap, put_texts
 
 
 def tick_labels(axis: Any) -> list[Any]:
@@ -26,7 +25,7 @@ def titles_of(ax: Any) -> list[Any]:
 def assert_readable(figure: Figure, *, drawn: bool = False) -> None:
     """No text leaves the figure, none lies on another, on a star, a ring or a path; ``drawn`` if it is already."""
     if not drawn:  # tick labels are filled when they are drawn
-        FigureCanvasAgg(figure).draw()
+        put_texts(figure)
     texts = [text for ax in figure.axes for text in (*ax.texts, ax.xaxis.label, ax.yaxis.label, *titles_of(ax))]
     axes = [ax for ax in figure.axes if ax.axison]
     texts += [text for ax in axes for axis in (ax.xaxis, ax.yaxis) for text in tick_labels(axis)] + figure.texts

@@ -10,6 +10,7 @@ import dataclasses
 from typing import Any
 
 import numpy as np
+from landscape.plot.surfaces.scenes import SurfaceImage
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from landscape.surface.grid import Axis, Floats
@@ -209,11 +210,23 @@ def overlap(one: Floats, other: Floats) -> float:
     return float((np.minimum(first.max(axis=0), second.max(axis=0)) - np.maximum(first.min(0), second.min(0))).min())
 
 
+def put_texts(figure: Any) -> None:
+    """Go through a figure as if it were drawn, so that texts are where they will be; no pixel is made, nor a solid."""
+    solids = [each for ax in figure.axes for each in ax.get_children() if isinstance(each, SurfaceImage)]
+    for solid in solids:
+        solid.set_visible(False)
+    FigureCanvasAgg(figure)
+    figure.draw_without_rendering()
+    for solid in solids:
+        solid.set_visible(True)
+
+
 def boxes_of(ax: Any, texts: Any, *, drawn: bool = False) -> list[Any]:
     """Return the boxes, in pixels, that texts cover."""
-    canvas = FigureCanvasAgg(ax.get_figure(root=True))
+    figure = ax.get_figure(root=True)
     if not drawn:
-        canvas.draw()
+        put_texts(figure)
+    canvas = FigureCanvasAgg(figure)
     return [text.get_window_extent(canvas.get_renderer()) for text in texts]
 
 

@@ -17,14 +17,13 @@ from landscape.plot.surfaces.axis_texts import box_of_label, fitted_panel, groun
 from landscape.plot.surfaces.camera import Camera
 from landscape.plot.surfaces.panel3d import DEPTH_RESOLUTION
 from landscape.plot.surfaces.still import Still
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.path import Path as MplPath
 
 from landscape.surface.surface import Surface
 from tests.helpers.pictures import assert_readable, distances
-from tests.helpers.plot_fixtures import corners_of, damaged_valley, network, overlap, valley
+from tests.helpers.plot_fixtures import corners_of, damaged_valley, network, overlap, put_texts, valley
 from tests.helpers.runs_on_planes import winding, with_steps, zoomed
 
 
@@ -151,7 +150,7 @@ def test_legend_notes_and_names_lie_on_nothing_in_whole_figures(kind: str, size:
         KINDS[kind](), kind="surface", camera=camera, size=size, caption=caption, interpolate=kind == "zoomed"
     )
     with our_style():
-        FigureCanvasAgg(figure).draw()  # type: ignore[no-untyped-call]
+        put_texts(figure)
         assert collisions(figure) == []
         assert_readable(figure, drawn=True)
 
