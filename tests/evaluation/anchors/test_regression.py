@@ -243,6 +243,15 @@ def test_what_no_sample_of_the_subset_shows_but_anchors_do_leaves_no_interval_to
         assert np.median(off) < 0.7
 
 
+def test_what_is_small_at_an_anchor_is_a_twentieth_of_the_mean_of_all_but_the_largest():
+    values = np.append(np.linspace(-1.0, 1.0, 200), 1e6)
+    cut = np.quantile(np.abs(values), 0.99)
+    assert log_scale(values) == pytest.approx(0.05 * np.minimum(np.abs(values), cut).mean(), rel=1e-12)
+    assert log_scale(values) < 0.05 * 1.01
+    assert 0 < log_scale(np.zeros(5)) < 1e-200
+    assert not np.isfinite(log_scale(np.array([1.0, np.nan])))
+
+
 @pytest.mark.parametrize("far", [1, 2, 3])
 def test_logarithms_alone_make_values_unless_what_most_anchors_show_is_in_no_sample(far):
     chance = np.random.default_rng(6)
