@@ -28,9 +28,10 @@ def _error(name: str, expected: ExpectedError, sets: int) -> str:
 def describe_cost(cost: Cost, start: float | None = None) -> str:
     """Return a few lines: points, samples, time, memory.
 
-    ``start`` is how long it was here, in seconds, from the command to now: the run has such a start, too.
+    ``start`` is how long it was here, in seconds, from the command to now: the run has such a start, too. None where
+    the run's is another, as with directions that are measured for it alone.
     """
-    after = "" if start is None else f", after a start of at most {duration(start)}"
+    after = "" if start is None else f", after a start of about {duration(start)}"
     samples = ", ".join(f"{name} {number:,}" for name, number in cost.samples.items())
     processes = "one process" if cost.ranks == 1 else f"{cost.ranks} processes"
     most = "at most " if cost.at_most else ""

@@ -90,7 +90,7 @@ def add_measure_options(parser: argparse.ArgumentParser) -> None:
         type=float,
         metavar="E",
         help="one budget: precision, samples, anchors and interpolation such that losses are off by at most E of "
-        "loss + eps in all, as in 0.02, at 95%% of points",
+        "loss + eps in all, as in 0.02, at 95%% of points; it chooses the precision, unless a low one is named",
     )
     group.add_argument(
         "--standard-error",

@@ -80,7 +80,10 @@ def surface_to_go_on_with(setup: Setup, losses: LossesAndMetrics, asked: Surface
         raise SurfaceMismatch(f"{path} was made by other code or other data: {'; '.join(changed)}. {_WHAT_TO_DO}")
     if again:
         logger.warning("%s is measured again: with anchors, its values are no means that more samples could join", path)
-        return replace(asked, trajectories={**stored.trajectories, **asked.trajectories})
+        # The file's precision is kept, and not measured again: nor is its error.
+        kept = {name: value for name, value in stored.quality.items() if name.startswith("precision")}
+        trajectories = {**stored.trajectories, **asked.trajectories}
+        return replace(asked, quality={**kept, **asked.quality}, trajectories=trajectories)
     stored = replace(stored, trajectories={**stored.trajectories, **asked.trajectories})
     quantities = {**stored.problem.get("quantities", {}), **asked.problem.get("quantities", {})}
     also = {"quantities": quantities} if quantities else {}

@@ -152,7 +152,17 @@ class Run:
         settings, spent = self.setup.settings, table.noted("precision_error")
         if settings.error is None:
             return settings.standard_error, settings.tolerance
-        shares = share_out(settings.error, spent if isinstance(spent, int | float) else None)
+        if not isinstance(spent, int | float):
+            spent = 0.0 if self.losses.forward.precision == "float32" else None  # which is the network's own
+        shares = share_out(settings.error, spent)
+        if spent is not None and spent > shares.precision_tolerance:
+            logger.warning(
+                "%s alone is off by %.2g %% of loss + eps, more than samples can make up for: the whole error will be "
+                "above %.2g %%",
+                table.noted("precision"),
+                100 * spent,
+                100 * settings.error,
+            )
         return shares.standard_error, shares.tolerance
 
     def _scheduler(self, tasks: Sequence[Task]) -> Scheduler:

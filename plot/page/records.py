@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from landscape.errors import PlotError
 from landscape.surface.anchors import AT_ORIGIN
@@ -132,7 +133,7 @@ def surface_record(
         "stderr": _errors(part, packer, paired=False),
         "paired": _errors(part, packer, paired=True),
         "counts": {plain_text(key): packer.add(np.asarray(array, np.int64)) for key, array in part.counts.items()},
-        "anchored": {plain_text(key): packer.add(np.asarray(array, np.int64)) for key, array in part.anchored.items()},
+        "anchored": {plain_text(key): packer.add(array) for key, array in _estimated(part).items()},
         "state": packer.add(np.asarray(part.state, np.uint8)),
         "open": {plain_text(key): packer.add(array) for key, array in open_cells(part).items()},
         "unfinished": _to_come(surface, part, missing),
@@ -157,6 +158,16 @@ def _errors(surface: Surface, packer: Packer, *, paired: bool) -> dict[str, int]
         if key in surface.values and (left := left_to_chance(surface, key, paired=paired)) is not None:
             found[key] = packer.add(to_three_digits(left))
     return found
+
+
+def _estimated(surface: Surface) -> dict[str, NDArray[np.int64]]:
+    """Return from how many anchors each point of a loss or metric is an estimate, 0 where it is none; (ny, nx) each."""
+    return {
+        f"{data}/{metric}": np.asarray(surface.anchored[data], np.int64)
+        for data, anchors in surface.anchors.items()
+        if data in surface.anchored
+        for metric in anchors.means
+    }
 
 
 def _to_come(surface: Surface, part: Surface, missing: int) -> str:

@@ -35,7 +35,7 @@ def path_lines(surface: Surface) -> list[str]:
     far = [
         shares_off_plane(surface, path.run).max() for path in paths_of(surface) if shares is None or path.name in others
     ]
-    if far and max(far) >= _TOLD:
+    if far and max(far) > _TOLD:
         unordered = all(path.run.unordered for path in paths_of(surface))
         whose = ", ".join(others) if others else "samples" if unordered else "path"
         lines.append(f"{whose} up to {100 * max(far):.0f} % off the plane")
@@ -90,7 +90,7 @@ def path_notes(surface: Surface, name: str, *, marks: Sequence[int] = (), hidden
     far = [(path.run.residual.max(), shares_off_plane(surface, path.run)[path.run.residual.argmax()]) for path in paths]
     distance, share = max(far)
     if distance > 0:
-        part = f"{100 * share:.0f} %" if share >= _TOLD else f"less than {100 * _TOLD:g} %"
+        part = f"{100 * share:.0f} %" if share > _TOLD else f"at most {100 * _TOLD:g} %"
         notes.append(
             f"The {records} lie up to {number_text(float(distance), 3)} off the plane, {part} of the way from the "
             "checkpoint"

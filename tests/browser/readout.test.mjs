@@ -100,10 +100,13 @@ test("what a point is not measured with is said", () => {
   assert.match(said(2, 2), /above the cap of 30$/);
   assert.match(said(3, 1), /on 7 samples$/);
   // An estimate is for all samples, however few were measured at its point.
-  const estimates = { ...surface(), anchored: { train: BigInt64Array.of(0n, 0n, 0n, 0n, 1n, 12n, 0n, 0n, 3n, 0n, 0n, 0n) } };
+  const estimates = { ...surface(), anchored: { "train/loss": BigInt64Array.of(0n, 0n, 0n, 0n, 1n, 12n, 0n, 0n, 3n, 0n, 0n, 0n) } };
   const told = [[0, 1], [1, 1], [2, 1], [0, 2]].map(([i, j]) => spoken(figure(STATE, estimates), { i, j }, LABELS).split("; ").at(-1));
-  assert.deepEqual(told.slice(0, 2), ["for all samples, by 9 and 1 anchor", "for all samples, by 9 and 12 anchors"]);
+  assert.deepEqual(told.slice(0, 2), ["estimated for all samples from 9 and 1 anchor", "estimated for all samples from 9 and 12 anchors"]);
   assert.equal(told[2], "on 9 samples");
+  // Other values of the same data are none.
+  const other = { ...estimates, anchored: { "train/accuracy": estimates.anchored["train/loss"] } };
+  assert.equal(spoken(figure(STATE, other), { i: 1, j: 1 }, LABELS).split("; ").at(-1), "on 9 samples");
   assert.match(told[3] ?? "", /^interpolated/);
   assert.match(said(1, 1), /^PC 1 0, beta 0; training loss 1; /);
   assert.equal(spoken(figure(), null, LABELS), "");

@@ -94,11 +94,14 @@ def test_a_dry_run_says_what_it_costs_and_writes_nothing(folder, capsys):
     assert main(["evaluate", *USUAL, "--x=-1:1:11", "--y=-1:1:7", "--dry-run", "-o", "net.h5"]) == 0
     took = time.perf_counter() - began
     out = capsys.readouterr().out
-    (start,) = re.findall(r"s a point\), after a start of at most (\S+) s\n", out)
+    (start,) = re.findall(r"s a point\), after a start of about (\S+) s\n", out)
     assert 0.5 * took - 0.01 < float(start) < 1.05 * took + 0.01  # two digits of it are written
     assert "77 to do of 77" in out
     assert "20 at each point" in out
     assert not Path("net.h5").exists()
+    # Directions that are measured are so in the run alone: its start is another.
+    assert main(["evaluate", *USUAL, "--x=-1:1:11", "--directions", "gradient", "--dry-run"]) == 0
+    assert "s a point)\n" in capsys.readouterr().out
 
 
 MISUSED = [

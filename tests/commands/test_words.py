@@ -52,7 +52,7 @@ def test_a_dry_run_says_each_part_of_the_cost(change, said, not_said):
     for words in said:
         assert words in text
     assert not_said not in text
-    assert text.replace("s a point)", "s a point), after a start of at most 3.5 s") == describe_cost(
+    assert text.replace("s a point)", "s a point), after a start of about 3.5 s") == describe_cost(
         Cost(**{**COST, **change}), 3.5
     )
 

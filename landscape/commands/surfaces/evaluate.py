@@ -107,10 +107,12 @@ def run(options: argparse.Namespace) -> int:
         settings["quantities"] = {"curvature": found}
     if options.dry_run:
         from landscape.commands.dry_run import describe_cost
+        from landscape.curvature.directions import is_measured
         from landscape.evaluation.evaluate import estimate_cost
 
         cost = estimate_cost(model, data, plane, **settings)
-        say(describe_cost(cost, time.perf_counter() - options.began))
+        measured_first = any(map(is_measured, (options.directions or "").split(",")))
+        say(describe_cost(cost, None if measured_first else time.perf_counter() - options.began))
         return 0
     from landscape.commands.surfaces.summary import describe_networks, describe_result
     from landscape.evaluation.evaluate import evaluate

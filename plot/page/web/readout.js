@@ -88,8 +88,8 @@ function stateText({ surface, height, scales }, k) {
     const known = surface.record.interpolation[height.name];
     parts.push(`interpolated, not measured${known ? ` (${known})` : ""}`);
   } else {
-    const data = height.name.split("/")[0], counts = surface.counts[data], anchors = Number(surface.anchored[data]?.[k] ?? 0);
-    if (anchors) parts.push(`for all samples, by ${counts[k]} and ${anchors} anchor${anchors > 1 ? "s" : ""}`);
+    const counts = surface.counts[height.name.split("/")[0]], anchors = Number(surface.anchored[height.name]?.[k] ?? 0);
+    if (anchors && counts) parts.push(`estimated for all samples from ${counts[k]} and ${anchors} anchor${anchors > 1 ? "s" : ""}`);
     // Worth a word only where points differ in it.
     else if (counts && counts.some((count, n) => surface.state[n] === 1 && count !== counts[k])) parts.push(`on ${counts[k]} samples`);
   }

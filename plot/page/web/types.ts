@@ -37,7 +37,7 @@ type SurfaceRecord = {
   stderr: Record<string, number>;
   paired: Record<string, number>;
   counts: Record<string, number>; // samples a point, by data set
-  anchored: Record<string, number>; // from how many anchors a point's values are estimates, 0 where they are none
+  anchored: Record<string, number>; // of values that are estimates: from how many anchors, 0 at points where they are none
   open: Record<string, number>; // 1 where a ratio is not known well enough for its colour, by its name
   state: number; // 0 not computed, 1 computed, 2 interpolated
   unfinished: string; // how much of a run is still to come; empty where all is there

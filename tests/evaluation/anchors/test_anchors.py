@@ -219,6 +219,28 @@ def test_estimators_are_not_mixed_in_one_file(linear, data, tmp_path):
         landscape.evaluate(linear, data, samples=64, anchors=3, path=plain, **LINE)
 
 
+def test_an_error_of_precision_is_kept_where_all_is_measured_again(linear, data, tmp_path):
+    settings = {**LINE, "anchors": 3, "path": tmp_path / "s.h5", "precision": "bfloat16"}
+    first = landscape.evaluate(linear.float(), [each.float() for each in data], samples=64, **settings)
+    more = landscape.evaluate(linear, [each.float() for each in data], samples=100, **settings)
+    assert more.quality["precision"] == "bfloat16"
+    assert more.quality["precision_error"] == first.quality["precision_error"] > 0
+    assert (more.counts["train"] == 100).any()
+
+
+def test_a_precision_that_takes_more_than_its_share_is_told(linear, data, caplog):
+    settings = {**LINE, "precision": "bfloat16"}
+    single = [each.float() for each in data]
+    landscape.evaluate(linear.float(), single, error=1e-4, **settings)
+    assert "bfloat16 alone is off by" in caplog.text
+    assert "the whole error will be above 0.01 %" in caplog.text
+    caplog.clear()
+    found = landscape.evaluate(linear, single, error=10.0, **settings)
+    assert not caplog.text
+    left = 10.0 - found.quality["precision_error"]
+    assert found.quality["standard_error"]["target"] == pytest.approx(0.75 * left / 1.96, rel=1e-4)
+
+
 def test_of_itself_it_only_takes_anchors_where_they_pay(linear, data):
     small = landscape.evaluate(linear, data, samples=50, **LINE)
     assert not small.anchored
@@ -397,7 +419,7 @@ def test_one_error_sets_all_parts_and_what_is_stated_holds(linear, tmp_path):
     points = found.counts["train"][found.state == 1].sum()
     assert points < 0.1 * truth.counts["train"].sum()
     # What precision leaves of its share is for the others: 0.75 of the whole for samples, the rest of its square.
-    left = 0.05 - min(found.quality["precision_error"], 0.15 * 0.05)
+    left = 0.05 - found.quality["precision_error"]
     assert found.quality["standard_error"]["target"] == pytest.approx(0.75 * left / 1.96, rel=1e-4)
     assert found.quality["interpolation"]["tolerance"] == pytest.approx(np.sqrt(0.4375) * left, rel=1e-9)
 

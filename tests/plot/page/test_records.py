@@ -11,6 +11,7 @@ from landscape.plot.page.packing import Packer, unpack
 from landscape.plot.page.records import frames_of, surface_record
 from landscape.plot.page.trust import trust_rows
 
+from landscape.surface.anchors import Anchors
 from landscape.surface.grid import Axis
 from landscape.surface.surface import INTERPOLATED, NOT_COMPUTED, Surface, Trajectory, sampling_factor
 from tests.helpers.plot_fixtures import noisy, random_axis, seeded, surface_of, valley
@@ -204,12 +205,14 @@ def test_a_page_states_the_errors_that_the_samples_left_out_leave() -> None:
     counts[0] = 50_000  # all of them: nothing is left to chance
     errors = {"train/loss": np.full(shape, 0.25)}
     anchored = {"train": np.arange(counts.size).reshape(shape)}
+    anchors = {"train": Anchors(np.array([-1]), {"loss": np.ones((1, 3))}, {"loss": np.ones(1)}, 50_000)}
     surface = dataclasses.replace(
-        surface, counts={"train": counts}, stderr=errors, paired_stderr=errors, anchored=anchored
+        surface, counts={"train": counts}, stderr=errors, paired_stderr=errors, anchored=anchored, anchors=anchors
     )
     packer = Packer()
     record = surface_record(surface, packer)
-    packed = unpack(packer.index, packer.text())[record["anchored"]["train"]]
+    assert list(record["anchored"]) == ["train/loss"], "no accuracy was estimated"
+    packed = unpack(packer.index, packer.text())[record["anchored"]["train/loss"]]
     np.testing.assert_array_equal(packed, anchored["train"])
     for kind in ("stderr", "paired"):
         shown = unpack(packer.index, packer.text())[record[kind]["train/loss"]]

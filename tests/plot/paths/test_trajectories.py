@@ -178,7 +178,7 @@ def test_a_plane_that_is_not_of_the_run_says_how_far_the_path_is_off_it(one):
     assert explained(surface) is None
     # 1 unit of the direction is 2 long, so the way is sqrt(8) and 2 of it are off the plane.
     assert path_lines(surface) == ["path up to 71 % off the plane"]
-    for residual, in_corner, in_caption in [(0, [], []), (0.009, [], ["less than 0.5 %"]), (0.02, ["1 %"], ["1 %"])]:
+    for residual, in_corner, in_caption in [(0, [], []), (0.009, [], ["at most 0.5 %"]), (0.02, ["1 %"], ["1 %"])]:
         near = dataclasses.replace(surface, trajectories={"sgd": run_on([(1, 0), (0, 0)], residual=[residual, 0])})
         assert path_lines(near) == [f"path up to {share} off the plane" for share in in_corner]
         told = [
