@@ -7,8 +7,8 @@ import dataclasses
 import numpy as np
 import pytest
 from landscape.plot.scale.scale import Scale
-from landscape.plot.surfaces.camera import GAP, Camera
-from landscape.plot.surfaces.frame3d import thin_ticks
+from landscape.plot.surfaces.camera import GAP, Box, Camera
+from landscape.plot.surfaces.frame3d import fit_frame, thin_ticks
 from landscape.plot.surfaces.scenes import SurfaceImage
 from landscape.plot.surfaces.surfaces3d import draw_panel
 from matplotlib.collections import LineCollection, PolyCollection
@@ -54,6 +54,24 @@ def test_iso_lines_of_the_surface_are_the_levels_of_the_scale():
     np.testing.assert_allclose(scale.inverse(heights), scale.levels, rtol=1e-9)
     np.testing.assert_allclose(paint.colors[-1], scale.colors(scale.high)[:3], atol=1e-9)
     np.testing.assert_allclose(paint.colors[0], scale.colors(scale.low)[:3], atol=1e-9)
+
+
+@pytest.mark.parametrize("elevation", [0, 4, 12])
+def test_numbers_of_a_floor_seen_from_its_edge_stand_away_from_it_on_one_side(elevation):
+    """Outwards the floor is nearly its own edge in the picture: numbers there would lie along it."""
+    ends = np.array([[-1.0, -1, 0], [1, -1, 0], [1, 1, 0]])
+    camera = Camera(-130, elevation)
+    scale, box = Scale.of(valley(), "train/loss"), Box((-1e-4, 1e-4), (-1e-4, 1e-4), (0.0, 1.0))
+    frame = fit_frame(camera, box, scale, ("x", "y", "loss"), ends, (360.0, 290.0))
+    numbers = [label for label in frame.labels if label.tick and label.axis in (0, 1)]
+    assert len(numbers) > 4
+    for label in numbers:
+        step = np.zeros(3)
+        step[label.axis] = 0.01
+        places = frame.view.project(np.array([label.anchor - step, label.anchor + step]))[:, :2]
+        along = (places[1] - places[0]) / np.linalg.norm(places[1] - places[0])
+        assert abs(along[0] * label.direction[1] - along[1] * label.direction[0]) > 0.499, label.text
+        assert label.direction[1] < 0 or elevation > 0, "below a floor that is a line"
 
 
 def test_ticks_of_the_height_axis_stand_at_their_loss():
