@@ -27,7 +27,7 @@ PATIENCE = 20  # seconds that a process which is done, or was interrupted, may t
 
 @dataclass(frozen=True)
 class DemoSettings:
-    """How much the demo does: the defaults take two minutes or three on two free cores."""
+    """How much the demo does: the defaults take about two minutes on two free cores."""
 
     epochs: int = 30
     line: str = "-1:1:51"

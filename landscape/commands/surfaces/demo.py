@@ -1,7 +1,7 @@
 """Train two small networks, measure the loss around them, draw everything.
 
 Two networks of 38 layers on the handwritten digits that ship with landscape, one with shortcuts and one without: the
-pair of Li et al.'s first figure. Takes two minutes or three on two free cores and writes into landscape-demo/.
+pair of Li et al.'s first figure. Takes about two minutes on two free cores and writes into landscape-demo/.
 
     landscape demo
 """
