@@ -102,7 +102,7 @@ test("what a point is not measured with is said", () => {
   // An estimate is for all samples, however few were measured at its point.
   const estimates = { ...surface(), anchored: { "train/loss": BigInt64Array.of(0n, 0n, 0n, 0n, 1n, 12n, 0n, 0n, 3n, 0n, 0n, 0n) } };
   const told = [[0, 1], [1, 1], [2, 1], [0, 2]].map(([i, j]) => spoken(figure(STATE, estimates), { i, j }, LABELS).split("; ").at(-1));
-  assert.deepEqual(told.slice(0, 2), ["estimated for all samples from 9 and 1 anchor", "estimated for all samples from 9 and 12 anchors"]);
+  assert.deepEqual(told.slice(0, 2), ["estimated for all samples from 9 of them and 1 anchor", "estimated for all samples from 9 of them and 12 anchors"]);
   assert.equal(told[2], "on 9 samples");
   // Other values of the same data are none.
   const other = { ...estimates, anchored: { "train/accuracy": estimates.anchored["train/loss"] } };

@@ -89,7 +89,7 @@ function stateText({ surface, height, scales }, k) {
     parts.push(`interpolated, not measured${known ? ` (${known})` : ""}`);
   } else {
     const counts = surface.counts[height.name.split("/")[0]], anchors = Number(surface.anchored[height.name]?.[k] ?? 0);
-    if (anchors && counts) parts.push(`estimated for all samples from ${counts[k]} and ${anchors} anchor${anchors > 1 ? "s" : ""}`);
+    if (anchors && counts) parts.push(`estimated for all samples from ${counts[k]} of them and ${anchors} anchor${anchors > 1 ? "s" : ""}`);
     // Worth a word only where points differ in it.
     else if (counts && counts.some((count, n) => surface.state[n] === 1 && count !== counts[k])) parts.push(`on ${counts[k]} samples`);
   }
