@@ -121,9 +121,10 @@ def test_what_was_not_computed_is_not_shown_as_not_finite(open_page: Open) -> No
     state[0, 0] = NOT_COMPUTED  # so that no coarser grid is whole
     values = {name: np.where(state == NOT_COMPUTED, np.nan, array) for name, array in surface.values.items()}
     page = open_page(dataclasses.replace(surface, values=values, state=state))
-    pixels = page.picture(".map").reshape(-1, 3)
-    assert (np.abs(pixels - 0xDB).max(axis=1) < 2).sum() > 500, "the grey of what is missing"
-    assert (np.abs(pixels - 0x8C).max(axis=1) < 2).sum() == 0, "the grey of what is not finite"
+    pixels = page.picture(".map")
+    assert (np.abs(pixels - 0xDB).max(axis=2) < 2).sum() > 500, "the grey of what is missing"
+    grey = np.abs(pixels - 0x8C).max(axis=2) < 2  # a letter's edge may have it, at single pixels
+    assert not (grey[1:, 1:] & grey[1:, :-1] & grey[:-1, 1:] & grey[:-1, :-1]).any(), "the grey of what is not finite"
 
 
 def test_a_point_shows_its_errors_and_what_it_was_not_measured_with(open_page: Open) -> None:

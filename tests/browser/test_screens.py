@@ -376,8 +376,8 @@ def test_networks_on_a_plane_are_marked_and_named_in_the_scene_the_map_and_the_p
 
     def is_diamond(pixels: Any, x: float, y: float) -> bool:
         """White in the middle, dark where its edge is, along both diagonals of the picture's axes."""
-        rows, columns = (np.s_[round(each) - 9 : round(each) + 10] for each in (y, x))
-        cross = [pixels[round(y), columns, :3], pixels[rows, round(x), :3]]
+        rows, columns = (np.s_[int(each) - 9 : int(each) + 10] for each in (y, x))
+        cross = [pixels[int(y), columns, :3], pixels[rows, int(x), :3]]
         return all((line[7:12] > 245).all() and (line.sum(axis=-1) < 330).sum() >= 2 for line in cross)
 
     x, y, _ = page.app("app.views[0].view.project(given)", at)
