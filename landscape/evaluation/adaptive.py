@@ -44,10 +44,10 @@ BASE_LEVEL = 2
 ORDER = 2
 # Share of the interpolated points, or of a line's points, that may be further off than the stated error.
 BEYOND = 0.05
-# Chance that a draw misleads: of the first, and of all the later ones together.
+# Chance that an attempt misleads: of the first, and of all the later ones together.
 FIRST_RISK, LATER_RISK = 0.03, 0.02
-# How many of the points held out may be off by more than the tolerance.
-ALLOWED = 1
+# Shares of that by how many of the points held out are off by more than the tolerance: none, or, of more points, one.
+RISKS = (2 / 3, 1 / 3)
 # What the tolerance of expected errors is multiplied by after a draw that was not good enough.
 STRICTER = 0.7
 # Where this share of all points or less would be interpolated in the end, all are measured.
@@ -89,13 +89,26 @@ class Filled:
     interpolated: Mask
     errors: Mapping[str, Floats]  # at the held-out points: relative to L + eps for losses, else absolute
     heights: Mapping[str, Heights]
+    beyond: int = 0  # so many of the held-out points are beyond what bounds 95 % of all
+
+    def bound(self, name: str) -> float:
+        """Return what bounds the errors of 95 % of the points; 0 where nothing was interpolated."""
+        errors = np.sort(self.errors[name])
+        return float(errors[-1 - self.beyond]) if errors.size else 0.0
 
     @property
     def loss_error(self) -> float:
-        """Largest error of a loss at the held-out points; 0 where nothing was interpolated."""
-        return max(
-            (float(e.max()) for name, e in self.errors.items() if name.endswith("/loss") and e.size), default=0.0
-        )
+        """The largest of the losses' bounds."""
+        return max((self.bound(name) for name in self.errors if name.endswith("/loss")), default=0.0)
+
+
+@dataclass(frozen=True)
+class Checked:
+    """Heights of a grid that is good enough, and the errors that say so."""
+
+    filled: Mapping[str, Floats]
+    errors: Mapping[str, Floats]
+    beyond: int
 
 
 def describe_interpolation(filled: Filled, tolerance: float | None) -> dict[str, Any] | None:
@@ -113,6 +126,7 @@ def describe_interpolation(filled: Filled, tolerance: float | None) -> dict[str,
                 "eps": filled.heights[name].eps,
                 "median": _number(float(np.median(errors))),
                 "largest": _number(float(errors.max())),
+                "bound": _number(filled.bound(name)),
             }
             for name, errors in filled.errors.items()
         },
@@ -130,32 +144,43 @@ def base_points(coordinates: Sequence[Floats]) -> Mask:
     return mask
 
 
-def held_out_number(left: int, attempt: int, beyond: int | None = None) -> int:
+def held_out_number(left: int, attempt: int, beyond: int | None = None, *, larger: int = 0) -> int:
     r"""Return how many of the points left have to be drawn so that the largest of their errors can be stated.
 
-    With n drawn of N at random, more than ``beyond`` of the others have larger errors only where all of the
-    k = beyond + 1 largest errors are among those others; not given, it is 5 % of N - n. The chance of that is
+    Or the second largest: all but so many as are ``larger``, m. With n drawn of N at random, more than ``beyond`` of
+    the others have larger errors than that only where of the k = beyond + 1 + m largest errors at most m are drawn; not
+    given, ``beyond`` is 5 % of N - n. The chance of that is
 
-    .. math:: \prod_{i=0}^{k-1} \frac{N - n - i}{N - i}
+    .. math:: \sum_{j=0}^m \binom{k}{j} \binom{N - k}{n - j} \Big/ \binom{N}{n}
 
-    and n is the smallest number for which it is at most 3 % at the first attempt, one percent at the second, and half
-    as much at each further one: 5 % over all of them.
+    and n is the smallest number for which it is at most a risk: 3 % at the first attempt, one percent at the second,
+    and half as much at each further one, 5 % over all of them; two thirds of each for m = 0 and one third for m = 1.
 
     Examples
     --------
-    >>> held_out_number(2000, attempt=0), held_out_number(2000, attempt=1)
-    (70, 92)
+    >>> held_out_number(2000, attempt=0), held_out_number(2000, attempt=0, larger=1)
+    (78, 133)
     """
-    risk = FIRST_RISK if attempt == 0 else LATER_RISK / 2**attempt
+    risk = (FIRST_RISK if attempt == 0 else LATER_RISK / 2**attempt) * RISKS[larger]
     for number in range(left):
         others = left - number
-        k = int(BEYOND * others if beyond is None else beyond) + 1
-        if k > others:
-            return number
-        places = np.arange(k)
-        if np.log((others - places) / (left - places)).sum() <= np.log(risk):
+        most = int(BEYOND * others if beyond is None else beyond) + 1
+        if most > others or _few_drawn(left, number, most + larger, larger) <= risk:
             return number
     return left
+
+
+def _few_drawn(left: int, drawn: int, largest: int, most: int) -> float:
+    """Return how likely at most so many of the largest are among those drawn: hypergeometric."""
+    there = np.arange(max(0, drawn + largest - left), min(most, drawn) + 1)
+    ways = _log_ways(largest, there) + _log_ways(left - largest, drawn - there) - _log_ways(left, np.array(drawn))
+    return float(np.exp(ways).sum())
+
+
+def _log_ways(total: int, chosen: NDArray[np.int64]) -> Floats:
+    from scipy.special import gammaln  # needed only here
+
+    return np.asarray(gammaln(total + 1) - gammaln(chosen + 1) - gammaln(total - chosen + 1))
 
 
 def visiting_levels(numbers: Sequence[int]) -> NDArray[np.intp]:
@@ -229,7 +254,6 @@ class Refinement:
         }
         tolerance = self._tolerance
         used = base
-        beyond = int(BEYOND * known.size) if len(self._shape) == 1 else None
         for attempt in range(64):
             used = np.stack(
                 [
@@ -239,31 +263,53 @@ class Refinement:
             )
             if (used & ~known).any():
                 return np.asarray(used & ~known)
-            left = ~used
-            number = held_out_number(int(left.sum()), attempt, beyond)
-            if left.sum() - number <= WORTH_IT * known.size:
+            found = self._checked(z, deciding, known, used, attempt)
+            if found is None:
                 break
-            held_out = self._draw(left, number, attempt)
-            if (held_out & ~known).any():
-                return np.asarray(held_out & ~known)
-            filled = self._fill(z, deciding, used)
-            errors = {name: _differences(filled[name][held_out], z[name][held_out]) for name in z}
-            strange = [np.where(np.isfinite(each), 0.0, np.inf) for each in errors.values()]
-            worst = np.max([*(errors[name] for name in deciding), *strange], axis=0)
-            if (worst > self._tolerance).sum() <= ALLOWED and np.isfinite(worst).all():
-                back = {name: _within(name, heights[name].back(filled[name])) for name in z}
+            if isinstance(found, Checked):
+                back = {name: _within(name, heights[name].back(found.filled[name])) for name in z}
                 kept = {name: np.where(known, array, back.get(name, np.nan)) for name, array in values.items()}
-                return Filled(kept, ~known, errors, heights)
+                return Filled(kept, ~known, found.errors, heights, found.beyond)
+            if (found & ~known).any():
+                return np.asarray(found & ~known)
             # These have now decided something: they count as measured like any other, and further ones are drawn.
-            used, tolerance = used | held_out, tolerance * STRICTER
+            used, tolerance = used | found, tolerance * STRICTER
         if not known.all():
             return ~known
         return Filled(dict(values), ~known, {name: np.zeros(0) for name in z}, heights)
 
+    def _checked(
+        self, z: Mapping[str, Floats], deciding: Sequence[str], known: Mask, used: Mask, attempt: int
+    ) -> Mask | Checked | None:
+        """Return the grid as it is interpolated, if it is good enough, else points that say so.
+
+        They are to be measured, or known and the grid is not good enough. None where hardly any would be left.
+        """
+        left, held_out = ~used, ~known
+        beyond = int(BEYOND * known.size) if len(self._shape) == 1 else None
+        for larger in range(len(RISKS)):
+            number = held_out_number(int(left.sum()), attempt, beyond, larger=larger)
+            if left.sum() - number <= WORTH_IT * known.size:
+                return None
+            held_out = self._draw(left, number, attempt)
+            if (held_out & ~known).any():
+                return held_out
+            filled = self._fill(z, deciding, used)
+            errors = {name: _differences(filled[name][held_out], z[name][held_out]) for name in z}
+            strange = [np.where(np.isfinite(each), 0.0, np.inf) for each in errors.values()]
+            worst = np.max([*(errors[name] for name in deciding), *strange], axis=0)
+            beyond_it = (worst > self._tolerance).sum()
+            if beyond_it <= larger and np.isfinite(worst).all():
+                return Checked(filled, errors, larger)
+            if beyond_it >= len(RISKS):
+                break  # more of them would not do either
+        return held_out
+
     def _draw(self, left: Mask, number: int, attempt: int) -> Mask:
+        """Return points drawn by chance, fewer being the first of more."""
         chosen = np.zeros(left.shape, dtype=np.bool_)
         generator = np.random.default_rng([self._seed, attempt, int(left.sum())])
-        chosen.flat[generator.choice(np.flatnonzero(left), number, replace=False)] = True
+        chosen.flat[generator.permutation(np.flatnonzero(left))[:number]] = True
         return chosen
 
     def _refine(

@@ -8,7 +8,7 @@ from typing import Any, TypeGuard
 
 import numpy as np
 
-from landscape.surface.derived.stated_error import StatedError, stated_error, stated_words
+from landscape.surface.derived.stated_error import StatedError, interpolation_bound, stated_error, stated_words
 from landscape.surface.derived.unseen import alike_text, all_alike, reach, unlike_share_of
 from landscape.surface.surface import COMPUTED, Surface
 
@@ -25,14 +25,14 @@ def interpolation_words(surface: Surface, names: Sequence[str] = ()) -> str:
     texts = []
     losses = [name for name in names if name.endswith("/loss")]
     if losses or not names:
-        named = [_mapping(errors.get(name)).get("largest") for name in losses]
+        named = [interpolation_bound(_mapping(errors.get(name))) for name in losses]
         known = [each for each in named if _is_number(each)]
         # Files that do not say it of each loss say it of the worst.
         error = max(known) if known and len(known) == len(named) else surface.quality.get("interpolation_error")
         if _is_number(error):
             texts.append(f"{100 * error:.2g} % of loss + eps")
     for name in names:
-        error = _mapping(errors.get(name)).get("largest")
+        error = interpolation_bound(_mapping(errors.get(name)))
         if name in losses or not _is_number(error):
             continue
         if name.endswith("accuracy"):
@@ -43,7 +43,7 @@ def interpolation_words(surface: Surface, names: Sequence[str] = ()) -> str:
         return ""
     number = made.get("held_out")
     by = f", by {number} held out" if isinstance(number, int) else ""
-    # The largest of the held-out errors bounds that of 95 % of the points, at 95 % confidence.
+    # At 95 % confidence.
     listed = " and ".join([", ".join(texts[:-1]), texts[-1]]) if len(texts) > 1 else texts[0]
     of = "all points" if made.get("bounds") == "95 % of all points" else "them"
     return f" (95 % of {of} to {listed}{by})"

@@ -53,11 +53,13 @@ def measure(plan: Refinement, values: Mapping[str, Floats], known: Mask | None =
     raise AssertionError("it never comes to an end")
 
 
-def draw(coordinates: Sequence[Floats], values: Mapping[str, Floats], tolerance: float, seeds: int) -> list[Outcome]:
-    """Return what came of so many draws of the points held out."""
+def draw(
+    coordinates: Sequence[Floats], values: Mapping[str, Floats], tolerance: float, seeds: Sequence[int]
+) -> list[Outcome]:
+    """Return what came of draws of the points held out, by their seeds."""
     outcomes = []
     first = Refinement(coordinates, tolerance)
-    for seed in range(seeds):
+    for seed in seeds:
         plan = Refinement(coordinates, tolerance, seed=seed)
         plan._reached.update(
             {at: there for at, there in first._reached.items() if at[1] == 0}
@@ -98,7 +100,7 @@ def digits(*ranges: str) -> landscape.Surface:
 def report(name: str, coordinates: Sequence[Floats], losses: Floats, tolerance: float, seeds: int) -> None:
     """Print a line of the table."""
     began = time.perf_counter()
-    outcomes = draw(coordinates, {LOSS: losses[None]}, tolerance, seeds)
+    outcomes = draw(coordinates, {LOSS: losses[None]}, tolerance, range(seeds))
     measured = [each.measured for each in outcomes]
     print(
         f"| {name} | {' x '.join(str(len(each)) for each in coordinates)} | {np.mean(measured):.1%}, at most "

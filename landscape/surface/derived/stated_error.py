@@ -1,7 +1,8 @@
 r"""How far off a surface's values may be in all: samples, interpolation and precision added up.
 
 Relative to loss + eps, as in pictures, each part bounds 95 % of points: half the width of the interval that samples
-leave; the largest error of interpolated points that were held out and measured; the largest error of a low precision
+leave; the largest error of interpolated points that were held out and measured, or, of more such points, the second
+largest; the largest error of a low precision
 at the probes. The first two are independent of each other, the last is not known to be:
 
 .. math:: e = e_\mathrm{precision} + \sqrt{e_\mathrm{samples}^2 + e_\mathrm{interpolation}^2}
@@ -101,7 +102,7 @@ def stated_error(surface: Surface, name: str) -> StatedError | None:
     samples = float(np.quantile(known, BOUNDED, method="higher"))
     samples = samples if math.isfinite(samples) else math.nan
     made = _mapping(_mapping(quality.get("interpolation")).get("errors"))
-    interpolation = _mapping(made.get(name)).get("largest", 0.0) if made else 0.0
+    interpolation = interpolation_bound(_mapping(made.get(name)), 0.0)
     error = quality.get("precision_error", 0.0)
     asked = quality.get("error")
     return StatedError(
@@ -110,6 +111,11 @@ def stated_error(surface: Surface, name: str) -> StatedError | None:
         float(error) if isinstance(error, int | float) else math.nan,
         float(asked) if isinstance(asked, int | float) else None,
     )
+
+
+def interpolation_bound(errors: Mapping[str, Any], otherwise: Any = None) -> Any:
+    """Return what bounds the errors of 95 % of the points, of what a file says of a value's errors."""
+    return errors.get("bound", errors.get("largest", otherwise))  # files that are older say the largest alone
 
 
 def stated_words(found: StatedError) -> str:

@@ -66,6 +66,9 @@ def test_parts_add_up_as_independent_ones_but_for_precision_and_are_said_in_word
     assert (found.interpolation, found.precision, found.asked) == (0.03, 0.004, 0.05)
     assert found.total == pytest.approx(0.004 + math.sqrt(found.samples**2 + 0.03**2))
     assert math.isnan(stated_error(surface(interpolation={"errors": {NAME: {"largest": None}}}), NAME).interpolation)
+    # Where the largest of many points is left out of what bounds 95 % of them.
+    but_one = {NAME: {"largest": 0.03, "bound": 0.02}}
+    assert stated_error(surface(interpolation={"errors": but_one}), NAME).interpolation == 0.02
     assert math.isnan(stated_error(surface(precision_error=None), NAME).precision)
     said = StatedError(0.04, 0.03, 0.004, 0.05)
     assert stated_words(said) == (
