@@ -26,6 +26,8 @@ CANDIDATES = ("bfloat16", "float16")
 # How much faster low precision has to be to be worth its error, and how near two of them are when the more precise
 # one is taken: twice what timings scatter by on a busy machine.
 WORTH_IT = 1.1
+# What takes so many times as long at its second probe is not measured at the others: float16 without the instructions.
+FAR_TOO_SLOW = 2.0
 # A batch within this share of the best rate is as good; the smallest such is taken, for its memory.
 AS_GOOD = 0.03
 
@@ -127,6 +129,8 @@ def choose_precision(
                 found.append(_error(losses, reference[number], floor))
                 if found[-1] > tolerance:
                     notes[name] = f"off by {100 * found[-1]:.2g} % at a probe, {100 * tolerance:g} % are allowed"
+                    break
+                if number == 1 and times[1] > FAR_TOO_SLOW * seconds[REFERENCE] and len(candidates) > 1:
                     break
         except (RuntimeError, NotImplementedError) as error:
             if name == REFERENCE:
