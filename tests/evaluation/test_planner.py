@@ -237,14 +237,14 @@ def test_interpolated_points_are_marked_and_within_the_tolerance(linear, points,
 
 def test_a_file_whose_points_were_interpolated_says_of_none_that_it_lacks_samples(linear, points, tmp_path):
     path = tmp_path / "s.h5"
-    got = landscape.evaluate(linear, points, x="-1:1:33", y="-1:1:29", samples=100, tolerance=0.02, path=path)
+    got = landscape.evaluate(linear, points, x="-1:1:17", y="-1:1:15", samples=100, tolerance=0.02, path=path)
     assert (got.state == INTERPOLATED).any()
     assert "unfinished" not in got.quality
     assert "unfinished" not in landscape.read_surface(path).quality
 
 
 def test_a_run_cut_short_between_points_ends_like_one_that_was_not(linear, points, tmp_path):
-    settings = {"x": "-1:1:33", "y": "-1:1:29", "samples": 100, "tolerance": 0.01}
+    settings = {"x": "-1:1:17", "y": "-1:1:15", "samples": 100, "tolerance": 0.01}
     whole = landscape.evaluate(linear, points, **settings)
     number = int((whole.state == COMPUTED).sum())
     for after in (10, number // 2, number - 1, number):
@@ -258,25 +258,25 @@ def test_a_run_cut_short_between_points_ends_like_one_that_was_not(linear, point
 
 
 def test_a_smaller_tolerance_goes_on_and_none_at_all_measures_every_point(linear, points, tmp_path):
-    settings = {"x": "-1:1:33", "y": "-1:1:29", "samples": 100, "path": tmp_path / "s.h5"}
+    settings = {"x": "-1:1:17", "y": "-1:1:15", "samples": 100, "path": tmp_path / "s.h5"}
     coarse = landscape.evaluate(linear, points, tolerance=0.05, **settings)
     calls = []
     same = landscape.evaluate(linear, points, tolerance=0.06, progress=lambda *at: calls.append(at), **settings)
     np.testing.assert_array_equal(same.state, coarse.state)
-    assert calls == [(33 * 29, 33 * 29)], "nothing was left to measure"
-    fine = landscape.evaluate(linear, points, tolerance=0.0005, **settings)
+    assert calls == [(17 * 15, 17 * 15)], "nothing was left to measure"
+    fine = landscape.evaluate(linear, points, tolerance=0.01, **settings)
     assert (fine.state == COMPUTED).sum() > (coarse.state == COMPUTED).sum()
     assert (fine.state[coarse.state == COMPUTED] == COMPUTED).all()
     every = landscape.evaluate(linear, points, **settings)
     assert (every.state == COMPUTED).all()
     assert "interpolation" not in every.quality
     assert "interpolation_error" not in every.quality
-    at_once = landscape.evaluate(linear, points, x="-1:1:33", y="-1:1:29", samples=100)
+    at_once = landscape.evaluate(linear, points, x="-1:1:17", y="-1:1:15", samples=100)
     np.testing.assert_allclose(every["train/loss"], at_once["train/loss"], rtol=1e-13)
 
 
 def test_interpolated_points_keep_nothing_of_samples_they_had(linear, points, tmp_path):
-    grid = {"x": "-1:1:33", "y": "-1:1:29", "path": tmp_path / "s.h5"}
+    grid = {"x": "-1:1:17", "y": "-1:1:15", "path": tmp_path / "s.h5"}
     plane = landscape.random_plane(linear, dimensions=2)
     landscape.evaluate(linear, points, plane, standard_error=0.2, **grid)  # few samples everywhere
     got = landscape.evaluate(linear, points, plane, tolerance=0.02, **grid)
@@ -286,13 +286,13 @@ def test_interpolated_points_keep_nothing_of_samples_they_had(linear, points, tm
     assert np.isnan(got.stderr["train/loss"][filled]).all()
     assert np.isnan(got.paired_stderr["train/loss"][filled]).all()
     every = landscape.evaluate(linear, points, plane, **grid)
-    at_once = landscape.evaluate(linear, points, plane, x="-1:1:33", y="-1:1:29")
+    at_once = landscape.evaluate(linear, points, plane, x="-1:1:17", y="-1:1:15")
     assert (every.counts["train"] == SAMPLES).all()
     np.testing.assert_allclose(every["train/loss"], at_once["train/loss"], rtol=1e-12)
 
 
 def test_points_and_samples_are_saved_together(linear, points):
-    got = landscape.evaluate(linear, points, x="-1:1:33", y="-1:1:29", tolerance=0.05, standard_error=0.05)
+    got = landscape.evaluate(linear, points, x="-1:1:17", y="-1:1:15", tolerance=0.05, standard_error=0.05)
     filled = got.state == INTERPOLATED
     assert filled.mean() > 0.3
     counted = got.counts["train"][~filled]
