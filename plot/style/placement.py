@@ -229,17 +229,27 @@ class Room:
             outside = np.hypot(*np.maximum(beyond, 0.0))
             depth = spots[None, :, 2] - np.where(outside > 0, outside, beyond.max(axis=0))
             deepest[part] = np.maximum(deepest[part], depth.max(axis=1))
-        for box in self.boxes:
-            own = np.array([[np.cos(box.turn), np.sin(box.turn)], [-np.sin(box.turn), np.cos(box.turn)]])
-            gap = np.full(len(centres), -np.inf)
-            # Two rectangles are apart exactly where a side of either of them separates them.
-            for axis in (along, across, *(np.broadcast_to(each, along.shape) for each in own)):
-                distance = np.abs(((box.middle - centres) * axis).sum(axis=1))
-                reach = np.abs((along * axis).sum(axis=1)) * half[0] + np.abs((across * axis).sum(axis=1)) * half[1]
-                reach = reach + np.abs(axis @ own[0]) * box.half[0] + np.abs(axis @ own[1]) * box.half[1]
-                gap = np.maximum(gap, distance - reach)
-            deepest = np.maximum(deepest, -gap)
+        if self.boxes:
+            deepest = np.maximum(deepest, self._depths_in_boxes(centres, half, along, across))
         return deepest
+
+    def _depths_in_boxes(self, centres: Floats, half: tuple[float, float], along: Floats, across: Floats) -> Floats:
+        """Return how deep boxes lie in the deepest of those that are taken, their sides along (n, 2) directions."""
+        middles, halves = (np.array([getattr(box, name) for box in self.boxes]) for name in ("middle", "half"))
+        turns = np.array([box.turn for box in self.boxes])
+        c, s = np.cos(turns), np.sin(turns)
+        mine = [(each[:, :1], each[:, 1:]) for each in (along, across)]
+        theirs = [(c, s), (-s, c)]
+        x, y = (middles[:, k] - centres[:, k, None] for k in (0, 1))
+        gap = np.full(x.shape, -np.inf)
+        # Two rectangles are apart exactly where a side of either of them separates them.
+        for u, v in (*mine, *theirs):
+            reach: Any = 0.0
+            for sides, lengths in ((mine, half), (theirs, halves.T)):
+                for (a, b), length in zip(sides, lengths, strict=True):
+                    reach = reach + np.abs(a * u + b * v) * length
+            gap = np.maximum(gap, np.abs(x * u + y * v) - reach)
+        return np.asarray(-gap.min(axis=1))
 
     def first_free(
         self, middles: ArrayLike, half: tuple[float, float], turn: float = 0.0, clear: float = 0.0
