@@ -76,11 +76,17 @@ COMBINATIONS = [
         NORMALIZATIONS, IGNORES, (False, True), ("weights", "states")
     )
 ]
+
+
+def named(each):
+    return "-".join(map(str, each.values())) if isinstance(each, dict) else str(each)
+
+
 # Each type with any two of these settings: a quarter of all there are.
 TYPED = [(how, DTYPES[(n // 8 + (n ^ n // 2)) % 4]) for n, how in enumerate(COMBINATIONS)]
 
 
-@pytest.mark.parametrize(("how", "dtype"), TYPED, ids=lambda e: str(e) if e in DTYPES else "-".join(map(str, e.values())))
+@pytest.mark.parametrize(("how", "dtype"), TYPED, ids=named)
 def test_drawn_anew_it_moves_weights_to_the_same_bits(how, dtype):
     model = tied_in(dtype)
     chosen = {**how, "seed": 3, "dimensions": 3, "exclude": "temperature" if how["ignore"] == "none" else None}
