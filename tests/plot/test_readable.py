@@ -205,3 +205,5 @@ def test_a_text_takes_the_first_place_that_is_free():
     assert room.depths([0, 0], (20, 4), 0.0) > 0 > room.depths([0, 0], (20, 4), np.pi / 2)
     room.take(Box(np.array([0.0, 30.0]), (4, 12), 0.0))
     assert room.depths([0, 0], (20, 4), np.pi / 2) == pytest.approx(2)
+    room.take(Box(np.array([300.0, 300.0]), (4, 12), 0.0))  # what lies elsewhere makes it no freer
+    assert room.depths([0, 0], (20, 4), np.pi / 2) == pytest.approx(2)
