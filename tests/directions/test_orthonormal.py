@@ -51,6 +51,7 @@ def test_coordinates_are_those_of_a_qr_decomposition(folder):
         own = np.concatenate([tensor.flatten().numpy() for tensor in direction.tensors.values()])
         np.testing.assert_allclose(own, signs[number] * basis[:, number], atol=1e-12)
     np.testing.assert_allclose(plane.cosines, np.eye(2), atol=1e-12)
+    assert [direction.label.endswith(", at right angles") for direction in plane.directions] == [False, True]
 
 
 def test_of_networks_nearly_on_a_line_the_axes_are_at_right_angles_all_the_same(tmp_path):

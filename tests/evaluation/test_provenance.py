@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
 import landscape
-from landscape.evaluation.provenance import statistics
+from landscape.evaluation import provenance
+from landscape.evaluation.provenance import fingerprints, statistics
+from landscape.problem.data.datasets import as_data
 
 
 class Masked(nn.Module):
@@ -55,3 +60,26 @@ def test_a_caption_says_of_which_data_set_statistics_were_recomputed():
     sets = {name: (torch.randn(20, 4), torch.randint(0, 3, (20,))) for name in ("test", "train")}
     surface = landscape.evaluate(normed().eval(), sets, x="-1:1:3", batch_norm="recompute")
     assert "batch-norm statistics recomputed at each point on train" in landscape.plot.caption(surface)
+
+
+def test_a_fingerprint_is_of_the_first_samples_that_are_used():
+    order = np.array([7, 2, 11, 0, 5])
+
+    def prints(changed=None):
+        x = torch.arange(36.0).reshape(12, 3)
+        if changed is not None:
+            x[changed] += 1
+        data = as_data((x, torch.zeros(12, dtype=torch.long)), "train")
+        return fingerprints(SimpleNamespace(data={"train": data}, orders={"train": order}), {"train": 3, "gone": 2})
+
+    plain = prints()
+    assert set(plain) == {"train"}
+    assert [number for number in range(12) if prints(number) != plain] == sorted(order[:3])
+
+
+def test_no_more_samples_are_fingerprinted_than_it_takes(monkeypatch):
+    monkeypatch.setattr(provenance, "FINGERPRINT_SAMPLES", 5)
+    data = (torch.randn(20, 4), torch.randint(0, 3, (20,)))
+    for samples, counted in ((8, 5), (3, 3)):
+        surface = landscape.evaluate(nn.Linear(4, 3), data, x="0:1:2", samples=samples)
+        assert surface.origin["fingerprint_samples"] == {"train": counted}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -81,3 +82,8 @@ def test_a_resume_measures_no_precision_again(problem, monkeypatch, tmp_path):
     # As on a machine of another kind, where auto would choose otherwise.
     monkeypatch.setattr(startup, "choose", lambda *_, **__: pytest.fail("the file has its precision"))
     assert landscape.evaluate(*problem, x="-1:1:3", precision="auto", path=path).quality["precision"] == "bfloat16"
+
+
+def test_a_run_is_as_long_as_all_its_points_of_all_seeds():
+    settings = Settings(x="-1:1:3", y="0:1:2", repeats=4)
+    assert startup._points(SimpleNamespace(settings=settings)) == 24

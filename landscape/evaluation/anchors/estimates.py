@@ -106,11 +106,7 @@ class AnchoredEstimates:
         at_origin = self._are_origin(key, values, points)
         if at_origin.any():
             mean = self._mean_at_origin(key)
-            estimates = replace(
-                estimates,
-                means=np.where(at_origin, mean, estimates.means),
-                stderr=np.where(at_origin, 0.0, estimates.stderr),
-            )
+            estimates = replace(estimates, means=np.where(at_origin, mean, estimates.means))
         errors = paired = np.where(at_origin, 0.0, self._with_unseen(key, estimates.stderr, values))
         if not len(self.anchors_of(key[0]).points):  # theta* is not known for all data yet
             paired = np.array([standard_error(each - at_start[:number]) for each in values])

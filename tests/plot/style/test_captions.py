@@ -6,6 +6,7 @@ import dataclasses
 import gc
 import json
 import weakref
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from landscape.plot.planes.marks import Sheet
 from landscape.plot.scale.scale import Scale
 from landscape.plot.style.captions import bare_label, caption, origin_text
 from landscape.plot.style.fields import metadata, recall, remember
-from landscape.plot.style.shortcuts import interpolation_words
+from landscape.plot.style.shortcuts import anchor_words, interpolation_words
 from matplotlib.figure import Figure
 
 from landscape.surface.grid import Axis
@@ -331,3 +332,20 @@ def test_every_panel_with_holes_is_counted_and_no_other():
     text = said([filled, damaged, valley()], cap=100)
     assert text.count("not finite") == 1
     assert "damaged: 105 above the cap of 100 (hatched), 13 not finite" in text
+
+
+def test_anchors_are_those_of_points_that_are_estimates():
+    state = np.array([COMPUTED, COMPUTED, COMPUTED, INTERPOLATED])
+    surface = SimpleNamespace(
+        state=state,
+        shape=state.shape,
+        anchored={"train": np.array([0, 3, 5, 7]), "test": np.array([1, 1, 1, 0])},
+        # The first point has all samples: it is no estimate.
+        counts={"train": np.array([100, 10, 10, 0]), "test": np.array([5, 5, 5, 5])},
+        anchors={"train": SimpleNamespace(size=100), "test": SimpleNamespace(size=50)},
+    )
+    assert anchor_words(surface, ["train/loss"]) == "estimated for all samples from 3 to 5 anchors"
+    both = "estimated for all samples from 3 to 5 anchors of train and 1 anchor of test"
+    assert anchor_words(surface, ["train/loss", "test/loss", "train/accuracy"]) == both
+    surface.counts["test"] = np.full(4, 50)
+    assert anchor_words(surface, ["test/loss"]) == ""

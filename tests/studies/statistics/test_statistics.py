@@ -222,6 +222,9 @@ def test_the_seeds_that_are_needed_are_the_fewest_that_do():
         assert detection(needed, 1.0, difference) >= 0.8
         assert needed == 2 or detection(needed - 1, 1.0, difference) < 0.8
     assert power_of(6, 0.55, wanted=0.16).words("points").endswith("95 would be needed for 0.16 points.")
+    # As many as there are would do.
+    needed = seeds_needed(0.55, 0.8)
+    assert power_of(needed, 0.55, wanted=0.8).words("points").endswith(f"{needed} would do for 0.8 points.")
     assert resolved_difference(6, 2.0) == pytest.approx(2 * resolved_difference(6, 1.0))
 
 
