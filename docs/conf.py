@@ -32,6 +32,7 @@ myst_heading_anchors = 2
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"
+autodoc_use_type_comments = False  # there are none: to look for them takes a while
 napoleon_google_docstring = False
 napoleon_use_rtype = False
 # The words that say what a parameter is are words, not references: "shape" is nobody's attribute.
