@@ -90,7 +90,7 @@ def add_measure_options(parser: argparse.ArgumentParser) -> None:
         type=float,
         metavar="E",
         help="one budget: precision, samples, anchors and interpolation such that losses are off by at most E of "
-        "loss + eps in all, as in 0.02, at 95%% of points; it chooses the precision, unless a low one is named",
+        "loss + eps in all, as in 0.02, at 95%% of points; it chooses the precision, unless one is named",
     )
     group.add_argument(
         "--standard-error",
@@ -128,9 +128,9 @@ def add_measure_options(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--precision",
-        default="float32",
         choices=("float32", "bfloat16", "float16", "auto"),
-        help="of the forward pass; auto: the fastest whose error at the origin and the corners is under the tolerance",
+        help="of the forward pass; auto: the fastest whose error at the origin and the corners is under the tolerance "
+        "(default: float32; with --error auto)",
     )
     group.add_argument(
         "--precision-tolerance",

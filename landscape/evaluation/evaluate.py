@@ -45,7 +45,7 @@ def evaluate(
     noise: str | None = None,
     weight_decay: float = 0.0,
     repeats: int = 1,
-    precision: str = "float32",
+    precision: str | None = None,
     precision_tolerance: float = 0.01,
     compile: bool = False,
     low_memory: bool = False,
@@ -115,9 +115,10 @@ def evaluate(
         W above 0 adds the metric "weight_decay", W/2 |theta|^2.
     repeats : int
         So many planes, with the seeds that follow the plane's.
-    precision : {"float32", "bfloat16", "float16", "auto"}
-        Of the forward pass; "float32" stands for the network's own. "auto": the fastest whose error at the origin and
-        the corners, against float32, is under ``precision_tolerance``, relative to loss + eps.
+    precision : {"float32", "bfloat16", "float16", "auto"}, optional
+        Of the forward pass; "float32", the default, stands for the network's own. "auto": the fastest whose error at
+        the origin and the corners, against float32, is under ``precision_tolerance``, relative to loss + eps. With
+        ``error`` that is the default, and its tolerance what the error leaves to it.
     precision_tolerance : float
     compile : bool
         Run the network through ``torch.compile``.

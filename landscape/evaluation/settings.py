@@ -50,7 +50,7 @@ class Settings:
     noise: str | None = None
     weight_decay: float = 0.0
     repeats: int = 1
-    precision: str = "float32"
+    precision: str = ""  # not named: "float32", and with error the fastest that it allows
     precision_tolerance: float = 0.01
     compile: bool = False
     low_memory: bool = False
@@ -67,10 +67,12 @@ class Settings:
 
     def __post_init__(self) -> None:
         require_numbers(self)
+        if not self.precision:
+            object.__setattr__(self, "precision", "float32" if self.error is None else "")
         offered = {"batch_norm": BATCH_NORMS, "mode": MODES, "noise": NOISES, "precision": PRECISIONS}
         for name, choices in offered.items():
             value = getattr(self, name)
-            if value not in choices and (name, value) != ("noise", None):
+            if value not in choices and (name, value) not in (("noise", None), ("precision", "")):
                 raise UsageError(f"{name} is {value!r}, it has to be one of {', '.join(choices)}")
         named = isinstance(self.anchors, str)
         if self.anchors not in ANCHORS if named else self.anchors < 1:  # type: ignore[operator]
@@ -103,7 +105,7 @@ class Settings:
                 raise UsageError(f"error sets {name} itself; leave one of them out")
         object.__setattr__(self, "standard_error", shares.standard_error)
         object.__setattr__(self, "tolerance", shares.tolerance)
-        if self.precision in ("float32", "auto"):
+        if self.precision in ("", "auto"):
             object.__setattr__(self, "precision", "auto")
             object.__setattr__(self, "precision_tolerance", shares.precision_tolerance)
 

@@ -10,7 +10,8 @@ import torch
 
 import landscape
 from landscape.errors import UsageError
-from landscape.surface.derived.stated_error import stated_error, stated_words
+from landscape.evaluation.settings import Settings
+from landscape.surface.derived.stated_error import share_out, stated_error, stated_words
 from tests.helpers.anchored_lines import LINE
 
 
@@ -21,6 +22,18 @@ def test_an_error_of_precision_is_kept_where_all_is_measured_again(linear, data,
     assert more.quality["precision"] == "bfloat16"
     assert more.quality["precision_error"] == first.quality["precision_error"] > 0
     assert (more.counts["train"] == 100).any()
+
+
+@pytest.mark.parametrize(
+    ("given", "precision"),
+    [({}, "float32"), ({"error": 0.05}, "auto"), ({"error": 0.05, "precision": "float32"}, "float32")],
+)
+def test_an_error_chooses_the_precision_unless_one_is_named(given, precision):
+    chosen = Settings(**given)
+    assert chosen.precision == precision
+    assert dataclasses.replace(chosen).precision == precision  # settings made of settings
+    shared = share_out(0.05).precision_tolerance
+    assert chosen.precision_tolerance == (shared if precision == "auto" else 0.01)
 
 
 def test_a_precision_that_takes_more_than_its_share_is_told(linear, data, caplog):
