@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from landscape.engine.agreement import AGREEMENT, difference
 from landscape.engine.kernels import scales_and_shifts
 from landscape.engine.lowering import lower
-from landscape.engine.tracing import NotTraceable
+from landscape.engine.tracing import NotTraceable, trace
 from tests.helpers.engine_calls import Written, both, conv, images, lowered, needs_onednn
 from tests.helpers.engine_networks import FAMILIES, as_trained, make, moved
 
@@ -249,6 +249,25 @@ def hooked() -> nn.Module:
 def test_what_cannot_be_recorded_says_why(model, why):
     with pytest.raises(NotTraceable, match=why):
         lowered(model.eval(), images(3))
+
+
+class WithConstants(nn.Module):
+    """Has an attribute of its own called as those in which a recording keeps what forward makes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._tensor_constant0 = torch.tensor(2.0)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * torch.tensor(3.0) + self._tensor_constant0
+
+
+def test_what_a_recording_leaves_in_a_network_is_taken_out_and_nothing_else():
+    model = WithConstants().eval()
+    before = set(vars(model))
+    traced = trace(model, (images(3),), {})
+    assert set(vars(model)) == before
+    torch.testing.assert_close(traced(images(3)), images(3) * 3 + 2)
 
 
 class Random(nn.Module):

@@ -185,6 +185,8 @@ def test_the_caption_stands_below_and_in_the_metadata():
     silent = draw(valley(), caption=False)
     assert texts_of(silent, "caption") == []
     assert recall(silent)["Description"] == joined
+    assert recall(silent)["Interpolation"] == "smoothed x7 between the measured points"
+    assert recall(draw(valley(), interpolate=False))["Interpolation"] == "none"
 
 
 @pytest.mark.parametrize(

@@ -41,11 +41,6 @@ def test_a_damaged_file_and_one_whose_arrays_do_not_fit_are_refused(tmp_path):
         LAYOUT.write_parts(path, plain, {**arrays, **change})
         with pytest.raises(FormatError, match="is needed"):
             read_similarity(path)
-    first, *others = plain["networks"]
-    for name in ("layers", "kinds", "calls", "features"):
-        LAYOUT.write_parts(path, {**plain, "networks": [{**first, name: first[name][:-1]}, *others]}, arrays)
-        with pytest.raises(FormatError, match="not as many names of layers as calls, kinds and features"):
-            read_similarity(path)
     for wrong in ({"networks": 3}, {"samples": -1}, {"samples": 2}, {"blocks": [{}, {}]}, {"software": 4}):
         LAYOUT.write_parts(path, {**plain, **wrong}, arrays)
         with pytest.raises(FormatError, match="as its format wants it"):

@@ -198,6 +198,7 @@ def test_what_is_above_the_cap_is_cut_away_hatched_and_counted():
     seen = np.flatnonzero(raster.triangle.ravel() >= 0)
     corners, weights, _ = raster.weights(seen)
     assert (raster.mesh.vertices[corners, 2] * weights).sum(axis=0).max() <= panel.scene.lid + 1e-9
+    assert panel.scene.content[:, 2].max() == panel.scene.lid  # nor is room left for what is above
 
 
 def test_an_unfinished_surface_is_drawn_coarse_and_says_so():

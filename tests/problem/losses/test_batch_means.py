@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 import landscape
 from landscape.errors import ProblemError
+from landscape.evaluation.forward_pass.means_elsewhere import require_mean_elsewhere
 from landscape.problem.losses.losses import Loss, resolve_loss
 from tests.helpers.drawn_tensors import WEIGHT, N, draw, whole
 
@@ -71,3 +72,19 @@ def test_what_is_a_mean_only_where_all_samples_are_alike_is_refused_and_the_netw
     assert not any(tensor.any() for tensor in network.state_dict().values())
     surface = landscape.evaluate(network, data, plane, x="0:1:2", loss=lambda output, target: root(output, target) ** 2)
     assert surface["train/loss"][0] == 1.0
+
+
+def test_after_a_look_at_weights_nearby_the_network_has_its_own_to_the_last_bit():
+    torch.manual_seed(0)
+    network = nn.Linear(3, 1)
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    looked = []
+
+    def mean(output: Tensor, target: Tensor) -> Tensor:
+        looked.append(network.weight.detach().clone())
+        return (output - target).square().mean()
+
+    require_mean_elsewhere(scalar(mean), network, (draw(N, 3).float(), torch.ones(N, 1)), low=False)
+    assert not torch.equal(looked[0], before["weight"])
+    for name, tensor in network.state_dict().items():
+        assert torch.equal(tensor, before[name])
