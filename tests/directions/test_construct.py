@@ -346,3 +346,9 @@ def test_what_is_infinite_in_both_networks_stays_where_it_is(tmp_path):
     (direction,) = checkpoint_plane(model, [tmp_path / "other.pt"]).directions
     assert direction.tensors["mask"].tolist() == [0, 0]
     torch.testing.assert_close(direction.tensors["weight"], (other.weight - model.weight).detach())
+
+
+@pytest.mark.parametrize("seed", [2**53 + 1, -(2**53) - 1])
+def test_seeds_that_a_file_could_not_hold_exactly_are_refused(seed):
+    with pytest.raises(UsageError, match=rf"seed of random directions is {seed}, it may be no larger than 2\^53"):
+        random_plane(network(), seed=seed)

@@ -85,6 +85,10 @@ def test_the_command_measures_each_network_where_it_marks_it_and_its_file_is_fol
     # Without ranges they hold all three.
     assert main([*words, "--dry-run"]) == 0
     assert "2601 to do of 2601" in capsys.readouterr().out.replace(",", "")
+    assert main([*words, "--x=0:1:2", "-o", "wide.h5"]) == 0
+    y = landscape.read_surface("wide.h5").axes[1].values
+    assert len(y) == 51
+    assert y[0] < 0 < up < y[-1]
     path = ["trajectory", "a.pt", "b.pt", "c.pt", *problem, "--points", "3", "-o", "path.h5"]
     assert main([*path, "--plane", "a.pt,b.pt,c.pt", "--axes", "orthonormal"]) == 0
     found = landscape.read_surface("path.h5").trajectories.popitem()[1].coordinates

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from landscape.errors import StoreError
+from landscape.evaluation import output
 from landscape.evaluation.output import OutputFile
 from landscape.parallel.shutdown import run_callbacks
 
@@ -37,3 +38,14 @@ def test_a_folder_that_is_missing_is_named_with_what_to_do(tmp_path):
     path = tmp_path / "missing" / "net.h5"
     with pytest.raises(StoreError, match=f"no folder {path.parent}; make it first"), OutputFile(path, 30.0, False):
         pytest.fail("there is no such folder")
+
+
+def test_what_was_asked_to_be_overwritten_is_replaced_once_and_then_only_what_is_our_own(tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(output, "write_surface", lambda path, surface, **how: asked.append(how["overwrite"]) or "")
+    with OutputFile(tmp_path / "net.h5", 30.0, overwrite=True) as file:
+        for _ in range(3):
+            file.write(None)
+    with OutputFile(tmp_path / "other.h5", 30.0, overwrite=False) as file:
+        file.write(None)
+    assert asked == [True, False, False, False]

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 import landscape
+from landscape.errors import ClusterError
 from landscape.evaluation import startup
 from landscape.evaluation.forward_pass.forward import Forward
 from landscape.evaluation.settings import Settings
@@ -87,3 +88,14 @@ def test_a_resume_measures_no_precision_again(problem, monkeypatch, tmp_path):
 def test_a_run_is_as_long_as_all_its_points_of_all_seeds():
     settings = Settings(x="-1:1:3", y="0:1:2", repeats=4)
     assert startup._points(SimpleNamespace(settings=settings)) == 24
+
+
+def test_a_rank_whose_directions_come_out_otherwise_says_so(problem):
+    with ExitStack() as stack:
+        setup = set_up(stack, *problem, None, Settings(x="-1:1:3", precision="float32"))
+        first = startup._objective(setup, 256)
+        startup.install(first, Forward(), setup.displacement.start)
+        said = (Forward(batch_size=256), startup.measure_baseline(first), ["0" * 64 for _ in setup.axes])
+        object.__setattr__(setup, "comm", Other(setup.comm, said))
+        with pytest.raises(ClusterError, match="the directions here are not those of rank 0"):
+            startup.measure_start(setup)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import pickle
 import subprocess
 import sys
@@ -74,6 +75,11 @@ def test_a_files_folder_never_hides_what_is_installed(tmp_path):
     write(tmp_path, "wave.py", "raise RuntimeError('the wrong one')\n")
     sys.modules.pop("wave", None)
     assert hasattr(resolve(f"{file}:build", what="model")(), "Wave_read")
+    # Nor does a file that is named itself take the name of a module that is not imported yet.
+    sys.modules.pop("colorsys", None)
+    theirs = write(tmp_path, "colorsys.py", "def build():\n    return 'ours'\n")
+    assert resolve(f"{theirs}:build", what="model")() == "ours"
+    assert hasattr(importlib.import_module("colorsys"), "rgb_to_hsv")
 
 
 def test_a_file_is_run_once(tmp_path):

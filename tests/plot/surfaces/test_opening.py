@@ -10,6 +10,7 @@ import pytest
 from landscape.plot.figures import draw
 from landscape.plot.films.films import plan_film
 from landscape.plot.planes.marks import Sheet
+from landscape.plot.surfaces import opening
 from landscape.plot.surfaces.camera import Camera
 from landscape.plot.surfaces.opening import RISE_COST, TURN_COST, opening_camera
 from landscape.plot.surfaces.scenes import make_scene, shared_box
@@ -58,6 +59,24 @@ def test_the_opening_camera_sees_about_as_much_of_a_run_as_any_in_its_range() ->
     best = max(score(Camera(azimuth, rise)) for azimuth in (-127, -52, 23) for rise in (34, 50))
     assert score(chosen) > best - 0.06
     assert score(chosen) > score(Camera()) + 0.2
+
+
+@pytest.mark.parametrize(
+    ("by_turn", "by_rise", "azimuth", "elevation"),
+    [(0.9, 0.9, -52, 34), (1.1, 0.9, 23, 34), (0.9, 1.1, -52, 50), (1.1, 1.1, 23, 50)],
+)
+def test_a_view_is_turned_or_raised_only_for_what_is_worth_it(
+    monkeypatch, by_turn, by_rise, azimuth, elevation
+) -> None:
+    sheet = Sheet.of(BEHIND, None, None)
+
+    def seen(runs, camera: Camera) -> float:
+        more = by_turn * TURN_COST * abs(camera.azimuth + 52) + by_rise * RISE_COST * (camera.elevation - 34)
+        return 0.5 + more
+
+    monkeypatch.setattr(opening, "share_seen", seen)
+    chosen = opening_camera([make_scene(sheet, shared_box([sheet]), interpolate=False)])
+    assert (chosen.azimuth, chosen.elevation) == (azimuth, elevation)
 
 
 def test_without_a_run_or_with_one_in_sight_the_view_is_the_papers() -> None:

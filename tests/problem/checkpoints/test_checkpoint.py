@@ -69,6 +69,8 @@ def test_the_network_is_found_where_scripts_keep_it(tmp_path, trained, path):
     assert checkpoint.sha256 == digest(trained.state_dict())
     assert checkpoint.metadata["epoch"] == 7
     assert checkpoint.metadata["best"] == 0.5
+    # Counts of a network's layers are none of what is said of it.
+    assert {name.rpartition(".")[2] for name in checkpoint.metadata} == {"epoch", "best"}
 
 
 def test_an_optimizer_is_never_taken_for_a_network(tmp_path, trained):

@@ -165,3 +165,12 @@ def test_a_network_that_renames_old_keys_itself_is_let_do_so(trained):
     assert torch.equal(model.scale, trained.scale)
     with pytest.raises(CheckpointError, match="does not fit Net"):
         apply_checkpoint(net(2), checkpoint_of(tensors))
+
+
+def test_a_prefix_is_whole_names_and_no_part_of_one():
+    def layers(prefix):
+        return nn.ModuleDict({f"{prefix}fc": nn.Linear(3, 2)})
+
+    for inner, outer in (("", "my"), ("my", "")):
+        with pytest.raises(CheckpointError, match="is it the right network, with"):
+            apply_checkpoint(layers(outer), checkpoint_of(layers(inner).state_dict()))
