@@ -34,7 +34,7 @@ demo: install
 
 # What uses one core runs beside another; the tests use both themselves.
 test: mpi-env
-	$(MAKE) --no-print-directory --jobs 2 --output-sync lint types docs
+	$(MAKE) --no-print-directory --jobs 2 lint types docs
 	$(MAKE) --no-print-directory mutants-tenth
 
 lint: install
