@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import warnings
 from pathlib import Path
@@ -143,3 +144,9 @@ def test_a_device_torch_was_not_built_for_is_told_from_one_it_has(name):
     assert ": " in reason
     assert len(reason) < 200
     assert not why_unusable("cpu")
+
+
+def test_what_is_free_on_a_machine_is_said_in_units_of_1024_bytes(monkeypatch: pytest.MonkeyPatch):
+    said = "MemTotal: 9000000 kB\nMemFree: 7 kB\nMemAvailable:  1000 kB\n"
+    monkeypatch.setattr(memory, "open", lambda path: io.StringIO(said), raising=False)
+    assert memory._free_on_machine() == 1000 * 1024

@@ -109,3 +109,13 @@ def test_the_first_failure_ends_the_work_of_all():
     waiting.join(30)
     assert [str(error) for error in raised] == ["first"]
     assert shared.take(0) is None
+
+
+def test_after_a_failure_no_rank_gets_another_item():
+    shared = dispatcher(20, 2)
+    assert shared.take(1) is not None
+    shared.fail(ValueError("first"))
+    assert shared.take(1) is None
+    shared.fail(ValueError("second"))
+    with pytest.raises(ValueError, match="first"):
+        shared.wait_for(0)

@@ -9,6 +9,7 @@ import re
 from html.parser import HTMLParser
 
 import numpy as np
+from landscape.plot.notebook import _rows
 from PIL import Image
 
 from tests.helpers.curvatures import curvature
@@ -81,3 +82,8 @@ def test_a_report_of_curvature_shows_its_verdict_its_numbers_and_a_picture():
         assert expected in text
     assert "-0.8 (residual 0.2, not converged)" in text
     assert image_of(html).size[0] > 500
+
+
+def test_what_is_still_to_come_is_not_called_not_finite():
+    assert "not finite" not in dict(_rows(half_finished_valley()))["train/loss"]
+    assert dict(_rows(damaged_valley()))["train/loss"].endswith(", 13 not finite")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import io
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import pytest
 from PIL import Image
 
 from landscape.cli import main
+from landscape.commands.shown.plot_others import _page
 from landscape.files.store import write_surface
 from landscape.surface.surface import Surface
 from tests.helpers.plot_fixtures import damaged_valley, half_finished_valley, line_surface, network, repeated, valley
@@ -152,3 +154,11 @@ def test_a_warning_is_one_line_without_a_place_in_our_code(tmp_path):
     out = subprocess.run(words, capture_output=True, text=True, check=True, timeout=120)
     assert out.stderr.startswith("landscape: the colour map 'jet' is not used: ")
     assert out.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("no_caption", "venue", "caption"), [(False, None, True), (True, None, False), (False, "icml", False)]
+)
+def test_a_report_for_a_paper_leaves_its_caption_to_the_paper(no_caption, venue, caption):
+    asked = argparse.Namespace(headline=None, no_caption=no_caption, venue=venue, size="4x3", font="serif")
+    assert _page(asked) == {"headline": "", "caption": caption, "size": venue or "4x3", "font": "serif"}

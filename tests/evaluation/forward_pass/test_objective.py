@@ -15,6 +15,7 @@ from torch import nn
 from landscape.errors import EvaluationError
 from landscape.evaluation.forward_pass import objective as module
 from landscape.evaluation.forward_pass.baseline import measure_baseline
+from landscape.evaluation.forward_pass.noise import seed_generators
 from landscape.evaluation.forward_pass.objective import Objective
 from landscape.problem.losses.losses import resolve_loss
 from landscape.problem.named_data import named_data
@@ -380,3 +381,11 @@ def test_random_numbers_that_change_nothing_are_said_and_not_refused(caplog):
     data = (torch.arange(1.0, 5.0)[:, None],)
     assert measure_baseline(make(Coin(0.0), data, drawn)).means() == {"train/loss": 2.5}
     assert "asked 200 times they changed nothing" in caplog.text
+
+
+def test_no_two_of_hundreds_of_batches_have_the_same_noise():
+    drawn = []
+    for number in range(300):
+        seed_generators(number // 40, ("train", "test")[number % 2], number % 40)
+        drawn.append(torch.initial_seed())
+    assert len(set(drawn)) == 300

@@ -36,6 +36,14 @@ def test_a_damaged_file_and_one_whose_arrays_do_not_fit_are_refused(tmp_path):
     (tmp_path / "damaged.h5").write_bytes(image)
     with pytest.raises(FormatError, match="damaged"):
         read_similarity(tmp_path / "damaged.h5")
+    image[-7] ^= 1
+    end = image.index(b"\n", image.index(b"\n") + 1)
+    for place in (end - 64, end - 1):  # the first and the last letter of the checksum
+        other = bytearray(image)
+        other[place] = ord("1" if other[place] != ord("1") else "2")
+        (tmp_path / "damaged.h5").write_bytes(other)
+        with pytest.raises(FormatError, match="damaged"):
+            read_similarity(tmp_path / "damaged.h5")
     plain, arrays = LAYOUT.read_parts(path)
     for change in ({"cka": arrays["cka"][1:]}, {"pc_share": arrays["pc_share"].astype(np.float32)}):
         LAYOUT.write_parts(path, plain, {**arrays, **change})

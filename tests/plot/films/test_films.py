@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from landscape.plot.films.films import _lay_out, caption_lines, draw_frame, encode, padded, plan_film, write_film
 from landscape.plot.films.flights import FLIGHTS, flight
+from landscape.plot.style.captions import caption
 from landscape.plot.surfaces.scenes import SurfaceImage
 from PIL import Image
 
@@ -273,3 +274,10 @@ def test_runs_of_different_lengths_grow_at_one_pace() -> None:
     )
     for until, drawn in ((0.0, (1, 1)), (0.25, (2, 2)), (0.5, (3, 3)), (0.75, (4, 3)), (1.0, (5, 3))):
         assert tuple(path.drawn for path in paths_of(surface, until=until)) == drawn
+
+
+def test_the_caption_speaks_of_all_surfaces_that_are_in_the_film():
+    first, second = (dataclasses.replace(valley(15, 12), origin={"checkpoint": f"{name}.pt"}) for name in "ab")
+    film = planned([first, second])
+    assert film.text == caption([first, second], film.scale, "train/loss")
+    assert film.text != caption([first], film.scale, "train/loss")

@@ -120,3 +120,8 @@ def test_every_plot_takes_the_name_of_a_file(tmp_path):
     plt.close("all")
     assert len(draw([tmp_path / "plane.h5", str(tmp_path / "plane.h5")]).axes) == 3
     assert save(tmp_path / "plane.h5", tmp_path / "plane.svg").stat().st_size > 0
+
+
+def test_widths_are_those_of_the_venues_style_files_and_instructions():
+    inches = {"neurips": 5.5, "iclr": 5.5, "jmlr": 6, "icml": 3.25, "icml-wide": 6.75, "cvpr": 3.25, "cvpr-wide": 6.875}
+    assert {**inches, "single": 3.25, "double": 6.75} == WIDTHS

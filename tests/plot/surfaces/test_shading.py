@@ -235,3 +235,10 @@ def test_the_same_scene_gives_the_same_bytes_in_any_number_of_bands(monkeypatch)
     assert render(mesh, view, SHAPE, paint).tobytes() == whole.tobytes()
     monkeypatch.setattr("landscape.plot.surfaces.shading.BAND", 200 * 2 * 2 * 23)
     assert np.abs(render(mesh, view, SHAPE, paint).astype(int) - whole).max() <= 1
+
+
+def test_both_lights_turn_with_the_camera():
+    light = Light()
+    turned = light.turned(90)
+    for before, after in ((light.key, turned.key), (light.fill, turned.fill)):
+        np.testing.assert_allclose(after, (-before[1], before[0], before[2]), atol=1e-12)
