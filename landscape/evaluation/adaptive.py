@@ -8,13 +8,14 @@ ranges, `landscape.surface.grid.axis_levels`; of one level the middles of cells 
 the expected error is above the tolerance. On a rough surface errors do not fall, and it ends fully measured. Losses
 decide; of other metrics only where they do not exist, since no value is interpolated beside points that have none.
 
-At the end some interpolated points are drawn at random and measured: their largest error is the stated one. They decide
-nothing but whether it is good enough, and are not interpolated from. By Wilks [1]_ the largest error of enough points
-is, with 95 % confidence, at least that of 95 % of the points still interpolated, whatever its distribution. A line has
-too few points for that: there it is at least the error of 95 % of all its points, the measured ones included. Where it
-is not good enough the drawn points are interpolated from like all others, and further ones are drawn from what is left:
-a surface that is tried again and again would else pass at last by a lucky draw, so each draw is larger than the one
-before. The chances that a draw misleads add up to 5 % over all draws (`held_out_number`).
+At the end some interpolated points are drawn at random and measured: their largest error is the stated one, or, of more
+of them, the second largest where that alone is above the tolerance. They decide nothing but whether it is good enough,
+and are not interpolated from. By Wilks [1]_ the largest error of enough points is, with 95 % confidence, at least that
+of 95 % of the points still interpolated, whatever its distribution. A line has too few points for that: there it is at
+least the error of 95 % of all its points, the measured ones included. Where it is not good enough the drawn points are
+interpolated from like all others, and further ones are drawn from what is left: a surface that is tried again and again
+would else pass at last by a lucky draw, so each draw is larger than the one before. The chances that a draw misleads
+add up to 5 % over all draws (`held_out_number`).
 
 References
 ----------
@@ -291,7 +292,7 @@ class Refinement:
         for larger in range(len(RISKS)):
             number = held_out_number(int(left.sum()), attempt, beyond, larger=larger)
             if left.sum() - number <= WORTH_IT * known.size:
-                return None
+                return held_out if larger else None
             held_out = self._draw(left, number, attempt)
             if (held_out & ~known).any():
                 return held_out
@@ -299,8 +300,8 @@ class Refinement:
             errors = {name: _differences(filled[name][held_out], z[name][held_out]) for name in z}
             strange = [np.where(np.isfinite(each), 0.0, np.inf) for each in errors.values()]
             worst = np.max([*(errors[name] for name in deciding), *strange], axis=0)
-            beyond_it = (worst > self._tolerance).sum()
-            if beyond_it <= larger and np.isfinite(worst).all():
+            beyond_it = (worst > self._tolerance).sum() if np.isfinite(worst).all() else len(RISKS)
+            if beyond_it <= larger:
                 return Checked(filled, errors, larger)
             if beyond_it >= len(RISKS):
                 break  # more of them would not do either

@@ -43,7 +43,6 @@ def interpolation_words(surface: Surface, names: Sequence[str] = ()) -> str:
         return ""
     number = made.get("held_out")
     by = f", by {number} held out" if isinstance(number, int) else ""
-    # At 95 % confidence.
     listed = " and ".join([", ".join(texts[:-1]), texts[-1]]) if len(texts) > 1 else texts[0]
     of = "all points" if made.get("bounds") == "95 % of all points" else "them"
     return f" (95 % of {of} to {listed}{by})"

@@ -27,7 +27,7 @@ CANDIDATES = ("bfloat16", "float16")
 # one is taken: twice what timings scatter by on a busy machine.
 WORTH_IT = 1.1
 # What takes so many times as long at its second probe is not measured at the others: float16 without the instructions.
-FAR_TOO_SLOW = 2.0
+FAR_TOO_SLOW = 4.0
 # A batch within this share of the best rate is as good; the smallest such is taken, for its memory.
 AS_GOOD = 0.03
 
@@ -86,7 +86,8 @@ def choose_precision(
     ----------
     measure_at : callable
         ``measure_at(point, precision)`` returns named losses there: ``{"train/loss": 0.3, ...}``. It is called for
-        all points in ``"float32"`` first, then in each other precision, and may prepare at its first call.
+        all points in ``"float32"`` first, then in each other precision, as far as that is within the tolerance and not
+        far too slow, and may prepare at its first call.
     points : sequence
         The probes: the origin and the corners, say. At least one.
     tolerance : float

@@ -22,7 +22,7 @@ import numpy as np
 from landscape.surface.derived.intervals import half_widths
 from landscape.surface.derived.unseen import NORMAL
 from landscape.surface.heights import suitable_eps
-from landscape.surface.surface import COMPUTED, Surface
+from landscape.surface.surface import COMPUTED, INTERPOLATED, Surface
 
 # Share of points whose error each part bounds.
 BOUNDED = 0.95
@@ -102,20 +102,28 @@ def stated_error(surface: Surface, name: str) -> StatedError | None:
     samples = float(np.quantile(known, BOUNDED, method="higher"))
     samples = samples if math.isfinite(samples) else math.nan
     made = _mapping(_mapping(quality.get("interpolation")).get("errors"))
-    interpolation = interpolation_bound(_mapping(made.get(name)), 0.0)
+    interpolation = interpolation_bound(_mapping(made.get(name)))
+    if interpolation is None and (surface.state == INTERPOLATED).any():
+        interpolation = _number(quality.get("interpolation_error"))  # files that do not say it of each loss
     error = quality.get("precision_error", 0.0)
     asked = quality.get("error")
     return StatedError(
         samples,
-        float(interpolation) if isinstance(interpolation, int | float) else math.nan,
-        float(error) if isinstance(error, int | float) else math.nan,
+        0.0 if interpolation is None else interpolation,
+        _number(error),
         float(asked) if isinstance(asked, int | float) else None,
     )
 
 
-def interpolation_bound(errors: Mapping[str, Any], otherwise: Any = None) -> Any:
-    """Return what bounds the errors of 95 % of the points, of what a file says of a value's errors."""
-    return errors.get("bound", errors.get("largest", otherwise))  # files that are older say the largest alone
+def interpolation_bound(errors: Mapping[str, Any]) -> float | None:
+    """Return what bounds the errors of 95 % of the points, of what a file says of a value's errors.
+
+    At 95 % confidence; NaN where it is not finite, None where the file says nothing.
+    """
+    if not errors:
+        return None
+    bound = errors.get("bound", errors.get("largest"))  # files that are older say the largest alone
+    return _number(bound)
 
 
 def stated_words(found: StatedError) -> str:
@@ -132,6 +140,10 @@ def stated_words(found: StatedError) -> str:
     whole = f"{much} of loss + eps at 95 % of points"
     asked = f" ({_percent(found.asked)} asked for)" if found.asked is not None else ""
     return whole + asked + (": " + ", ".join(texts) if texts else "")
+
+
+def _number(value: Any) -> float:
+    return float(value) if isinstance(value, int | float) else math.nan
 
 
 def _percent(value: float) -> str:

@@ -39,7 +39,7 @@ def shares(found: Surface, eps: float) -> np.ndarray:
 
 
 def test_each_part_bounds_19_of_20_measured_points_relative_to_loss_and_eps():
-    found = surface(standard_error={"target": 0.1, "eps": {"train": 0.5, "test": 9.0}})
+    found = surface(standard_error={"target": 0.1, "eps": {"train": 0.5, "test": 9.0}}, interpolation_error=0.0)
     each = shares(found, 0.5)
     np.testing.assert_allclose(each, 1.959964 * math.sqrt(0.75) * found.stderr[NAME][:-1] / (found[NAME][:-1] + 0.5))
     assert (np.diff(each) > 0).all()
@@ -66,6 +66,11 @@ def test_parts_add_up_as_independent_ones_but_for_precision_and_are_said_in_word
     assert (found.interpolation, found.precision, found.asked) == (0.03, 0.004, 0.05)
     assert found.total == pytest.approx(0.004 + math.sqrt(found.samples**2 + 0.03**2))
     assert math.isnan(stated_error(surface(interpolation={"errors": {NAME: {"largest": None}}}), NAME).interpolation)
+    # Files that say it of the worst loss alone, or not at all, though points are interpolated.
+    assert stated_error(surface(interpolation_error=0.3), NAME).interpolation == 0.3
+    assert math.isnan(stated_error(surface(), NAME).interpolation)
+    measured = dataclasses.replace(surface(), state=np.full(N, COMPUTED, np.uint8))
+    assert stated_error(measured, NAME).interpolation == 0
     # Where the largest of many points is left out of what bounds 95 % of them.
     but_one = {NAME: {"largest": 0.03, "bound": 0.02}}
     assert stated_error(surface(interpolation={"errors": but_one}), NAME).interpolation == 0.02
