@@ -281,7 +281,7 @@ def test_interpolated_points_keep_nothing_of_samples_they_had(linear, points, tm
     landscape.evaluate(linear, points, plane, standard_error=0.2, **grid)  # few samples everywhere
     got = landscape.evaluate(linear, points, plane, tolerance=0.02, **grid)
     filled = got.state == INTERPOLATED
-    assert filled.mean() > 0.5
+    assert filled.mean() > 0.4
     assert (got.counts["train"][filled] == 0).all()
     assert np.isnan(got.stderr["train/loss"][filled]).all()
     assert np.isnan(got.paired_stderr["train/loss"][filled]).all()
