@@ -284,10 +284,11 @@ def test_populations_have_each_number_of_what_compares_them(networks, data, tmp_
         null = Excess(0.05, 0.04, 0.01, -0.02, 0.03) if name == "a" else None
         return GroupSummary(name, 2, 0.8 if name == "a" else 0.9, 0.1, 0.75, 0.2, 0.15, 0.05, null)
 
+    # First, which imports it: what it takes from the other module would else stay replaced.
+    monkeypatch.setattr("landscape.plot.representations.population_figures.predictions", lambda found: found)
     monkeypatch.setattr(f"{room}.compare", compare)
     monkeypatch.setattr(f"{room}.summary", summary)
     monkeypatch.setattr(f"{room}.greatest_class_difference", lambda *_: GreatestDifference(1, 0.25, 0.12, 0.45))
-    monkeypatch.setattr("landscape.plot.representations.population_figures.predictions", lambda found: found)
     monkeypatch.setattr("landscape.plot.saving.save", lambda figure, path, dpi: None)
     places = ((0, "a", 0), (1, "a", 1), (2, "b", 0), (1, "b", 1))
     given = [dataclasses.replace(networks[k], variant=variant, seed=seed) for k, variant, seed in places]
