@@ -76,6 +76,22 @@ def test_a_network_that_looks_at_one_frequency_needs_that_and_no_other(found, im
     np.testing.assert_allclose((mean[1], error[1]), (loss.mean(), loss.std() / math.sqrt(60)), rtol=1e-5)
 
 
+def test_images_keep_their_mean_whatever_is_taken_away():
+    class Bright(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.scale = nn.Parameter(torch.ones(1))
+
+        def forward(self, x):
+            over = self.scale * (x.mean((1, 2, 3)) - 0.3)
+            return torch.stack([-over, over], 1)
+
+    y = torch.arange(20) % 2
+    x = (0.2 * y[:, None, None] + 0.2 + waves(3))[:, None].float()  # means of 0.2 and 0.4
+    found = landscape.frequencies(Bright(), (x, y), cutoffs=[0, 2, 5])
+    assert found.accuracy("low").tolist() == found.accuracy("high").tolist() == [1.0, 1.0, 1.0]
+
+
 def test_an_attack_on_one_frequency_lies_there(found):
     # The gradient is the wave, its sign a wave of 3 cycles with odd multiples.
     assert found.change_energy[1] < 0.1  # what the random start left where the wave is 0
