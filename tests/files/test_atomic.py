@@ -161,6 +161,15 @@ def test_a_folder_without_permission_is_named(tmp_path):
         check_place(tmp_path / "net.h5")
 
 
+@pytest.mark.parametrize("write", [check_place, lambda path: replace_file(path, b"new")])
+def test_a_place_that_another_process_writes_at_this_moment_is_said_to_be_that(tmp_path, monkeypatch, write):
+    beside = tmp_path / "s.h5.writing"
+    monkeypatch.setattr(os, "unlink", lambda path: beside.touch())  # made after what was there is gone
+    with pytest.raises(StoreError, match="s.h5 cannot be written: another process is writing it at this moment; noth"):
+        write(tmp_path / "s.h5")
+    assert beside.exists()
+
+
 def test_a_process_killed_while_writing_leaves_a_whole_file(tmp_path):
     path = tmp_path / "file"
     script = f"""

@@ -82,7 +82,8 @@ def start(
 
     ``forked`` from processes that have loaded torch, where it is not about how processes start and end: they share one
     seed of hashes, and a launcher only kills what stands for them. What Python or a library reads of its environment as
-    it starts would do nothing there, and is refused.
+    it starts would do nothing there, and is refused. Of several ranks the first alone may write files of ours, but
+    where EVERY_RANK_WRITES is set.
     """
     python = [sys.executable] if mpi is None else launcher(mpi, ranks)
     if forked:

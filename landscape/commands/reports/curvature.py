@@ -133,12 +133,14 @@ def _at_one_network(options: argparse.Namespace, settings: Settings) -> int:
     from landscape.commands.reports.curvature_tables import curvature_facts, print_curvature
     from landscape.curvature.analysis import measure_curvature
     from landscape.files.reports.curvature_file import check_curvature_writable, write_curvature
+    from landscape.parallel.comm import current_comm
     from landscape.parallel.progress import progress_bar
     from landscape.problem.data.datasets import describe_data
 
     (options.checkpoint,) = options.checkpoints
     path = options.output or str(default_output(options.checkpoint, ".curvature.h5"))
-    check_curvature_writable(path, overwrite=options.overwrite)
+    if current_comm().rank == 0:  # it is the one that writes; several would try out the place at one time
+        check_curvature_writable(path, overwrite=options.overwrite)
     model, checkpoint, data = load_problem(options)
     model.to(pick_device(options.device))
     described = describe_model_options(options, model)
@@ -198,7 +200,8 @@ def _along_a_run(options: argparse.Namespace, settings: Settings) -> int:
     run = runs[0] if runs else find_run(paths, name=name, **how)
     options.checkpoint = str(run.records[-1].path)
     path = options.output or f"{run.name}.curvature.h5"
-    check_run_writable(path, overwrite=options.overwrite)
+    if comm.rank == 0:
+        check_run_writable(path, overwrite=options.overwrite)
     known = comm.rank == 0 and not options.overwrite and os.path.exists(path)
     found = read_curvature_run(path) if known else {}
     model, _, data = load_problem(options)

@@ -113,7 +113,7 @@ def test_a_lock_that_another_job_tries_is_no_file_of_a_task(tmp_path):
 
 def test_processes_and_mpi_give_the_same_files(whole, tmp_path):
     study = tiny_study.write(tmp_path)
-    code, _, err = jobs.run(command(study, tmp_path / "mpi"), mpi="mpich", ranks=3)
+    code, _, err = jobs.run(command(study, tmp_path / "mpi"), mpi="mpich", ranks=3, EVERY_RANK_WRITES="1")
     assert code == 0, err
     code, out, err = jobs.run(command(study, tmp_path / "processes", "--jobs", "2"))
     assert code == 0, err
