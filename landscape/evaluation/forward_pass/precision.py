@@ -131,6 +131,7 @@ def choose_precision(
                 if found[-1] > tolerance:
                     notes[name] = f"off by {100 * found[-1]:.2g} % at a probe, {100 * tolerance:g} % are allowed"
                     break
+                # One that was asked for by its name is compared at all probes, however slow.
                 if number == 1 and times[1] > FAR_TOO_SLOW * seconds[REFERENCE] and len(candidates) > 1:
                     break
         except (RuntimeError, NotImplementedError) as error:
