@@ -21,31 +21,49 @@ def interpolation_words(surface: Surface, names: Sequence[str] = ()) -> str:
     Of the values named; without names, of the losses.
     """
     made = _mapping(surface.quality.get("interpolation"))
-    errors = _mapping(made.get("errors"))
-    texts = []
+    errors = {name: _mapping(each) for name, each in _mapping(made.get("errors")).items()}
     losses = [name for name in names if name.endswith("/loss")]
+    bounds = {name: interpolation_bound(errors.get(name, {})) for name in names}
+    of_losses = [each for each in map(bounds.get, losses) if _is_number(each)]
+    texts = []
     if losses or not names:
-        named = [interpolation_bound(_mapping(errors.get(name))) for name in losses]
-        known = [each for each in named if _is_number(each)]
         # Files that do not say it of each loss say it of the worst.
-        error = max(known) if known and len(known) == len(named) else surface.quality.get("interpolation_error")
+        all_known = of_losses and len(of_losses) == len(losses)
+        error = max(of_losses) if all_known else surface.quality.get("interpolation_error")
         if _is_number(error):
-            texts.append(f"{100 * error:.2g} % of loss + eps")
-    for name in names:
-        error = interpolation_bound(_mapping(errors.get(name)))
-        if name in losses or not _is_number(error):
-            continue
-        if name.endswith("accuracy"):
-            texts.append(f"{100 * error:.2g} percentage points of the {values_label(name)}")
-        else:
-            texts.append(f"{error:.2g} of the {values_label(name)}")
+            texts.append(f"{_amount('/loss', error)} of loss + eps")
+    for name, error in bounds.items():
+        if name not in losses and _is_number(error):
+            texts.append(f"{_amount(name, error)} of the {values_label(name)}")
     if not texts:
         return ""
+    # Of more points held out one may be further off than what bounds 95 % of all.
+    further = {name: _further(errors.get(name, {})) for name in names}
+    of_losses = [further[name] for name in losses if further[name]]
+    worst = [_amount("/loss", max(of_losses))] if of_losses else []
+    worst += [_amount(name, each) for name, each in further.items() if each and name not in losses]
     number = made.get("held_out")
     by = f", by {number} held out" if isinstance(number, int) else ""
-    listed = " and ".join([", ".join(texts[:-1]), texts[-1]]) if len(texts) > 1 else texts[0]
+    but = f", the worst off by {_listed(worst)}" if by and worst else ""
     of = "all points" if made.get("bounds") == "95 % of all points" else "them"
-    return f" (95 % of {of} to {listed}{by})"
+    return f" (95 % of {of} to {_listed(texts)}{by}{but})"
+
+
+def _further(errors: Mapping[str, Any]) -> float:
+    """Return the largest error of the points held out where the bound is not that, else 0."""
+    bound, largest = interpolation_bound(errors), errors.get("largest")
+    return largest if _is_number(bound) and _is_number(largest) and largest > bound else 0.0
+
+
+def _amount(name: str, error: float) -> str:
+    """Return an error of a value in the units that it has, which follow from its name."""
+    if name.endswith("/loss"):
+        return f"{100 * error:.2g} %"
+    return f"{100 * error:.2g} percentage points" if name.endswith("accuracy") else f"{error:.2g}"
+
+
+def _listed(texts: Sequence[str]) -> str:
+    return " and ".join([", ".join(texts[:-1]), texts[-1]]) if len(texts) > 1 else texts[0]
 
 
 def anchor_words(surface: Surface, names: Sequence[str]) -> str:

@@ -83,6 +83,27 @@ def test_a_caption_says_how_right_the_values_are_that_are_drawn_not_others():
     assert interpolation_words(bounded, ["train/other"]) == ""
 
 
+def test_a_caption_says_that_a_point_held_out_is_further_off_than_the_bound():
+    surface = valley()
+    errors = {
+        "train/loss": {"largest": 0.026, "bound": 0.011},
+        "test/loss": {"largest": 0.031, "bound": 0.01},
+        "train/accuracy": {"largest": 0.02, "bound": 0.005},
+        "train/margin": {"largest": 0.25, "bound": 0.25},
+    }
+    made = {"bounds": "95 % of all points", "held_out": 133, "errors": errors}
+    surface = dataclasses.replace(surface, quality={"interpolation": made})
+    expected = {
+        ("train/loss",): "1.1 % of loss + eps, by 133 held out, the worst off by 2.6 %",
+        ("train/loss", "test/loss"): "1.1 % of loss + eps, by 133 held out, the worst off by 3.1 %",
+        ("train/margin",): "0.25 of the training margin, by 133 held out",
+        ("train/accuracy", "train/margin"): "0.5 percentage points of the training accuracy and 0.25 of the training "
+        "margin, by 133 held out, the worst off by 2 percentage points",
+    }
+    for names, words in expected.items():
+        assert interpolation_words(surface, names) == f" (95 % of all points to {words})"
+
+
 def test_a_caption_says_how_few_samples_some_points_have_and_how_many_are_to_come():
     surface = valley()
     counts = surface.counts["train"].copy()
