@@ -49,7 +49,7 @@ types: mpi-env
 
 # The guide and the API reference, from docs/*.md and the docstrings; a warning is an error. Starts at build/site/index.html.
 docs: install
-	$(PY) -m sphinx --quiet --fail-on-warning --keep-going --jobs 2 -c docs -d build/doctrees . build/site
+	$(PY) -m sphinx --quiet --fail-on-warning --keep-going -c docs -d build/doctrees . build/site
 
 # The page's tests need Chromium and Node.js; as root on Debian they are installed here, else a missing one fails.
 browser-env: node_modules/.package-lock.json
