@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 
 import landscape.plot
 import numpy as np
@@ -108,3 +109,20 @@ def test_filtered_changes_are_dashed_beside_the_images_with_a_band_of_their_own(
         assert line(ax, f"{name}, changes by an attack").get_color() == line(ax, f"{name}, images").get_color()
     assert line(ax, "a, images").get_color() != line(ax, "b, images").get_color()
     np.testing.assert_allclose(line(ax, "a, images").get_xdata(), short.cutoffs)
+
+
+@pytest.mark.parametrize("width", [2.6, 7.0])
+def test_the_height_that_a_refusal_asks_for_suffices_and_no_much_lower_one_does(width):
+    course = np.array([[1.0, 1.2, 1.3, 1.4], [1.0, 2.0, 3.0, 4.0]])
+    found = dataclasses.replace(robust(), course=course)
+
+    def drawn(height):
+        return landscape.plot.robustness(found, size=(width, height), caption=False)
+
+    with pytest.raises(UsageError, match="with this width it takes a height of") as refused:
+        drawn(1.0)
+    height = float(re.search(r"a height of ([\d.]+)", str(refused.value))[1])
+    first, second = drawn(height).axes[:2]
+    assert (first.get_position().y0 == second.get_position().y0) == (width == 7.0), "one above the other where narrow"
+    with pytest.raises(UsageError, match=f"a height of {height}"):
+        drawn(height - 0.2)

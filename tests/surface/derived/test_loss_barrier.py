@@ -35,6 +35,8 @@ def test_an_interpolated_point_is_no_measured_height():
     found = line([0.0, 5.0, 3.0, 1.0, 0.0])
     state = np.array([1, 2, 1, 1, 1], np.uint8)
     assert barrier(dataclasses.replace(found, state=state), "a/loss") == (3.0, 0.5)
+    ends = dataclasses.replace(line([3.0, 0.0, 1.0]), state=np.array([2, 1, 2], np.uint8))
+    assert barrier(ends, "a/loss") == (0.0, 0.0)  # the one that was measured lies below
 
 
 @pytest.mark.parametrize("place", [0, 1, 2])

@@ -244,6 +244,16 @@ def test_where_no_sample_differs_between_two_networks_some_of_the_others_may():
     np.testing.assert_allclose(standard_errors(*same, LOSS), 2 * 0.0095 * sampling_factor(loss, LOSS))
 
 
+def test_few_samples_that_differ_are_counted_among_the_fewer_of_both_networks():
+    lines = [a_line([0.9, 0.9], [0.001, 0.001], number, 10_000, name=ACCURACY) for number in (1000, 4000)]
+    pair = [with_sketch(line, ACCURACY, [0.001, 0.001]) for line in lines]
+    # What is left to chance is 0.9 and 0.6 of a variance, of which the samples of the fewer are in both.
+    differ = (0.9 - 0.6) * 0.001**2 / 0.9 * 1000 * 999
+    for both in (pair, pair[::-1]):
+        widths = difference(*both, ACCURACY).half_widths
+        np.testing.assert_allclose(widths, score_width(differ, 1000, np.sqrt(0.9)), rtol=1e-5)
+
+
 def with_sketch(surface: Surface, name: str, columns: list[float]) -> Surface:
     """Return a surface whose file keeps sums of residuals, of which all columns are the same."""
     data, _, metric = name.partition("/")
