@@ -123,6 +123,10 @@ def test_the_height_that_a_refusal_asks_for_suffices_and_no_much_lower_one_does(
         drawn(1.0)
     height = float(re.search(r"a height of ([\d.]+)", str(refused.value))[1])
     first, second = drawn(height).axes[:2]
-    assert (first.get_position().y0 == second.get_position().y0) == (width == 7.0), "one above the other where narrow"
+    places = [ax.get_position() for ax in (first, second)]
+    assert (places[0].y0 == places[1].y0) == (width == 7.0), "one above the other where narrow"
+    for place in places:
+        assert 0 < place.y0 < place.y1 < 1
+        assert 0.6 <= place.height * height < 0.71, "as low as a panel may be"
     with pytest.raises(UsageError, match=f"a height of {height}"):
         drawn(height - 0.2)

@@ -112,12 +112,13 @@ def test_a_picture_of_curvature_has_the_size_asked_for_and_no_text_lies_on_anoth
         draw_curvature({"train": curvature()}, size=2.5)
     with pytest.raises(UsageError, match=r"5\.5 x 2 inches; with this width it takes a height of [\d.]+, less without"):
         draw_curvature({"train": curvature()}, size=(5.5, 2.0))
+    both = {"train": curvature(), "test": curvature()}
     with pytest.raises(UsageError, match=r"it takes a height of [\d.]+$") as refused:
-        draw_curvature({"train": curvature()}, size=(5.5, 1.0), caption=False)
+        draw_curvature(both, size=(5.5, 1.0), caption=False)
     height = float(str(refused.value).rpartition(" ")[2])
-    draw_curvature({"train": curvature()}, size=(5.5, height), caption=False)
+    draw_curvature(both, size=(5.5, height), caption=False)
     with pytest.raises(UsageError, match="it takes a height of"):
-        draw_curvature({"train": curvature()}, size=(5.5, height - 0.2), caption=False)
+        draw_curvature(both, size=(5.5, height - 0.2), caption=False)
 
 
 @pytest.mark.parametrize("size", [None, 5.5, 3.9])
