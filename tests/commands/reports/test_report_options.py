@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import importlib
+import inspect
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ import torch
 from landscape.cli import main
 from landscape.commands.reports.network_options import by_group, given_networks
 from landscape.errors import UsageError
+from landscape.problem.losses.losses import Loss
 from landscape.similarity.similarity_settings import Settings
 from tests.helpers import tiny_problem
 
@@ -190,3 +193,39 @@ def test_the_size_of_predictions_is_told_before_they_are_made(
         said = capsys.readouterr().out.splitlines()
         told = ["networks 2 in 2 groups (A, B)", "samples  50 for each, one forward pass", f"file     {size} B a class"]
         assert said == told
+
+
+# What a command gives a function whether it is asked for or not.
+ALWAYS = {"epsilons", "progress", "found", "each_step", "write", "groups", "scratch", "about", "checkpoint", "comm"}
+ALWAYS |= {"description", "path", "command"}
+
+
+@pytest.mark.parametrize(
+    ("function", "words"),
+    [
+        ("landscape.inputs.robustness.robustness", "robustness a.pt --epsilon 0.1"),
+        ("landscape.inputs.frequencies.frequencies", "frequencies a.pt"),
+        ("landscape.trajectory.walk_steps.measure_run_walk", "walk a.pt b.pt"),
+        ("landscape.curvature.analysis.measure_curvature", "curvature a.pt"),
+        ("landscape.trajectory.curvature_steps.measure_run_curvature", "curvature a.pt b.pt"),
+        ("landscape.similarity.class_probabilities.predictions", "predictions --group A=a.pt --group B=b.pt"),
+        ("landscape.similarity.layer_similarity.measure_similarity", "similarity a.pt b.pt"),
+        ("landscape.evaluation.evaluate.evaluate", "evaluate a.pt"),
+    ],
+)
+def test_what_is_not_asked_for_is_what_the_function_does_by_itself(
+    checkpoints: list[str], given: Given, monkeypatch: pytest.MonkeyPatch, function: str, words: str
+) -> None:
+    module, _, name = function.rpartition(".")
+    own = inspect.signature(getattr(importlib.import_module(module), name)).parameters
+    root = Path.cwd()
+    monkeypatch.chdir(Path(checkpoints[0]).parent)
+    model = ["--model", f"{root}/{MODEL[1]}", "--data", f"test={root}/{MODEL[3].removeprefix('test=')}"]
+    found = given(function, *words.split(), *model, "-o", "found.h5")
+    settings = found.pop("settings", None)
+    assert settings is None or settings == type(settings)()
+    asked = {each: found[each] for each in found.keys() & own.keys() - ALWAYS}
+    if isinstance(asked.get("loss"), Loss):
+        asked["loss"] = asked["loss"].name
+    defaults = {each: own[each].default for each in asked}
+    assert asked == {each: list(one) if isinstance(one, tuple) else one for each, one in defaults.items()}

@@ -9,10 +9,12 @@ import sys
 
 import numpy as np
 import pytest
+from landscape.plot.surfaces.camera import Camera
 from PIL import Image
 
 from landscape.cli import main
 from landscape.commands.shown.plot_others import _page
+from landscape.errors import UsageError
 from landscape.files.store import write_surface
 from landscape.surface.surface import Surface
 from tests.helpers.plot_fixtures import damaged_valley, half_finished_valley, line_surface, network, repeated, valley
@@ -68,6 +70,42 @@ def test_a_file_becomes_a_picture_beside_it_and_its_caption_is_printed(files, ca
 def test_every_option_draws(files, arguments):
     assert main(["plot", *arguments, "-o", "out.png", "--dpi", "60"]) == 0
     assert "Description" in text_of(files / "out.png")
+
+
+def test_what_is_asked_of_a_picture_is_what_is_drawn(files, monkeypatch):
+    asked = {}
+
+    def drawn(surfaces, **options):
+        asked.update(options)
+        raise UsageError("that was all that is asked here")
+
+    monkeypatch.setattr("landscape.plot.figures.draw", drawn)
+    words = ["plot", "plane.h5", "--name", "train/loss", "--scale", "log", "--cap", "9", "--eps", "0.2"]
+    words += [
+        "--levels",
+        "1,2",
+        "--colormap",
+        "cividis",
+        "--independent",
+        "--columns",
+        "3",
+        "--font",
+        "DejaVu Serif",
+        "--no-subtitle",
+    ]
+    words += ["--title", "a", "--headline", "b", "--no-caption", "--no-interpolation", "--marks", "3,5", "--size", "5"]
+    how = {"name": ["train/loss"], "scale": "log", "cap": 9.0, "eps": 0.2, "levels": [1.0, 2.0], "colormap": "cividis"}
+    how |= {"independent": True, "columns": 3, "font": "DejaVu Serif", "subtitle": False, "titles": ["a"]}
+    how |= {"headline": "b", "caption": False, "interpolate": False, "marks": [3, 5], "size": "5", "hillshade": True}
+    assert main([*words, "--hillshade"]) == 2
+    assert {name: asked[name] for name in how} == how
+    assert main([*words, "--kind", "surface", "--camera", "10,20", "--color", "convexity"]) == 2
+    assert (asked["kind"], asked["color"]) == ("surface", "convexity")
+    assert Camera.of(asked["camera"]) == Camera(10, 20)
+    asked.clear()
+    assert main(["plot", "plane.h5"]) == 2
+    assert not {"hillshade", "interpolate", "camera", "color", "marks"} & asked.keys()
+    assert (asked["caption"], asked["subtitle"], asked["headline"], asked["titles"]) == (True, True, "", None)
 
 
 def test_several_formats_come_from_one_drawing(files):

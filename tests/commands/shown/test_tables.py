@@ -153,3 +153,19 @@ def test_shares_have_the_ends_of_their_intervals_and_attacks_the_words_of_their_
     assert f"unfiltered 66.7 % ({low:.1f} to {high:.1f})" in out
     assert "0 0.0 % 0.0 % 100.0 % 1 50.0 % 100.0 % 100.0 %" in out  # cut-off, energy, low, high
     assert f"intervals of 95 %, {none / 2:.1f} points to either side at most" in out
+    assert "whole change" not in out
+    found = filtered(attacked=True)
+    facts = frequencies_facts(found)
+    show(print_frequencies, facts)
+    out = " ".join(capsys.readouterr().out.split())
+    left, most = (100 * each for each in stats.binomtest(1, 3).proportion_ci(0.95, "wilson"))
+    assert f"whole change 33.3 % ({left:.1f} to {most:.1f}), PGD at 0.1" in out
+    assert "1 50.0 % 100.0 % 100.0 % 66.7 % 33.3 %" in out
+    assert out.count("half way") == 2, "of images only"
+    assert facts["frequencies"]["attacked"]["accuracy"] == pytest.approx(1 / 3)
+    for kind, said in facts["frequencies"]["filtered"].items():
+        loss, error = found.mean_loss(kind)
+        np.testing.assert_allclose([said["accuracy"], said["loss"]], [found.accuracy(kind), loss])
+        np.testing.assert_allclose(said["loss_stderr"], error)
+        np.testing.assert_allclose(said["interval"], found.interval(kind))
+        assert said["half_way"] == found.half_way(kind)

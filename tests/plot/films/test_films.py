@@ -10,6 +10,7 @@ import pytest
 from landscape.plot.films.films import _lay_out, caption_lines, draw_frame, encode, padded, plan_film, write_film
 from landscape.plot.films.flights import FLIGHTS, flight
 from landscape.plot.style.captions import caption
+from landscape.plot.surfaces.camera import Camera
 from landscape.plot.surfaces.scenes import SurfaceImage
 from PIL import Image
 
@@ -246,6 +247,37 @@ def test_the_command_writes_a_film(tmp_path: Path, capsys: pytest.CaptureFixture
     assert [each.shape for each in pictures] == [(320, 420, 3)] * 2
     assert rate == pytest.approx(5)
     assert "2 frames" in capsys.readouterr().out
+
+
+def test_the_command_hands_on_what_was_asked_of_a_film(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: dict[str, Any] = {}
+
+    def film(surfaces: Any, path: Path, **options: Any) -> None:
+        asked.update(options, surfaces=surfaces)
+        path.write_bytes(b"film")
+
+    monkeypatch.setattr("landscape.plot.films.films.write_film", film)
+    for surface, title in ((valley(9, 8), "a"), (valley(7, 8), "b")):
+        write_surface(tmp_path / f"{title}.h5", surface)
+    words = ["plot", str(tmp_path / "b.h5"), str(tmp_path / "a.h5"), "-o", str(tmp_path / "film.gif"), "--film"]
+    look = ["--name", "train/accuracy", "--colormap", "cividis", "--scale", "linear"]
+    how = ["--camera", "10,20", "--seconds", "3", "--fps", "7", "--size", "420x320", "--no-interpolation"]
+    assert main([*words, "epochs", *look, *how]) == 0
+    assert [each.shape for each in asked["surfaces"]] == [(8, 7), (8, 9)]
+    scale = asked["scale"]
+    assert (asked["name"], scale.kind, scale.colormap) == ("train/accuracy", "linear", "cividis")
+    assert scale.percent
+    assert [asked[each] for each in ("kind", "seconds", "rate", "size")] == ["epochs", 3.0, 7, (420, 320)]
+    assert Camera.of(asked["camera"]) == Camera(10, 20)
+    assert not asked["interpolate"]
+    assert asked["write"]
+    assert main([*words, "orbit", "--cap", "0.5", "--eps", "0.2", "--levels", "0.3,0.4"]) == 0
+    scale = asked["scale"]
+    assert (asked["name"], scale.kind, scale.cap, scale.eps) == ("train/loss", "log", 0.5, 0.2)
+    assert list(scale.levels) == [0.3, 0.4]
+    assert [asked[each] for each in ("kind", "seconds", "rate", "size")] == ["orbit", 8.0, 24, (1280, 720)]
+    assert asked["camera"] is None
+    assert asked["interpolate"]
 
 
 @pytest.mark.slow
