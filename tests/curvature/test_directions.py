@@ -88,6 +88,20 @@ def test_the_line_along_the_sharpest_eigenvector_is_as_curved_as_the_eigenvalue_
     assert difference == pytest.approx(float(whole(network, samples)[0].norm()) * axis.length, rel=1e-3)
 
 
+def test_directions_of_a_picture_are_measured_as_its_points_are(network, samples):
+    def squares(model, batch):
+        return (model(batch[0]) - nn.functional.one_hot(batch[1], 3)).square().sum(1)
+
+    asked = {"loss": squares, "samples": 5, "sample_seed": 3, "batch_size": 2}
+    line = landscape.evaluate(network, samples, directions="gradient", x=[0.0, 1.0], **asked)
+    made = [
+        curvature_directions(network, samples, ["gradient"], DirectionSettings(**{**asked, **other}))[0].sha256
+        for other in ({}, {"loss": "cross_entropy"}, {"samples": 6}, {"sample_seed": 0})
+    ]
+    assert line.axes[0].sha256 == made[0]
+    assert made[0] not in made[1:]
+
+
 def test_a_file_keeps_measured_directions_and_goes_on_with_them(network, samples, tmp_path, monkeypatch):
     path = tmp_path / "plane.h5"
     asked = {"directions": "hessian:0,random", "x": "-1:1:3", "y": "-1:1:3", "path": path}

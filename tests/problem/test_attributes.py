@@ -57,6 +57,7 @@ CHANGES = {
     "plain tensor": lambda m: setattr(m, "state", torch.ones(2)),
     "plain tensor in place": lambda m: m.state.add_(1),
     "plain tensor resized": lambda m: m.state.resize_(5),
+    "plain tensor of another shape": lambda m: m.state.unsqueeze_(0),
     "list": lambda m: m.results.append(3),
     "nested list": lambda m: m.results[1].__setitem__(0, 7),
     "order of a list": lambda m: m.results.reverse(),

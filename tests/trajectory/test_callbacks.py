@@ -7,6 +7,7 @@ import sys
 
 import pytest
 import torch
+from safetensors import safe_open
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
@@ -64,6 +65,15 @@ def fit(lightning, module, callback, folder, **settings):
     return trainer
 
 
+def epochs(run):
+    """Return the epochs that files between the first and the last say."""
+    found = []
+    for record in run.records[1:-1]:
+        with safe_open(record.path, "pt") as file:
+            found.append(float(file.metadata()["epoch"]))
+    return found
+
+
 def test_lightning_records_start_due_steps_and_end(lightning, tmp_path):
     from landscape.trajectory.callbacks import LightningRecorder
 
@@ -77,6 +87,7 @@ def test_lightning_records_start_due_steps_and_end(lightning, tmp_path):
     assert all(math.isfinite(record.loss) for record in run.records[1:-1])
     assert run.records[1].learning_rate == pytest.approx(0.1)
     assert run.records[2].learning_rate == pytest.approx(0.01)
+    assert epochs(run) == [0.0, 1.0]
 
 
 def test_lightning_counts_steps_of_the_optimizer_not_batches(lightning, tmp_path):
@@ -200,6 +211,7 @@ def test_the_trainer_records_start_due_steps_and_end(transformers, tmp_path):
     assert torch.equal(run.records[0].tensors["net.weight"], start)
     assert torch.equal(run.records[-1].tensors["net.weight"], model.net.weight)
     assert run.records[2].learning_rate < run.records[1].learning_rate < 0.1
+    assert epochs(run) == pytest.approx([5 / 6, 10 / 6])
 
 
 def test_the_trainer_records_in_log_time_and_counts_steps_of_the_optimizer(transformers, tmp_path):

@@ -61,6 +61,11 @@ def when_small(model, batch):
     return each(output if len(batch[1]) > 4 else output + model(batch[0] + 1) * model[4].bias, batch[1])
 
 
+def amplified(model, batch):
+    """Of what lies between two ways to add up the same numbers it makes something else."""
+    return (1e6 * model(batch[0])).sin().square().mean(1)
+
+
 def differentiating(model, batch):
     x = batch[0].requires_grad_()
     (slope,) = torch.autograd.grad(model(x).sum(), x)
@@ -87,7 +92,7 @@ def own_loop(network: nn.Module, loss, data: tuple[Tensor, Tensor], plane: lands
 @pytest.mark.parametrize(
     ("loss", "engine"),
     [(plain, True), (with_metric, True), (when_small, True)]
-    + [(each, False) for each in (penalised, twice, scaled, in_parts, differentiating)],
+    + [(each, False) for each in (penalised, twice, scaled, in_parts, amplified, differentiating)],
 )
 def test_a_loss_gives_what_an_own_loop_gives_and_has_the_engine_where_it_calls_the_network_once(
     network, data, loss, engine

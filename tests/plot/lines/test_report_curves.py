@@ -70,6 +70,15 @@ def test_attacks_are_shares_in_percent_from_no_change_on_and_losses_the_stronger
     told = [dataclasses.replace(found, settings=each) for each in ({"steps": 1, "restarts": 1}, {})]
     for each, said in zip(told, ("PGD with 1 step from 1 start.", "3 samples of test; PGD."), strict=True):
         assert said in recall(landscape.plot.robustness(each))["Description"]
+    weak = dataclasses.replace(found, clean=np.array([True, False, False]), epsilons=np.array([0.2, 0.4]))
+    (ax,) = landscape.plot.robustness([found, weak], labels=["a", "b"]).axes
+    for each, name, filled in zip((found, weak), "ab", ax.collections, strict=True):
+        np.testing.assert_allclose(line(ax, name).get_xdata(), [0, *each.epsilons])
+        np.testing.assert_allclose(line(ax, name).get_ydata(), 100 * np.append(each.clean.mean(), each.accuracy()))
+        ends = 100 * np.vstack([each.clean_interval, each.interval()])
+        np.testing.assert_allclose(band(filled, [0, *each.epsilons]), ends)
+    assert line(ax, "a").get_color() != line(ax, "b").get_color()
+    assert ax.get_xlim()[1] == pytest.approx(1.02 * 0.4)
     with pytest.raises(UsageError, match="different norms"):
         landscape.plot.robustness([found, dataclasses.replace(found, norm="l2")])
 

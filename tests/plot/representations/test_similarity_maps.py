@@ -120,6 +120,9 @@ def test_dominant_samples_are_shown_with_the_layers_they_dominate_and_their_over
     figure = landscape.plot.similarity(found)
     shown = axes_of(figure, "dominant")
     np.testing.assert_array_equal([ax.images[0].get_array() for ax in shown], images[:, 0])
+    coloured = (np.random.default_rng(0).random((2, 3, 4, 4)) < 0.5).astype(np.float32)
+    shown = axes_of(landscape.plot.similarity(dataclasses.replace(found, images=coloured)), "dominant")
+    np.testing.assert_array_equal([ax.images[0].get_array() for ax in shown], np.moveaxis(coloured, 1, -1))
     said = [text.get_text() for text in figure.texts]
     assert "7\n2 | 1" in said
     assert "3\n1 | 0" in said

@@ -9,7 +9,8 @@ import pytest
 from landscape.plot.figures import draw
 from landscape.plot.planes.contours import contour
 from landscape.plot.scale.scale import Scale
-from landscape.plot.style.colorbars import fitting_ticks, tick_texts
+from landscape.plot.style.colorbars import BAR_WIDTH, fitting_ticks, tick_texts
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from tests.helpers.plot_fixtures import (
@@ -36,6 +37,19 @@ def test_a_colour_bar_stands_beside_with_ticks_in_loss_units(hillshade):
     ticks = {text.get_text(): text.get_position()[1] for text in bar.get_yticklabels()}
     assert ticks["10"] == pytest.approx(10.0)
     assert bar.get_ylim() == pytest.approx((scale.low, scale.high))
+
+
+def test_a_colour_bar_beside_small_axes_takes_as_much_of_them_whatever_the_resolution():
+    def taken(dpi, size=(2, 1.6)):
+        figure = Figure(figsize=size, dpi=dpi)
+        ax = contour(valley(), ax=figure.add_subplot())
+        FigureCanvasAgg(figure).draw()
+        (bar,) = [each for each in figure.axes if each is not ax]
+        return [each for place in (ax, bar) for each in place.get_position().bounds]
+
+    np.testing.assert_allclose(taken(300), taken(50), rtol=1e-3)
+    *_, width, _ = taken(50, (9, 5))
+    assert 9 * width == pytest.approx(BAR_WIDTH), "inches"
 
 
 @pytest.mark.parametrize(
