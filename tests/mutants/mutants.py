@@ -12,6 +12,7 @@ import itertools
 import json
 import os
 import random
+import re
 import select
 import shutil
 import signal
@@ -28,12 +29,15 @@ LIMIT = 300.0
 
 # What most tests import and no mutant changes: imported once, in the process that the tests of a copy are forked from.
 # It takes several times as long as most lists of tests.
-PRELOADED = "h5py hypothesis matplotlib.backends.backend_agg matplotlib.figure safetensors.torch scipy.ndimage torch"
+PRELOADED = """h5py hypothesis matplotlib.backends.backend_agg matplotlib.figure safetensors.torch scipy.ndimage torch
+    _hypothesis_pytestplugin pytest_mpl.plugin xdist.looponfail xdist.plugin"""
 _SERVER = """
-import importlib, json, os, sys
+import gc, importlib, json, os, sys
 import pytest
 for name in sys.argv[1:]:
     importlib.import_module(name)
+gc.collect()
+gc.freeze()
 for line in sys.stdin:
     pid = os.fork()
     if pid == 0:
@@ -74,7 +78,11 @@ class Mutant:
         if (found := text.count(self.old)) != 1 or self.old == self.new:
             raise StaleMutant(f"{self.room}: {self.why}: {self.file} holds 'old' {found} times, or 'new' is the same")
         for test in self.tests:
-            if not (root / test.partition("::")[0]).exists():
+            place, *names = test.partition("[")[0].split("::")
+            # One that is not found ends pytest with an error, which would pass for noticing.
+            if not (root / place).exists() or any(
+                re.search(rf"\b(?:def|class) {name}\b", (root / place).read_text("utf-8")) is None for name in names
+            ):
                 raise StaleMutant(f"{self.room}: {self.why}: there is no {test}")
         after = text.replace(self.old, self.new)
         if self.file.endswith(".py"):
@@ -140,6 +148,8 @@ class Copy:
         if self._server is None:
             name, _, value = self._mark.partition("=")
             env = {**os.environ, "PYTHONPATH": str(self.place), "OMP_NUM_THREADS": "1", name: value}
+            # What no mutant changes is compiled once, also where everything else is to leave no bytecode.
+            env.pop("PYTHONDONTWRITEBYTECODE", None)
             words = [sys.executable, "-c", _SERVER, *PRELOADED.split()]
             self._server = subprocess.Popen(
                 words, cwd=self.place, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True

@@ -81,7 +81,8 @@ def test_mutants_of_one_size_in_one_second_do_not_share_bytecode(tree: Path, tmp
         ("a + b", "", "is the same"),
         ("a +", "", "no Python"),
         ("a - b", "/gone", "there is no test_sums.py/gone"),
-        ("a - b", "::gone", "without any change"),
+        ("a - b", "::test_ad", "there is no test_sums.py::test_ad"),
+        ("a - b", "::test_add[gone]", "without any change"),
     ],
 )
 def test_a_list_that_does_not_fit_is_refused(
