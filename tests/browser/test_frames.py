@@ -209,11 +209,11 @@ def test_the_call_of_a_slice_draws_that_slice(open_page: Open, tmp_path: Any, mo
 def test_the_page_records_a_film(open_page: Open, tmp_path: Any) -> None:
     import av
 
-    page = open_page(valley(9, 8), size=(641, 481))
+    page = open_page(valley(9, 8), size=(421, 361))
     page.page.click("summary")
     assert page.page.locator('[aria-label="Flight"] option').all_inner_texts() == ["Orbit", "Tour"]
     page.page.select_option('[aria-label="Flight"]', "orbit")
-    page.app("(app.player.speed = 2, 0)")  # the browser records by the clock: time for some pictures on a busy machine
+    page.app("(app.player.speed = 4, 0)")  # the browser records by the clock: time for some pictures on a busy machine
     with page.page.expect_download(timeout=90_000) as download:
         page.page.click("button.film")
     download.value.save_as(tmp_path / "film.webm")
