@@ -98,6 +98,26 @@ def test_a_suffix_in_capitals_is_understood(tmp_path):
     assert save(valley(), tmp_path / "NET.PNG").read_bytes().startswith(b"\x89PNG")
 
 
+def test_pages_films_and_meshes_are_given_what_was_asked_for(tmp_path, monkeypatch):
+    asked = []
+
+    def written(surfaces, where, **options):
+        asked.append((surfaces, where, options))
+        return b"mesh"
+
+    monkeypatch.setattr("landscape.plot.page.html.write_page", written)
+    monkeypatch.setattr("landscape.plot.films.films.write_film", written)
+    monkeypatch.setattr("landscape.plot.surfaces.meshes.build_mesh_file", written)
+    surface = valley(9, 8)
+    for name in ("a.html", "a.gif", "a.ply"):
+        assert save(surface, tmp_path / name, name="train/loss") == tmp_path / name
+        given, where, options = asked.pop()
+        assert given is surface or given == [surface]
+        assert where in (tmp_path / name, ".ply")
+        assert options == {"name": "train/loss"}
+    assert (tmp_path / "a.ply").read_bytes() == b"mesh"
+
+
 def test_an_unknown_suffix_is_a_usage_error_that_lists_the_known_ones(tmp_path):
     for name in ("net.jpg", "net", "net.h5"):
         with pytest.raises(UsageError, match=r"end it in \.png, \.pdf or \.svg"):

@@ -149,6 +149,23 @@ def test_ply_is_read_by_another_library_with_colours_and_fields() -> None:
         np.testing.assert_array_equal(np.asarray(raw[plain_name(name)]).ravel(), array)
 
 
+def test_only_what_has_an_order_and_both_coordinates_is_a_line() -> None:
+    surface = broken()
+    run = surface.trajectories["SGD"]
+    few = {"residual": run.residual[:1], "loss": run.loss[:1], "step": run.step[:1]}
+    runs = {
+        "samples": dataclasses.replace(run, attributes={"unordered": True}),
+        "one step": dataclasses.replace(run, coordinates=run.coordinates[:1], **few),
+        "two steps": dataclasses.replace(
+            run, coordinates=run.coordinates[:2], residual=run.residual[:2], loss=run.loss[:2], step=run.step[:2]
+        ),
+        "on a line": dataclasses.replace(run, coordinates=run.coordinates[:, :1]),
+    }
+    assert set(relief_of(dataclasses.replace(surface, trajectories=runs | surface.trajectories)).lines) == {
+        "two steps", "SGD",
+    }  # fmt: skip
+
+
 def test_glb_is_read_by_another_library_with_y_upwards() -> None:
     import trimesh
 

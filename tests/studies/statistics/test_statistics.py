@@ -57,6 +57,9 @@ def test_seeds_that_do_not_pair_are_tested_as_welch_does():
     assert found.p == pytest.approx(theirs.pvalue)
     assert found.interval == pytest.approx(tuple(theirs.confidence_interval()))
     assert "Welch" in found.text
+    half = contrast({"a": 1, "b": -0.5}, {"a": by_seed(A), "b": by_seed(B, 100)})
+    theirs = stats.ttest_ind(A, np.divide(B, 2), equal_var=False)
+    assert (half.freedom, half.estimate / half.error) == pytest.approx((theirs.df, theirs.statistic))
 
 
 def test_only_seeds_of_both_variants_pair():
@@ -133,6 +136,9 @@ def test_a_number_s_own_interval_decides_where_its_end_lies():
     assert judge_own(asked_of("=", 9.0, margin=2.1), {"all": number}).verdict == NOT_REPRODUCED
     assert judge_own(asked_of("<", -1.01, weight=-1.0), {"all": number}).verdict == NOT_RESOLVED
     assert judge_own(asked_of("<", -0.99, weight=-1.0), {"all": number}).verdict == REPRODUCED
+    for bound, verdict in ((1.99, REPRODUCED), (2.01, NOT_RESOLVED), (10.01, NOT_REPRODUCED)):
+        found = judge_own(asked_of(">", bound, weight=2.0), {"all": number})
+        assert (found.verdict, found.interval) == (verdict, (2.0, 10.0))
 
 
 def test_a_number_without_an_interval_of_its_own_claims_nothing():
@@ -217,7 +223,8 @@ def test_power_is_that_of_the_noncentral_t():
 
 
 def test_the_seeds_that_are_needed_are_the_fewest_that_do():
-    for difference in (0.1, 0.5, 3.0):
+    assert seeds_needed(1.0, 30.0) == 2
+    for difference in (0.1, 0.5, 3.0, 30.0):
         needed = seeds_needed(1.0, difference)
         assert detection(needed, 1.0, difference) >= 0.8
         assert needed == 2 or detection(needed - 1, 1.0, difference) < 0.8
@@ -285,6 +292,11 @@ def test_the_seeds_needed_give_the_power_promised_beyond_a_margin_and_within_one
         assert share == pytest.approx(0.8, abs=0.07), (relation, mean, stated.text)
         distance = "0.8" if relation == "=" else "0.5"
         assert f"{stated.seeds_needed} would be needed for {distance} from the margin." in stated.text
+    # An effect that is stated goes before the one estimated.
+    given = {"a": by_seed(A), "b": by_seed(B)}
+    for relation, margin, effect, left in ((">", 0.5, 0.8, 0.3), ("<", 0.5, 0.8, 0.3), ("=", 0.8, 0.5, 0.3)):
+        stated = judge(ask(relation, margin=margin, effect=effect), given)
+        assert f"would be needed for {left} from the margin." in stated.text
     # No number of seeds shows an equality that is not there.
     outside = judge(ask("=", margin=0.1), {"a": first, "b": dict.fromkeys(first, 0.2)})
     assert outside.seeds_needed == 0
