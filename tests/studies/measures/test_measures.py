@@ -400,6 +400,8 @@ def test_the_plane_over_the_input_holds_what_the_network_says_of_moved_images(ne
     (plane,) = (values for name, values in surface.values.items() if name.endswith("/loss"))
     assert [axis.recipe["kind"] for axis in surface.directions] == ["sign", "random"]
     assert found["random_rise"] == pytest.approx((plane[2, 4] + plane[6, 4]) / 2 - losses[0.0], abs=1e-5)
+    table = read_table(tmp_path / "first_axis.curve.csv")
+    np.testing.assert_allclose([table["distance"], table["loss"]], [surface.axes[0].values, plane[4]])
     assert found["random_rise"] != pytest.approx((plane[4, 2] + plane[4, 6]) / 2 - losses[0.0], abs=1e-3)
     with pytest.raises(UsageError, match="none at epsilon or at 0"):
         measured("input_plane", networks[:1], data, tmp_path, points=20)
@@ -416,6 +418,10 @@ def test_what_a_network_does_with_filtered_images_stands_in_its_file(networks, d
     assert found["high_half_way"] == pytest.approx(stored.half_way("high") or math.nan, nan_ok=True)
     table = read_table(tmp_path / "accuracy.curve.csv")
     np.testing.assert_allclose(table["low_accuracy"][-1], stored.clean.mean())
+    np.testing.assert_allclose(table["cutoff"], stored.cutoffs)
+    for kind in stored.kinds:
+        drawn = [table[f"{kind.replace(' ', '_')}_{what}"] for what in ("accuracy", "loss")]
+        np.testing.assert_allclose(drawn, [stored.accuracy(kind), stored.mean_loss(kind)[0]], err_msg=kind)
     assert np.interp(found["change_middle"], stored.cutoffs, stored.change_energy) == pytest.approx(0.5)
     whole = measured("frequencies", networks[:1], data, tmp_path)
     assert "change_middle" not in whole
