@@ -45,6 +45,15 @@ def test_one_sample_in_a_hundred_may_fall_to_the_other_side_of_an_edge():
     assert not agree(0.022, 1000, least=SAME_EVERYWHERE)
 
 
+def test_means_at_the_checkpoint_are_of_the_samples_that_a_file_says_or_of_all():
+    values = {KEY: np.arange(10.0), ("train", "accuracy"): np.arange(10.0) > 2, OTHER: np.arange(4.0)}
+    found = Baseline(SampleValues(values, dict.fromkeys(values, True)), (("train", 0, 10), ("test", 0, 4)), 0.0)
+    assert found.means() == {"train/loss": 4.5, "train/accuracy": 0.7, "test/loss": 1.5}
+    said = {"train": {"samples": 5}, "test": {}, "other": {"samples": 3}}
+    assert found.means(said) == {"train/loss": 2.0, "train/accuracy": 0.4, "test/loss": 1.5}
+    assert found.means({"train": {"samples": 99}, "test": {"samples": 2}}) == found.means() | {"test/loss": 0.5}
+
+
 def test_a_process_with_other_values_at_the_checkpoint_is_refused(monkeypatch):
     there = SampleValues({KEY: np.full(200, 2.0)}, {KEY: True})
     objective = SimpleNamespace(

@@ -177,6 +177,26 @@ def test_holes_are_holes_and_are_counted():
     np.testing.assert_allclose([block[:, 1].min(), block[:, 1].max()], y[[1, 5]], atol=1e-9)
 
 
+def test_networks_and_the_checkpoint_stand_on_the_surface_at_their_own_loss_and_on_the_floor():
+    axes = fine_valley().axes
+    recipe = {"source": "checkpoint", "differs": []}
+    axes = tuple(
+        dataclasses.replace(axis, source="checkpoint", recipe={**recipe, "path": f"{name}.pt"})
+        for axis, name in zip(axes, "ab", strict=True)
+    )
+    unit = axes[1].values.max()
+    axes = (axes[0], dataclasses.replace(axes[1], values=axes[1].values / unit))
+    panel = panel_of(dataclasses.replace(fine_valley(), axes=axes), camera=Camera(-52, 80))
+    places = [(0.0, 0.0), (1.0, 0.0), (0.0, 1.0)]
+    marks = [line for line in panel.axes.lines if line.get_marker() in ("*", "D")]
+    floor = [line.get_xydata()[0] for line in marks if line.get_label().endswith(", on the floor")]
+    above = [line.get_xydata()[0] for line in marks if not line.get_label().endswith(", on the floor")]
+    np.testing.assert_allclose(floor, [panel.floor(*place) for place in places])
+    own = [panel.project(x, y, valley_loss(x, unit * y)) for x, y in places]
+    np.testing.assert_allclose(above, own, atol=1.0)
+    assert np.hypot(*(np.array(own) - floor).T).min() > 2
+
+
 def test_what_is_above_the_cap_is_cut_away_hatched_and_counted():
     given = fine_valley()
     scale = Scale.of(given, "train/loss", cap=50.0)
