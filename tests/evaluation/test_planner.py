@@ -112,6 +112,25 @@ def test_an_interval_has_to_be_as_narrow_as_a_normal_distributions(effective, sk
         assert Planner._enough(planner, 1, quantity, "train", 256) is met
 
 
+def test_of_estimates_the_error_is_that_of_a_finite_population_and_only_losses_stop_by_it():
+    losses, other = SimpleNamespace(name="losses"), SimpleNamespace(name="curvature")
+    wanted = {each.name: {"train": SAMPLES} for each in (losses, other)}
+    book = SimpleNamespace(wants=lambda point, data: None, stale=lambda point: False, sizes={"train": 1024})
+    for share, met in ((0.01, True), (0.999, True), (1.001, False)):
+        # Three quarters of 1,024 samples are not measured.
+        table = SimpleNamespace(
+            values={"train/loss": np.array([2.0])},
+            stderr={"train/loss": np.array([share * 0.02 * (2.0 + 0.1) / np.sqrt(0.75)])},
+        )
+        planner = SimpleNamespace(
+            _book=book, _quantities=[losses, other], _wanted=wanted, _table=table,
+            _rule=StoppingRule(0.02, {"train": 0.1}, {"train": looks(SAMPLES)}), _says_nothing=lambda *given: False,
+        )  # fmt: skip
+        assert Planner._enough(planner, 0, losses, "train", 256) is met
+        assert not Planner._enough(planner, 0, other, "train", 256)
+        assert Planner._enough(planner, 0, other, "train", SAMPLES)
+
+
 def test_points_stop_at_the_first_look_whose_error_is_small_enough(linear, points):
     plane = landscape.random_plane(linear, dimensions=2)
     got = landscape.evaluate(linear, points, plane, x="-1:1:7", y="-1:1:6", standard_error=0.04, batch_size=100)

@@ -46,6 +46,22 @@ def test_every_setting_that_a_file_says_is_compared(stored):
     assert found == "its batch norm data is none, test was asked for"
 
 
+def test_every_setting_of_a_quantity_is_compared_also_one_that_is_not_asked_for(stored):
+    had = changed(stored, "problem", quantities={"curvature": {"samples": 9, "damping": 0.5}})
+    for asked, difference in (
+        ({"samples": 9, "damping": 0.5}, []),
+        ({"samples": 8, "damping": 0.5}, ["its curvature has samples 9, 8 was asked for"]),
+        ({"samples": 9}, ["its curvature has damping 0.5, none was asked for"]),
+        (
+            {"samples": 9, "damping": 0.5, "seed": 1},
+            ["its curvature has seed none, 1 was asked for"],
+        ),
+    ):
+        wanted = changed(stored, "problem", quantities={"curvature": asked})
+        assert list(differences(had, wanted)) == difference
+    assert list(differences(had, changed(stored, "problem", quantities={"other": {"samples": 1}}))) == []
+
+
 @pytest.mark.parametrize("name", ["train", "test"])
 def test_the_samples_of_every_data_set_are_compared(stored, name):
     prints = {**stored.origin["fingerprints"], name: "0" * 64}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import gc
 import random
 import time
 import weakref
@@ -176,7 +177,7 @@ def test_samples_are_the_first_of_one_permutation_in_its_order(classifier, image
     np.testing.assert_allclose(measure(every, ("train", 4, 9)).values["train", "loss"], exact[4:9], rtol=1e-12)
 
 
-@pytest.mark.parametrize("room", [0, 40, 100, 10**6])
+@pytest.mark.parametrize("room", [0, 45, 103, 10**6])
 def test_spans_are_split_into_groups_that_fit_and_lose_no_sample(room):
     data = {name: (torch.zeros(number, 1),) for name, number in (("train", 53), ("test", 20))}
     objective = make(nn.Identity(), data, noise, batch_size=10, budget=room * 4)
@@ -191,6 +192,18 @@ def test_spans_are_split_into_groups_that_fit_and_lose_no_sample(room):
         for name, start, stop in group:
             assert (stop - start) % 10 == 0 or stop == ends[name]
     assert (len(groups) == 1) is (room >= 70)
+
+
+def test_samples_of_another_group_are_let_go_and_those_of_the_same_are_not_read_again(classifier, images):
+    objective = make(classifier, images, batch_size=5)
+    (first,) = objective.load([("train", 0, 10)])
+    assert objective.load([("train", 0, 10), ("train", 10, 15)])[0] is first
+    kept = weakref.ref(first)
+    del first
+    assert kept() is not None
+    objective.load([("train", 10, 15)])
+    gc.collect()
+    assert kept() is None, "what a point does not need takes memory"
 
 
 class Field(nn.Module):
