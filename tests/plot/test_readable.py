@@ -131,24 +131,25 @@ def test_no_text_lies_on_another_or_on_a_mark_at_any_size(kind):
 
 
 def assert_off_floor(figure):
-    """No text lies on the floor, which is a line when seen from its edge."""
+    """No text of a figure that is laid out lies on the floor, which is a line when seen from its edge."""
     ax = figure.axes[0]
     (floor,) = (line for line in ax.lines if line.get_gid() == "floor")
     ends = ax.transData.transform(floor.get_xydata())
     dense = np.concatenate([a + (b - a) * np.linspace(0, 1, 200)[:, None] for a, b in pairwise(ends)])
-    for box, text in zip(corners_of(ax, ax.texts), ax.texts, strict=True):
+    for box, text in zip(corners_of(ax, ax.texts, drawn=True), ax.texts, strict=True):
         assert distances(dense, box).min() > 0, f"{text.get_text()!r} lies on the floor"
 
 
 def assert_off_curves(figure):
-    """No legend and no remark within axes lies on one of their curves."""
+    """No legend and no remark within axes of a figure that is laid out lies on one of their curves."""
     for ax in figure.axes:
         inside = [*ax.texts, *(ax.get_legend().get_texts() if ax.get_legend() else [])]
-        for box, text in zip(corners_of(ax, inside), inside, strict=True):
-            for line in ax.lines:
-                if line.get_transform() == ax.transData and np.isfinite(line.get_xydata()).all():
-                    ends = line.get_transform().transform(line.get_xydata())
-                    dense = np.concatenate([a + (b - a) * np.linspace(0, 1, 50)[:, None] for a, b in pairwise(ends)])
+        boxes = corners_of(ax, inside, drawn=True)
+        for line in ax.lines if inside else []:
+            if line.get_transform() == ax.transData and np.isfinite(line.get_xydata()).all():
+                ends = line.get_transform().transform(line.get_xydata())
+                dense = np.concatenate([a + (b - a) * np.linspace(0, 1, 50)[:, None] for a, b in pairwise(ends)])
+                for box, text in zip(boxes, inside, strict=True):
                     assert distances(dense, box).min() > 0, f"{text.get_text()!r} lies on {line.get_label()!r}"
 
 

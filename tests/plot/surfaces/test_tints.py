@@ -41,9 +41,9 @@ def pixels(given: Surface, places: np.ndarray, **options):
     ax = plt.figure(figsize=(5, 5)).add_axes((0, 0, 1, 1))
     panel = still.enter(ax)
     (image,) = [each for each in ax.get_children() if isinstance(each, SurfaceImage)]
-    picture, left, low = image.picture(3.0, 0.0, 0.0)
+    picture, left, low = image.picture(2.0, 0.0, 0.0)
     seen = [panel.project([x], [y], panel.drape([x], [y])[2])[0] for x, y in places]
-    columns, rows = (np.array(seen) * 3 - (left, low)).astype(int).T
+    columns, rows = (np.array(seen) * 2 - (left, low)).astype(int).T
     plt.close("all")
     return to_linear(picture[rows, columns, :3] / 255)
 
