@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from torch import nn
 import landscape
 from landscape.cli import main
 from landscape.errors import FormatError, UsageError
+from landscape.evaluation.provenance import software
 from landscape.files.reports.robustness_file import ROBUSTNESS, read_robustness, write_robustness
 from landscape.inputs.attacks import pgd
 from landscape.inputs.examples import Examples
@@ -267,10 +269,15 @@ def test_the_command_writes_what_info_and_plot_read(tmp_path, monkeypatch, capsy
     words = ["robustness", "net.pt", "--model", "nets.py:net", "--data", "test=digits:test", "--samples", "60"]
     words += ["--normalize", "0.3/0.25", "--epsilon", "0.05,0.1", "--clip", "0:1", "--steps", "4", "--random", "2"]
     words += ["--restarts", "3", "--seed", "5", "--sample-seed", "2", "--batch-size", "40", "--norm", "linf"]
+    monkeypatch.setattr("sys.argv", ["/somewhere/landscape", *words])
     assert main([*words, "--save-examples", "adv.npz"]) == 0
     stored = read_robustness("net.robustness.h5")
     asked = {"steps": 4, "restarts": 3, "random": 2, "seed": 5, "clip": [0.0, 1.0], "batch_size": 40}
     assert (stored.settings, stored.norm, stored.problem["sample_seed"]) == (asked, "linf", 2)
+    assert (stored.command, stored.software) == (f"landscape {' '.join(words)}", software())
+    assert abs((datetime.now(UTC) - datetime.fromisoformat(stored.created)).total_seconds()) < 60
+    assert stored.origin == {"checkpoint": "net.pt", "sha256": landscape.load_checkpoint("net.pt").sha256}
+    assert stored.problem["model"]["reference"] == "nets.py:net"
     capsys.readouterr()
     assert main(["info", "--json", "net.robustness.h5"]) == 0
     facts = json.loads(capsys.readouterr().out)["robustness"]
@@ -308,6 +315,15 @@ def test_what_makes_no_sense_is_refused(linear, points, how, message):
     data = (x, torch.nn.functional.one_hot(y).float()) if how.get("loss") == "mse" else points
     with pytest.raises(UsageError, match=message):
         landscape.robustness(linear, data, **{"epsilons": EPSILONS, **how})
+
+
+@pytest.mark.parametrize("given", [lambda y: y[:, None], lambda y: y.float(), lambda y: y[:, None].float()])
+def test_targets_that_are_no_class_each_are_refused(linear, points, given):
+    def own(output, target):
+        return output.square().sum(1)
+
+    with pytest.raises(UsageError, match="it takes outputs of shape .* and whole numbers as targets, not outputs of"):
+        landscape.robustness(linear, (points[0], given(points[1])), epsilons=EPSILONS, loss=own)
 
 
 @pytest.mark.parametrize("change", ["epsilons", "right", "attacks", "far_epsilon", "numbers"])

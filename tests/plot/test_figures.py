@@ -176,6 +176,16 @@ def test_the_spread_of_accuracies_is_in_points():
     )
 
 
+@pytest.mark.parametrize("kind", ["contour", "heatmap", "surface", "line"])
+def test_dollars_in_words_of_ones_own_are_no_formulas(kind):
+    surface = line_surface() if kind == "line" else valley(9, 8)
+    figure = draw([surface, surface], kind=kind, titles=["$one", "$two"], headline="$five and $six")
+    own = {text.get_text(): text.get_parse_math() for text in figure.findobj(Text) if "$" in text.get_text()}
+    assert any(words.startswith("$five") for words in own)
+    assert {"$one", "$two"} <= {word for words in own for word in words.split()}
+    assert not any(own.values()), own
+
+
 def test_the_caption_stands_below_and_in_the_metadata():
     figure = draw(valley())
     (written,) = texts_of(figure, "caption")

@@ -6,9 +6,11 @@ import re
 import numpy as np
 import pytest
 from landscape.plot.figures import draw
+from landscape.plot.lines.line_steps import line_step_lines
 from landscape.plot.paths.step_panels import steps
 from landscape.plot.paths.trajectories import paths_of
 from landscape.plot.style.fields import recall
+from matplotlib.figure import Figure
 
 from landscape.cli import main
 from landscape.errors import PlotError, UsageError
@@ -88,6 +90,17 @@ def test_step_panels_are_a_kind_of_picture_like_others(one, tmp_path, capsys):
 def test_step_panels_without_a_run_are_refused(one):
     with pytest.raises(PlotError, match=r"run\.h5 has no training run on it"):
         steps(dataclasses.replace(one, trajectories={}))
+
+
+def test_steps_beyond_any_border_of_a_line_are_outside_the_picture():
+    places = [(0.5, 1.0), (-0.1, 1.0), (1.1, 1.0), (0.5, 2.1), (0.5, -0.1), (0.5, np.nan), (0.0, 0.0), (1.0, 2.0)]
+    run = run_on([place[:1] for place in places], own=[place[1] for place in places])
+    axis = Axis(np.linspace(0, 1, 3), "towards a.pt", "checkpoint", {}, 2.0)
+    surface = Surface((axis,), {"train/loss": np.ones(3)}, np.ones(3, np.uint8), trajectories={"sgd": run})
+    ax = Figure().add_subplot()
+    for low, high in ((0.0, 2.0), (2.0, 0.0)):
+        ax.set(xlim=(0.0, 1.0), ylim=(low, high))
+        assert line_step_lines(ax, surface, "train/loss")[-1] == "5 of 8 steps outside the picture"
 
 
 def test_steps_on_a_line_stand_at_their_own_losses(tmp_path):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from landscape.plot.figures import draw
 from landscape.plot.planes.contours import contour
+from landscape.plot.planes.heatmaps import heatmap
 from landscape.plot.scale.scale import Scale
 from landscape.plot.style.colorbars import BAR_WIDTH, fitting_ticks, tick_texts
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -37,6 +38,14 @@ def test_a_colour_bar_stands_beside_with_ticks_in_loss_units(hillshade):
     ticks = {text.get_text(): text.get_position()[1] for text in bar.get_yticklabels()}
     assert ticks["10"] == pytest.approx(10.0)
     assert bar.get_ylim() == pytest.approx((scale.low, scale.high))
+
+
+@pytest.mark.parametrize("drawn", [contour, heatmap])
+def test_axes_of_ones_own_get_a_colour_bar_unless_none_is_wanted(drawn):
+    for wanted in (True, False):
+        figure = Figure()
+        ax = drawn(valley(9, 8), ax=figure.add_subplot(), colorbar=wanted)
+        assert (figure.axes == [ax]) is not wanted
 
 
 def test_a_colour_bar_beside_small_axes_takes_as_much_of_them_whatever_the_resolution():
