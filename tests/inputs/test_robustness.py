@@ -322,7 +322,7 @@ def test_targets_that_are_no_class_each_are_refused(linear, points, given):
     def own(output, target):
         return output.square().sum(1)
 
-    with pytest.raises(UsageError, match="it takes outputs of shape .* and whole numbers as targets, not outputs of"):
+    with pytest.raises(UsageError, match=r"it takes outputs of shape .* and whole numbers as targets, not outputs of"):
         landscape.robustness(linear, (points[0], given(points[1])), epsilons=EPSILONS, loss=own)
 
 

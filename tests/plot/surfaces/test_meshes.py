@@ -198,6 +198,12 @@ def test_glb_draws_a_run_as_its_segments() -> None:
     ends = points[array(primitive["indices"], "<u4").reshape(-1, 2)]
     wanted = sum(np.linalg.norm(np.diff(line.points[a:b], axis=0), axis=1).sum() for a, b in line.pieces)
     assert np.linalg.norm(ends[:, 1] - ends[:, 0], axis=1).sum() == pytest.approx(wanted, rel=1e-5)
+    for drawn in content["meshes"]:  # by which viewers find out where to look from
+        number = drawn["primitives"][0]["attributes"]["POSITION"]
+        points = array(number, "<f4").reshape(-1, 3)
+        accessor = content["accessors"][number]
+        np.testing.assert_allclose([accessor["min"], accessor["max"]], [points.min(0), points.max(0)])
+        assert accessor["count"] == len(points)
 
 
 @pytest.mark.parametrize("suffix", [".vts", ".vtp", ".stl"])
