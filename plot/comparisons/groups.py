@@ -52,7 +52,7 @@ def compared_panel(
     said = wrapped(one_line(caption), width - 0.2, look().caption) if caption else []
     line = look().caption * 1.32 / 72
     foot = len(said) * line + (0.12 if said else 0.02)
-    heads = wrapped(one_line(title), width - 0.2, look().title, "bold", 3)
+    heads = wrapped(one_line(title), width - 0.2, look().title, "bold")
     head = len(heads) * look().title * 1.25 / 72 + (legend * 0.17 + (0.12 if legend else 0.0) + _TOP) * factor
     tall = foot + bottom * factor + height + head
     figure = new_figure(width, tall)

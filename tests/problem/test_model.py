@@ -105,6 +105,21 @@ def test_a_network_that_does_not_fit_its_data_says_where_and_on_what_shapes():
     assert "Sequential does not take the samples of data set 'train', float32 8 x 7: RuntimeError: mat1" in said
     assert said.endswith("in 1.0 (Linear), which is given (float32 8 x 7)")
     assert misfit(model, torch.zeros(8, 5), "train", caught.value) == ""
+
+    class Named(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.part = model
+
+        def forward(self, x):
+            return self.part(input=x)
+
+    said = misfit(Named(), torch.zeros(8, 7), "train", caught.value)
+    assert said.endswith("in part.1.0 (Linear), which is given (float32 8 x 7)")
+    model.forward = lambda input: model[1](model[0](input)) + torch.zeros(3)  # its own last line fails
+    said = misfit(Named(), torch.zeros(8, 5), "train", caught.value)
+    assert said.endswith("in part (Sequential), which is given (float32 8 x 5)")
+    del model.forward
     assert not any(module._forward_hooks or module._forward_pre_hooks for module in model.modules())
 
 

@@ -7,9 +7,11 @@ import pytest
 from landscape.plot.comparisons.groups import look_of
 from landscape.plot.comparisons.seed_bands import Band, seed_bands
 from landscape.plot.comparisons.seed_values import Cloud, SeedValues, scatter, seed_values
+from landscape.plot.style.style import our_style
 from matplotlib.colors import same_color
 
 from landscape.errors import PlotError
+from tests.helpers.pictures import assert_readable
 
 
 def test_seeds_are_dots_beside_their_mean_and_interval_from_the_top():
@@ -72,3 +74,12 @@ def test_a_band_reaches_from_its_lower_to_its_upper_end_with_runs_behind(logarit
     assert ax.get_yscale() == ("log" if logarithmic else "linear")
     np.testing.assert_allclose(ax.get_ylim(), (1 / 1.3, 9 * 1.3) if logarithmic else (1 - 0.48, 9 + 0.48))
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("step", "loss")
+
+
+@pytest.mark.parametrize("width", [3.25, 5.5])
+def test_long_titles_and_captions_lie_on_nothing(width):
+    words = "What is measured of networks that were trained from other seeds. " * 5
+    rows = [SeedValues(name, np.array([1.0, 2.0]), 1.5, 1.2, 1.8) for name in ("wide", "narrow")]
+    figure = seed_values(rows, x="loss", title=words, caption=words * 2, width=width)
+    with our_style():
+        assert_readable(figure)

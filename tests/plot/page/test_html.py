@@ -268,18 +268,25 @@ def test_a_gallery_shows_every_plane_and_names_what_it_left_out(tmp_path: Path) 
     (runs / "deep").mkdir(parents=True)
     write_surface(runs / "a.h5", dataclasses.replace(valley(), title="</b><script>x</script>"))
     write_surface(runs / "deep" / "a.h5", valley(9, 8))
+    write_surface(runs / "Index.h5", dataclasses.replace(valley(9, 8), title="the third"))
     write_surface(runs / "line.h5", line())
     (runs / "broken.h5").write_bytes(b"not a surface")
     made = write_gallery(runs, tmp_path / "site", name="Mine")
-    assert sorted(path.name for path in made.pages) == ["a-2.html", "a.html", "together.html"]
+    assert sorted(path.name for path in made.pages) == ["Index-2.html", "a-2.html", "a.html", "together.html"]
     assert {path.name for path, _ in made.left_out} == {"broken.h5", "line.h5"}
     text = made.index.read_text()
     elements = Elements(text).found
-    assert sorted(a["href"] for tag, a in elements if tag == "a") == ["a-2.html", "a.html", "together.html"]
+    assert sorted(a["href"] for tag, a in elements if tag == "a") == [
+        "Index-2.html",
+        "a-2.html",
+        "a.html",
+        "together.html",
+    ]
+    assert "<b>the third</b>" in text
     assert not [tag for tag, _ in elements if tag == "script"]
     assert all((a["src"] or "").startswith("data:image/png") for tag, a in elements if tag == "img")
     content, _ = read_page(tmp_path / "site" / "together.html")
-    assert len(content["panes"]) == 2
+    assert len(content["panes"]) == 3
 
 
 def test_a_gallery_of_nothing_is_an_error(tmp_path: Path) -> None:

@@ -101,6 +101,14 @@ def test_what_is_no_batch_is_refused_and_none_of_its_code_run(tmp_path, kind):
     assert not (tmp_path / "it ran").exists()
 
 
+def test_a_file_far_larger_than_a_batch_is_not_read(tmp_path):
+    folder = cifar(tmp_path / "cifar-10-batches-py")
+    size = (1 << 28) + 1
+    os.truncate(folder / "test_batch", size)  # no disk is taken
+    with pytest.raises(ProblemError, match=f"it has {size:,} bytes"):
+        read_cifar10(folder, "test")
+
+
 @pytest.mark.parametrize("compressed", [True, False])
 def test_arrays_are_read_from_an_archive(tmp_path, compressed):
     x, y = np.arange(24, dtype=np.float32).reshape(4, 6), np.array([0, 1, 2, 3], dtype=np.uint8)
