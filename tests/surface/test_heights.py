@@ -38,6 +38,7 @@ def test_no_eps_or_level_is_too_small_or_too_large_for_a_height(kind, value):
     assert height == pytest.approx(math.log(value) + (0.0 if kind == "log" else math.log(2) - math.log(1e-308)))
     assert values_of(height, kind, 1e-308) == pytest.approx(value, rel=1e-9)
     assert heights_of(-value, "asinh", 1e-308) == -heights_of(value, "asinh", 1e-308)
+    assert values_of(-heights_of(value, "asinh", 1e-308), "asinh", 1e-308) == pytest.approx(-value, rel=1e-9)
     assert values_of(1e6, kind, 1.0) == math.inf
 
 

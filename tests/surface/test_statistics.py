@@ -34,6 +34,8 @@ def test_infinite_losses_stay_infinite_when_merged():
     finite, infinite = moments_of(np.array([1.0, 2.0])), moments_of(np.array([math.inf, math.inf]))
     assert merge(finite, infinite).mean == math.inf
     assert merge(infinite, infinite).mean == math.inf
+    assert merge(infinite, finite).mean == math.inf
+    assert math.isnan(merge(infinite, moments_of(np.array([-math.inf]))).mean)
     assert math.isnan(merge(finite, moments_of(np.array([math.nan, 1.0]))).mean)
 
 
