@@ -99,6 +99,11 @@ def test_a_run_is_put_onto_a_surface_of_random_directions(folder, tmp_path, caps
     np.testing.assert_array_equal(read_surface(copy)["train/loss"], before["train/loss"])
     squares = (expected.residual**2).sum() / (dense_distances(model, run) ** 2).sum()
     assert f"the plane holds {100 * (1 - squares):.3g} % of its squared distances" in capsys.readouterr().out
+    assert command("trajectory", folder / "slow", "--onto", copy) == 0
+    out = capsys.readouterr().out
+    assert "slow: " in out
+    assert "fast: " not in out, "only what is new is described"
+    assert "with the runs fast, slow" in " ".join(out.split())
 
 
 def test_a_run_is_put_onto_a_surface_of_the_2018_tool_beside_its_direction_file(folder, tmp_path, capsys):

@@ -13,6 +13,7 @@ import pytest
 from landscape.plot.scale.scale import Scale
 from landscape.plot.surfaces.meshes import MESH_SUFFIXES, build_mesh_file
 from landscape.plot.surfaces.relief_mesh import RELIEF, plain_name, relief_of
+from landscape.plot.surfaces.shading import to_linear
 
 from landscape.cli import main
 from landscape.errors import PlotError, UsageError
@@ -147,6 +148,8 @@ def test_ply_is_read_by_another_library_with_colours_and_fields() -> None:
     raw = mesh.metadata["_ply_raw"]["vertex"]["data"]
     for name, array in relief.fields.items():
         np.testing.assert_array_equal(np.asarray(raw[plain_name(name)]).ravel(), array)
+    for axis, column in zip(("nx", "ny", "nz"), relief.normals.T, strict=True):
+        np.testing.assert_allclose(np.asarray(raw[axis]).ravel(), column, atol=1e-6)
 
 
 def test_only_what_has_an_order_and_both_coordinates_is_a_line() -> None:
@@ -198,6 +201,14 @@ def test_glb_draws_a_run_as_its_segments() -> None:
     ends = points[array(primitive["indices"], "<u4").reshape(-1, 2)]
     wanted = sum(np.linalg.norm(np.diff(line.points[a:b], axis=0), axis=1).sum() for a, b in line.pieces)
     assert np.linalg.norm(ends[:, 1] - ends[:, 0], axis=1).sum() == pytest.approx(wanted, rel=1e-5)
+    relief = relief_of(broken())
+    attributes = content["meshes"][0]["primitives"][0]["attributes"]
+    x, y, z = relief.normals.T
+    normals = array(attributes["NORMAL"], "<f4").reshape(-1, 3)
+    np.testing.assert_allclose(normals, np.stack([x, z, -y], axis=1), atol=1e-6)
+    colours = array(attributes["COLOR_0"], "<f4").reshape(-1, 4)
+    np.testing.assert_allclose(colours[:, :3], to_linear(relief.colors / 255), atol=1e-6)
+    assert (colours[:, 3] == 1).all()
     for drawn in content["meshes"]:  # by which viewers find out where to look from
         number = drawn["primitives"][0]["attributes"]["POSITION"]
         points = array(number, "<f4").reshape(-1, 3)
