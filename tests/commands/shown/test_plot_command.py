@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import io
 import subprocess
 import sys
@@ -17,7 +18,11 @@ from landscape.commands.shown.plot_others import _page
 from landscape.errors import UsageError
 from landscape.files.store import write_surface
 from landscape.surface.surface import Surface
+from tests.helpers.attacks import filtered, robust
 from tests.helpers.plot_fixtures import damaged_valley, half_finished_valley, line_surface, network, repeated, valley
+from tests.helpers.population_results import populations
+from tests.helpers.similarities import similarity
+from tests.helpers.walks import walks
 
 
 @pytest.fixture
@@ -200,3 +205,48 @@ def test_a_warning_is_one_line_without_a_place_in_our_code(tmp_path):
 def test_a_report_for_a_paper_leaves_its_caption_to_the_paper(no_caption, venue, caption):
     asked = argparse.Namespace(headline=None, no_caption=no_caption, venue=venue, size="4x3", font="serif")
     assert _page(asked) == {"headline": "", "caption": caption, "size": venue or "4x3", "font": "serif"}
+
+
+REPORTS = {
+    "similarity": ("representations.similarity_maps.similarity", "similarity_file.write_similarity", similarity()),
+    "predictions": (
+        "representations.population_figures.predictions",
+        "predictions_file.write_predictions",
+        populations(),
+    ),
+    "robustness": ("lines.robustness_curves.robustness", "robustness_file.write_robustness", robust()),
+    "frequencies": ("lines.frequency_curves.frequencies", "frequencies_file.write_frequencies", filtered()),
+    "walk": ("lines.walk_curves.walk", "walk_file.write_walk", walks()),
+}
+
+
+@pytest.mark.parametrize("kind", REPORTS)
+def test_what_is_asked_of_a_picture_of_a_report_is_what_is_drawn(kind, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    drawn, writer, result = REPORTS[kind]
+    module, _, name = writer.rpartition(".")
+    getattr(importlib.import_module(f"landscape.files.reports.{module}"), name)("a.h5", result)
+    asked = {}
+
+    def draw(*given, **options):
+        asked.update(options, given=given)
+        raise UsageError("that was all that is asked here")
+
+    monkeypatch.setattr(f"landscape.plot.{drawn}", draw)
+    page = ["--headline", "b", "--no-caption", "--size", "5", "--font", "DejaVu Serif"]
+    several = ["a.h5", "--title", "one", "--title", "two"] if kind in ("robustness", "frequencies", "walk") else []
+    chosen = {
+        "similarity": ["--name", "stderr", "--colormap", "cividis"],
+        "predictions": ["--name", "A", "--name", "B"],
+    }
+    assert main(["plot", "a.h5", *several, *page, *chosen.get(kind, [])]) == 2
+    how = {"headline": "b", "caption": False, "size": "5", "font": "DejaVu Serif"}
+    how |= {"labels": ["one", "two"]} if several else {}
+    how |= {"values": "stderr", "colormap": "cividis", "networks": None} if kind == "similarity" else {}
+    assert {each: asked[each] for each in how} == how
+    assert len(asked["given"][0]) == 2 if several else isinstance(asked["given"][0], type(result))
+    assert asked["given"][1:] == (("A", "B") if kind == "predictions" else ())
+    assert main(["plot", "a.h5", "--for", "icml"]) == 2
+    assert (asked["headline"], asked["caption"], asked["size"]) == ("", False, "icml")
+    assert main(["plot", "a.h5"]) == 2
+    assert (asked["caption"], asked["size"], asked["font"]) == (True, None, None)
