@@ -319,6 +319,19 @@ def test_points_and_samples_are_saved_together(linear, points):
     assert counted.max() > 256
 
 
+def test_with_more_samples_at_the_measured_points_the_others_are_interpolated_anew(linear, points, tmp_path):
+    grid = {"x": "-1:1:17", "y": "-1:1:15", "tolerance": 0.05}
+    path = tmp_path / "s.h5"
+    before = landscape.evaluate(linear, points, path=path, standard_error=0.05, **grid)
+    after = landscape.evaluate(linear, points, path=path, standard_error=0.03, **grid)
+    anew = landscape.evaluate(linear, points, standard_error=0.03, **grid)
+    assert after.counts["train"].sum() > before.counts["train"].sum()
+    filled = (after.state == INTERPOLATED) & (anew.state == INTERPOLATED)
+    assert filled.mean() > 0.3
+    np.testing.assert_allclose(after["train/loss"][filled], anew["train/loss"][filled], rtol=1e-9)
+    assert (before["train/loss"] != anew["train/loss"])[filled].all()
+
+
 def test_a_rough_surface_ends_fully_measured(linear, points):
     def rough(model, batch):
         noise = torch.sin(1e6 * model[0].weight.double().sum())
