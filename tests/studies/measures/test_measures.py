@@ -376,6 +376,9 @@ def test_accuracy_under_attack_is_that_of_samples_that_nothing_made_wrong(networ
     followed = [stored.right[stored.attacks.index(name)] for name in ("fgsm", "pgd", "margin")]
     np.testing.assert_allclose(right, np.logical_and.accumulate(np.logical_and.reduce(followed), 0).mean(1))
     assert (right < stored.accuracy("fgsm")).any()
+    assert found["clean_accuracy"] == stored.clean.mean() > right[0]
+    table = read_table(tmp_path / "accuracy.curve.csv")
+    np.testing.assert_allclose([table["epsilon"], table["accuracy"]], [strengths, right])
 
 
 def test_the_plane_over_the_input_holds_what_the_network_says_of_moved_images(networks, data, tmp_path):
