@@ -79,6 +79,23 @@ def test_buffers_modes_and_generators_come_back_even_after_an_error(classifier):
     assert all(torch.equal(states[n], b) for n, b in classifier.named_buffers())
 
 
+@pytest.mark.filterwarnings("ignore:.*torch.jit.*")
+def test_the_mode_of_a_compiled_script_which_is_no_attribute_of_pythons_comes_back():
+    scripted = torch.jit.script(nn.Sequential(nn.Linear(2, 2), nn.Dropout()))
+    with untouched(scripted):
+        scripted.eval()
+    assert [module.training for module in scripted.modules()] == [True, True, True]
+
+
+def test_what_a_direction_does_not_hold_stays_where_it_is():
+    layer = nn.Linear(2, 2)
+    start = {name: tensor.detach().clone() for name, tensor in layer.named_parameters()}
+    moved = Displacement(layer, dict(layer.named_parameters()), [{"weight": torch.ones(2, 2)}])
+    moved.move_to([0.5])
+    assert torch.equal(layer.weight, start["weight"] + 0.5)
+    assert torch.equal(layer.bias, start["bias"])
+
+
 def test_tied_weights_move_together_once():
     embed, head = nn.Embedding(5, 3), nn.Linear(3, 5, bias=False)
     head.weight = embed.weight

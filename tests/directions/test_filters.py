@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
-from torch.nn.utils import parametrizations
+from torch.nn.utils import parametrizations, prune
 
 from landscape.directions.filters import Filters, filters_of
 from tests.helpers.strategies import layouts
@@ -49,6 +49,15 @@ def test_gpt2s_linear_layers_have_their_outputs_along_dimension_1():
     assert filters_of(Conv1D())["weight"].rows(torch.zeros(3, 5)).shape == (5, 3)
 
 
+@pytest.mark.filterwarnings("ignore:.*torch.nn.utils.weight_norm")
+@pytest.mark.parametrize("change", [nn.utils.weight_norm, nn.utils.spectral_norm, lambda m: prune.identity(m, "weight")])
+def test_what_a_weight_is_computed_from_falls_into_filters_as_the_weight_does(change):
+    layer = change(nn.ConvTranspose2d(4, 6, 3, bias=False))
+    found = {name: filters_of(layer)[name] for name, tensor in layer.named_parameters() if tensor.ndim > 1}
+    assert found.keys() & {"weight_v", "weight_orig"}
+    assert set(found.values()) == {Filters((1,))}
+
+
 def experts(shape, kind="Experts", **others):
     module = type(kind, (nn.Module,), {})()
     module.w = nn.Parameter(torch.randn(shape))
@@ -72,6 +81,7 @@ def experts(shape, kind="Experts", **others):
         (experts((6, 2, 3), kernel_size=3), (0,)),  # a convolution of one's own
         (experts((4, 6, 2, 3, 3), kernel_size=3, num_experts=4, bias=(4, 6)), (0,)),
         (experts((4, 6, 2, 3, 3), kernel_size=3, b=(4, 6)), (0, 1)),
+        (experts((6, 2, 3), kernel_size=3, b=(6, 2)), (0, 1)),
         (experts((4, 6, 2, 3), num_experts=4), (0, 1)),
         (experts((6, 2, 3, 3)), (0,)),
         (experts((1, 7, 5)), (0, 1)),  # embeddings of positions

@@ -87,6 +87,17 @@ def test_a_zero_filter_gets_a_zero_direction():
     assert float(scaled[1].norm()) == pytest.approx(5.0)
 
 
+@pytest.mark.parametrize("norm", ["filter", "layer", "model", "weight", "dfilter", "dlayer"])
+def test_what_a_direction_leaves_at_zero_stays_there(norm):
+    # As the difference of two networks of which one trained some filters, or nothing, further.
+    for drawn in (torch.tensor([[0.0, 0.0], [1.0, 1.0]]), torch.zeros(2, 2)):
+        theta = {"w": torch.tensor([[1.0, 2.0], [3.0, 4.0]])}
+        scaled = normalize_direction({"w": drawn}, theta, {"w": Filters()}, norm=norm)["w"]
+        assert scaled[0].tolist() == [0.0, 0.0]
+        assert bool(torch.isfinite(scaled).all())
+        assert bool((scaled[1] > 0).all()) == bool((drawn[1] > 0).all())
+
+
 def test_half_precision_weights_get_float32_directions():
     theta = {"w": torch.ones(2, 2, dtype=torch.bfloat16)}
     assert normalize_direction({"w": torch.ones(2, 2)}, theta, {"w": Filters()})["w"].dtype == torch.float32
