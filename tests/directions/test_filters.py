@@ -50,9 +50,9 @@ def test_gpt2s_linear_layers_have_their_outputs_along_dimension_1():
 
 
 @pytest.mark.filterwarnings("ignore:.*torch.nn.utils.weight_norm")
-@pytest.mark.parametrize("change", [nn.utils.weight_norm, nn.utils.spectral_norm, lambda m: prune.identity(m, "weight")])
+@pytest.mark.parametrize("change", [nn.utils.weight_norm, nn.utils.spectral_norm, prune.identity])
 def test_what_a_weight_is_computed_from_falls_into_filters_as_the_weight_does(change):
-    layer = change(nn.ConvTranspose2d(4, 6, 3, bias=False))
+    layer = change(name="weight", module=nn.ConvTranspose2d(4, 6, 3, bias=False))
     found = {name: filters_of(layer)[name] for name, tensor in layer.named_parameters() if tensor.ndim > 1}
     assert found.keys() & {"weight_v", "weight_orig"}
     assert set(found.values()) == {Filters((1,))}

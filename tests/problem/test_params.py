@@ -112,6 +112,23 @@ def test_tensors_that_share_a_part_of_their_memory_are_refused(part):
         moved_tensors(Shared(part))
 
 
+def test_tensors_side_by_side_in_one_memory_move_each_and_interleaved_ones_are_refused():
+    flat = torch.zeros(7)
+    model = nn.ParameterDict({"a": nn.Parameter(flat[:3]), "b": nn.Parameter(flat[3:6])})
+    assert list(moved_tensors(model)) == ["a", "b"]
+    model = nn.ParameterDict({"a": nn.Parameter(flat[::2]), "b": nn.Parameter(flat[::3])})  # both from first to last
+    with pytest.raises(UsageError, match="a and b share a part of their memory"):
+        moved_tensors(model)
+
+
+def test_weights_that_cannot_be_moved_may_be_left_out():
+    model = nn.ParameterDict({"w": nn.Parameter(torch.zeros(2))})
+    model["codes"] = nn.Parameter(torch.zeros(2, dtype=torch.int8), requires_grad=False)
+    with pytest.raises(UsageError, match=r"codes holds weights of torch\.int8.*exclude"):
+        moved_tensors(model)
+    assert list(moved_tensors(model, exclude="codes")) == ["w"]
+
+
 def test_complex_numbers_move_and_count_with_both_parts():
     model = nn.Module()
     model.w = nn.Parameter(torch.tensor([3 + 4j, 0j]))
