@@ -310,6 +310,22 @@ def test_few_wrong_ones_have_about_wilsons_interval_and_never_a_narrower_one(num
         assert max(share - low, high - share) <= width <= (1 + 10 / number) * max(share - low, high - share)
 
 
+def test_a_counted_interval_solves_the_score_equation_of_a_finite_population():
+    squares, count, left = np.array([0.0, 0.9, 4.0]), 800, math.sqrt(1 - 800 / 1000)
+    sums = score_width(squares, count, left) * count
+    # As far off as the mean may be, values unlike the others by so much scatter by as much.
+    np.testing.assert_allclose(sums**2, NORMAL**2 * left**2 * (squares + sums), rtol=1e-12)
+
+
+def test_where_nearly_all_data_are_measured_what_none_shows_is_still_more_than_what_scatters():
+    wrong = np.array([1.0, 2.0])
+    squares = wrong * (1 - wrong / 950)
+    surface = a_line(1 - wrong / 950, np.sqrt(squares / 950 / 949), 950, 1000, name=ACCURACY, effective=wrong)
+    least = float(unlike_share(950, 1000))
+    assert (score_width(squares, 950, math.sqrt(0.05)) < least).all()
+    np.testing.assert_allclose(half_widths(surface, ACCURACY), least)
+
+
 def test_samples_scatter_by_nothing_where_they_do_so_by_less_than_sums_round():
     # Of a mean of 10,000 samples the scatter is a hundred times its standard error.
     for error, alike in ((0.9e-14, True), (1.1e-14, False), (0.0, True), (np.nan, False)):
