@@ -356,10 +356,12 @@ def _start(settings: Mapping[str, Any], names: Sequence[str], height: str) -> di
 
 def _scale(panes: Sequence[_Pane], start: dict[str, Any]) -> Scale:
     """Check what was asked of the scale as for a still, and return it; the page's script chooses its own, the same."""
-    name = start["height"]
+    name, colormap = start["height"], start["colormap"]
+    # An accuracy's scale is always the same; what was asked for is of the losses that the reader may choose.
+    keys = () if name.endswith("accuracy") else ("kind", "cap", "eps")
+    asked = {key: start[key] for key in keys if key in start}
     parts = [frame.finished_part() for pane in panes for frame in pane.frames if name in frame.values]
-    asked = {key: start[key] for key in ("kind", "cap", "eps", "colormap") if key in start}
-    scale = Scale.of(parts, name, **asked)
+    scale = Scale.of(parts, name, colormap=colormap, **asked)
     start["colormap"] = scale.colormap
     return scale
 

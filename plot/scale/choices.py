@@ -89,6 +89,21 @@ def checked_cap(values: Floats, cap: float | str | None, kind: str, eps: float, 
     return limit
 
 
+def require_of_accuracy(kind: str, cap: float | str | None, eps: float | None) -> None:
+    """Refuse what an accuracy's scale, which is always the same, has no use for; nothing is left out in silence."""
+    asked = {
+        "scale": kind if kind not in ("auto", "linear") else None,
+        "cap": cap if cap != "auto" else None,
+        "eps": eps,
+    }
+    given = {name: value for name, value in asked.items() if value is not None}
+    if given:
+        listed = " and ".join(f"{name} {value}" for name, value in given.items())
+        raise UsageError(
+            f"an accuracy is drawn linearly from 0 to 100 %, uncapped: leave out {listed}, which losses take"
+        )
+
+
 def checked_levels(levels: Sequence[float]) -> tuple[float, ...]:
     """Return levels as asked for; raise UsageError unless they increase."""
     array = np.asarray(levels, dtype=np.float64)

@@ -28,6 +28,7 @@ from .choices import (
     checked_colormap,
     checked_levels,
     finite_values,
+    require_of_accuracy,
     suitable_kind,
     suitable_levels,
 )
@@ -116,6 +117,7 @@ class Scale:
         if kind not in get_args(Kind):
             raise UsageError(f"a scale is auto, log, linear or asinh, not {kind!r}")
         if percent:
+            require_of_accuracy(kind, cap, eps)
             own = checked_levels(levels) if levels is not None else tuple(each / 10 for each in range(1, 10))
             ticks = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
             return cls("linear", 0.0, 0.0, 1.0, None, look, label, own, ticks, independent, True)

@@ -314,6 +314,20 @@ def test_importing_the_scale_loads_no_matplotlib():
     assert subprocess.run([sys.executable, "-c", code], timeout=60, check=False).returncode == 0
 
 
+@pytest.mark.parametrize(
+    ("asked", "named"),
+    [
+        ({"cap": 0.5}, "leave out cap 0.5, which"),
+        ({"kind": "log", "eps": 0.1}, "leave out scale log and eps 0.1, which"),
+        ({"kind": "asinh"}, "leave out scale asinh, which"),
+    ],
+)
+def test_what_an_accuracys_scale_has_no_use_for_is_refused(asked, named):
+    with pytest.raises(UsageError, match=named):
+        Scale.of(valley(), "train/accuracy", **asked)
+    assert Scale.of(valley(), "train/accuracy", kind="linear", cap="auto").percent
+
+
 def test_only_accuracies_are_in_percent():
     assert Scale.of(valley(), ["train/accuracy"]).percent
     for names in (["train/loss"], ["train/loss", "train/accuracy"], ["train/accuracy", "train/loss"]):
