@@ -26,6 +26,8 @@ from typing import Literal
 PAGE = "plot/page/web"
 # Far more than any list of tests takes alone; a mutant that loops for ever is noticed by this.
 LIMIT = 300.0
+# Seconds after which a job that a test started counts as one that never ends: nothing else runs beside two of them.
+JOB_LIMIT = "40"
 
 # What most tests import and no mutant changes: imported once, in the process that the tests of a copy are forked from.
 # It takes several times as long as most lists of tests.
@@ -148,6 +150,7 @@ class Copy:
         if self._server is None:
             name, _, value = self._mark.partition("=")
             env = {**os.environ, "PYTHONPATH": str(self.place), "OMP_NUM_THREADS": "1", name: value}
+            env.setdefault("LANDSCAPE_LIMIT", JOB_LIMIT)
             # What no mutant changes is compiled once, also where everything else is to leave no bytecode.
             env.pop("PYTHONDONTWRITEBYTECODE", None)
             words = [sys.executable, "-c", _SERVER, *PRELOADED.split()]
