@@ -61,7 +61,7 @@ node_modules/.package-lock.json: package-lock.json tests/browser/install.sh
 unit: install mpi-env browser-env
 	$(PY) -m pytest -n 2 --shuffle $(SEED) --hypothesis-seed $(SEED)
 
-# Careless changes of the code, each of which a test must notice: all of them (an hour), and in `make test` a tenth.
+# Careless changes of the code, each of which a test must notice: all of them, and in `make test` a tenth.
 mutants: install mpi-env browser-env
 	$(PY) -m tests.mutants
 

@@ -240,6 +240,6 @@ def reason(error: OSError | ValueError, path: str | None = None) -> str:
         return "no permission"
     if code == errno.EROFS:
         return "the file system is read-only"
-    if code == errno.EEXIST:  # of a file that was made by nobody else a moment ago
+    if code == errno.EEXIST:  # it was not there a moment ago
         return "another process is writing it at this moment"
     return getattr(error, "strerror", None) or str(error)

@@ -107,6 +107,8 @@ class Scale:
         ------
         PlotError
             A surface has no such values, none of them is finite, or they cannot be drawn on that kind of scale.
+        UsageError
+            An option is out of its range, or another kind than linear, a cap or an eps is given for an accuracy.
         """
         surfaces = [surfaces] if isinstance(surfaces, Surface) else list(surfaces)
         names = [name] if isinstance(name, str) else list(name)

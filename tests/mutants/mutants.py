@@ -26,7 +26,7 @@ from typing import Literal
 PAGE = "plot/page/web"
 # Far more than any list of tests takes alone; a mutant that loops for ever is noticed by this.
 LIMIT = 300.0
-# Seconds after which a job that a test started counts as one that never ends: nothing else runs beside two of them.
+# Seconds after which a job that a test started counts as one that never ends: most take a few, beside one other test.
 JOB_LIMIT = "40"
 
 # What most tests import and no mutant changes: imported once, in the process that the tests of a copy are forked from.

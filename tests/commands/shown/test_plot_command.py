@@ -86,18 +86,8 @@ def test_what_is_asked_of_a_picture_is_what_is_drawn(files, monkeypatch):
 
     monkeypatch.setattr("landscape.plot.figures.draw", drawn)
     words = ["plot", "plane.h5", "--name", "train/loss", "--scale", "log", "--cap", "9", "--eps", "0.2"]
-    words += [
-        "--levels",
-        "1,2",
-        "--colormap",
-        "cividis",
-        "--independent",
-        "--columns",
-        "3",
-        "--font",
-        "DejaVu Serif",
-        "--no-subtitle",
-    ]
+    words += ["--levels", "1,2", "--colormap", "cividis", "--independent", "--columns", "3", "--no-subtitle"]
+    words += ["--font", "DejaVu Serif"]
     words += ["--title", "a", "--headline", "b", "--no-caption", "--no-interpolation", "--marks", "3,5", "--size", "5"]
     how = {"name": ["train/loss"], "scale": "log", "cap": 9.0, "eps": 0.2, "levels": [1.0, 2.0], "colormap": "cividis"}
     how |= {"independent": True, "columns": 3, "font": "DejaVu Serif", "subtitle": False, "titles": ["a"]}
