@@ -97,22 +97,6 @@ class Examples:
         assert isinstance(target, Tensor)
         return target
 
-    def part(self, numbers: Tensor) -> Examples:
-        """Return some of the examples, by number."""
-        inputs, target = split_inputs_targets(self.batch)
-        start = moved_part(inputs)
-
-        def rows(part: Any) -> Any:
-            return part[numbers] if isinstance(part, Tensor) and part.ndim and len(part) == len(start) else part
-
-        if isinstance(inputs, Mapping):
-            chosen: Any = {name: rows(each) for name, each in inputs.items()}
-        elif isinstance(inputs, (tuple, list)):
-            chosen = type(inputs)(rows(each) for each in inputs)
-        else:
-            chosen = rows(inputs)
-        return Examples(self.network, self.loss, (chosen, rows(target)), self.clip)
-
     def output(self, change: Tensor) -> Tensor:
         """Return the network's output for changed examples, shape (n, classes)."""
         inputs = split_inputs_targets(self.batch)[0]

@@ -52,6 +52,19 @@ def test_what_has_not_converged_in_the_products_allowed_says_so() -> None:
     assert found.residuals[1] > 0.01
 
 
+def test_a_residual_is_measured_by_its_own_eigenvalue_and_none_is_below_the_products_rounding() -> None:
+    found = extreme_eigenpairs(
+        matrix([*BULK, 30]), start(195), greatest=1, least=1, tolerance=1e-6, most=400, rounding=1e-3
+    )
+    np.testing.assert_allclose(found.residuals, 0.03, rtol=1e-3)
+    assert found.converged(2e-3).tolist() == [True, False]
+
+
+def test_after_fewer_products_than_eigenvalues_nothing_is_of_an_end_that_was_not_reached() -> None:
+    found = extreme_eigenpairs(matrix(BULK), start(194), greatest=5, least=5, most=2)
+    assert len(found.values) == len(found.residuals) == found.greatest == 2
+
+
 @pytest.mark.parametrize("values", [[2.0], [2.0, -1.0], [3.0, 3.0, 3.0], [0.0, 0.0, 5.0, 5.0]])
 def test_small_and_degenerate_matrices_give_all_their_eigenvalues(values: list[float]) -> None:
     greatest = (len(values) + 1) // 2

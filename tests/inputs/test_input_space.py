@@ -12,9 +12,11 @@ import landscape
 from landscape.cli import main
 from landscape.errors import ProblemError, UsageError
 from landscape.files.store import read_surface
+from landscape.inputs.examples import Examples, moved_part, require_clip, with_moved
 from landscape.inputs.input_space import input_problem
 from landscape.inputs.stored_units import Normalised
 from landscape.problem.data.sources import open_data
+from landscape.problem.losses.losses import resolve_loss
 
 GRID = {"x": "-1:1:5", "y": "-0.5:0.5:3"}
 
@@ -123,7 +125,9 @@ def test_built_in_data_move_in_units_of_pixels_whatever_the_network_normalises()
         ({"norm": "l1"}, "one of linf, l2"),
         ({"sample": 7}, "samples 0 to 6"),
         ({"sample": 1, "samples": 2}, "not both"),
-        ({"clip": (0.2, 0.9)}, "the examples themselves reach from"),
+        ({"clip": (-1.0, 0.9)}, "the examples themselves reach from"),
+        ({"clip": (0.1, 2.0)}, "the examples themselves reach from"),
+        ({"clip": (1.0, 0.0)}, "clipped to 1:0, which is no range"),
         ({"epsilon": 0.0}, "a positive number"),
         ({"loss": lambda model, batch: model(batch[0]).sum(1)}, "takes losses of"),
     ],
@@ -131,6 +135,38 @@ def test_built_in_data_move_in_units_of_pixels_whatever_the_network_normalises()
 def test_what_makes_no_sense_is_refused(net, images, how, message):
     with pytest.raises(UsageError, match=message):
         input_problem(net, images, **how)
+
+
+def test_a_range_has_room_for_the_rounding_of_inputs_that_normalisation_was_taken_off_again():
+    require_clip((-1.0, 1.0), torch.tensor([[-1 - 1e-6, 1 + 1e-6]]))
+    for beyond in (-1 - 1e-4, 1 + 1e-4):
+        with pytest.raises(UsageError, match="give the range that they have"):
+            require_clip((-1.0, 1.0), torch.tensor([[0.0, beyond]]))
+
+
+@pytest.mark.parametrize("kind", [dict, tuple, list])
+def test_the_first_numbers_with_a_row_a_sample_are_moved_and_nothing_else_of_a_batch(kind):
+    names = {
+        "ids": torch.arange(6).reshape(3, 2),
+        "weight": torch.rand(3),
+        "x": torch.rand(3, 4),
+        "mask": torch.rand(3, 4),
+    }
+    inputs = names if kind is dict else kind(names.values())
+    place = "x" if kind is dict else 2
+    assert moved_part(inputs) is inputs[place]
+    changed = with_moved(inputs, torch.zeros(3, 4))
+    assert type(changed) is kind
+    assert not changed[place].any()
+    others = [name for name in (names if kind is dict else range(4)) if name != place]
+    assert all(changed[each] is inputs[each] for each in others)
+
+
+def test_examples_without_a_gradient_are_not_followed():
+    x, y = torch.tensor([[1.0, 1.0], [0.0, 1.0]]), torch.tensor([0, 1])
+    network = lambda inputs: torch.sqrt(inputs)  # noqa: E731 - its slope at 0 is infinite
+    with pytest.raises(ProblemError, match="not finite for some examples"):
+        Examples(network, resolve_loss("cross_entropy"), (x, y)).gradient(torch.zeros_like(x))
 
 
 def test_what_cannot_be_moved_or_followed_is_refused(images):

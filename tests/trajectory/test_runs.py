@@ -72,6 +72,9 @@ def test_steps_are_taken_from_numbers_in_names(tmp_path, names, unit):
         (["ckpt_1_acc0.5.pt", "ckpt_2_acc1.pt", "ckpt_3_acc0.25.pt"], [1, 2, 3]),
         (["net20_3_lr1e-3.pt", "net20_5_lr1e-2.pt"], [3, 5]),
         (["net20.pt", "net20_3.pt", "net20_30.pt"], [None, 3, 30]),
+        (["acc0.5_net_2.pt", "acc1_net_10.pt"], [2, 10]),
+        (["ckpt_0.5_start.pt", "ckpt_3.pt", "ckpt_30.pt"], [None, 3, 30]),
+        (["b2_iter100.pt", "b1_iter300.pt"], [100, 300]),  # a word says what the number is
         (["ckpt_0_start.pt", "ckpt_3.pt", "ckpt_30.pt"], [0, 3, 30]),
         (["epoch1_step80.pt", "epoch2_step80.pt"], [1, 2]),
         (["epoch1_step80.pt", "epoch2_step40.pt"], [1, 2]),
@@ -90,6 +93,8 @@ def test_steps_are_what_grows_and_never_a_decimal(tmp_path, names, steps):
         ["ckpt_1_100.pt", "ckpt_1_200.pt", "ckpt_2_100.pt"],
         ["epoch1_iter100.pt", "epoch1_iter200.pt", "epoch2_iter100.pt"],
         ["net20.1.pt", "net20.2.pt", "net20.10.pt"],
+        ["epoch0.5.pt", "epoch1.5.pt", "epoch2.5.pt"],
+        ["best.pt", "epoch3.pt", "last.pt"],  # one step orders nothing
     ],
 )
 def test_files_that_no_number_tells_apart_are_counted_in_natural_order(tmp_path, names):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from landscape.files.reports.checked_image import new_image
 from landscape.files.reports.curvature_file import read_curvature, write_report
 from landscape.files.reports.frequencies_file import FREQUENCIES
 from landscape.files.reports.predictions_file import PREDICTIONS
+from landscape.files.reports.report_layout import required
 from landscape.files.reports.robustness_file import ROBUSTNESS
 from landscape.files.reports.similarity_file import LAYOUT, read_similarity, write_similarity
 from landscape.files.reports.walk_file import WALK
@@ -106,6 +109,34 @@ def test_what_breaks_one_rule_is_refused_and_what_keeps_it_is_read(layout, chang
         return
     with pytest.raises(FormatError, match=f"does not hold {layout.noun} as its format wants it"):
         layout.read(path)
+
+
+def test_an_array_that_is_not_what_is_needed_is_told_from_what_is():
+    given = {"rates": np.zeros(3, np.float32)}
+    for name, have in (("rates", r"float32 of shape \(3,\)"), ("steps", "missing")):
+        for shape in ((3,), (-1, 2)):
+            needed = f"float64 of shape {re.escape(str(shape))}"
+            with pytest.raises(FormatError, match=f"^its {name} is {have}, {needed} is needed$"):
+                required(given, name, np.float64, shape)
+    with pytest.raises(FormatError, match=r"float64 of shape \(3,\), float64 of shape \(-1, 2\) is needed"):
+        required({"rates": np.zeros(3)}, "rates", np.float64, (-1, 2))
+
+
+@pytest.mark.parametrize("error", [KeyError("x"), TypeError("x"), ValueError("x"), AttributeError("x")])
+def test_whatever_stops_a_reader_is_said_of_the_file(error, tmp_path):
+    def stopped(*_: Any) -> Any:
+        raise error
+
+    WALK.write(tmp_path / "w.h5", walks())
+    with pytest.raises(FormatError, match=f"w.h5 does not hold walk as its format wants it: {type(error).__name__}"):
+        dataclasses.replace(WALK, parsed=stopped).read(tmp_path / "w.h5")
+
+
+@pytest.mark.parametrize("name", ["", "a/b", "a b", "../a", "a" * 101])
+def test_an_array_with_a_name_that_is_a_path_is_not_written(name, tmp_path):
+    with pytest.raises(ValueError, match="is no name of an array"):
+        WALK.write_parts(tmp_path / "w.h5", {}, {name: np.zeros(2)})
+    assert not (tmp_path / "w.h5").exists()
 
 
 BLOCK = {"first": 4, "last": 8, "inside": 0.9, "outside": 0.3, "pc_share": 0.5, "pc_share_outside": 0.2}

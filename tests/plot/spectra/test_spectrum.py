@@ -87,6 +87,30 @@ def test_a_page_says_of_every_data_set_what_was_measured():
         "test: the Hessian",
         "test: in filter lengths",
     ]
+    for matrix, spectra, bars in (("raw", 4, 5), ("normalised", 6, 7)):
+        alone = spectrum(reports["test"], Figure().subplots(), matrix=matrix)
+        assert figure.axes[spectra].get_xlim() == pytest.approx(alone.get_xlim())
+        alone = layer_bars(reports["test"], Figure().subplots(), matrix=matrix)
+        assert [bar.get_width() for bar in figure.axes[bars].patches] == [bar.get_width() for bar in alone.patches]
+    # Lines are read downwards, and those of the first data set are above those of the second.
+    assert [text.get_position()[1] for text in figure.texts] == sorted(
+        (text.get_position()[1] for text in figure.texts), reverse=True
+    )
+
+
+def test_every_number_of_a_caption_is_the_one_that_its_words_name():
+    report = curvature()
+    report = dataclasses.replace(report, normalised=dataclasses.replace(report.normalised, residuals=np.zeros(5)))
+    assert caption_of(report) == (
+        "Saddle: of a kind. Curvature of the mean loss over 500 samples of train, 100 weights, eval mode. Steps: "
+        "6-point quadrature of 4 probes, with a band of one standard error over probes; sizes below a thousandth of "
+        "the largest are one bin. Ticks: 5 eigenvalues, 4 with a residual within 1 % of their size, the others grey. 120 "
+        "products. Trace 20.2 ± 0.72; in filter lengths 2.03 ± 0.039, what a random slice shows on average: 4 such "
+        "directions show 3.03, deviation 0.077, and no direction as long as they are, filter lengths being 1, shows "
+        "more than 90."
+    )
+    sure = dataclasses.replace(report, raw=dataclasses.replace(report.raw, residuals=np.zeros(5)))
+    assert "5 eigenvalues, 5 with a residual within 1 % of their size. 120 products." in caption_of(sure)
 
 
 def test_what_cannot_be_drawn_says_why():

@@ -76,18 +76,25 @@ def test_a_box_keeps_the_proportions_of_its_axes_unless_it_would_be_a_strip():
     assert box.to_scale
     assert box.half == (1.0, 0.6)
     np.testing.assert_allclose(box.place([-1.0, 0.5], [0.6, 0.0], [2.0, 4.0]), [[-1, 0.6, 0], [0.5, 0, HEIGHT / 2]])
-    strip = Box((-1.0, 1.0), (-0.1, 0.1), (0.0, 1.0))
-    assert not strip.to_scale
-    assert strip.half == (1.0, 1.0)
+    for strip in (Box((-0.1, 0.1), (-1.0, 1.0), (0.0, 1.0)), Box((-1.0, 1.0), (-0.1, 0.1), (0.0, 1.0))):
+        assert not strip.to_scale
+        assert strip.half == (1.0, 1.0)
     np.testing.assert_allclose(strip.floor(1.0, 0.1), [1, 1, -GAP])
 
 
-@pytest.mark.parametrize("angles", [{"elevation": -0.5}, {"elevation": 91.0}, {"azimuth": np.inf}, {"fov": 0.0}])
+@pytest.mark.parametrize(
+    "angles", [{"elevation": -0.5}, {"elevation": 91.0}, {"azimuth": np.inf}, {"fov": 0.9}, {"fov": 91}]
+)
 def test_an_impossible_camera_is_refused(angles):
     with pytest.raises(ValueError, match="camera"):
         Camera(**angles)
 
 
+@pytest.mark.parametrize("angles", [{"elevation": 0.0}, {"elevation": 90.0}, {"fov": 1.0}, {"fov": 90.0}])
+def test_the_ends_of_the_ranges_that_are_named_belong_to_them(angles):
+    assert vars(Camera(**angles)).items() >= angles.items()
+
+
 def test_a_picture_too_small_for_its_labels_is_refused():
-    with pytest.raises(PlotError, match="no room"):
+    with pytest.raises(PlotError, match="picture of 50 x 300 points has no room"):
         fit_view(Camera(), CORNERS, np.full((8, 4), 30.0), (50.0, 300.0))
