@@ -105,11 +105,12 @@ def _marked(texts: Sequence[str]) -> tuple[list[int], str] | None:
 
 
 def _growing_column(texts: Sequence[str]) -> int | None:
-    """Return the first number that grows from each name of one pattern to the next, in natural order."""
-    rows = [_NUMBER.findall(text) for text in sorted(texts, key=natural_order)]
-    for column, numbers in enumerate(zip(*rows, strict=True)):
-        if all(number.isdecimal() for number in numbers):
-            values = [int(number) for number in numbers]
-            if all(before < after for before, after in itertools.pairwise(values)):
-                return column
+    """Return the first whole number that grows from each name of one pattern to the next, in their order."""
+    rows = [_NUMBER.findall(text) for text in texts]
+    # What is decimal in one name orders none: an accuracy of 1 beside one of 0.93.
+    whole = [k for k, numbers in enumerate(zip(*rows, strict=True)) if all(each.isdecimal() for each in numbers)]
+    ordered = sorted([int(row[k]) for k in whole] for row in rows)
+    for place, column in enumerate(whole):
+        if all(before[place] < after[place] for before, after in itertools.pairwise(ordered)):
+            return column
     return None

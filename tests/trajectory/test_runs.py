@@ -94,7 +94,7 @@ def test_steps_are_what_grows_and_never_a_decimal(tmp_path, names, steps):
         ["epoch1_iter100.pt", "epoch1_iter200.pt", "epoch2_iter100.pt"],
         ["net20.1.pt", "net20.2.pt", "net20.10.pt"],
         ["epoch0.5.pt", "epoch1.5.pt", "epoch2.5.pt"],
-        ["best.pt", "epoch3.pt", "last.pt"],  # one step orders nothing
+        ["epoch3.pt", "best.pt", "last.pt"],  # one step orders nothing
     ],
 )
 def test_files_that_no_number_tells_apart_are_counted_in_natural_order(tmp_path, names):

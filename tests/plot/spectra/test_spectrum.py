@@ -104,8 +104,8 @@ def test_every_number_of_a_caption_is_the_one_that_its_words_name():
     assert caption_of(report) == (
         "Saddle: of a kind. Curvature of the mean loss over 500 samples of train, 100 weights, eval mode. Steps: "
         "6-point quadrature of 4 probes, with a band of one standard error over probes; sizes below a thousandth of "
-        "the largest are one bin. Ticks: 5 eigenvalues, 4 with a residual within 1 % of their size, the others grey. 120 "
-        "products. Trace 20.2 ± 0.72; in filter lengths 2.03 ± 0.039, what a random slice shows on average: 4 such "
+        "the largest are one bin. Ticks: 5 eigenvalues, 4 with a residual within 1 % of their size, the others grey. "
+        "120 products. Trace 20.2 ± 0.72; in filter lengths 2.03 ± 0.039, what a random slice shows on average: 4 such "
         "directions show 3.03, deviation 0.077, and no direction as long as they are, filter lengths being 1, shows "
         "more than 90."
     )
