@@ -308,12 +308,19 @@ def test_the_command_line_offers_what_the_library_knows():
         assert (offered(command, "mode"), offered(command, "precision")) == (MODES, PRECISIONS)
 
 
-def test_help_answers_quickly():
-    """No stopwatch on a shared machine: what takes time is importing, and these are what would."""
+def test_help_answers_quickly_and_a_command_ends_at_once():
+    """No stopwatch on a shared machine: what takes time is importing, and these are what would.
+
+    As for the end, no garbage is looked for in all that was loaded; but only where it is the end.
+    """
     script = (
-        "import sys, contextlib\n"
+        "import atexit, contextlib, gc, sys\n"
+        "atexit.register(lambda: print('left:', gc.get_freeze_count() > 0))\n"
         "from landscape.cli import main\n"
-        "with contextlib.suppress(SystemExit): main(['--help'])\n"
+        "with contextlib.suppress(SystemExit): main(['--help'] if sys.argv[1:] == ['called'] else None)\n"
         "assert not {'torch', 'matplotlib', 'h5py', 'mpi4py'} & set(sys.modules)"
     )
-    subprocess.run([sys.executable, "-c", script], check=True, timeout=60, capture_output=True)
+    for word, left in (("--help", True), ("called", False)):
+        words = [sys.executable, "-c", script, word]
+        done = subprocess.run(words, check=True, timeout=60, capture_output=True, text=True)
+        assert done.stdout.endswith(f"left: {left}\n")
