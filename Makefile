@@ -7,6 +7,9 @@ OPENMPI := $(VENV)-openmpi
 # Orders the tests and draws the mutants: another each day of commits, printed with the commands.
 SEED ?= $(shell git log -1 --format=%cd --date=format:%Y%m%d 2>/dev/null || echo 0)
 
+# Tests start hundreds of processes: none compiles the package anew, also where Python is to leave no bytecode.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo test lint types docs unit mutants mutants-tenth gpu-check install mpi-env browser-env clean
 
 install: $(STAMP)
