@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
+import json
 import os
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -70,6 +73,50 @@ os.write(1, json.dumps({{"error": " ".join(said)}}).encode() + b"\\n")
         load_original(child_that(tmp_path, monkeypatch, code))
     with pytest.raises(FormatError, match="signal"):  # one second of computing is all it gets
         load_original(child_that(tmp_path, monkeypatch, code.split("said")[0] + "while True: pass"))
+
+
+@pytest.fixture
+def started(tmp_path, monkeypatch):
+    """Return what a file of so many megabytes is read with: words, settings, and seconds on the clock."""
+
+    def read(megabytes: int) -> tuple[list[str], dict[str, Any], float]:
+        with (tmp_path / "any.h5").open("wb") as file:
+            file.truncate(megabytes << 20)
+        said: list[Any] = []
+        child = SimpleNamespace(
+            stdout=io.BytesIO(b'{"arrays": [], "members": ["a"]}\n'), kill=lambda: None, wait=lambda: 0
+        )
+        clock = SimpleNamespace(start=lambda: said.append("started"), cancel=lambda: None)
+        with monkeypatch.context() as patch:
+            patch.setattr(sandbox.subprocess, "Popen", lambda words, **how: said.append((words, how)) or child)
+            patch.setattr(sandbox.threading, "Timer", lambda seconds, end: said.append(seconds) or clock)
+            with (tmp_path / "any.h5").open("rb") as file:
+                assert sandbox.read_hdf5("any.h5", file, ["loss", "x/*"]) == ({}, ["a"])
+        (words, how), seconds, begun = said
+        assert begun == "started"
+        return words, how["env"], seconds
+
+    return read
+
+
+def test_a_child_has_time_and_memory_for_a_large_file_that_is_compressed(started):
+    (*_, small), _, least = started(0)
+    (*_, large), _, most = started(500)
+    small, large = json.loads(small), json.loads(large)
+    assert small["wanted"] == large["wanted"] == ["loss", "x/*"]
+    assert small["payload"] >= 64 << 20
+    assert large["payload"] - small["payload"] == 1000 << 20  # twice what is in the file
+    for task in (small, large):
+        assert task["memory"] == task["payload"] + sandbox.MEMORY
+    assert large["seconds"] - small["seconds"] == 10
+    assert (least, most) == (sandbox.CLOCK, sandbox.CLOCK + 50)
+
+
+def test_a_child_takes_nothing_from_its_surroundings(started, monkeypatch):
+    monkeypatch.setenv("HDF5_PLUGIN_PRELOAD", "/tmp")
+    words, environment, _ = started(0)
+    assert words[1] == "-I"
+    assert environment["HDF5_PLUGIN_PRELOAD"] == "::"
 
 
 def test_the_child_starts_without_torch_and_without_what_python_was_told_by_others(tmp_path, monkeypatch):

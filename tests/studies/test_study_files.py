@@ -7,12 +7,14 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from torch import nn
 
 from landscape.errors import LandscapeError, UsageError
 from landscape.studies.expectations import parse_expectation
-from landscape.studies.study import Relation, Study
+from landscape.studies.study import Hypothesis, Measurement, Recipe, Relation, Study, TrainedNetwork, Variant
 from landscape.studies.study_files import find_study, given_data, read_study
 from tests.helpers import tiny_study
 
@@ -293,3 +295,45 @@ def test_a_chain_is_several_comparisons_and_nonsense_is_refused():
 
 def test_the_tests_own_study_is_one(tmp_path):
     assert len(read_study(tiny_study.write(tmp_path)).variants) == 2
+
+
+def test_what_a_study_leaves_open_stays_as_it_was_when_its_results_were_written_down():
+    recipe = Recipe("own.py:net")
+    assert (recipe.loss, recipe.optimizer, recipe.learning_rate, recipe.momentum) == ("cross_entropy", "sgd", 0.1, 0.9)
+    assert (recipe.nesterov, recipe.rho, recipe.weight_decay) == (False, 0.05, 0.0)
+    assert (recipe.schedule, recipe.warmup, recipe.batch_size, recipe.epochs) == ("constant", 0.0, 64, 20)
+    assert (recipe.samples, recipe.augmentation, recipe.checkpoints, recipe.walk) == (0, "none", 0, 0)
+    study = Study("own", "What?", (Variant("one", recipe),))
+    assert (study.seeds, study.direction_seed, study.least_accuracy) == ((0, 1, 2), 0, 0.0)
+    assert study.data == {"train": "digits:train", "test": "digits:test"}
+    asked = Hypothesis("flat", "It is flat")
+    assert (asked.margin, asked.untrained, asked.sign, asked.interval) == (0.0, False, ">", "seeds")
+    assert Measurement("plane", "plane").per == "network"
+
+
+def test_what_is_shown_is_the_title_where_there_is_one():
+    recipe = Recipe("own.py:net")
+    for title, shown in (("A title", "A title"), ("", "name")):
+        assert Variant("name", recipe, title).shown == shown
+        assert Study("name", "What?", (), title=title).shown == shown
+
+
+def test_a_trained_network_is_that_of_its_recipe_with_its_last_weights_and_its_steps_in_order(tmp_path):
+    (tmp_path / "own.py").write_text(
+        "from torch import nn\ndef net(width=1):\n    return nn.Sequential(nn.Linear(2, width), nn.Dropout())\n"
+    )
+    weights = nn.Sequential(nn.Linear(2, 3), nn.Dropout()).state_dict()
+    torch.save(weights, tmp_path / "final.pt")
+    (tmp_path / "checkpoints").mkdir()
+    steps = [tmp_path / "checkpoints" / f"step-{step:08d}.safetensors" for step in (100, 2, 30, 1, 7)]
+    for other in (
+        *steps,
+        tmp_path / "checkpoints" / "best.safetensors",
+        tmp_path / "checkpoints" / "step-00000003.tmp",
+    ):
+        other.touch()
+    trained = TrainedNetwork("one", "", 0, Recipe(f"{tmp_path}/own.py:net", {"width": 3}), tmp_path)
+    model = trained.model()
+    assert not any(module.training for module in model.modules())
+    assert all(torch.equal(tensor, weights[name]) for name, tensor in model.state_dict().items())
+    assert trained.steps() == sorted(steps)

@@ -10,7 +10,7 @@ import pytest
 
 from landscape.studies.report.study_results import _with_given, _with_untrained
 from landscape.studies.statistics.verdicts import judge
-from landscape.studies.study import Hypothesis, Relation
+from landscape.studies.study import NOT_RESOLVED, Hypothesis, Relation
 
 NUMBERS = {"plain": {0: 1.0, 1: 1.2, 2: 1.1}, "skip": {0: 2.0, 1: 2.3, 2: 2.2}}
 
@@ -57,3 +57,4 @@ def test_a_verdict_says_that_what_it_takes_for_granted_was_not_shown(given, equa
     unmet = said.removeprefix("It is asked given ").replace(", which", "").removesuffix(".")
     assert found.unmet == unmet
     assert found.shown == (f"{verdict.verdict}, but {unmet}" if said else verdict.verdict)
+    assert replace(found, verdict=NOT_RESOLVED).shown == NOT_RESOLVED  # which claims nothing
