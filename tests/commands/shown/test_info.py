@@ -19,6 +19,7 @@ from landscape.cli import main
 from landscape.commands.shown.facts import surface_facts
 from landscape.commands.surfaces.summary import describe_anchors, describe_paths, describe_result
 from landscape.files.store import write_surface
+from landscape.problem.checkpoints.checkpoint import load_checkpoint
 from landscape.surface.anchors import Anchors
 from landscape.surface.derived.loss_barrier import barrier
 from landscape.surface.derived.projected_runs import distances
@@ -258,6 +259,9 @@ def test_a_bare_checkpoint_is_told_tensor_by_tensor(tmp_path, info):
         "name": "fc.weight", "shape": [3, 1000], "dtype": "float32", "count": 3000, "bytes": 12000
     }  # fmt: skip
     assert facts["metadata"]["epoch"] == 7
+    loaded = load_checkpoint(tmp_path / "net.pt")
+    assert (facts["sha256"], facts["description"]) == (loaded.sha256, loaded.description)
+    assert facts["sha256"] != facts["description"]
 
 
 def test_which_of_several_networks_can_be_said(tmp_path, info):
@@ -265,6 +269,13 @@ def test_which_of_several_networks_can_be_said(tmp_path, info):
     assert "critic" in info(tmp_path / "gan.pt", "--checkpoint-key", "generator")
     facts = json.loads(info(tmp_path / "gan.pt", "--checkpoint-key", "critic", "--json"))
     assert [tensor["name"] for tensor in facts["tensors"]] == ["b"]
+    assert sorted(facts["candidates"]) == ["critic", "generator"]
+
+
+def test_a_checkpoint_with_code_is_told_where_it_is_trusted(tmp_path, info, capsys):
+    torch.save(torch.nn.Linear(3, 2), tmp_path / "net.pt")
+    info(tmp_path / "net.pt", code=1)
+    assert "2 x 3" in info(tmp_path / "net.pt", "--trust-checkpoint")
 
 
 def test_json_is_strict_one_line_a_file_and_says_the_same(tmp_path, info):
@@ -288,6 +299,11 @@ def test_a_file_that_cannot_be_read_does_not_keep_the_others_back(tmp_path, info
     assert "5 x 5 points" in out
     assert err.count("\n") == 1
     assert "an HTML page" in err
+    evil = str(tmp_path / "\x1b[2J\n.h5")
+    assert main(["info", evil, str(tmp_path / "a.h5"), str(tmp_path / "a.h5")]) == 1
+    out, err = capsys.readouterr()
+    assert all(each.isprintable() for each in err.removesuffix("\n"))
+    assert out.count("5 x 5 points") == out.count(f"\n\n{tmp_path}") + 1 == 2  # apart from each other
     assert main(["info", str(tmp_path / "missing.h5")]) == 1
     assert "there is no file" in capsys.readouterr().err
 

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from landscape.plot.page.html import read_page
 
 from landscape.cli import main
+from landscape.files.reports.curvature_file import write_curvature
 from landscape.files.reports.similarity_file import write_similarity
 from landscape.files.store import write_surface
+from tests.helpers.curvatures import curvature
 from tests.helpers.plot_fixtures import valley
 from tests.helpers.similarities import similarity
 
@@ -45,10 +48,26 @@ def test_epochs_are_frames_of_one_pane(stored: Path, tmp_path: Path) -> None:
     assert [len(pane["frames"]) for pane in content["panes"]] == [2]
 
 
+def test_a_page_may_be_called_htm_and_holds_reports_of_all_data_sets(stored: Path, tmp_path: Path) -> None:
+    origin = valley().origin
+    reports = {name: replace(curvature(data=name), origin=origin) for name in ("train", "test")}
+    write_curvature(tmp_path / "net.curvature.h5", reports, {})
+    words = ["view", str(stored), str(tmp_path / "net.curvature.h5"), "-o", str(tmp_path / "page.htm")]
+    assert main(words) == 0
+    content, _ = read_page(tmp_path / "page.htm")
+    (pane,) = content["panes"]
+    assert [each["title"] for each in pane["frames"][0]["curvature"]] == ["train, 500 samples", "test, 500 samples"]
+
+
 def test_a_folder_becomes_a_gallery(stored: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["view", str(tmp_path), "-o", str(tmp_path / "site")]) == 0
-    assert (tmp_path / "site" / "index.html").is_file()
-    assert "1 page" in capsys.readouterr().out
+    (tmp_path / "bad.h5").write_bytes(b"<html>")
+    words = ["--headline", "All <of> them", "--colormap", "cividis"]
+    assert main(["view", str(tmp_path), "-o", str(tmp_path / "site"), *words]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert f"left out {tmp_path / 'bad.h5'}: " in said
+    assert said.endswith("index.html and 1 page")
+    assert "<h1>All &lt;of&gt; them</h1>" in (tmp_path / "site" / "index.html").read_text()
+    assert read_page(tmp_path / "site" / "net.html")[0]["start"]["colormap"] == "cividis"
 
 
 @pytest.mark.parametrize(
@@ -59,6 +78,8 @@ def test_a_folder_becomes_a_gallery(stored: Path, tmp_path: Path, capsys: pytest
         (["{file}", "--cap", "high"], 2, "cap"),
         (["{folder}"], 2, "-o site/"),
         (["{folder}", "{file}", "-o", "x"], 2, "one folder"),
+        (["{folder}", "--title", "a", "-o", "x"], 2, "without --epochs and --title"),
+        (["{folder}", "--epochs", "-o", "x"], 2, "without --epochs and --title"),
         (["missing.h5"], 1, "missing.h5"),
         (["{file}", "--name", "test/loss"], 1, "test/loss"),
     ],

@@ -152,5 +152,6 @@ def test_info_compares_two_files_in_words_and_as_json(data, tmp_path, capsys):
     assert entry["at_origin"] == pytest.approx(found.at_start)
     assert (entry["higher"], entry["lower"]) == (found.higher.sum(), found.lower.sum())
     assert entry["error_is_a_bound"] == 0
-    assert main(["info", "--compare", files[0]]) == 2
-    assert "takes two surfaces" in capsys.readouterr().err
+    for some in (files[:1], [*files, files[0]]):
+        assert main(["info", "--compare", *some]) == 2
+        assert f"takes two surfaces, {len(some)} files were given" in capsys.readouterr().err
