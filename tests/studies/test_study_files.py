@@ -113,6 +113,15 @@ def test_a_miniature_and_other_data_change_what_they_say_and_nothing_else(tmp_pa
     assert here.data == {"train": f"npz:{Path.cwd() / 'a.npz'}", "test": f"{Path.cwd() / 'own.py'}:test"}
     both = read(tmp_path, data=["cifar10:/somewhere"], smoke=True)
     assert both.seeds == (5,)  # a miniature of that
+    # Minutes are those of what was timed: this study, on its own data, unless a part says what it took.
+    timed = TEXT.replace("seeds = [1, 2]", "seeds = [1, 2]\nminutes = 9.0")
+    told = timed.replace("[cifar10]", "[cifar10]\nminutes = 50.0")
+    cifar = {"data": ["cifar10:/somewhere"]}
+    for text, options, minutes in (
+        (timed, {}, 9.0), (timed, {"data": ["digits"]}, 9.0), (timed, {"smoke": True}, 0.0), (timed, cifar, 0.0),
+        (told, cifar, 50.0), (told, {**cifar, "smoke": True}, 0.0),
+    ):  # fmt: skip
+        assert read(tmp_path, text, **options).minutes == minutes, options
 
 
 # What is changed, into what, the line of the error, and what it says.
@@ -246,6 +255,11 @@ def test_data_are_named_or_stand_for_both_parts():
     for wrong in (["npz:a.npz"], ["digits:test"], ["test=digits:test"], ["own.py:data"], [""]):
         with pytest.raises(UsageError, match="--data"):
             given_data(wrong)
+
+
+def test_a_file_in_the_home_folder_is_found(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/somebody")
+    assert find_study("~/own.toml") == Path("/home/somebody/own.toml")
 
 
 def test_a_study_that_does_not_ship_is_refused_with_those_that_do():
