@@ -6,6 +6,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+from landscape.plot import figures
 from landscape.plot.figures import draw
 from landscape.plot.lines.line_figures import line
 from landscape.plot.planes.contours import contour
@@ -319,8 +320,53 @@ def test_what_does_not_go_together_is_refused():
         draw(valley(), kind="pie")
     with pytest.raises(UsageError, match="one kind of values at a time"):
         draw(valley(), name=["train/loss", "train/accuracy"])
-    with pytest.raises(PlotError, match="is a line: --kind line"):
-        draw(line_surface(), kind="heatmap")
+    with pytest.raises(PlotError, match=r"a heatmap picture is of planes, line\.h5 is a line: --kind line"):
+        draw(dataclasses.replace(line_surface(), path="line.h5"), kind="heatmap")
+    with pytest.raises(PlotError, match=r"a line picture is of lines, net\.h5 is a plane: --kind contour"):
+        draw(valley(), kind="line")
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """Return what renderers are given by `draw`, kind by kind."""
+    given = {}
+    for kind, lines in (("line", True), ("contour", False)):
+        drawn = figures.Renderer(lambda *parts, kind=kind: given.update({kind: parts}) or Figure(), lines)
+        monkeypatch.setitem(figures._RENDERERS, kind, drawn)
+    return given
+
+
+def test_all_that_is_asked_of_a_figure_reaches_what_draws_it(asked):
+    chosen = {"cap": 5.0, "eps": 0.2, "colormap": "cividis", "levels": [1.0, 2.0]}
+    frame = {"independent": True, "columns": 3, "caption": False, "shown": True, "subtitle": False, "size": (5.5, 3.0)}
+    draw(
+        dirty(valley(9, 7)),
+        name="train/loss",
+        scale="asinh",
+        **chosen,
+        **frame,
+        titles=["a\nb"],
+        headline="c\nd",
+        labels=False,
+    )
+    (surface,), names, plan, options = asked["contour"]
+    assert (names, options) == (["train/loss"], {"labels": False})
+    assert plan.scale is None
+    assert dict(plan.chosen) == {"kind": "asinh", **chosen}
+    assert {name: getattr(plan, name) for name in frame} == frame
+    assert (plan.titles, plan.headline) == (["a b"], "c d")
+    assert surface.title == "line one line two \\x07bell"
+    scale = Scale.of(valley(), "train/loss")
+    draw(valley(), scale=scale)
+    assert asked["contour"][2].scale is scale
+    assert asked["contour"][1] is None
+
+
+def test_seeds_are_no_axis_and_planes_and_volumes_go_together(asked):
+    draw(repeated(line_surface(), 2))
+    assert list(asked) == ["line"]
+    draw([repeated(valley(9, 7), 2), valley(9, 7)])
+    assert list(asked) == ["line", "contour"]
 
 
 def test_a_figure_belongs_to_nobody_unless_somebody_looks_on():
