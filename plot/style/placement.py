@@ -219,15 +219,12 @@ class Room:
             ]  # fmt: skip
             if not len(spots):
                 continue
-            away = spots[None, :, :2] - centres[part, None]
-            beyond = np.stack(
-                [
-                    np.abs((away * along[part, None]).sum(axis=2)) - half[0],
-                    np.abs((away * across[part, None]).sum(axis=2)) - half[1],
-                ]
-            )
-            outside = np.hypot(*np.maximum(beyond, 0.0))
-            depth = spots[None, :, 2] - np.where(outside > 0, outside, beyond.max(axis=0))
+            x, y = (spots[None, :, k] - centres[part, k, None] for k in (0, 1))
+            # By columns: to stack places of two numbers and add along them takes twice as long.
+            wide = np.abs(x * along[part, :1] + y * along[part, 1:]) - half[0]
+            tall = np.abs(x * across[part, :1] + y * across[part, 1:]) - half[1]
+            outside = np.hypot(np.maximum(wide, 0.0), np.maximum(tall, 0.0))
+            depth = spots[None, :, 2] - np.where(outside > 0, outside, np.maximum(wide, tall))
             deepest[part] = np.maximum(deepest[part], depth.max(axis=1))
         if self.boxes:
             deepest = np.maximum(deepest, self._depths_in_boxes(centres, half, along, across))

@@ -249,6 +249,8 @@ def fitting(text: str, width: float, size: float, weight: str = "normal") -> int
     """Return how many of a text's first letters are at most ``width`` inches wide."""
     # Hardly a letter is narrower than a tenth of its height: what cannot fit is not measured.
     low, high = 0, min(len(text), int(width * 72 / (0.1 * size)) + 1)
+    if high == len(text) and text_width(text, size, weight) <= width:
+        return high
     while low < high:
         middle = (low + high + 1) // 2
         if text_width(text[:middle], size, weight) <= width:
