@@ -49,5 +49,5 @@ def pytest_collection_finish() -> None:
     """Leave what is loaded by now, which stays to the end, out of every later collection of garbage."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(20_000, 20, 20)  # figures are made of thousands of small things, so that by default it runs all the time
+    gc.set_threshold(20_000, 20, 20)  # a figure is made of thousands of small things: by default it runs all the time
     gc.enable()
