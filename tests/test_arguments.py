@@ -14,6 +14,7 @@ WRONG = {
     "a class": (nn.Linear, r"the class Linear: call it first"),
     "a name": ("net.pt", "load_checkpoint"),
     "the data": (DATA, "the network comes first"),
+    "a batch": ({"x": torch.ones(4, 3), "name": "train"}, "the network comes first"),
 }
 CALLS = {
     "evaluate": lambda model: landscape.evaluate(model, DATA),

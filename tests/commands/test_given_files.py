@@ -134,9 +134,19 @@ def test_names_that_writing_takes_beside_the_file_are_spared_as_well(tmp_path):
 def test_outside_a_command_and_after_it_a_file_may_be_read_and_written(tmp_path):
     path = tmp_path / "net.h5"
     write_surface(path, valley(5, 3))
-    with protected([path]), pytest.raises(UsageError, match="given as"):
-        require_no_input(f"{tmp_path}/./net.h5")
+    with protected([path]):
+        with pytest.raises(
+            UsageError, match=re.escape(f"{tmp_path}/./net.h5 is a file that this command reads (given as {path})")
+        ):
+            require_no_input(f"{tmp_path}/./net.h5")
+        with pytest.raises(UsageError, match=r"net\.h5 is a file that this command reads; write"):
+            require_no_input(path)
+        with pytest.raises(UsageError, match="is a file that this command reads"):
+            require_no_input(os.__file__)  # code
     write_surface(path, read_surface(path))
+    require_no_input(os.__file__)
+    with protected(["a name\0of no file", tmp_path / "nothing"]):
+        require_no_input(path)
     (tmp_path / "other").write_text("x")
     with protected([tmp_path / "other"]):
         (tmp_path / "other").unlink()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+
 import numpy as np
 import pytest
 import torch
@@ -10,6 +12,8 @@ from torch import nn
 
 import landscape
 from landscape.cli import main
+from landscape.commands.surfaces import evaluate
+from landscape.commands.surfaces.input_options import load_input_problem, require_weight_space
 from landscape.errors import ProblemError, UsageError
 from landscape.files.store import read_surface
 from landscape.inputs.examples import Examples, moved_part, require_clip, with_moved
@@ -176,6 +180,54 @@ def test_what_cannot_be_moved_or_followed_is_refused(images):
     nn.init.zeros_(flat[1].weight)
     with pytest.raises(UsageError, match="does not change with the input at all"):
         input_problem(flat, images)
+
+
+@pytest.fixture
+def options():
+    """Return the command's options, of two axes along a sign where nothing else is said."""
+    parser = argparse.ArgumentParser()
+    evaluate.configure(parser)
+    words = ["net.pt", "--model", "nets.py:net", "--data", "digits", "--directions", "sign,sign"]
+    return lambda *more: parser.parse_args([*words, *more])
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "--norm layer", "--ignore none", "--move states", "--include conv", "--exclude fc", "--x-include conv",
+        "--y-include conv", "--axes orthonormal", "--orthogonal", "--keep-zeros", "--low-memory", "--save-directions",
+        "--curvature", "--repeats 2", "--weight-decay 0.1", "--batch-norm recompute", "--mode train",
+    ],
+)  # fmt: skip
+def test_what_is_about_weights_is_refused_where_none_moves(options, words):
+    with pytest.raises(UsageError, match=f"^{words.split()[0]} is about weights"):
+        load_input_problem(options("--space", "input", *words.split()), nn.Identity(), {}, 2)
+
+
+@pytest.mark.parametrize("words", ["--sample 0", "--input-norm l2", "--clip 0:1", "--epsilon 0.1"])
+def test_what_is_about_inputs_is_refused_where_weights_move(options, words):
+    require_weight_space(options())
+    with pytest.raises(UsageError, match=f"^{words.split()[0]} is for the loss over the input"):
+        require_weight_space(options(*words.split()))
+
+
+def test_one_random_stands_for_all_axes_and_other_directions_are_one_for_each(options, net, images):
+    *_, plane, settings = load_input_problem(options("--directions", "random", "--seed", "3"), net, images, 3)
+    assert [each.recipe["kind"] for each in plane.directions] == ["random"] * 3
+    assert [each.recipe["seed"] for each in plane.directions] == [3] * 3
+    assert settings["samples"] is None  # they are chosen already
+    for given, number in (("sign,random", 1), ("sign", 2), ("sign,random,pgd", 2)):
+        with pytest.raises(UsageError, match=rf"names {given.count(',') + 1} direction\(s\) for {number} axes"):
+            load_input_problem(options("--directions", given), net, images, number)
+
+
+def test_metrics_that_were_asked_for_are_measured_over_the_input(options, net, images, monkeypatch):
+    def asked(*arguments, **settings):
+        raise ProblemError(f"{settings['metrics']} of {settings['loss']}")
+
+    monkeypatch.setattr("landscape.inputs.input_space.input_problem", asked)
+    with pytest.raises(ProblemError, match=r"^\['a.py:b'\] of nll$"):
+        load_input_problem(options("--metric", "a.py:b", "--loss", "nll"), net, images, 2)
 
 
 def test_the_command_measures_it_and_refuses_what_is_about_weights(tmp_path, capsys):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 import weakref
 
 import numpy as np
@@ -243,6 +244,17 @@ def test_the_command_writes_a_file_that_info_and_plot_take(recorded, tmp_path, m
     assert (other.rates.tolist(), other.multiples.tolist()) == ([0.2] * len(run.records), [1.0])
     assert other.settings == {"mode": "train", "rate": 0.2, "samples": 6, "frozen": 0}
     assert (other.problem["sample_seed"], other.problem["loss"]) == (3, "nll")
+    assert other.problem["model"]["reference"].endswith(":double")
+    assert (other.origin["run"], other.origin["records"]) == (str(run.folder), len(run.records))
+    capsys.readouterr()
+    notes = tmp_path.with_name("notes.h5")
+    notes.write_text("precious")
+    assert main([*words, "-o", str(notes)]) == 1
+    assert "it is left as it is" in capsys.readouterr().err
+    assert notes.read_text() == "precious"
+    shutil.copytree(run.folder, "copy")
+    assert main([*words[:2], "copy", *words[2:], "-o", "c.walk.h5"]) == 2
+    assert f"walks are along one run at a time, there are {run.name}, copy" in capsys.readouterr().err
     assert main([*words, "-o", "a.walk.h5", "--rate", "0.2", "--metric", "x.py:y"]) == 2
     assert "--metric says nothing here" in capsys.readouterr().err
 

@@ -19,8 +19,9 @@ from landscape.files.reports.curvature_file import (
     read_curvature,
     write_curvature,
 )
+from landscape.files.reports.curvature_run_file import check_run_writable, read_curvature_run, write_curvature_run
 from landscape.files.store import is_surface, read_surface
-from landscape.surface.reports.curvature import Curvature
+from landscape.surface.reports.curvature import Curvature, CurvatureRun
 from tests.helpers.curvatures import curvature
 
 
@@ -43,6 +44,41 @@ def test_what_is_written_is_read_again(path):
             np.testing.assert_array_equal(mine, other)
     assert is_curvature(path)
     assert not is_surface(path)
+
+
+@pytest.mark.parametrize("complete", [True, False])
+def test_a_run_is_read_again_with_what_it_does_not_know_and_how_far_it_is(tmp_path, complete):
+    path = tmp_path / "run.h5"
+    wanted = CurvatureRun("sgd", "epoch", (3, 5), (0.0, float("nan")), (curvature(), curvature(1)), complete)
+    write_curvature_run(path, {"train": wanted, "test": dataclasses.replace(wanted, name="other")}, {"command": "x"})
+    found = read_curvature_run(path)
+    assert [(name, each.name) for name, each in found.items()] == [("train", "sgd"), ("test", "other")]
+    run = found["train"]
+    assert (run.unit, run.steps, run.complete, run.path) == ("epoch", (3, 5), complete, str(path))
+    np.testing.assert_array_equal(run.learning_rates, [0.0, np.nan])
+    for mine, other in zip(run.reports, wanted.reports, strict=True):
+        np.testing.assert_array_equal(mine.raw.traces, other.raw.traces)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("learning_rates", [0.1]), ("learning_rates", [0.1, -0.1]), ("learning_rates", [0.1, 1]), ("steps", [0, True]),
+        ("steps", [0, 0.5]), ("unit", 3), ("name", None), ("complete", 1),
+    ],
+)  # fmt: skip
+def test_a_run_that_says_something_of_another_kind_is_refused(tmp_path, field, value):
+    runs = {"train": CurvatureRun("sgd", "epoch", (0, 5), (0.1, 0.2), (curvature(), curvature(1)))}
+    object.__setattr__(runs["train"], field, value)
+    write_curvature_run(tmp_path / "run.h5", runs, {})
+    with pytest.raises(FormatError, match="/run/train"):
+        read_curvature_run(tmp_path / "run.h5")
+
+
+def test_what_is_no_run_is_not_written_over_unless_it_is_asked_for(path):
+    with pytest.raises(FormatError, match="left as it is"):
+        check_run_writable(path)
+    check_run_writable(path, overwrite=True)
 
 
 def test_a_damaged_byte_is_seen(path):

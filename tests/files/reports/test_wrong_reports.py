@@ -81,6 +81,10 @@ CASES = [
         {"cutoffs": np.array([0.0, 1.0, np.inf])}, {"kinds": ["low"]}, {"kinds": ["high", "low"]}, {"kinds": 3},
         *({name: F[name][..., :-1]} for name in F if name != "cutoffs"), {"numbers": np.zeros(0, np.int64)},
         {"data": 3}, {"origin": 3},
+        # Of one cut-off, and of no sample, though everything fits together.
+        {name: F[name][:1] for name in ("cutoffs", "energy", "change_energy")}
+        | {name: F[name][:, :1] for name in ("right", "loss")},
+        {name: F[name][..., :0] for name in ("numbers", "clean", "clean_loss", "right", "loss", "attacked")},
     ),
     *of(FREQUENCIES, True, {"highest": 1e11}, {"cutoffs": np.array([0.0, 1e-9, 2.0])}, {"software": ""}),
     *of(
@@ -89,6 +93,8 @@ CASES = [
         {"rates": other(W["rates"], 0, np.inf)}, {"multiples": np.array([0.5, 0.0])}, {"multiples": np.zeros(0)},
         {"multiples": np.array([0.5, np.nan])}, {"multiples": np.array([0.5])}, {"steps": np.zeros(0, np.int64)},
         *({name: W[name][1:]} for name in ("steps", "rates", "losses", "gradients", "changes")), {"run": 3},
+        {name: W[name][:0] for name in ("steps", "rates", "losses", "gradients", "changes")},
+        {"multiples": W["multiples"][:0], "losses": W["losses"][:, :1], "changes": W["changes"][:, :0]}, {"unit": 3},
     ),
     *of(WALK, True, {"rates": other(W["rates"], 0, np.nan)}, {"multiples": np.array([-0.5, 2.0])}),
 ]  # fmt: skip

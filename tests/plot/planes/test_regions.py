@@ -7,8 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from landscape.plot.planes.clip_border import clip_notes, draw_clip_border
+from landscape.plot.planes.marks import Sheet
+from landscape.plot.scale.scale import Scale
 from landscape.plot.style.fields import recall
 from matplotlib.collections import QuadMesh
+from matplotlib.figure import Figure
 from torch import nn
 
 import landscape
@@ -86,3 +90,39 @@ def test_what_has_no_regions_is_refused(plane):
     many["train-sample-0/predicted_class"] = np.full((5, 21), 40.0)
     with pytest.raises(PlotError, match="at least 41 classes"):
         landscape.plot.regions(replace(plane, values=many))
+
+
+def test_of_several_planes_points_are_counted_where_no_border_is_drawn(plane):
+    def clipped(*places):
+        share = np.zeros((5, 21))
+        for place in places:
+            share[place] = 0.25
+        surface = replace(plane, values={**plane.values, "train-sample-0/clipped_share": share})
+        return Sheet.of(surface, "train-sample-0/loss", Scale.of(surface, "train-sample-0/loss"))
+
+    none, few, all_but_a_point = (
+        clipped(),
+        clipped((slice(None), slice(0, 3))),
+        clipped((slice(None, 4),), (4, slice(1, None))),
+    )
+    dots = "Dotted: beyond it, clipping to the valid range changes the input"
+    assert clip_notes([none]) == []
+    assert clip_notes([none, few]) == [dots]
+    assert clip_notes([few, all_but_a_point]) == [
+        dots, "Clipping to the valid range changes the input at 104 of 105 points"
+    ]  # fmt: skip
+    assert clip_notes([few, all_but_a_point], drawn=False) == [
+        "Clipping to the valid range changes the input at 119 of 210 points"
+    ]
+
+
+def test_the_border_lies_where_clipping_begins(plane):
+    share = np.zeros((5, 21))
+    share[:2, 7:] = 0.5
+    surface = replace(plane, values={**plane.values, "train-sample-0/clipped_share": share})
+    ax = Figure().subplots()
+    draw_clip_border(ax, Sheet.of(surface, "train-sample-0/loss", Scale.of(surface, "train-sample-0/loss")))
+    ((line,),) = (each.get_paths() for each in ax.collections)
+    x, y = plane.axes[0].values, plane.axes[1].values
+    assert x[6] <= line.vertices[:, 0].min() < x[7]
+    assert y[1] < line.vertices[:, 1].max() <= y[2]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import math
 
 import pytest
@@ -14,12 +15,13 @@ from landscape.inputs.attacks import pgd
 from landscape.problem.checkpoints.checkpoint import load_checkpoint
 from landscape.problem.data.datasets import as_data
 from landscape.problem.data.sources import digits
-from landscape.studies.study import Recipe
+from landscape.studies.study import SCHEDULES, Recipe
 from landscape.studies.training import trainer
 from landscape.studies.training.augmentation import augment
 from landscape.studies.training.learning_rates import rate_factor
 from landscape.studies.training.sharpness_aware import sharpness_aware_gradient
 from landscape.studies.training.task_sequences import TaskSequence
+from landscape.studies.training.training_files import recipe_digest, write_table
 from landscape.trajectory.gradient_walk import gradient_walk
 
 SMALL = Recipe(
@@ -244,6 +246,10 @@ def test_schedules_are_those_of_torch(schedule):
 def test_the_rate_falls_in_steps_and_rises_in_a_warm_up():
     assert [rate_factor("step", step, 8) for step in (0, 3, 4, 5, 6, 7)] == [1, 1, 0.1, 0.1, 0.01, 0.01]
     assert [rate_factor("constant", step, 8, 4) for step in range(5)] == [0.25, 0.5, 0.75, 1, 1]
+    for schedule in SCHEDULES:
+        for step in (0, 2, 30):  # with one cycle also after its own rise
+            warm = min(1.0, (step + 1) / 40) * rate_factor(schedule, step, 50)
+            assert rate_factor(schedule, step, 50, 40) == pytest.approx(warm)
 
 
 def test_sharpness_aware_gradients_are_those_at_the_edge_of_the_ball():
@@ -394,3 +400,28 @@ def test_tasks_learnt_jointly_show_images_of_all_tasks_so_far_and_of_no_later_on
     generator = torch.Generator().manual_seed(0)
     assert torch.equal(tasks.training_inputs(x, 0, generator), x)
     assert torch.equal(generator.get_state(), torch.Generator().manual_seed(0).get_state())
+
+
+def test_a_state_is_known_for_that_of_one_recipe_seed_and_data_alone():
+    x, y = torch.rand(6, 2, generator=torch.Generator().manual_seed(0)), torch.arange(6)
+    recipe, sets = Recipe("own.py:net", {"width": 3}), {"train": (x, y), "test": (x[:2], y[:2])}
+    own = recipe_digest(recipe, 1, sets)
+    assert own == recipe_digest(
+        Recipe("own.py:net", {"width": 3}), 1, {name: (a.clone(), b) for name, (a, b) in sets.items()}
+    )
+    others = [
+        recipe_digest(Recipe("own.py:net", {"width": 4}), 1, sets),
+        recipe_digest(dataclasses.replace(recipe, momentum=0.5), 1, sets),
+        recipe_digest(recipe, 2, sets),
+        recipe_digest(recipe, 1, {**sets, "train": (x + 1e-3, y)}),
+        recipe_digest(recipe, 1, {**sets, "train": (x, y + 1)}),
+        recipe_digest(recipe, 1, {**sets, "train": (x.reshape(3, 4), y)}),
+        recipe_digest(recipe, 1, {"train": sets["train"]}),
+        recipe_digest(recipe, 1, {"train": sets["test"], "test": sets["train"]}),
+    ]
+    assert len({own, *others}) == len(others) + 1
+
+
+def test_a_table_has_whole_numbers_without_a_point_and_ten_digits_of_others(tmp_path):
+    write_table(tmp_path / "t.csv", ["step", "loss"], [(100.0, 0.12345678912), (1_000_000, 1e-12)])
+    assert (tmp_path / "t.csv").read_text() == "step,loss\n100,0.1234567891\n1000000,1e-12\n"
