@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { difference } from "../../plot/page/web/data.js";
-import { makeFigure, makeScales } from "../../plot/page/web/figure.js";
 import { makeMesh } from "../../plot/page/web/mesh.js";
 import { networksAlong, placedNames } from "../../plot/page/web/networks.js";
 import { drapePaths, lossesAt } from "../../plot/page/web/paths.js";
@@ -9,39 +8,7 @@ import { quantityOf } from "../../plot/page/web/quantity.js";
 import { pinTexts, rowsAt, spoken } from "../../plot/page/web/readout.js";
 import { profiles, ticksAlong } from "../../plot/page/web/section.js";
 import { describe, notesOf } from "../../plot/page/web/summary.js";
-
-const LABELS = { "train/loss": "training loss", "test/loss": "test loss", "train/accuracy": "training accuracy" };
-const STATE = /** @type {any} */ ({
-  height: "train/loss", colour: "", kind: "linear", eps: null, cap: 30, colormap: "viridis", exaggeration: 1, smooth: false,
-});
-
-/** Four by three points: a low one is interpolated, a high one not computed, one NaN, one above the cap. */
-function surface() {
-  const loss = Float64Array.of(5, 4, 3, 1000, 2, 1, 0.5, 7, 0.1, NaN, 40, 8);
-  return /** @type {any} */ ({
-    title: "net", nx: 4, ny: 3, x: Float64Array.of(-1, 0, 1, 2), y: Float64Array.of(-1, 0, 2),
-    values: { "train/loss": loss, "test/loss": loss.map((value) => 2 * value), "train/accuracy": loss.map((value) => 1 / (1 + value)) },
-    stderr: { "train/loss": Float32Array.from(loss, () => 0.3), "test/loss": Float32Array.from(loss, () => 0.4), "train/accuracy": Float32Array.from(loss, () => 0.012) },
-    paired: { "train/loss": Float32Array.from(loss, () => 0.125) },
-    open: {},
-    counts: { train: BigInt64Array.of(9n, 9n, 9n, 9n, 9n, 9n, 9n, 7n, 9n, 9n, 9n, 9n) },
-    anchored: {},
-    state: Uint8Array.of(1, 1, 1, 0, 1, 1, 1, 1, 2, 1, 1, 1),
-    record: {
-      axes: [{ name: "PC 1", text: "PC 1 (90 %)" }, { name: "β", text: "β" }], origin: { "train/loss": 1 }, samples: { train: 9 },
-      interpolation: { "train/loss": "95 % to 1 %" }, centred: true, unfinished: "",
-      checkpoint: "a.pt", networks: [],
-    },
-    paths: [],
-  });
-}
-
-function figure(state = STATE, given = surface()) {
-  const scales = makeScales([given], state, { labels: LABELS, colormaps: { viridis: btoa("\0".repeat(768)), PuOr_r: btoa("\0".repeat(768)) } }, false);
-  const made = makeFigure(given, scales, state);
-  assert.ok(made);
-  return made;
-}
+import { LABELS, STATE, figure, surface } from "./drawn.mjs";
 
 test("a read-out has the value, its error, and how far it is above the lowest and above the checkpoint", () => {
   const rows = rowsAt(figure(), 4, LABELS);

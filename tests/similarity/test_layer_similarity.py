@@ -13,7 +13,9 @@ from torch import Tensor, nn
 import landscape
 from landscape.errors import EvaluationError, ProblemError, UsageError
 from landscape.problem.data.datasets import as_data, choose
+from landscape.similarity import layer_similarity
 from landscape.similarity.grams import centred_features
+from landscape.similarity.layer_similarity import similarity_cost
 from tests.similarity.test_hsic import naive
 
 SMALL: dict[str, Any] = {"batch_size": 20, "passes": 1, "components": False}
@@ -377,3 +379,61 @@ class Changing(torch.utils.data.Dataset):
 
     def __getitem__(self, number: int) -> Tensor:
         return torch.randn(6, dtype=torch.float64)
+
+
+def test_all_that_is_asked_reaches_the_run_whose_networks_are_in_eval_mode_while_it_lasts(networks, data, monkeypatch):
+    seen: list[Any] = []
+
+    class Run:
+        def __init__(self, models: dict[str, nn.Module], *parts: Any) -> None:
+            seen.append((list(models), *parts))
+            assert not any(module.training for model in models.values() for module in model.modules())
+
+        def run(self, *parts: Any) -> Any:
+            seen.append(parts)
+            return "found"
+
+    class Same:
+        def __init__(self, _: Any, *parts: Any) -> None:
+            self.parts, self.looked = parts, False
+
+        def require_same(self) -> None:
+            self.looked = True
+
+    monkeypatch.setattr(layer_similarity, "Analysis", Run)
+    monkeypatch.setattr(layer_similarity, "Samples", Same)
+    monkeypatch.setattr(layer_similarity, "measured_cost", lambda _, known: known)
+    about, known, given = {name: {"sha256": name} for name in networks}, ("some", "state"), {"groups": {"a": "A"}}
+    options = {"samples": 40, "sample_seed": 3, "batch_size": 10, "passes": 2}
+    files = {"write": print, "write_every": 2.0, "scratch": "s-", "progress": len}
+    networks["a"].train()
+    assert landscape.similarity(networks, data, **given, about=about, known=known, **files, **options) == "found"
+    (names, name, samples, settings, groups, told, progress, scratch), run = seen
+    assert (names, name, groups, told, progress, scratch) == (["a", "b"], "train", {"a": "A"}, about, len, "s-")
+    assert (samples.parts, samples.looked) == ((40, 3, 10), True)
+    assert {key: getattr(settings, key) for key in options} == options
+    assert run == (known, print, 2.0)
+    assert networks["a"].training
+    assert similarity_cost(networks, data, **given, about=about, known=known, **options) == known
+    assert seen[2][3] == settings
+    landscape.similarity(networks["a"], data)
+    landscape.similarity(list(networks.values()), data)
+    assert [names for names, *_ in seen[3::2]] == [["network"], ["0", "1"]]
+    with pytest.raises(UsageError, match="sha256 of each network in about, b has none"):
+        landscape.similarity(networks, data, about={"a": {"sha256": "0"}}, scratch="s-")
+    with pytest.raises(TypeError, match=r"a network \(torch.nn.Module\) is wanted"):
+        landscape.similarity({"a": networks["a"].state_dict()}, data)
+
+
+def test_only_where_memory_ran_out_is_it_said_that_it_did(networks, data, monkeypatch):
+    for error, wanted in (
+        (torch.OutOfMemoryError("CUDA out of memory"), EvaluationError),
+        (RuntimeError("no"), RuntimeError),
+    ):
+
+        def stopped(*_: Any, error: Exception = error) -> Any:
+            raise error
+
+        monkeypatch.setattr(layer_similarity.Analysis, "run", stopped)
+        with pytest.raises(wanted, match="memory ran out" if wanted is EvaluationError else "^no$"):
+            landscape.similarity(networks, data, **SMALL)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from landscape.plot.films.films import _lay_out, caption_lines, draw_frame, encode, padded, plan_film, write_film
-from landscape.plot.films.flights import FLIGHTS, flight
+from landscape.plot.films.flights import FLIGHTS, azimuths, flight
 from landscape.plot.style.captions import caption
 from landscape.plot.surfaces.camera import Camera
 from landscape.plot.surfaces.scenes import SurfaceImage
@@ -111,6 +111,18 @@ def test_a_flight_never_jumps(name: str) -> None:
     assert np.abs(turns).max() < 4
     assert np.abs(rises).max() < 1
     assert all(5 <= each.elevation <= 90 for each in moments)
+
+
+@pytest.mark.parametrize("name", FLIGHTS)
+def test_a_flight_stays_between_its_azimuths_and_turns_to_the_left(name: str) -> None:
+    seen = [flight(name, t, azimuth=100.0).azimuth for t in np.linspace(0, 1, 41)]
+    low, high = azimuths(name, 100.0)
+    assert low - 1e-9 <= min(seen) <= max(seen) <= high + 1e-9
+    assert (seen[0], seen[-1]) == pytest.approx((low, high))
+
+
+def test_a_path_is_whole_before_its_film_ends() -> None:
+    assert [flight("path", t).step for t in (0.0, 0.45, 0.9, 1.0)] == [0.0, 0.5, 1.0, 1.0]
 
 
 def test_going_around_ends_where_it_began() -> None:

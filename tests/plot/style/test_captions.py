@@ -237,6 +237,20 @@ def test_a_file_of_the_2018_tool_is_described_by_what_it_knows():
     assert caption(named).startswith("Training loss, along two directions of D.h5.")
 
 
+@pytest.mark.parametrize(
+    ("norm", "words"),
+    [
+        ("filter", "filter-normalised"), ("layer", "layer-normalised"), ("weight", "scaled by the weights"),
+        ("dfilter", "of unit length in each filter"), ("dlayer", "of unit length in each layer"),
+        ("model", "scaled to the whole network"), ("none", "not normalised"),
+    ],
+)  # fmt: skip
+def test_a_caption_says_how_directions_were_scaled(norm, words):
+    surface = valley(5, 4)
+    axes = tuple(dataclasses.replace(axis, recipe={**axis.recipe, "norm": norm}) for axis in surface.axes)
+    assert f"along two random directions, {words} (seed 7" in caption(dataclasses.replace(surface, axes=axes))
+
+
 def test_labels_lose_the_letter_that_the_axis_writes_anyway():
     assert bare_label(Axis(np.arange(3.0), "α  (random direction 1)")) == "random direction 1"
     assert bare_label(Axis(np.arange(3.0), "PC 1 (61.2 % of variance)")) == "PC 1 (61.2 % of variance)"
