@@ -47,6 +47,20 @@ def test_a_network_that_keeps_what_it_computed_has_a_twin_and_a_plane_towards_an
     assert surface["train/loss"][1] < 1e-12 < surface["train/loss"][0]
 
 
+@pytest.mark.parametrize("make", [pruned, normed, lambda: nn.Sequential(Remembers(3, 2))])
+def test_what_a_twin_keeps_lies_in_memory_of_its_own(make):
+    model = make()
+    model(X)
+    twin = copy_of(model)
+
+    def kept(module):
+        found = vars(module).get("last", [module.weight])
+        return [tensor.data_ptr() for tensor in (*found, *module.parameters())]
+
+    for mine, other in zip(kept(model[0]), kept(twin[0]), strict=True):
+        assert mine != other
+
+
 class Scaled(nn.Linear):
     """Saves a number of its own, no tensor."""
 
