@@ -173,7 +173,7 @@ test("a value on an iso-line can be read whichever way the line runs, and stands
   ])) close(written([straight(from, to)]).angles[0], angle);
   const rows = [50, 100, 150].map((y) => straight([20, y], [280, y]));
   assert.deepEqual(written(rows).texts.sort(), ["0.25", "1"]);
-  const loop = (/** @type {number} */ radius) => Array.from({ length: 201 }, (_, k) => /** @type {[number, number]} */ ([150 + radius * Math.cos((Math.PI * k) / 100), 150 + radius * Math.sin((Math.PI * k) / 100)]));
+  const loop = (/** @type {number} */ wide, /** @type {number} */ tall) => Array.from({ length: 201 }, (_, k) => /** @type {[number, number]} */ ([150 + wide * Math.cos((Math.PI * k) / 100), 150 + tall * Math.sin((Math.PI * k) / 100)]));
   // A text of 30 pixels: on a loop of less than three times that it would be all there is to see.
-  assert.deepEqual(["0.25", undefined], [written([loop(60)]).texts[0], written([loop(13)]).texts[0]]);
+  assert.deepEqual(["0.25", undefined], [written([loop(60, 60)]).texts[0], written([loop(20, 2)]).texts[0]]);
 });
