@@ -298,6 +298,9 @@ def test_what_makes_no_sense_or_is_not_there_is_left_out_of_an_address(open_page
         page.settle()
         assert page.app("JSON.stringify(app.state)") == start, text
     assert page.picture(".scene").std() > 20
+    page.page.evaluate("() => { location.hash = 'kind=log'; }")
+    page.page.wait_for_timeout(100)
+    assert page.app("app.state.kind") == "log"
 
 
 @SIZES
@@ -315,6 +318,10 @@ def test_points_are_kept_and_copied_with_all_their_digits(open_page: Open, size:
     assert [row[0] for row in rows[1:]] == ["valley", "steeper"]
     assert float(rows[1][3]) == plain()["train/loss"][cursor["j"], cursor["i"]]
     assert float(rows[1][1]) == plain().axes[0].values[cursor["i"]]
+    page.app("app.store.set({ section: [-1, 0, 1, 0] })")
+    page.page.keyboard.press("Escape")
+    page.settle()
+    assert page.app("[app.state.pins, app.state.section]") == [[], None]
 
 
 def test_the_python_call_draws_and_saves_what_is_on_the_screen(
