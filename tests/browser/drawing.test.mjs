@@ -95,6 +95,9 @@ test("a run has a ring at its start, a disc where it is, falls of the rate that 
   assert.deepEqual(marks({ drops: [], unordered: true }, 1).discs.map(([x]) => x), [0, 100]);
   const hidden = marks(path, 2, ([x]) => x > 0).context;
   assert.deepEqual(callsOf(hidden, "setLineDash"), [[[2, 2]]], "only what is hidden is dashed");
+  // A ring is white within, a disc at the step that is shown has the run's colour, as samples have.
+  const fills = (/** @type {any} */ given, /** @type {number} */ passed) => callsOf(marks(given, passed).context, "set").filter(([name]) => name === "fillStyle").map(([, value]) => value);
+  assert.deepEqual([fills({ drops: [], unordered: false }, 2), fills({ drops: [], unordered: true }, 1), fills({ drops: [], unordered: false }, 3)], [["#fff", "red"], ["red", "red"], ["#fff", "red"]]);
   const context = recorder();
   seenThrough(/** @type {any} */ (context), true, () => {});
   assert.equal(callsOf(context, "setLineDash").length, 0);

@@ -60,6 +60,16 @@ def test_a_residual_is_measured_by_its_own_eigenvalue_and_none_is_below_the_prod
     assert found.converged(2e-3).tolist() == [True, False]
 
 
+@pytest.mark.parametrize("unit", [1e-14, 1e14])
+def test_eigenvalues_are_found_whatever_unit_they_are_in(unit: float) -> None:
+    whole = matrix([*BULK, 30, 20, -4])
+    found = extreme_eigenpairs(lambda v: whole(v) * unit, start(197), greatest=2, least=1, tolerance=1e-6, most=400)
+    np.testing.assert_allclose(found.values / unit, [30, 20, -4], rtol=1e-6)
+    quadrature, plain = (lanczos_quadrature(each, start(197), 6) for each in (lambda v: whole(v) * unit, whole))
+    np.testing.assert_allclose(quadrature.nodes / unit, plain.nodes, rtol=1e-9)
+    np.testing.assert_allclose(quadrature.weights, plain.weights, rtol=1e-9)
+
+
 def test_after_fewer_products_than_eigenvalues_nothing_is_of_an_end_that_was_not_reached() -> None:
     found = extreme_eigenpairs(matrix(BULK), start(194), greatest=5, least=5, most=2)
     assert len(found.values) == len(found.residuals) == found.greatest == 2

@@ -108,6 +108,7 @@ def test_a_child_has_time_and_memory_for_a_large_file_that_is_compressed(started
     assert large["payload"] - small["payload"] == 1000 << 20  # twice what is in the file
     for task in (small, large):
         assert task["memory"] == task["payload"] + sandbox.MEMORY
+        assert task["most"] == sandbox.MEMBERS >= 10_000
     assert large["seconds"] - small["seconds"] == 10
     assert (least, most) == (sandbox.CLOCK, sandbox.CLOCK + 50)
 

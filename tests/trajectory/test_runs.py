@@ -50,6 +50,7 @@ def test_a_recorded_run_is_read_in_the_order_of_its_steps(tmp_path):
     ("names", "unit"),
     [
         (["epoch2.pt", "epoch10.pt", "epoch100.pt"], "epoch"),
+        (["net-Epoch_2.pt", "net-Epoch_10.pt", "net-EPOCHS_100.pt"], "epoch"),
         (["model_2.t7", "model_10.t7", "model_100.t7"], "step"),
         (["epoch=0-step=2.ckpt", "epoch=0-step=10.ckpt", "epoch=1-step=100.ckpt"], "step"),
         (["resnet20-iter2.pth", "resnet20-iter10.pth", "resnet20-iter100.pth"], "step"),

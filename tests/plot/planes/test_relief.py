@@ -41,6 +41,14 @@ def test_an_inclined_plane_has_its_colours_in_the_light_from_the_north_west(slop
     assert (colors[..., 3] == 1).all()
 
 
+def test_a_high_window_has_as_many_pixels_as_a_wide_one_upwards():
+    surface = surface_of({"train/loss": np.exp(X[:, None] + Y)}, random_axis(Y, 0), random_axis(X, 1))
+    ax = Figure().add_subplot()
+    draw_relief(ax, Sheet.of(surface, "train/loss", Scale.of(surface, "train/loss")))
+    assert ax.images[0].get_array().shape == (PIXELS, PIXELS // 2, 4)
+    assert ax.images[0].get_extent() == [-1, 1, -2, 2]
+
+
 def test_nothing_is_drawn_in_cells_that_touch_a_hole_nor_above_the_cap():
     loss = np.exp(2 + 0.5 * X + 0 * Y[:, None]) - 0.1
     loss[1, 1] = np.nan

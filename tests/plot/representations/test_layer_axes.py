@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from landscape.plot.representations.layer_axes import name_layers, stages
+from landscape.plot.representations.layer_axes import longest_name, name_layers, stages
+from landscape.plot.style.style import look, text_width
 from matplotlib.figure import Figure
 
 from landscape.surface.reports.similarity import NetworkLayers
@@ -43,3 +44,12 @@ def test_where_names_would_touch_those_of_the_largest_stages_stay_and_marks_stay
     assert len(ax.get_yticks(minor=True)) == 3
     name_layers(ax, network(*RESNET), axis="y", length=6.0, labelled=False)
     assert {label.get_text() for label in ax.get_yticklabels()} == {""}
+
+
+def test_a_long_name_is_cut_to_the_room_that_the_axis_keeps_for_it():
+    own = network("encoder_of_the_very_first_stage_of_all.0", "encoder_of_the_very_first_stage_of_all.1", "head")
+    ax = Figure().subplots()
+    name_layers(ax, own, axis="y", length=6.0)
+    widest = max(text_width(label.get_text(), look().tick) for label in ax.get_yticklabels())
+    assert 0.5 < widest <= longest_name(own) == 0.75
+    assert longest_name(network("a.0", "a.1")) == text_width("a", look().tick)

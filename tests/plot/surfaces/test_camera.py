@@ -71,6 +71,13 @@ def test_a_scaled_view_is_the_same_picture_with_more_pixels():
     )
 
 
+def test_a_raised_view_is_the_same_picture_with_room_below():
+    view = some_view()
+    raised = view.raised(25.0)
+    np.testing.assert_allclose(raised.project(CORNERS), np.add(view.project(CORNERS), [0, 25, 0]))
+    assert raised.size == (400.0, 325.0)
+
+
 def test_a_box_keeps_the_proportions_of_its_axes_unless_it_would_be_a_strip():
     box = Box((-1.0, 1.0), (-0.6, 0.6), (2.0, 6.0))
     assert box.to_scale
