@@ -78,8 +78,8 @@ test("a drag turns what is seen with the pointer, a press without one is a click
   assert.deepEqual(pane.last("turn"), { azimuth: 10 - 6, elevation: 30 + 3 });
   pane.say("pointerup", { clientX: 130, clientY: 130 });
   assert.equal(pane.last("click"), undefined);
-  pane.say("pointermove", { clientX: 60, clientY: 70 });
-  assert.deepEqual(pane.done.at(-1), ["hover", 50, 50]);
+  pane.say("pointermove", { clientX: 90, clientY: 70 });
+  assert.deepEqual(pane.done.at(-1), ["hover", 80, 50]);
   pane.say("pointerdown", { clientX: 60, clientY: 70 });
   pane.say("pointermove", { clientX: 61, clientY: 70 });
   pane.say("pointerup", { clientX: 61, clientY: 70 });
@@ -199,6 +199,9 @@ test("a point is kept at its place in the plane, and let go where it is kept alr
   page.pin(view, { i: 2, j: 0 });
   page.pin(view, null);
   assert.deepEqual(page.store.state.pins, [[-1, 2]]);
+  page.pin(view, { i: 0, j: 0 });
+  page.pin(view, { i: 2, j: 2 });
+  assert.deepEqual(page.store.state.pins, [[-1, 2], [-1, -1], [1, 2]], "others of its row and column stay");
 });
 
 test("time runs from the first frame to the last and along the paths, and a flight starts from the view there is", () => {

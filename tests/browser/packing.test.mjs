@@ -17,7 +17,7 @@ test("surfaces, paths and errors of differences are made of the arrays that thei
   const number = (/** @type {string} */ type) => index.findIndex((/** @type {any} */ each) => each.type === type);
   const [real, error, whole, byte] = ["f8", "f4", "i8", "u1"].map(number), arrays = unpack(index, await inflate(text));
   const record = (/** @type {string} */ title) => ({
-    title, axes: [{ values: real }, { values: real }], values: { "train/loss": real }, stderr: { "train/loss": error }, paired: {}, counts: {}, anchored: {}, open: {}, state: byte,
+    title, axes: [{ values: real }, { values: real }], values: { "train/loss": real }, stderr: { "train/loss": error }, paired: { "train/loss": byte }, counts: { train: whole }, anchored: { "train/loss": real }, open: { "test/loss": byte }, state: byte,
     paths: [{ coordinates: real, step: whole, loss: real, lossName: title === "b" ? "test/loss" : "", own: { "train/mse": error }, below: { "train/loss": error }, unit: "epoch" }],
   });
   const content = { arrays: index, panes: ["a", "b"].map((title) => ({ title: `pane ${title}`, frames: [record(title)] })), differences: { "0-1": { "train/loss": error } } };
@@ -28,6 +28,7 @@ test("surfaces, paths and errors of differences are made of the arrays that thei
   const [{ frames: [first], errorsTo }, other] = panes, [path] = first.paths;
   assert.deepEqual([panes.map(({ title }) => title), first.title, first.nx], [["pane a", "pane b"], "a", arrays[real].length]);
   assert.deepEqual([first.values["train/loss"], first.stderr["train/loss"], first.state], [arrays[real], arrays[error], arrays[byte]]);
+  assert.deepEqual([first.paired, first.counts, first.anchored, first.open], [{ "train/loss": arrays[byte] }, { train: arrays[whole] }, { "train/loss": arrays[real] }, { "test/loss": arrays[byte] }]);
   // Of both panes, whichever is taken from the other, and of neither from itself.
   assert.deepEqual([errorsTo[1], other.errorsTo[0], errorsTo[0]], [{ "train/loss": arrays[error] }, { "train/loss": arrays[error] }, {}]);
   const points = Array.from(/** @type {Float64Array} */ (arrays[real]));

@@ -59,6 +59,11 @@ test("a difference has the error that the file knows of it, else no more than bo
   assert.deepEqual(error({ "train/loss": Float32Array.from({ length: 12 }, () => 0.05) }), ["0", "± 0.05"]);
 });
 
+test("a difference is known where both are, and measured where both were", () => {
+  const a = { ...surface(), state: Uint8Array.of(1, 1, 2, 2, 0, 1, 1, 1, 1, 1, 1, 1) }, b = { ...surface(), state: Uint8Array.of(1, 2, 1, 2, 1, 0, 1, 1, 1, 1, 1, 1) };
+  assert.deepEqual(Array.from(difference(a, b, "a − b")?.state ?? []), [1, 2, 2, 2, 0, 0, 1, 1, 1, 1, 1, 1]);
+});
+
 test("what a point is not measured with is said", () => {
   const said = (/** @type {number} */ i, /** @type {number} */ j) => spoken(figure(), { i, j }, LABELS);
   assert.match(said(3, 0), /not computed$/);

@@ -59,6 +59,10 @@ test("what is said of a surface has its corners in their order and its values in
   const given = surface();
   given.record.origin = { "train/loss": 1.25, "test/accuracy": 0.5 };
   assert.deepEqual(notesOf(figure(STATE, given), false, false).slice(0, 2), ["loss 1.25", "test accuracy 50 %"]);
+  // Each count has words of its own, whatever else there is to count.
+  const counted = (/** @type {any} */ counts) => notesOf({ ...figure(), counts: { points: 12, missing: 0, capped: 0, strange: 0, interpolated: 0, open: 0, ...counts } }, false, false).filter((note) => note.includes(" of 12 "));
+  const words = { missing: "3 of 12 not computed", strange: "3 of 12 not finite", capped: "3 of 12 above 30", interpolated: "3 of 12 interpolated", open: "3 of 12 ratios left open by residuals, hatched" };
+  for (const [name, said] of Object.entries(words)) assert.deepEqual(counted({ [name]: 3 }), [said]);
   // Without a record the grid's own point speaks for the checkpoint, if it was measured.
   given.record.origin = {};
   assert.equal(notesOf(figure(STATE, given), false, false)[0], "loss 1");
@@ -75,6 +79,8 @@ test("a profile has the values along its line, the test set's beside the trainin
   assert.deepEqual(lines.map(({ title, dashed }) => [title, dashed]), [["net, training loss", false], ["test loss", true]]);
   const [train, test] = lines.map(({ values }) => [values[0], values[values.length >> 1], values[values.length - 1]]);
   [5, 3.5, 2].forEach((value, k) => (close(train[k], value), close(test[k], 2 * value)));
+  const two = { ...app, views: [app.views[0], app.views[0]] }, colors = profiles(/** @type {any} */ (two), [-1, -1, -1, 0]).map(({ color }) => color);
+  assert.deepEqual([colors[0] === colors[1], colors[2] === colors[3], colors[0] === colors[2]], [true, true, false], "a colour a pane");
   const across = profiles(/** @type {any} */ (app), [-1, -1, 1, -1])[0].values;
   close(across[across.length - 1], 3);
 });
@@ -106,7 +112,8 @@ test("a surface is cut at its cap, has the lines that are asked for, and lights 
   assert.deepEqual([uniforms.lines.value, uniforms.ceiling.value], [true, 0.7]);
   model.setLevels([], Infinity);
   assert.deepEqual([uniforms.lines.value, uniforms.ceiling.value], [false, 1e9]);
-  model.setMesh(/** @type {any} */ ({ position: new Float32Array(9), normal: new Float32Array(9), paint: new Float32Array(12), index: Uint32Array.of(0, 1, 2, 0, 2, 1), coarse: Uint32Array.of(0, 1, 2) }));
+  model.setMesh(/** @type {any} */ ({ position: new Float32Array(9).fill(1), normal: new Float32Array(9).fill(2), paint: new Float32Array(12).fill(3), index: Uint32Array.of(0, 1, 2, 0, 2, 1), coarse: Uint32Array.of(0, 1, 2) }));
+  assert.deepEqual(["position", "normal", "paint"].map((name) => [model.surface.geometry.getAttribute(name).getX(1), model.surface.geometry.getAttribute(name).itemSize]), [[1, 3], [2, 3], [3, 4]]);
   const view = (/** @type {number} */ azimuth) => new View({ azimuth, elevation: 34, zoom: 1, panX: 0, panY: 0 }, 600, 400, { half: [1, 1], top: 1.1, margin: { left: 0, right: 0, top: 0, bottom: 0 } });
   const lit = (/** @type {number} */ azimuth, /** @type {boolean} */ headlight, coarse = false) => {
     model.prepare(view(azimuth), 1200, 800, 2, { headlight, lineWidth: 1.5, coarse });
