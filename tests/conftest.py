@@ -51,3 +51,10 @@ def pytest_collection_finish() -> None:
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)  # a figure is made of thousands of small things: by default it runs all the time
     gc.enable()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish() -> None:
+    """Once is enough: pytest looks for garbage five times in all that was loaded, and Python again as it ends."""
+    gc.collect()
+    gc.freeze()
