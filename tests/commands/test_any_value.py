@@ -21,6 +21,8 @@ from torch import nn
 from landscape.cli import main
 from tests.helpers.command_lines import TooLong, command_lines, fault_in, make_inputs, time_limit
 
+pytestmark = pytest.mark.usefixtures("coarse_pictures")
+
 LINES = int(os.environ.get("LANDSCAPE_COMMAND_LINES", "200"))
 AT_WORK = re.compile(r"\d of [\d,]+ \w+, [\d.,]+ a second, .* left$")
 SECONDS = 20.0  # of the processor; most take a tenth of one

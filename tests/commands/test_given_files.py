@@ -24,6 +24,8 @@ from landscape.files.store import read_surface, write_surface
 from tests.helpers import jobs, tiny_problem
 from tests.helpers.plot_fixtures import valley
 
+pytestmark = pytest.mark.usefixtures("coarse_pictures")
+
 SPELLINGS: dict[str, Callable[[Path], Path | str]] = {
     "as it is": lambda path: path,
     "relative": lambda path: os.path.relpath(path),

@@ -29,6 +29,7 @@ def parsed(command: str):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("coarse_pictures")
 def test_the_demo_trains_measures_and_draws_both_networks_on_one_scale(tmp_path, capfd, monkeypatch):
     defaults = DemoSettings.__init__.__defaults__
     monkeypatch.setattr(DemoSettings.__init__, "__defaults__", (*defaults[:-1], 1))  # one block a stage

@@ -1,4 +1,4 @@
-"""What needs torch, in each process that runs tests: numbers seeded before a test, and tiny seeded models and data.
+"""What needs torch, in each process that runs tests: numbers seeded before a test, tiny seeded models and data.
 
 They are in float64 unless a test says otherwise. `tests/conftest.py` loads this.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -40,6 +41,27 @@ def _no_open_figures() -> Iterator[None]:
     yield
     if (pyplot := sys.modules.get("matplotlib.pyplot")) is not None:
         pyplot.close("all")
+
+
+@pytest.fixture
+def coarse_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Write pictures with 50 dots an inch and whole letters: for tests that ask no more than that they are there.
+
+    To choose the letters of a font that a PDF needs takes a third of the time of one.
+    """
+    from landscape.plot import saving
+    from landscape.plot.style import style
+    from landscape.plot.surfaces import scenes
+
+    plain, dots = saving.rendered, 50.0
+
+    def rendered(figure: Any, kind: str, metadata: Any = None, *, dpi: float = dots) -> bytes:
+        return plain(figure, kind, metadata, dpi=min(dpi, dots))
+
+    monkeypatch.setattr(saving, "rendered", rendered)
+    monkeypatch.setattr(saving, "VECTOR_DPI", dots)
+    monkeypatch.setattr(scenes, "VECTOR_RESOLUTION", dots / 72)
+    monkeypatch.setitem(style.SETTINGS, "pdf.fonttype", 3)
 
 
 @pytest.fixture

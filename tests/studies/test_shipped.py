@@ -72,6 +72,7 @@ def test_a_shipped_study_says_what_it_asks_and_from_where(name: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("coarse_pictures")
 @pytest.mark.parametrize("name", SHIPPED)
 def test_a_shipped_study_runs_in_miniature(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if name != "trajectory-shape":  # one of them draws its pictures, others take far longer

@@ -24,6 +24,8 @@ from landscape.studies.tasks import tasks
 from landscape.studies.tasks.executors import Workers
 from tests.helpers import tiny_study
 
+pytestmark = pytest.mark.usefixtures("coarse_pictures")
+
 
 @pytest.fixture(autouse=True)
 def _no_pictures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,8 @@ from landscape.trajectory.run_surface import plan_runs
 from tests.helpers import jobs
 from tests.helpers.trained_run import PROBLEM, command
 
+pytestmark = pytest.mark.usefixtures("coarse_pictures")
+
 
 def test_the_command_puts_two_runs_on_one_plane(folder, tmp_path, capsys):
     file = tmp_path / "both.h5"

@@ -14,6 +14,8 @@ from landscape.cli import main
 from landscape.files.reports.curvature_file import read_curvature
 from tests.helpers import jobs
 
+pytestmark = pytest.mark.usefixtures("coarse_pictures")
+
 NETS = """
 from torch import nn
 def small():

@@ -22,6 +22,8 @@ from landscape.files.reports.curvature_run_file import read_curvature_run
 from landscape.trajectory import curvature_steps
 from tests.helpers import jobs
 
+pytestmark = pytest.mark.usefixtures("coarse_pictures")
+
 NETS = """
 from torch import nn
 def small():

@@ -12,6 +12,8 @@ from landscape.cli import main
 from landscape.files.reports.predictions_file import read_predictions
 from tests.helpers import tiny_problem
 
+pytestmark = pytest.mark.usefixtures("coarse_pictures")
+
 MODEL = ["--model", "tests/helpers/tiny_problem.py:net", "--data", "test=tests/helpers/tiny_problem.py:data"]
 
 

@@ -19,6 +19,8 @@ from landscape.problem.losses.losses import Loss
 from landscape.similarity.similarity_settings import Settings
 from tests.helpers import tiny_problem
 
+pytestmark = pytest.mark.usefixtures("coarse_pictures")
+
 MODEL = ["--model", "tests/helpers/tiny_problem.py:net", "--data", "test=tests/helpers/tiny_problem.py:data"]
 SAMPLES = ["--samples", "50", "--sample-seed", "2", "--batch-size", "20"]
 Given = Callable[..., dict[str, Any]]

@@ -12,6 +12,8 @@ import landscape
 from landscape.cli import main
 from tests.helpers import tiny_problem
 
+pytestmark = pytest.mark.usefixtures("coarse_pictures")
+
 MODEL = ["--model", "tests/helpers/tiny_problem.py:net", "--data", "test=tests/helpers/tiny_problem.py:data"]
 
 
