@@ -36,6 +36,11 @@ def folder(tmp_path):
     generator = np.random.default_rng(0)
     x = generator.integers(0, 256, (128, 32, 32, 3), dtype=np.uint8)
     np.savez(tmp_path / "examples" / "cifar10.npz", x=x, y=generator.integers(0, 10, 128, dtype=np.uint8))
+    # A sixth of the steps: fewer checkpoints, and a plane through them as before.
+    path = tmp_path / "examples" / "optimizers_on_digits.py"
+    text = path.read_text()
+    assert "STEPS, EVERY, BATCH = 400, 10, 64" in text
+    path.write_text(text.replace("STEPS, EVERY, BATCH = 400, 10, 64", "STEPS, EVERY, BATCH = 60, 10, 64"))
     return tmp_path / "examples"
 
 

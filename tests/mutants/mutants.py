@@ -162,7 +162,9 @@ class Copy:
         assert server.stdout is not None
         # The warning: what is imported already cannot have its assertions rewritten.
         quiet = ["-W", "ignore::pytest.PytestAssertRewriteWarning"]
-        server.stdin.write(json.dumps(["-x", "-q", "-p", "no:cacheprovider", *quiet, *tests]) + "\n")
+        # In a folder of their own: pytest would clear away what the suite has left, and one tree after another.
+        words = ["-x", "-q", "-p", "no:cacheprovider", f"--basetemp={self.place.parent / 'files'}", *quiet, *tests]
+        server.stdin.write(json.dumps(words) + "\n")
         server.stdin.flush()
         ended = bool(select.select([server.stdout], [], [], limit)[0])
         answer = server.stdout.readline() if ended else None
