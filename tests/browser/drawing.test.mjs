@@ -44,7 +44,9 @@ test("colours of a map are those of its places: what is missing, not finite and 
   const made = figure();
   // A table whose red says how far up the scale a colour is.
   made.scales = { ...made.scales, colors: Uint8Array.from({ length: 1024 }, (_, k) => (k % 4 === 3 ? 255 : k % 4 === 0 ? k >> 2 : 0)) };
-  const { canvas, at } = pixels(made, 300), { field } = made;
+  const { canvas, at, place } = pixels(made, 300), { field } = made;
+  for (const [text, x, y] of callsOf(canvas, "fillText")) assert.ok(text.length > 0 && (x < place.left - 3) !== (y > place.top + place.height + 3), `${text} at ${x}, ${y} is beside the map`);
+  assert.ok(callsOf(canvas, "fillText").length >= made.frame.x.length + made.frame.y.length);
   for (const [i, j] of [[0, 0], [1, 0], [0, 1], [1, 1], [2, 1]]) {
     const inside = [[0, 0.01], [1, -0.01]].map(([, each]) => each)[i > 0 ? 1 : 0];
     const [red, , , alpha] = at(field.x[i] + inside, field.y[j] + (j ? -0.01 : 0.01));
@@ -80,9 +82,9 @@ test("marks of a map: a star at the checkpoint, a ring at the best point unless 
   assert.equal(drawn(figure(STATE, given)).star, null);
 });
 
-/** @param {any} path @param {number} passed @param {(at: any) => boolean} [seen] */
-function marks(path, passed, seen = () => true) {
-  const context = recorder(), stops = [[0, 0, 0], [1, 0, 0], [2, 0, 0], [3, 0, 0]];
+/** @param {any} path @param {number} passed @param {(at: any) => boolean} [seen] @param {any[]} [stops] */
+function marks(path, passed, seen = () => true, stops = [[0, 0, 0], [1, 0, 0], [2, 0, 0], [3, 0, 0]]) {
+  const context = recorder();
   runMarks(/** @type {any} */ (context), /** @type {any} */ ({ stops, path }), passed, "red", ([x, y]) => [100 * x, y], seen);
   return { discs: callsOf(context, "arc").map(([x, , radius]) => [x, radius]), ticks: callsOf(context, "translate").map(([x]) => x), star: callsOf(context, "lineTo").length === 10, context };
 }
@@ -93,6 +95,9 @@ test("a run has a ring at its start, a disc where it is, falls of the rate that 
   assert.deepEqual([marks(path, 0).ticks, marks(path, 2).ticks, marks(path, 3).ticks], [[], [100], [100, 300]]);
   assert.deepEqual([marks(path, 2).star, marks(path, 3).star], [false, true]);
   assert.deepEqual(marks({ drops: [], unordered: true }, 1).discs.map(([x]) => x), [0, 100]);
+  // What lies in a hole or outside has no mark.
+  const { discs, ticks, star } = marks({ drops: [1], unordered: false }, 2, undefined, [null, null, [2, 0, 0]]);
+  assert.deepEqual([discs, ticks, star], [[], [], true]);
   const hidden = marks(path, 2, ([x]) => x > 0).context;
   assert.deepEqual(callsOf(hidden, "setLineDash"), [[[2, 2]]], "only what is hidden is dashed");
   // A ring is white within, a disc at the step that is shown has the run's colour, as samples have.

@@ -49,6 +49,7 @@ test("an exaggerated surface has its levels as much higher, an accuracy its axis
   plain.levels.forEach((level, k) => close(high.levels[k], 2 * level));
   assert.equal(figure({ ...STATE, height: "train/accuracy", cap: null }).frame.zTitle, "training accuracy (%)");
   assert.equal(plain.frame.zTitle, "training loss");
+  assert.equal(figure({ ...STATE, colour: "train/accuracy", cap: null }).best?.value, 0.5, "the lowest loss, whatever the colours are of");
   const given = { ...surface(), open: { "test/loss": Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1) } };
   assert.equal(figure({ ...STATE, colour: "test/loss" }, given).counts.open, 2);
   assert.equal(figure(STATE, given).counts.open, 0);
@@ -63,6 +64,8 @@ test("what is said of a surface has its corners in their order and its values in
   const counted = (/** @type {any} */ counts) => notesOf({ ...figure(), counts: { points: 12, missing: 0, capped: 0, strange: 0, interpolated: 0, open: 0, ...counts } }, false, false).filter((note) => note.includes(" of 12 "));
   const words = { missing: "3 of 12 not computed", strange: "3 of 12 not finite", capped: "3 of 12 above 30", interpolated: "3 of 12 interpolated", open: "3 of 12 ratios left open by residuals, hatched" };
   for (const [name, said] of Object.entries(words)) assert.deepEqual(counted({ [name]: 3 }), [said]);
+  const heard = describe({ ...figure(), counts: { points: 12, missing: 0, capped: 0, strange: 0, interpolated: 2, open: 0 } }, LABELS);
+  assert.ok(heard.includes("2 points are interpolated, not measured.") && !heard.includes("not finite"), heard);
   // Without a record the grid's own point speaks for the checkpoint, if it was measured.
   given.record.origin = {};
   assert.equal(notesOf(figure(STATE, given), false, false)[0], "loss 1");

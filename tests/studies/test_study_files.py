@@ -323,6 +323,9 @@ def test_what_a_study_leaves_open_stays_as_it_was_when_its_results_were_written_
     asked = Hypothesis("flat", "It is flat")
     assert (asked.margin, asked.untrained, asked.sign, asked.interval) == (0.0, False, ">", "seeds")
     assert Measurement("plane", "plane").per == "network"
+    assert Hypothesis("flat", "It is flat", value="plane/width").values == ("plane/width",)
+    pair = ("plane/width", "plane/depth")
+    assert Hypothesis("flat", "Both go together", correlate=pair).values == pair
 
 
 def test_what_is_shown_is_the_title_where_there_is_one():
