@@ -62,6 +62,7 @@ test("a difference has the error that the file knows of it, else no more than bo
 test("a difference is known where both are, and measured where both were", () => {
   const a = { ...surface(), state: Uint8Array.of(1, 1, 2, 2, 0, 1, 1, 1, 1, 1, 1, 1) }, b = { ...surface(), state: Uint8Array.of(1, 2, 1, 2, 1, 0, 1, 1, 1, 1, 1, 1) };
   assert.deepEqual(Array.from(difference(a, b, "a − b")?.state ?? []), [1, 2, 2, 2, 0, 0, 1, 1, 1, 1, 1, 1]);
+  for (const other of [{ x: Float64Array.of(-1, 0, 1, 3) }, { y: Float64Array.of(-1, 0, 3) }, { y: Float64Array.of(-1, 0) }]) assert.equal(difference(a, { ...b, ...other }, ""), null);
 });
 
 test("what a point is not measured with is said", () => {

@@ -99,6 +99,8 @@ test("lines are as many as are shown, each segment with the colours of its ends,
     lines.show(asked);
     assert.deepEqual([lines.mesh.geometry.instanceCount, lines.mesh.visible], [shown, shown > 0]);
   }
+  lines.set([]);
+  assert.equal(lines.mesh.visible, false);
   const before = lines.material.depthFunc;
   lines.style({ width: 4, lies: true });
   lines.resize(300, 200, 0.5);
@@ -139,7 +141,7 @@ function arranged(state, figure = { field: { ceiling: 0.5 }, levels: [0.1] }) {
   const /** @type {Record<string, any>} */ lines = {}, /** @type {any[]} */ levels = [];
   const line = (/** @type {string} */ name) => (lines[name] ??= { mesh: { visible: null }, count: 7, show(/** @type {number} */ count) { this.shown = count; }, set(/** @type {any} */ points) { this.points = points; } });
   const path = { upTo: [0, 2, 5], stops: [[0, 0, 0], [1, 0, 0], [2, 0, 0]], truth: [0.5, 0.6, 0.7], path: { step: [0, 1, 2] } };
-  const pane = Object.assign(Object.create(PaneView.prototype), { figure, paths: [path], moments: null, model: { lines: line, ribbons: new Map(), setLevels: (/** @type {any[]} */ ...args) => levels.push(args) } });
+  const pane = Object.assign(Object.create(PaneView.prototype), { figure, paths: [path], moments: null, model: { lines: line, ribbons: new Map(['path 0', 'path 3', 'grid'].map((name) => [name, line(name)])), setLevels: (/** @type {any[]} */ ...args) => levels.push(args) } });
   pane.arrange({ box: true, floor: true, lines: true, paths: true, drops: true, step: 0.5, ...state });
   return { lines, levels: levels[0] };
 }
@@ -148,6 +150,7 @@ test("what is switched off is not drawn, and a run is drawn as far as it has com
   const all = arranged({});
   assert.deepEqual(["grid", "border"].map((name) => all.lines[name].mesh.visible), [true, true]);
   assert.equal(all.lines.floor.shown, 7);
+  assert.deepEqual([all.lines["path 3"].shown, all.lines.grid.shown], [0, undefined], "of a run that another frame had nothing stays");
   assert.deepEqual(all.levels, [[0.1], 0.5]);
   assert.deepEqual(["shadow 0", "casing 0", "path 0", "hidden 0"].map((name) => all.lines[name].shown), [2, 2, 2, 2]);
   assert.deepEqual(all.lines.drops.points, [0, 0, 0, 0, 0, 0.5, 1, 0, 0, 1, 0, 0.6]);
