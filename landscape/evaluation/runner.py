@@ -141,7 +141,10 @@ class Run:
             # With anchors what samples are off by at theta* is known and taken out.
             off_at_start = {} if book is not None else losses.baseline.prefix_errors(losses.looks)
             eps, by_intervals = dict(made.get("eps", {})), settings.error is not None
-            rule = StoppingRule(target, eps, losses.looks, off_at_start, by_intervals)
+            # Of estimates alone errors are told by samples that lie in the host's memory anyway; on another device
+            # those of the looks do, and any others would have to be brought there for each point.
+            ahead = tuple(losses.anchored) if losses.objective.device.type == "cpu" else ()
+            rule = StoppingRule(target, eps, losses.looks, off_at_start, by_intervals, ahead)
             if rule.eps:
                 table.note("standard_error", {**made, "target": target})
         table.note("error", settings.error)
