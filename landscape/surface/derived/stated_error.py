@@ -2,18 +2,21 @@ r"""How far off a surface's values may be in all: samples, interpolation and pre
 
 Relative to loss + eps, as in pictures, each part bounds 95 % of points: half the width of the interval that samples
 leave; the largest error of interpolated points that were held out and measured, or, of more such points, the second
-largest; the largest error of a low precision
-at the probes. The first two are independent of each other, the last is not known to be:
+largest; the largest error of a low precision at the probes. The first two are independent of each other, and which
+samples were drawn, or which points, has nothing to do with what precision does: of an error that is shifted by as much
+as that, e is what 95 % stay below, s being normal.
 
-.. math:: e = e_\mathrm{precision} + \sqrt{e_\mathrm{samples}^2 + e_\mathrm{interpolation}^2}
+.. math:: P(|e_\mathrm{precision} + s| \le e) = 0.95, \quad
+          P\Big(|s| \le \sqrt{e_\mathrm{samples}^2 + e_\mathrm{interpolation}^2}\Big) = 0.95
 
-One number is asked for by ``--error``; `share_out` says what that leaves to each part.
+It is less than the sum, since what is shifted one way is not beyond the other. One number is asked for by ``--error``;
+`share_out` says what that leaves to each part.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,7 +51,7 @@ class StatedError:
     @property
     def total(self) -> float:
         """The whole."""
-        return self.precision + math.hypot(self.samples, self.interpolation)
+        return shifted(math.hypot(self.samples, self.interpolation), self.precision)
 
 
 @dataclass(frozen=True)
@@ -66,16 +69,43 @@ def share_out(error: float, precision: float | None = None) -> Shares:
     Examples
     --------
     >>> shares = share_out(0.02)
-    >>> round(shares.precision_tolerance + math.hypot(NORMAL * shares.standard_error, shares.tolerance), 6)
+    >>> round(shifted(math.hypot(NORMAL * shares.standard_error, shares.tolerance), shares.precision_tolerance), 6)
     0.02
     >>> shares = share_out(0.02, precision=0.001)
-    >>> round(0.001 + math.hypot(NORMAL * shares.standard_error, shares.tolerance), 6)
+    >>> round(shifted(math.hypot(NORMAL * shares.standard_error, shares.tolerance), 0.001), 6)
     0.02
     """
     most = OF_PRECISION * error
     # A precision that was asked for by its name may take more than its share: samples do not make up for it.
-    rest = error - (most if precision is None or math.isnan(precision) else min(precision, most))
+    taken = most if precision is None or math.isnan(precision) else min(precision, most)
+    rest = bisect(lambda part: shifted(part, taken) > error, error - taken, error)
     return Shares(OF_SAMPLES * rest / NORMAL, math.sqrt(1 - OF_SAMPLES**2) * rest, most)
+
+
+def shifted(bound: float, shift: float) -> float:
+    """Return what 95 % of errors stay below that would be normal and stay below a bound, were they not shifted.
+
+    Examples
+    --------
+    >>> [round(shifted(1.0, shift), 3) for shift in (0.0, 0.1, 1.0, 100.0)]
+    [1.0, 1.019, 1.839, 100.839]
+    """
+    if not (math.isfinite(bound) and math.isfinite(shift)):
+        return math.nan
+    scale = bound / NORMAL * math.sqrt(2)
+
+    def all_below(limit: float) -> bool:
+        return (math.erf((limit - shift) / scale) + math.erf((limit + shift) / scale)) / 2 >= BOUNDED
+
+    # Neither less than each nor more than both.
+    return bisect(all_below, max(bound, shift), bound + shift) if bound and shift else bound + shift
+
+
+def bisect(above: Callable[[float], bool], low: float, high: float) -> float:
+    """Return the smallest number between two from which on something is true, to rounding; the high one at most."""
+    while (middle := (low + high) / 2) not in (low, high):
+        low, high = (low, middle) if above(middle) else (middle, high)
+    return high
 
 
 def stated_error(surface: Surface, name: str) -> StatedError | None:

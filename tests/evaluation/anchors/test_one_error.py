@@ -11,7 +11,7 @@ import torch
 import landscape
 from landscape.errors import UsageError
 from landscape.evaluation.settings import Settings
-from landscape.surface.derived.stated_error import share_out, stated_error, stated_words
+from landscape.surface.derived.stated_error import share_out, shifted, stated_error, stated_words
 from tests.helpers.anchored_lines import LINE
 
 
@@ -45,8 +45,7 @@ def test_a_precision_that_takes_more_than_its_share_is_told(linear, data, caplog
     caplog.clear()
     found = landscape.evaluate(linear, single, error=10.0, **settings)
     assert not caplog.text
-    left = 10.0 - found.quality["precision_error"]
-    assert found.quality["standard_error"]["target"] == pytest.approx(0.75 * left / 1.96, rel=1e-4)
+    assert found.quality["standard_error"]["target"] == share_out(10.0, found.quality["precision_error"]).standard_error
 
 
 def test_one_error_sets_all_parts_and_what_is_stated_holds(linear, tmp_path):
@@ -61,16 +60,16 @@ def test_one_error_sets_all_parts_and_what_is_stated_holds(linear, tmp_path):
     assert stated.asked == 0.05
     assert 0 < stated.total <= 0.05
     assert stated.interpolation > 0
-    assert stated.total == pytest.approx(stated.precision + np.hypot(stated.samples, stated.interpolation))
+    assert stated.total == shifted(np.hypot(stated.samples, stated.interpolation), stated.precision)
     eps = found.quality["standard_error"]["eps"]["train"]
     off = np.abs(found[name] - truth[name]) / (truth[name] + eps)
     assert (off <= 0.05).mean() >= 0.95
     points = found.counts["train"][found.state == 1].sum()
     assert points < 0.1 * truth.counts["train"].sum()
     # What precision leaves of its share is for the others: 0.75 of the whole for samples, the rest of its square.
-    left = 0.05 - found.quality["precision_error"]
-    assert found.quality["standard_error"]["target"] == pytest.approx(0.75 * left / 1.96, rel=1e-4)
-    assert found.quality["interpolation"]["tolerance"] == pytest.approx(np.sqrt(0.4375) * left, rel=1e-9)
+    shares = share_out(0.05, found.quality["precision_error"])
+    assert found.quality["standard_error"]["target"] == shares.standard_error
+    assert found.quality["interpolation"]["tolerance"] == shares.tolerance
 
     with pytest.raises(UsageError, match="error sets tolerance itself"):
         landscape.evaluate(linear, data, error=0.05, tolerance=0.1, **grid)
@@ -82,7 +81,7 @@ def test_a_stated_error_of_samples_is_that_of_the_intervals_and_grows_with_the_o
     assert alone.total == alone.samples > 0
     errors = {"train/loss": {"largest": 0.3}}
     more = dataclasses.replace(surface, quality={"precision_error": 0.01, "interpolation": {"errors": errors}})
-    assert stated_error(more, "train/loss").total == pytest.approx(0.01 + np.hypot(alone.samples, 0.3))
+    assert stated_error(more, "train/loss").total == shifted(np.hypot(alone.samples, 0.3), 0.01)
     assert "interpolation 30 %, precision 1 %" in stated_words(stated_error(more, "train/loss"))
     whole = stated_error(landscape.evaluate(linear, data, **LINE), "train/loss")
     assert whole.total == 0

@@ -7,9 +7,10 @@ import math
 
 import numpy as np
 import pytest
+from scipy.stats import norm
 
 from landscape.surface.derived.intervals import half_widths
-from landscape.surface.derived.stated_error import StatedError, share_out, stated_error, stated_words
+from landscape.surface.derived.stated_error import StatedError, share_out, shifted, stated_error, stated_words
 from landscape.surface.grid import Axis
 from landscape.surface.heights import suitable_eps
 from landscape.surface.surface import COMPUTED, INTERPOLATED, Surface
@@ -60,11 +61,28 @@ def test_each_part_bounds_19_of_20_measured_points_relative_to_loss_and_eps():
     assert stated_error(none, NAME) is None
 
 
+@pytest.mark.parametrize("bound", [0.02, 3.0])
+@pytest.mark.parametrize("ratio", [0.0, 0.05, 0.3, 1.0, 4.0])
+def test_95_percent_of_normal_errors_that_are_shifted_are_below_what_is_stated(bound, ratio):
+    scale, shift = bound / norm.isf(0.025), ratio * bound
+    found = shifted(bound, shift)
+    assert norm.cdf((found - shift) / scale) - norm.cdf((-found - shift) / scale) == pytest.approx(0.95, abs=1e-6)
+    # Between adding them as if they were independent of each other and as if both were at their worst.
+    low, high = math.hypot(bound, shift), bound + shift
+    assert low < found < high if ratio else found == bound
+    for wrong in (low, high) if ratio in (0.3, 1.0) else ():
+        held = norm.cdf((wrong - shift) / scale) - norm.cdf((-wrong - shift) / scale)
+        assert not 0.945 < held < 0.955
+    assert shifted(0.0, shift) == shift
+    assert math.isnan(shifted(math.nan, shift))
+    assert math.isnan(shifted(bound, math.nan))
+
+
 def test_parts_add_up_as_independent_ones_but_for_precision_and_are_said_in_words():
     errors = {NAME: {"median": 0.001, "largest": 0.03}, "train/accuracy": {"largest": 0.5}}
     found = stated_error(surface(interpolation={"errors": errors}, precision_error=0.004, error=0.05), NAME)
     assert (found.interpolation, found.precision, found.asked) == (0.03, 0.004, 0.05)
-    assert found.total == pytest.approx(0.004 + math.sqrt(found.samples**2 + 0.03**2))
+    assert found.total == shifted(math.sqrt(found.samples**2 + 0.03**2), 0.004)
     assert math.isnan(stated_error(surface(interpolation={"errors": {NAME: {"largest": None}}}), NAME).interpolation)
     # Files that say it of the worst loss alone, or not at all, though points are interpolated.
     assert stated_error(surface(interpolation_error=0.3), NAME).interpolation == 0.3
@@ -77,7 +95,7 @@ def test_parts_add_up_as_independent_ones_but_for_precision_and_are_said_in_word
     assert math.isnan(stated_error(surface(precision_error=None), NAME).precision)
     said = StatedError(0.04, 0.03, 0.004, 0.05)
     assert stated_words(said) == (
-        "5.4 % of loss + eps at 95 % of points (5 % asked for): samples 4 %, interpolation 3 %, precision 0.4 %"
+        "5.1 % of loss + eps at 95 % of points (5 % asked for): samples 4 %, interpolation 3 %, precision 0.4 %"
     )
     assert stated_words(StatedError(math.nan, 0.0, 0.01)) == (
         "an unknown share of loss + eps at 95 % of points: samples not known, precision 1 %"
@@ -89,12 +107,14 @@ def test_parts_add_up_as_independent_ones_but_for_precision_and_are_said_in_word
 def test_what_is_asked_for_is_shared_out_by_what_the_parts_cost(error):
     each = share_out(error)
     assert each.precision_tolerance == pytest.approx(0.15 * error)
-    assert each.tolerance == pytest.approx(math.sqrt(0.4375) * 0.85 * error)
     whole = StatedError(1.959964 * each.standard_error, each.tolerance, each.precision_tolerance)
     assert whole.total == pytest.approx(error, rel=1e-6)
     # What precision does not take is for the others; by its name one may take more, which they do not make up for.
-    for spent, left in [(math.nan, 0.85), (0.0, 1.0), (0.1, 0.9), (0.15, 0.85), (0.7, 0.85)]:
+    for spent, taken in [(math.nan, 0.15), (0.0, 0.0), (0.1, 0.1), (0.15, 0.15), (0.7, 0.15)]:
         rest = share_out(error, spent * error)
         assert rest.precision_tolerance == each.precision_tolerance
-        assert rest.standard_error * 1.959964 == pytest.approx(0.75 * left * error, rel=1e-6)
-        assert math.hypot(1.959964 * rest.standard_error, rest.tolerance) == pytest.approx(left * error, rel=1e-6)
+        samples = 1.959964 * rest.standard_error
+        together = math.hypot(samples, rest.tolerance)
+        assert samples == pytest.approx(0.75 * together, rel=1e-6)
+        assert shifted(together, taken * error) == pytest.approx(error, rel=1e-6)
+        assert (1 - taken) * error <= together <= error
