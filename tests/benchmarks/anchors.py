@@ -6,9 +6,11 @@
     python -m tests.benchmarks.anchors --digits --shifts --number 41 --samples 1000 --error 0.02 --parts --folder out
 
 The truth is every point measured on all images; each surface is a file in the folder, so that a run cut short goes on
-(but for its images, of which those of this run are counted). ``--parts`` measures with the standard error and with the
-tolerance alone that ``--error`` sets, too. With ``--shifts`` all digits are there nine times, shifted by a pixel.
-With ``--picture`` the four maps are drawn: plain, anchored, truth, and both errors relative to loss + eps.
+(but for its images, of which those of this run are counted). ``--draws`` measures with ``--error`` again and again, by
+other samples each time: all points share them, so that one draw may be wrong everywhere in the same way. ``--parts``
+measures with the standard error and with the tolerance alone that ``--error`` sets, too. With ``--shifts`` all digits
+are there nine times, shifted by a pixel. With ``--picture`` the four maps are drawn: plain, anchored, truth, and both
+errors relative to loss + eps.
 """
 
 from __future__ import annotations
@@ -48,6 +50,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--anchors", default="auto", help="auto or a number")
     parser.add_argument("--error", type=float, help="also with this one error asked for")
     parser.add_argument("--parts", action="store_true", help="also with what it sets, one at a time")
+    parser.add_argument("--draws", type=int, default=0, help="so many times with other samples, by --error")
     parser.add_argument("--shifts", action="store_true", help="nine times the digits, shifted")
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--picture", type=Path, help="a file to draw")
@@ -149,6 +152,30 @@ def main() -> None:
         print(f"stated: {stated_words(stated_error(surfaces['one error'], NAME))}")
     if options.picture:
         draw(surfaces, options.picture)
+    if options.draws:
+        print(by_draws(options, model, data, surfaces["truth"]))
+
+
+def by_draws(options: argparse.Namespace, model: torch.nn.Module, data: Any, truth: Surface) -> str:
+    """Return how often more than 5 % of the points are further off than what is stated, over draws of the samples."""
+    plane, grid = landscape.random_plane(model, seed=0), f"-1:1:{options.number}"
+    beyond, shares, passed = [], [], []
+    for seed in range(options.draws):
+        with counted_images() as count:
+            found = landscape.evaluate(model, data, plane, x=grid, y=grid, error=options.error, sample_seed=seed)
+        passed.append(count[0])
+        stated = stated_error(found, NAME)
+        assert stated is not None
+        eps = found.quality["standard_error"]["eps"]["train"]
+        off = np.abs(found[NAME] - truth[NAME]) / (truth[NAME] + eps)
+        beyond.append((off > stated.total).mean())
+        shares.append(np.quantile(off, 0.95) / stated.total)
+    middle, most = np.quantile(shares, [0.5, 0.95])
+    return (
+        f"{options.draws} draws, {np.mean(passed):,.0f} images: 95 % of points within {middle:.0%} of what is stated "
+        f"at the middle draw, within {most:.0%} at 95 % of draws; more than 5 % of points beyond it at "
+        f"{sum(np.array(beyond) > 0.05)}, {max(beyond):.1%} of points at most, {np.mean(beyond):.1%} on average"
+    )
 
 
 def draw(surfaces: dict[str, Surface], path: Path) -> None:
