@@ -93,8 +93,7 @@ def evaluate(
         further samples, where ``samples`` leaves so much out and the grid is so large that they pay.
     standard_error : float, optional
         Fewer samples where fewer do: a point has enough when the standard error of its loss is below this share of
-        loss + eps, eps being that of the picture's scale. Looked at after 256, 512, 1,024, ... samples, and of
-        estimates from anchors, on a CPU, after 256 and then where the error says that it takes no more.
+        loss + eps, eps being that of the picture's scale. Looked at after 256, 512, 1,024, ... samples.
     tolerance : float, optional
         Fewer points where fewer do: where the surface is smooth it is interpolated to within this share of loss + eps,
         and the error is measured at points held out (`landscape.evaluation.adaptive`).

@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from landscape.evaluation.quantities import Step
 
-# Samples after which a standard error is looked at first, doubled from then on unless the error itself says how many it
-# takes (`landscape.evaluation.planner.StoppingRule`). Few looks keep small the bias of stopping: a sample that happens
-# to scatter little ends its point early.
+# Samples after which a standard error is looked at first, doubled from then on. Few looks keep small the bias of
+# stopping: a sample that happens to scatter little ends its point early.
 FIRST_LOOK = 256
 
 

@@ -10,7 +10,7 @@ losses follow at the points that have theirs.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -29,11 +29,6 @@ from landscape.surface.grid import Axis, Floats, axis_levels, visiting_order
 from landscape.surface.heights import PAPER_EPS, suitable_eps
 from landscape.surface.surface import COMPUTED, INTERPOLATED
 
-# By how much more samples than an error says it takes are measured: it is known to some per cent from so few itself.
-MARGIN = 1.1
-# By what factor a point's samples grow from look to look, at least and at most, and what their number is a multiple of,
-# so that batches are full.
-LEAST_STEP, MOST_STEP, ALIGNED = 1.15, 4.0, 64
 # Points from whose samples anchors are chosen, at most: 9 x 9 of a plane, then 17 x 17.
 SPREAD, FINEST = (128, 1024), (4, 6)
 
@@ -63,9 +58,6 @@ class StoppingRule:
         Data set -> such a number of samples -> how far their mean loss at theta* is from that of all samples.
     by_intervals : bool
         Whether the interval has to be as narrow as that of a normal distribution with such a standard error.
-    ahead : collection of str
-        Data sets of which further samples end where the error of those that are there says that it takes no more,
-        instead of at the next look.
     """
 
     target: float
@@ -73,41 +65,16 @@ class StoppingRule:
     looks_of: Mapping[str, Sequence[int]]
     off_at_start: Mapping[str, Mapping[int, float]] = field(default_factory=dict)
     by_intervals: bool = False
-    ahead: Collection[str] = ()
 
     def met(self, name: str, count: int, loss: float, error: float) -> bool:
         """Return whether a data set needs no more samples at a point. A loss that is not finite never will."""
-        if count not in self.looks_of[name] and not (name in self.ahead and count >= FIRST_LOOK):
+        if count not in self.looks_of[name]:
             return False
         if not math.isfinite(loss):
             return True
+        allowed = self.target * (abs(loss) + self.eps.get(name, 0.0))
         # Not known where theta*'s own loss is not finite: NaN is larger than nothing.
-        allowed = self._allowed(name, loss)
         return error <= allowed and not self.off_at_start.get(name, {}).get(count, 0.0) > allowed
-
-    def _allowed(self, name: str, loss: float) -> float:
-        return self.target * (abs(loss) + self.eps.get(name, 0.0))
-
-    def next_look(self, name: str, count: int, loss: float, error: float, size: float) -> int | None:
-        """Return after how many samples to look again; None where the error does not say.
-
-        Parameters
-        ----------
-        name : str
-        count : int
-            How many there are.
-        loss, error : float
-            By these.
-        size : float
-            N, how many all are.
-        """
-        allowed = self._allowed(name, loss)
-        if name not in self.ahead or not FIRST_LOOK <= count < size or not (error > 0 and 0 < allowed < math.inf):
-            return None
-        # An error falls as sqrt(1/n - 1/N) does; the square of a ratio that is no number any more takes all.
-        of_one = min(error / allowed, 1e9) ** 2 / (1 / count - 1 / size)
-        needed = MARGIN / (1 / of_one + 1 / size)
-        return math.ceil(min(max(needed, LEAST_STEP * count), MOST_STEP * count) / ALIGNED) * ALIGNED
 
 
 class Planner:
@@ -202,7 +169,7 @@ class Planner:
             open_sets = set(counts) if book is not None and whole and open_sets else open_sets
             for step in [*quantity.steps, *(book.full_steps_of(point) if book is not None else ())]:
                 spans = tuple(
-                    (data, max(start, begun[data]), self._stop(point, quantity, data, begun[data], stop))
+                    (data, max(start, begun[data]), stop)
                     for data, start, stop in step
                     if data in open_sets and stop > begun[data]
                 )
@@ -222,32 +189,17 @@ class Planner:
             return True
         if self._rule is None or not count or quantity is not self._quantities[0]:
             return False
-        loss, error = self._loss_and_error(point, data, count)
-        return not self._says_nothing(point, data, count) and self._rule.met(data, count, loss, error)
-
-    def _stop(self, point: int, quantity: Quantity, data: str, begun: int, stop: int) -> int:
-        """Return where a step ends that would end at some sample: sooner or later where the error says so."""
-        most = self._wanted[quantity.name][data]
-        if self._rule is None or quantity is not self._quantities[0] or not begun or stop > most:
-            return stop
-        if self._book is None or self._book.wants(point, data) is not None or self._says_nothing(point, data, begun):
-            return stop
-        loss, error = self._loss_and_error(point, data, begun)
-        found = self._rule.next_look(data, begun, loss, error, self._book.sizes.get(data, math.inf))
-        return stop if found is None else min(found, most)
-
-    def _loss_and_error(self, point: int, data: str, count: int) -> tuple[float, float]:
-        """Return a loss and what its error is taken for: of a normal distribution with as wide an interval."""
-        assert self._rule is not None
         loss, error = (float(each[f"{data}/loss"].flat[point]) for each in (self._table.values, self._table.stderr))
-        if self._book is not None and data in self._book.sizes:
-            error *= math.sqrt(1 - count / self._book.sizes[data])
+        if self._says_nothing(point, data, count, loss, error):
+            return False
+        if book is not None and data in book.sizes:
+            error *= math.sqrt(1 - count / book.sizes[data])
         if self._rule.by_intervals:
             skewness, effective = self._table.tails(f"{data}/loss", point)
             error *= float(interval_factor(effective, skewness / math.sqrt(count))) / NORMAL
-        return loss, error
+        return self._rule.met(data, count, loss, error)
 
-    def _says_nothing(self, point: int, data: str, count: int) -> bool:
+    def _says_nothing(self, point: int, data: str, count: int, loss: float, error: float) -> bool:
         """Return whether samples are all alike, so that their error of 0 says nothing of the others'.
 
         At theta* nothing is left to say, where all data were measured there.
@@ -255,7 +207,6 @@ class Planner:
         known = self._book is not None and data in self._book.sizes and self._book.knows_origin()
         if known and self._at_start[point]:
             return False
-        loss, error = (float(each[f"{data}/loss"].flat[point]) for each in (self._table.values, self._table.stderr))
         return math.isfinite(loss) and bool(scatters_by_nothing(error, loss, count))
 
     # -- rounds of points --------------------------------------------------------------------------------------

@@ -138,13 +138,14 @@ class Run:
             table.note("standard_error", None)
         else:
             made = table.noted("standard_error") or {}
-            # With anchors what samples are off by at theta* is known and taken out.
-            off_at_start = {} if book is not None else losses.baseline.prefix_errors(losses.looks)
+            # With anchors what samples are off by at theta* is known and taken out, of the data sets that have them.
+            off_at_start = {
+                name: errors
+                for name, errors in losses.baseline.prefix_errors(losses.looks).items()
+                if name not in losses.anchored
+            }
             eps, by_intervals = dict(made.get("eps", {})), settings.error is not None
-            # Of estimates alone errors are told by samples that lie in the host's memory anyway; on another device
-            # those of the looks do, and any others would have to be brought there for each point.
-            ahead = tuple(losses.anchored) if losses.objective.device.type == "cpu" else ()
-            rule = StoppingRule(target, eps, losses.looks, off_at_start, by_intervals, ahead)
+            rule = StoppingRule(target, eps, losses.looks, off_at_start, by_intervals)
             if rule.eps:
                 table.note("standard_error", {**made, "target": target})
         table.note("error", settings.error)

@@ -54,13 +54,6 @@ def loss_of_each(model, points, plane, at):
     return values
 
 
-def bare(**given):
-    """Return a planner that knows nothing but this."""
-    planner = Planner.__new__(Planner)
-    vars(planner).update(given)
-    return planner
-
-
 # -- samples -------------------------------------------------------------------------------------------------------
 
 
@@ -81,7 +74,6 @@ def test_an_error_is_looked_at_after_256_512_and_all_samples():
         (256, 1.0, 0.021, True),  # 0.02 of 1 + 0.1
         (256, 1.0, 0.023, False),
         (255, 1.0, 0.0, False),  # not a number at which it is asked
-        (320, 1.0, 0.0, False),
         (512, 0.0, 0.0019, True),
         (512, np.inf, np.nan, True),  # more samples do not make it finite
         (512, 1.0, np.nan, False),  # not known
@@ -90,28 +82,6 @@ def test_an_error_is_looked_at_after_256_512_and_all_samples():
 def test_a_point_has_enough_samples_when_its_error_is_small_against_loss_and_eps(count, loss, error, met):
     rule = StoppingRule(0.02, {"train": 0.1}, {"train": looks(SAMPLES)})
     assert rule.met("train", count, loss, error) is met
-    ahead = StoppingRule(0.02, {"train": 0.1}, {"train": looks(SAMPLES)}, ahead=["train"])
-    assert ahead.met("train", count, loss, error) is (met or count == 320)
-
-
-def test_the_next_look_is_where_the_error_will_be_small_enough():
-    """Of a deviation of 0.4 and 5,000 samples an error of 2 % of 1.1 takes 1 / (0.022² / 0.4² + 1 / 5,000) = 310."""
-    rule = StoppingRule(0.02, {"train": 0.1}, {"train": looks(5000)}, ahead=["train"])
-
-    def next_look(deviation, count, size=5000, name="train", loss=1.0):
-        return rule.next_look(name, count, loss, deviation * np.sqrt(1 / count - 1 / size), size)
-
-    assert next_look(0.4, 256) == 384  # of 64; a tenth more are 341
-    assert next_look(0.4, 384) == 448  # it was not: 15 % more at least
-    assert next_look(0.9, 256) == 1024  # 1,380 are beyond four times as many, from which little is known of it
-    assert next_look(0.9, 1024) == 1408
-    assert next_look(0.7, 512, size=10**9) == 1152  # 1,114 of endless data
-    assert next_look(0.4, 255) is next_look(0.4, 256, name="test") is next_look(0.0, 256) is None
-    assert next_look(0.4, 5000) is next_look(np.nan, 256) is next_look(0.4, 256, loss=np.inf) is None
-    assert next_look(1e200, 256) == 1024
-    assert rule.next_look("test", 256, 0.0, 0.1, 5000) is None
-    assert StoppingRule(0.02, {}, {"t": []}, ahead=["t"]).next_look("t", 256, 0.0, 0.1, 5000) is None  # of nothing
-    assert StoppingRule(0.02, {}, {"train": looks(5000)}).next_look("train", 256, 1.0, 0.1, 5000) is None
 
 
 def test_what_is_off_at_the_checkpoint_has_to_be_below_the_same_share():
@@ -134,33 +104,12 @@ def test_an_interval_has_to_be_as_narrow_as_a_normal_distributions(effective, sk
             stderr={"train/loss": error},
             tails=lambda name, point: (skewness, effective) if (name, point) == ("train/loss", 1) else None,
         )
-        planner = bare(
+        planner = SimpleNamespace(
             _book=None, _quantities=[quantity], _wanted={"losses": {"train": SAMPLES}}, _table=table,
             _rule=StoppingRule(0.02, {"train": 0.1}, {"train": looks(SAMPLES)}, by_intervals=by_intervals),
             _says_nothing=lambda *given: False,
         )  # fmt: skip
-        assert planner._enough(1, quantity, "train", 256) is met
-
-
-def test_a_step_ends_where_the_error_says_but_not_of_anchors_nor_of_samples_that_say_nothing():
-    losses, other = SimpleNamespace(name="losses"), SimpleNamespace(name="curvature")
-    rule = StoppingRule(0.02, {"train": 0.1}, {"train": looks(SAMPLES)}, ahead=["train"])
-    book = SimpleNamespace(
-        wants=lambda point, data: 4000 if point == 2 else None, sizes={"train": 4000}, knows_origin=lambda: True
-    )
-    table = SimpleNamespace(
-        values={"train/loss": np.ones(4)}, stderr={"train/loss": np.array([0.04, 0.1, 0.04, 1e-17])}
-    )
-    given = {"_quantities": [losses, other], "_wanted": {"losses": {"train": 1000}, "curvature": {"train": 1000}}}
-    planner = bare(_book=book, _rule=rule, _table=table, _at_start=np.zeros(4, dtype=bool), **given)
-    stops = [planner._stop(point, losses, "train", 256, 512) for point in range(4)]
-    assert stops == [rule.next_look("train", 256, 1.0, 0.04 * np.sqrt(1 - 256 / 4000), 4000), 1000, 512, 512]
-    assert 512 < stops[0] < 1000
-    assert planner._stop(0, losses, "train", 0, 256) == 256
-    assert planner._stop(0, losses, "train", 1000, 4000) == 4000  # what an anchor has beyond a point's samples
-    assert planner._stop(0, other, "train", 256, 512) == 512
-    for missing in ("_book", "_rule"):
-        assert bare(**{**vars(planner), missing: None})._stop(0, losses, "train", 256, 512) == 512
+        assert Planner._enough(planner, 1, quantity, "train", 256) is met
 
 
 def test_of_estimates_the_error_is_that_of_a_finite_population_and_only_losses_stop_by_it():
@@ -173,13 +122,13 @@ def test_of_estimates_the_error_is_that_of_a_finite_population_and_only_losses_s
             values={"train/loss": np.array([2.0])},
             stderr={"train/loss": np.array([share * 0.02 * (2.0 + 0.1) / np.sqrt(0.75)])},
         )
-        planner = bare(
+        planner = SimpleNamespace(
             _book=book, _quantities=[losses, other], _wanted=wanted, _table=table,
             _rule=StoppingRule(0.02, {"train": 0.1}, {"train": looks(SAMPLES)}), _says_nothing=lambda *given: False,
         )  # fmt: skip
-        assert planner._enough(0, losses, "train", 256) is met
-        assert not planner._enough(0, other, "train", 256)
-        assert planner._enough(0, other, "train", SAMPLES)
+        assert Planner._enough(planner, 0, losses, "train", 256) is met
+        assert not Planner._enough(planner, 0, other, "train", 256)
+        assert Planner._enough(planner, 0, other, "train", SAMPLES)
 
 
 def test_points_stop_at_the_first_look_whose_error_is_small_enough(linear, points):
@@ -204,23 +153,6 @@ def test_points_stop_at_the_first_look_whose_error_is_small_enough(linear, point
                 assert max(float(before.stderr["train/loss"][0, 0]), off_at_start) > needed
 
 
-def test_estimates_take_as_many_samples_as_their_errors_say_and_not_twice_as_many(linear, points, monkeypatch):
-    plane = landscape.random_plane(linear, dimensions=2)
-    settings = {"x": "-1:1:9", "y": "-1:1:9", "anchors": 2, "standard_error": 0.02}
-    got = landscape.evaluate(linear, points, plane, **settings)
-    monkeypatch.setattr(StoppingRule, "next_look", lambda *given: None)
-    doubled = landscape.evaluate(linear, points, plane, **settings)
-    eps = got.quality["standard_error"]["eps"]["train"]
-    shares = []
-    for each in (got, doubled):
-        counts = each.counts["train"]
-        errors = each.stderr["train/loss"] * np.sqrt(1 - counts / SAMPLES) / (each["train/loss"] + eps)
-        assert (errors[counts < SAMPLES] <= 0.02).all()
-        shares.append(np.median(errors[(counts > 256) & (counts < SAMPLES)]) / 0.02)
-    assert shares[0] > 0.8 > shares[1]
-    assert got.counts["train"].sum() < 0.85 * doubled.counts["train"].sum()
-
-
 def test_samples_that_miss_what_carries_the_loss_at_the_checkpoint_are_not_enough():
     # As of a trained network: nearly every sample costs nothing, and none of the first 512 is one of the others.
     cost = torch.full((1024, 1), 1e-3, dtype=torch.float64)
@@ -233,6 +165,23 @@ def test_samples_that_miss_what_carries_the_loss_at_the_checkpoint_are_not_enoug
     whole = landscape.evaluate(model, (cost,), loss=own, x="-1:1:9")
     got = landscape.evaluate(model, (cost,), loss=own, x="-1:1:9", standard_error=0.02)
     np.testing.assert_allclose(got["train/loss"], whole["train/loss"], rtol=1e-12)
+
+
+def test_data_without_anchors_are_asked_what_they_are_off_by_at_the_checkpoint_beside_data_that_have_them():
+    cost = torch.full((900, 1), 1e-3, dtype=torch.float64)
+    cost[choose(as_data((cost,), "test"), 900)[300:320]] = 20.0  # none of the first 256
+    many = torch.rand(4000, 1, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    data = {"train": (many + 0.1,), "test": (cost,)}
+    model = nn.Linear(1, 1).double()
+
+    def own(model, batch):
+        return batch[0][:, 0] * (1 + model.weight.sum() ** 2)
+
+    whole = landscape.evaluate(model, data, loss=own, x="-1:1:5")
+    got = landscape.evaluate(model, data, loss=own, x="-1:1:5", error=0.05, precision="float32")
+    assert list(got.anchored) == ["train"]
+    np.testing.assert_allclose(got["test/loss"], whole["test/loss"], rtol=1e-9)
+    assert (got.counts["train"] < 4000).any()
 
 
 def test_the_stated_error_covers_the_loss_over_all_samples(linear, points):

@@ -9,8 +9,9 @@ as that, e is what 95 % stay below, s being normal.
 .. math:: P(|e_\mathrm{precision} + s| \le e) = 0.95, \quad
           P\Big(|s| \le \sqrt{e_\mathrm{samples}^2 + e_\mathrm{interpolation}^2}\Big) = 0.95
 
-It is less than the sum, since what is shifted one way is not beyond the other. One number is asked for by ``--error``;
-`share_out` says what that leaves to each part.
+It is less than the sum, since what is shifted one way is not beyond the other. That the sum of samples and
+interpolation is spread like a normal error is an assumption; so e is never less than interpolation and precision
+added. One number is asked for by ``--error``; `share_out` says what that leaves to each part.
 """
 
 from __future__ import annotations
@@ -51,7 +52,9 @@ class StatedError:
     @property
     def total(self) -> float:
         """The whole."""
-        return shifted(math.hypot(self.samples, self.interpolation), self.precision)
+        whole = shifted(math.hypot(self.samples, self.interpolation), self.precision)
+        # Nor less than interpolation at its worst: it may well be off to one side, as of a bowl.
+        return max(whole, self.interpolation + self.precision) if math.isfinite(whole) else math.nan
 
 
 @dataclass(frozen=True)
