@@ -299,13 +299,15 @@ class AnchorBook:
             key = name, "loss"
             number = min((self._held(point, name) for point in points), default=0)
             values = np.stack([self._samples[point][key][:number] for point in points])
-            losses = values.mean(axis=1)
+            with np.errstate(all="ignore"):  # inf is a result here
+                losses = values.mean(axis=1)
             finite = np.isfinite(losses)
             found = (
                 suitable_eps(losses[finite], "asinh" if (losses[finite] < 0).any() else "log") if finite.any() else 1
             )
             left = self._estimates.regression(key, number).residuals(values)
-            residuals.append(left / (np.abs(losses) + (eps or {}).get(name, found))[:, None])
+            with np.errstate(all="ignore"):
+                residuals.append(left / (np.abs(losses) + (eps or {}).get(name, found))[:, None])
             if target is not None and self._asked == "auto":
                 wanted.append(partial(samples_for, target=target, size=size))
         most = most_anchors(self._table.state.size, self._numbers, self.sizes, self._asked)

@@ -138,7 +138,8 @@ class AnchoredEstimates:
         losses differ.
         """
         number, size = values.shape[1], self._sizes[key[0]]
-        spread = values.std(axis=1)
+        with np.errstate(all="ignore"):  # inf and NaN are results here
+            spread = values.std(axis=1)
         least = float(unlike_share(number, size)) / NORMAL / math.sqrt(1 - number / size) * spread
         return np.where(scatters_by_nothing(errors, spread, number), least, errors)
 

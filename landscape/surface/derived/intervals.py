@@ -70,7 +70,8 @@ def interval_factor(effective: ArrayLike, skewness: ArrayLike | None = None) -> 
     factor = np.where(known, stdtrit(freedom, 0.5 + CONFIDENCE / 2), NORMAL)
     if skewness is None:
         return factor
-    skew = np.maximum(np.abs(np.nan_to_num(np.asarray(skewness, dtype=np.float64))), 1e-6)
+    # A sum of cubes is at most the 3/2 power of that of squares; beyond it, where a sample is none, squares overflowed.
+    skew = np.clip(np.abs(np.nan_to_num(np.asarray(skewness, dtype=np.float64))), 1e-6, 1.0)
     quantile = stdtrit(np.maximum(number - 1.0, 1.0), 0.5 + CONFIDENCE / 2)
     longer = 3.0 / skew * (1.0 - np.cbrt(1.0 - skew * (quantile + skew / 6.0)))
     return np.where(known & (number < FEWEST), np.maximum(factor, longer), factor)

@@ -75,6 +75,22 @@ def test_one_error_sets_all_parts_and_what_is_stated_holds(linear, tmp_path):
         landscape.evaluate(linear, data, error=0.05, tolerance=0.1, **grid)
 
 
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_losses_that_are_too_large_for_a_number_are_results_and_warn_of_nothing():
+    class Explodes(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.w = torch.nn.Parameter(torch.ones(5, 1, dtype=torch.float64))
+
+        def forward(self, x):
+            return torch.exp(200 * (x @ self.w).abs().clamp(max=8))
+
+    x = torch.randn(1200, 5, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    data = x, torch.ones(1200, 1, dtype=torch.float64)
+    found = landscape.evaluate(Explodes(), data, x="-1:1:7", loss="mse", error=0.02, precision="float32")
+    assert np.isinf(found["train/loss"]).any()
+
+
 def test_a_stated_error_of_samples_is_that_of_the_intervals_and_grows_with_the_other_parts(linear, data):
     surface = landscape.evaluate(linear, data, samples=100, anchors="none", **LINE)
     alone = stated_error(surface, "train/loss")

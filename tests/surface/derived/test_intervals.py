@@ -65,6 +65,11 @@ def test_stated_intervals_hold_as_often_as_they_say(anchors):
         assert ((shares >= 0.92) & (shares <= 0.985)).all(), (name, shares)
 
 
+def test_a_skewness_that_is_no_number_any_more_is_the_largest_there_can_be():
+    with np.errstate(all="raise"):
+        assert interval_factor([2.0], [np.inf]) == interval_factor([2.0], [1.0])
+
+
 def test_where_few_samples_carry_a_mean_skewness_makes_intervals_wider_and_elsewhere_not():
     few, many = np.array([2.0, 4.0]), np.array([6.0, 1e4])
     assert (interval_factor(many, 0.9) == interval_factor(many)).all()
