@@ -81,7 +81,7 @@ def share_out(error: float, precision: float | None = None) -> Shares:
     most = OF_PRECISION * error
     # A precision that was asked for by its name may take more than its share: samples do not make up for it.
     taken = most if precision is None or math.isnan(precision) else min(precision, most)
-    rest = bisect(lambda part: shifted(part, taken) > error, error - taken, error)
+    rest = _bisect(lambda part: shifted(part, taken) > error, error - taken, error)
     return Shares(OF_SAMPLES * rest / NORMAL, math.sqrt(1 - OF_SAMPLES**2) * rest, most)
 
 
@@ -101,14 +101,7 @@ def shifted(bound: float, shift: float) -> float:
         return (math.erf((limit - shift) / scale) + math.erf((limit + shift) / scale)) / 2 >= BOUNDED
 
     # Neither less than each nor more than both.
-    return bisect(all_below, max(bound, shift), bound + shift) if bound and shift else bound + shift
-
-
-def bisect(above: Callable[[float], bool], low: float, high: float) -> float:
-    """Return the smallest number between two from which on something is true, to rounding; the high one at most."""
-    while (middle := (low + high) / 2) not in (low, high):
-        low, high = (low, middle) if above(middle) else (middle, high)
-    return high
+    return _bisect(all_below, max(bound, shift), bound + shift) if bound and shift else bound + shift
 
 
 def stated_error(surface: Surface, name: str) -> StatedError | None:
@@ -173,6 +166,13 @@ def stated_words(found: StatedError) -> str:
     whole = f"{much} of loss + eps at 95 % of points"
     asked = f" ({_percent(found.asked)} asked for)" if found.asked is not None else ""
     return whole + asked + (": " + ", ".join(texts) if texts else "")
+
+
+def _bisect(above: Callable[[float], bool], low: float, high: float) -> float:
+    """Return the smallest number between two from which on something is true, to rounding; the high one at most."""
+    while (middle := (low + high) / 2) not in (low, high):
+        low, high = (low, middle) if above(middle) else (middle, high)
+    return high
 
 
 def _number(value: Any) -> float:
