@@ -11,15 +11,26 @@ from landscape.evaluation.quantities import Step
 FIRST_LOOK = 256
 
 
-def looks(number: int) -> list[int]:
+def looks(number: int, batch: int = 1) -> list[int]:
     """Return after how many of a data set's samples its standard error is looked at: 256, 512, ... and all.
+
+    Parameters
+    ----------
+    number : int
+        Samples of the data set.
+    batch : int
+        Only after whole batches of so many: where noise is drawn for a batch, or a batch's own statistics are used, a
+        sample has the same value at every point only in the same batch.
 
     Examples
     --------
     >>> looks(1000)
     [256, 512, 1000]
+    >>> looks(1000, batch=100)
+    [300, 600, 1000]
     """
-    doubled = [FIRST_LOOK << power for power in range(number.bit_length())]
+    first = -(-FIRST_LOOK // batch) * batch
+    doubled = [first << power for power in range(number.bit_length())]
     return [*(each for each in doubled if each < number), number]
 
 

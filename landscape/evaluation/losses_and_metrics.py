@@ -50,7 +50,8 @@ class LossesAndMetrics:
         known = all(known for (_, metric), known in baseline.samples.per_sample.items() if metric == "loss")
         if setup.settings.standard_error is not None and not known:
             raise UsageError("--standard-error (standard_error=) needs a loss that gives one value a sample, no mean")
-        self.looks = {name: looks(number) for name, number in objective.sizes.items()}
+        whole = 1 if objective.noise is None else objective.batch_size
+        self.looks = {name: looks(number, whole) for name, number in objective.sizes.items()}
         self.steps: Sequence[Step] = setup.comm.broadcast(self._steps(setup.settings.standard_error is not None))
         spans = tuple(span for step in self.steps for span in step)
         # What stays on the device, whichever part of it a piece asks for: all samples where they fit together.

@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from landscape.errors import EvaluationError
 from landscape.evaluation.adaptive import Filled, Refinement, base_points
 from landscape.evaluation.anchors.book import AnchorBook
-from landscape.evaluation.looks import FIRST_LOOK
 from landscape.evaluation.quantities import Quantity, samples_of
 from landscape.evaluation.results import ResultTable
 from landscape.parallel.scheduler import Task
@@ -289,7 +288,8 @@ class Planner:
         if todo:
             yield todo
         rule.eps = {name: _eps(self._table.values[f"{name}/loss"].flat[coarse]) for name in self._wanted[losses]}
-        self._table.note("standard_error", {"target": rule.target, "eps": dict(rule.eps), "first_look": FIRST_LOOK})
+        first = {name: ends[0] for name, ends in rule.looks_of.items()}
+        self._table.note("standard_error", {"target": rule.target, "eps": dict(rule.eps), "first_look": first})
 
     @property
     def _by_repeat(self) -> tuple[int, ...]:

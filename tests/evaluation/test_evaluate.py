@@ -198,6 +198,16 @@ def test_dropout_is_refused_in_a_loss_of_ones_own_and_seeded_in_train_mode(image
     assert not np.allclose(first["train/loss"], still["train/loss"])
 
 
+@pytest.mark.parametrize("how", [{"standard_error": 1e-4}, {"anchors": 2, "samples": 350}])
+def test_common_noise_is_that_of_the_star_after_any_look(how):
+    model = nn.Sequential(nn.Linear(4, 8), nn.Dropout(0.5), nn.Linear(8, 3)).double()
+    data = (torch.randn(700, 4).double(), torch.randint(0, 3, (700,)))
+    # 100 does not divide the 256 samples after which a loss is looked at first.
+    got = landscape.evaluate(model, data, x="0:1e-9:3", mode="train", noise="common", batch_size=100, **how)
+    assert np.ptp(got["train/loss"]) < 1e-6
+    assert got.paired_stderr["train/loss"].max() < 1e-6
+
+
 def test_noise_is_another_at_each_point():
     class Noise(nn.Module):
         def __init__(self):
