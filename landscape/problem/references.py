@@ -79,7 +79,8 @@ def import_file(path: str | os.PathLike[str], *, what: str) -> ModuleType:
     file = file.resolve()
     for module in list(sys.modules.values()):
         origin = getattr(module, "__file__", None)
-        if isinstance(origin, str) and Path(origin).name == file.name and Path(origin).resolve() == file:
+        # Thousands of modules are loaded with torch: by their names first, which costs nothing.
+        if isinstance(origin, str) and os.path.basename(origin) == file.name and Path(origin).resolve() == file:
             return module
     name = _module_name(file)
     spec = importlib.util.spec_from_file_location(name, file)
