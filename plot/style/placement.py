@@ -174,7 +174,9 @@ class Room:
         lengths = np.hypot(*np.diff(line, axis=0).T)
         # What is far outside, as a spike beyond the limits is, needs no spots of its own.
         pieces = np.ceil(np.nan_to_num(lengths, nan=1.0, posinf=1.0) / STEP).clip(1, 2000).astype(int)
-        at = np.concatenate([*(k + np.arange(n) / n for k, n in enumerate(pieces)), [len(line) - 1]])
+        starts = np.repeat(np.cumsum(pieces) - pieces, pieces)
+        within = (np.arange(len(starts)) - starts) / np.repeat(pieces, pieces)
+        at = np.append(np.repeat(np.arange(len(pieces)), pieces) + within, len(line) - 1)
         low = np.minimum(at.astype(int), len(line) - 2)
         self.take_spots(line[low] + (at - low)[:, None] * (line[low + 1] - line[low]), reach)
 
@@ -223,7 +225,8 @@ class Room:
             # By columns: to stack places of two numbers and add along them takes twice as long.
             wide = np.abs(x * along[part, :1] + y * along[part, 1:]) - half[0]
             tall = np.abs(x * across[part, :1] + y * across[part, 1:]) - half[1]
-            outside = np.hypot(np.maximum(wide, 0.0), np.maximum(tall, 0.0))
+            # A root of squares: these are points on a page, and hypot, which is safe for any number, takes much longer.
+            outside = np.sqrt(np.maximum(wide, 0.0) ** 2 + np.maximum(tall, 0.0) ** 2)
             depth = spots[None, :, 2] - np.where(outside > 0, outside, np.maximum(wide, tall))
             deepest[part] = np.maximum(deepest[part], depth.max(axis=1))
         if self.boxes:

@@ -232,15 +232,15 @@ def new_figure(width: float, height: float, *, shown: bool = False) -> Figure:
 
 def text_width(text: str, size: float, weight: str = "normal") -> float:
     """Return the width of a line of text in inches, in the font of the picture that is being drawn."""
-    return measured_width(text, size, weight, look().family)
+    return measured_width(text, weight, look().family) * size
 
 
-@lru_cache(maxsize=4096)
-def measured_width(text: str, size: float, weight: str, family: tuple[str, ...]) -> float:
-    """Return the width of a line of text in inches, without a renderer."""
+@lru_cache(maxsize=8192)
+def measured_width(text: str, weight: str, family: tuple[str, ...]) -> float:
+    """Return the width of a line of text in inches at a size of 1 point, without a renderer."""
     if not text:
         return 0.0
-    font = FontProperties(family=list(family), size=size, weight=weight)
+    font = FontProperties(family=list(family), size=1.0, weight=weight)
     width, _, _ = text_to_path.get_text_width_height_descent(text, font, ismath=False)
     return float(width) / 72.0
 
