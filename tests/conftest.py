@@ -12,6 +12,8 @@ from hypothesis import Phase, settings
 
 # Two test processes on two cores do not fight, nor do what they start: read by torch and NumPy when they are loaded.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# What a test writes need not outlast a power cut: to wait for the disk thousands of times takes longer than most tests.
+os.fsync = lambda file: None
 # What is made while tests are collected stays: to look for garbage in it takes a tenth of that time.
 gc.disable()
 

@@ -23,6 +23,10 @@ RUNS = {
     "networks_on_digits.py": (["--populations", "1", "--epochs", "1"], ["networks/wide/0.pt", "networks/small/0.pt"]),
     "train_cifar.py": (["cifar10.npz", "--epochs", "1"], ["resnet20.pt"]),
 }
+SHORTER = [
+    ("optimizers_on_digits.py", "STEPS, EVERY, BATCH = 400, 10, 64", "STEPS, EVERY, BATCH = 60, 10, 64"),
+    ("own_network.py", 'x="-1:1:25", y="-1:1:25"', 'x="-1:1:9", y="-1:1:9"'),
+]
 # Imported by others, and what a test of its own runs.
 OTHERS = {"resnet_cifar.py", "own_study.py", "pypi_networks.py"}
 
@@ -36,11 +40,12 @@ def folder(tmp_path):
     generator = np.random.default_rng(0)
     x = generator.integers(0, 256, (128, 32, 32, 3), dtype=np.uint8)
     np.savez(tmp_path / "examples" / "cifar10.npz", x=x, y=generator.integers(0, 10, 128, dtype=np.uint8))
-    # A sixth of the steps: fewer checkpoints, and a plane through them as before.
-    path = tmp_path / "examples" / "optimizers_on_digits.py"
-    text = path.read_text()
-    assert "STEPS, EVERY, BATCH = 400, 10, 64" in text
-    path.write_text(text.replace("STEPS, EVERY, BATCH = 400, 10, 64", "STEPS, EVERY, BATCH = 60, 10, 64"))
+    # A part of the steps and points, from which the same comes.
+    for name, long, short in SHORTER:
+        path = tmp_path / "examples" / name
+        text = path.read_text()
+        assert long in text
+        path.write_text(text.replace(long, short))
     return tmp_path / "examples"
 
 

@@ -1,6 +1,6 @@
 """Well-formed files with absurd content: every reader and writer does its work or says why not, in one line.
 
-300 files in the usual suite. The long run: ``LANDSCAPE_HOSTILE=5000 pytest tests/files/test_hostile_files.py``.
+160 files in the usual suite. The long run: ``LANDSCAPE_HOSTILE=5000 pytest tests/files/test_hostile_files.py``.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from landscape.files.store import read_surface
 from tests.helpers import jobs, tiny_problem
 from tests.helpers.hostile import hostile_files
 
-FILES = int(os.environ.get("LANDSCAPE_HOSTILE", "300"))
+FILES = int(os.environ.get("LANDSCAPE_HOSTILE", "160"))
 PROBLEM = ["--model", f"{jobs.PROBLEM}:net", "--data", f"train={jobs.PROBLEM}:data"]
 # Surfaces of all kinds, and the words that go on with them.
 KINDS = {

@@ -27,7 +27,7 @@ PAGE = "plot/page/web"
 # Far more than any list of tests takes alone; a mutant that loops for ever is noticed by this.
 LIMIT = 300.0
 # Seconds after which a job that a test started counts as one that never ends: most take a few, beside one other test.
-JOB_LIMIT = "40"
+JOB_LIMIT = "25"
 
 # What most tests import and no mutant changes: imported once, in the process that the tests of a copy are forked from.
 # It takes several times as long as most lists of tests.
