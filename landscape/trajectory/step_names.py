@@ -1,7 +1,8 @@
 """The step of a checkpoint, from its name among the names of its run.
 
 One name does not say which of its numbers is the step: ``resnet20_10_acc0.93`` has three. Names of one pattern do: the
-step is what grows from one to the next. Decimal numbers are what a script measured, never steps.
+step is what grows from one to the next. Decimal numbers are what a script measured, never steps; two whole numbers that
+order the names in two ways are refused.
 """
 
 from __future__ import annotations
@@ -10,7 +11,12 @@ import itertools
 import re
 from collections.abc import Sequence
 
+from landscape.errors import UsageError
+
 _MARKED = re.compile(r"(step|iteration|iter|epoch)s?[-_= ]?(\d+)(?!\d|\.\d)", re.IGNORECASE)
+_MEASURED = re.compile(
+    r"(acc|accuracy|loss|err|error|ppl|perplexity|bleu|auc|score|m?iou|psnr|lr|seed)[-_= ]*$", re.IGNORECASE
+)
 _NUMBER = re.compile(r"\d+(?:\.\d+)*(?:e[-+]\d+)?", re.IGNORECASE)
 _DECIMAL = re.compile(r"\d+(?:\.\d+)+(?:e[-+]\d+)?|\d+e[-+]\d+", re.IGNORECASE)
 
@@ -46,6 +52,11 @@ def steps_in_names(names: Sequence[str]) -> tuple[list[int | None], str] | None:
         "step" or "epoch".
     None
         Where the numbers do not order the names, so that only counting is left.
+
+    Raises
+    ------
+    UsageError
+        Two numbers order the names in two ways, and no word says which is the step.
 
     Examples
     --------
@@ -105,12 +116,38 @@ def _marked(texts: Sequence[str]) -> tuple[list[int], str] | None:
 
 
 def _growing_column(texts: Sequence[str]) -> int | None:
-    """Return the first whole number that grows from each name of one pattern to the next, in their order."""
+    """Return the first whole number that grows from each name of one pattern to the next, in their order.
+
+    A number behind a word such as acc or loss is one that was measured, where another number orders the names as well.
+
+    Raises
+    ------
+    UsageError
+        Another number orders the names otherwise, and nothing says which of them is the step.
+    """
     rows = [_NUMBER.findall(text) for text in texts]
     # What is decimal in one name orders none: an accuracy of 1 beside one of 0.93.
     whole = [k for k, numbers in enumerate(zip(*rows, strict=True)) if all(each.isdecimal() for each in numbers)]
+    apart = [k for k in whole if len({int(row[k]) for row in rows}) == len(rows)]
+    places = [match.start() for match in _NUMBER.finditer(texts[0])]
+    steps = [k for k in apart if not _MEASURED.search(texts[0][: places[k]])]
+    whole = [k for k in whole if k not in apart or k in (steps or apart)]
     ordered = sorted([int(row[k]) for k in whole] for row in rows)
     for place, column in enumerate(whole):
         if all(before[place] < after[place] for before, after in itertools.pairwise(ordered)):
+            _require_one_order(texts, rows, column, [k for k in whole if k in apart])
             return column
     return None
+
+
+def _require_one_order(texts: Sequence[str], rows: Sequence[Sequence[str]], column: int, others: Sequence[int]) -> None:
+    """Refuse names that two numbers order in two ways."""
+    order = sorted(range(len(rows)), key=lambda i: int(rows[i][column]))
+    for other in others:
+        for one, next_one in itertools.pairwise(order):
+            if int(rows[one][other]) > int(rows[next_one][other]):
+                raise UsageError(
+                    f"the steps of {texts[one]} and {texts[next_one]} can be read two ways: as {rows[one][column]} and "
+                    f"{rows[next_one][column]}, or as {rows[one][other]} and {rows[next_one][other]}; write step or "
+                    f"epoch before the right number (step{rows[one][column]}), or acc or loss before the other"
+                )

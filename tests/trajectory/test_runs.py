@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from landscape.errors import CheckpointError
+from landscape.errors import CheckpointError, UsageError
 from landscape.problem.checkpoints.checkpoint import load_checkpoint
 from landscape.trajectory.principal_plane import describe_run
 from landscape.trajectory.recorder import Recorder
@@ -79,6 +79,10 @@ def test_steps_are_taken_from_numbers_in_names(tmp_path, names, unit):
         (["ckpt_0_start.pt", "ckpt_3.pt", "ckpt_30.pt"], [0, 3, 30]),
         (["epoch1_step80.pt", "epoch2_step80.pt"], [1, 2]),
         (["epoch1_step80.pt", "epoch2_step40.pt"], [1, 2]),
+        (["acc100_net_1.pt", "acc99_net_2.pt"], [1, 2]),
+        (["net_1_Loss=7.pt", "net_2_Loss=5.pt"], [1, 2]),
+        (["seed1.pt", "seed2.pt"], [1, 2]),  # nothing else tells them apart
+        (["b1_20240101_5.pt", "b1_20240102_10.pt"], [20240101, 20240102]),  # two ways to the same order
     ],
 )
 def test_steps_are_what_grows_and_never_a_decimal(tmp_path, names, steps):
@@ -86,6 +90,16 @@ def test_steps_are_what_grows_and_never_a_decimal(tmp_path, names, steps):
         save(tmp_path / name, value)
     expected = [(step, float(value)) for value, step in enumerate(steps) if step is not None]
     assert steps_and_values(find_run(tmp_path)) == expected
+
+
+@pytest.mark.parametrize("names", [["a99_net_2.pt", "a100_net_1.pt"], ["net_1_53.pt", "net_2_71.pt", "net_3_70.pt"]])
+def test_names_that_two_numbers_order_in_two_ways_are_refused_with_both(tmp_path, names):
+    for value, name in enumerate(names):
+        save(tmp_path / name, value)
+    told = r"a99_net_2 and a100_net_1 .* as 99 and 100, or as 2 and 1; write step or epoch before .* \(step99\)"
+    told += r"|net_2_71 and net_3_70 .* as 2 and 3, or as 71 and 70;"
+    with pytest.raises(UsageError, match=told):
+        find_run(tmp_path)
 
 
 @pytest.mark.parametrize(
