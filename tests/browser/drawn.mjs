@@ -64,7 +64,8 @@ export class Element {
     /** @type {any[]} */ this.children = [];
     /** @type {Record<string, any>} */ this.attributes = {};
     /** @type {Record<string, (event: any) => void>} */ this.heard = {};
-    /** @type {any} */ this.style = {};
+    /** @type {any} */ this.style = { setProperty: (/** @type {string} */ name, /** @type {string} */ value) => { this.style[name] = value; } };
+    /** @type {Record<string, string>} */ this.dataset = {};
     const classes = new Set();
     this.classList = { toggle: (/** @type {string} */ name, /** @type {boolean} */ on) => (on ? classes.add(name) : classes.delete(name)), add: (/** @type {string} */ name) => classes.add(name), contains: (/** @type {string} */ name) => classes.has(name) };
     [this.clientWidth, this.clientHeight, this.hidden, this.value, this.checked] = [300, 320, false, "", false];
@@ -73,12 +74,31 @@ export class Element {
   /** @param {string} name @param {any} value */
   setAttribute(name, value) { this.attributes[name] = value; }
   /** @param {string} name @param {any} handler */
-  addEventListener(name, handler) { this.heard[name] = handler; }
+  addEventListener(name, handler) {
+    const before = this.heard[name];
+    this.heard[name] = before ? (event) => (before(event), handler(event)) : handler;
+  }
   /** @param {...any} children */
-  append(...children) { this.children.push(...children); }
+  append(...children) {
+    this.children.push(...children);
+    if (this.tag === "select" && this.value === "") this.value = this.children[0]?.attributes.value ?? "";
+  }
   /** @param {...any} children */
   replaceChildren(...children) { this.children = children; }
-  getContext() { return this.context; }
+  /** @param {...any} children */
+  prepend(...children) { this.children.unshift(...children); }
+  /** There is no WebGL. @param {string} kind */
+  getContext(kind) { return kind === "2d" ? this.context : null; }
+  getBoundingClientRect() { return { left: 0, top: 0, width: this.clientWidth, height: this.clientHeight }; }
+  setPointerCapture() {}
+  focus() { Object.assign(globalThis.document, { activeElement: this }); }
+  click() { this.heard.click?.({}); }
+  /** Tell it of an event; whether the browser was kept from doing its own. @param {string} name @param {any} [event] */
+  say(name, event = {}) {
+    let own = true;
+    this.heard[name]?.({ type: name, pointerId: 1, pointerType: "mouse", button: 0, buttons: 1, preventDefault: () => { own = false; }, stopPropagation() {}, ...event });
+    return !own;
+  }
   /** @param {string} text */
   set textContent(text) { this.children = [text]; }
   /** @returns {string} */

@@ -152,7 +152,6 @@ export class Player {
     this.show(running.name, running.part, running.from);
     if (running.part < 1) requestAnimationFrame((later) => this.tick(later));
     else this.stop();
-    if (app.state.eyes.length > 1 && !app.state.linked) app.redraw("scenes");
   }
 
   /** @param {keyof typeof SECONDS} name @param {number} part @param {{azimuth: number, elevation: number}} from */
