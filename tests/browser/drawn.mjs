@@ -67,7 +67,7 @@ export class Element {
     /** @type {any} */ this.style = { setProperty: (/** @type {string} */ name, /** @type {string} */ value) => { this.style[name] = value; } };
     /** @type {Record<string, string>} */ this.dataset = {};
     const classes = new Set();
-    this.classList = { toggle: (/** @type {string} */ name, /** @type {boolean} */ on) => (on ? classes.add(name) : classes.delete(name)), add: (/** @type {string} */ name) => classes.add(name), contains: (/** @type {string} */ name) => classes.has(name) };
+    this.classList = { toggle: (/** @type {string} */ name, /** @type {boolean} */ on) => (on ? classes.add(name) : classes.delete(name)), add: (/** @type {string[]} */ ...names) => names.forEach((name) => classes.add(name)), contains: (/** @type {string} */ name) => classes.has(name) };
     [this.clientWidth, this.clientHeight, this.hidden, this.value, this.checked] = [300, 320, false, "", false];
     this.context = recorder();
   }
