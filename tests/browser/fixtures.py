@@ -19,7 +19,16 @@ from landscape.plot.planes.marks import Sheet
 from landscape.plot.scale.scale import Scale
 from landscape.plot.scale.smoothing import smooth_surface
 from landscape.plot.surfaces.camera import VIEWS, Camera, fit_view
-from landscape.plot.surfaces.opening import draped, opening_camera, share_seen, thinned
+from landscape.plot.surfaces.opening import (
+    RISE_COST,
+    RISES,
+    TURN_COST,
+    TURNS,
+    draped,
+    opening_camera,
+    share_seen,
+    thinned,
+)
 from landscape.plot.surfaces.scenes import make_scene, shared_box
 
 from landscape.surface.grid import Axis
@@ -37,6 +46,8 @@ def scale_cases() -> list[dict[str, Any]]:
         "one magnitude": np.linspace(1.3, 4.4, 23),
         "many decades": wide,
         "a spike": np.append(np.linspace(0.5, 0.9, 200), 1e9),
+        "a small spike": np.append(np.linspace(0.5, 0.9, 200), 12.0),
+        "no spike yet": np.append(np.linspace(0.5, 0.9, 200), 7.0),
         "below eps": np.geomspace(1e-9, 3.0, 30),
         "signed, narrow": np.linspace(-3.0, 1.0, 19),
         "signed, wide": np.concatenate([-np.geomspace(1e-3, 1e3, 20), np.geomspace(1e-4, 50.0, 20)]),
@@ -60,6 +71,9 @@ def scale_cases() -> list[dict[str, Any]]:
         )
         for options in asked:
             if options["kind"] == "log" and values.min() <= 0:
+                continue
+            # Of what the kind depends on, the kind is enough.
+            if title in ("a small spike", "no spike yet") and options != asked[0]:
                 continue
             scale = Scale.of(surface, "train/loss", **options)
             probes = np.linspace(scale.low, scale.high, 9)
@@ -204,7 +218,8 @@ def opening_cases() -> dict[str, Any]:
                 "seen": [[*each, share_seen(laid, Camera(*each))] for each in angles],
             }
         )
-    return {"views": VIEWS, "cases": cases}
+    rule = {"turns": TURNS, "rises": RISES, "turn_cost": TURN_COST, "rise_cost": RISE_COST}
+    return {"views": VIEWS, "rule": rule, "cases": cases}
 
 
 def _numbers(array: Any) -> list[float | None]:

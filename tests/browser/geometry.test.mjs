@@ -78,6 +78,24 @@ for (const { name, t, azimuth, elevation, step, frame } of fixture("flights.json
   });
 }
 
+/** A surface of the fixture with runs laid over it. @param {any} given @param {any[]} runs */
+function laidOver({ x, y, half, heights, ceiling }, runs) {
+  const [nx, ny] = [x.length, y.length], values = new Float64Array(nx * ny);
+  const scene = [x, y].map((axis, k) =>
+    Float64Array.from(axis, (each) => ((2 * (each - axis[0])) / (axis[axis.length - 1] - axis[0]) - 1) * half[k]));
+  const figure = {
+    frame: { half, top: 1.1 },
+    field: { nx, ny, x: scene[0], y: scene[1], z: numbers(heights), ceiling: ceiling ?? Infinity, top: 1.1 },
+    surface: {
+      nx, ny, x: Float64Array.from(x), y: Float64Array.from(y), state: new Uint8Array(nx * ny).fill(1),
+      paths: runs.map(([px, py]) => ({ x: px, y: py, step: px.map((_, k) => k), own: {}, below: {}, unit: "step" })),
+    },
+    height: { name: "train/loss", values }, scales: { height: { forward: Math.log, bottom: 0, top: 1 } },
+  };
+  const paths = drapePaths(figure);
+  return { figure, paths, laid: paths.map(({ points }) => ({ figure, points: thinned(points) })) };
+}
+
 test("a run is first seen from where the stills see it, and as much of it", () => {
   const { views, cases } = fixture("opening.json");
   for (const [name, [azimuth, elevation]] of Object.entries(views)) {
@@ -85,27 +103,34 @@ test("a run is first seen from where the stills see it, and as much of it", () =
   }
   assert.equal(Object.keys(views).length, Object.keys(PRESETS).length);
   const openings = new Set();
-  for (const { x, y, half, heights, ceiling, runs, opening, seen } of cases) {
-    const [nx, ny] = [x.length, y.length], values = new Float64Array(nx * ny);
-    const scene = [x, y].map((axis, k) =>
-      Float64Array.from(axis, (each) => ((2 * (each - axis[0])) / (axis[axis.length - 1] - axis[0]) - 1) * half[k]));
-    const figure = {
-      frame: { half, top: 1.1 },
-      field: { nx, ny, x: scene[0], y: scene[1], z: numbers(heights), ceiling: ceiling ?? Infinity, top: 1.1 },
-      surface: {
-        nx, ny, x: Float64Array.from(x), y: Float64Array.from(y), state: new Uint8Array(nx * ny).fill(1),
-        paths: runs.map(([px, py]) => ({ x: px, y: py, step: px.map((_, k) => k), own: {}, below: {}, unit: "step" })),
-      },
-      height: { name: "train/loss", values }, scales: { height: { forward: Math.log, bottom: 0, top: 1 } },
-    };
-    const paths = drapePaths(figure);
-    const eye = openingEye([{ figure, paths }]);
+  for (const { runs, opening, seen, ...given } of cases) {
+    const { figure, paths, laid } = laidOver(given, runs), eye = openingEye([{ figure, paths }]);
     assert.deepEqual([eye.azimuth, eye.elevation], opening);
     openings.add(String(opening));
-    const laid = paths.map(({ points }) => ({ figure, points: thinned(points) }));
     for (const [azimuth, elevation, share] of seen) close(shareSeen(laid, { ...eye, azimuth, elevation }), share, 1e-9);
   }
   assert.ok(openings.size > 1, "not all from one side");
+});
+
+test("a view further away from the paper's has to bring so much more of the run into sight", () => {
+  const { rule: { turns, rises, turn_cost, rise_cost }, cases: [, { runs: _, ...given }] } = fixture("opening.json");
+  const chosen = new Set();
+  let random = 11;
+  const next = () => (random = (random * 48271) % 2147483647) / 2147483647;
+  for (let trial = 0; trial < 16; trial++) {
+    const run = [0, 1].map((axis) => Array.from({ length: 5 }, () => (axis ? -1.4 + 4.3 * next() : -1.9 + 6.8 * next())));
+    const { figure, paths, laid } = laidOver(given, [run]), { azimuth, elevation } = openingEye([{ figure, paths }]);
+    /** @type {number[]} */ let best = [-Infinity];
+    for (const rise of rises) {
+      for (const turn of turns.flatMap((/** @type {number} */ each) => (each ? [each, -each] : [0]))) {
+        const score = shareSeen(laid, { azimuth: -52 + turn, elevation: rise, zoom: 1, panX: 0, panY: 0 }) - turn_cost * Math.abs(turn) - rise_cost * (rise - 34);
+        if (score > best[0]) best = [score, -52 + turn, rise];
+      }
+    }
+    assert.deepEqual([azimuth, elevation], best.slice(1), `run ${trial}`);
+    chosen.add(elevation).add(azimuth);
+  }
+  assert.ok(chosen.size > 6, [...chosen].join());
 });
 
 const viewOf = (/** @type {number} */ azimuth, /** @type {number} */ elevation) => new View(
@@ -246,7 +271,7 @@ test("a ray meets the surface where a search along it finds it", () => {
     for (let py = 5; py < 500; py += 37) {
       const { from, along: ray } = view.ray(px, py), found = hit(field, from, ray);
       let first = null, before = NaN;
-      for (let t = 1; t < 12 && !first; t += 5e-4) {
+      for (let t = 1; t < 12 && !first; t += 2e-3) {
         const at = from.map((value, k) => value + t * ray[k]), above = at[2] - heightAt(field, at[0], at[1]);
         // A ray may come in below the rim: it meets the surface where it changes sides, from above or from below.
         if (before * above <= 0) first = at;

@@ -27,6 +27,11 @@ test("an address brings back all that differs from the start, and what it leaves
   store.set({ cap: null, section: null });
   other.read(store.hash);
   assert.deepEqual([other.state.cap, other.state.section], [null, null]);
+  // What a page begins with can be taken away, and that is in its address, too.
+  const [own, again] = [0, 1].map(() => new Store(/** @type {any} */ ({ height: "a", cap: 3, eps: 0.5, section: [0, 0, 1, 1], pins: [[1, 1]], colour: "b" })));
+  own.set({ cap: null, eps: null, section: null, pins: [], colour: "" });
+  again.read(own.hash);
+  assert.deepEqual(again.state, own.state);
 });
 
 test("nonsense in an address is left out, and numbers stay in their ranges", () => {

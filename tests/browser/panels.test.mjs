@@ -91,6 +91,17 @@ test("how far a surface can be trusted is said with what its picture leaves out"
   own.store.set({ drawer: "trust" });
   const [adjust, trust, curvature] = drawer.children.slice(1);
   assert.deepEqual([drawer.hidden, adjust.hidden, trust.hidden, curvature.hidden, drawer.attributes["aria-label"]], [false, true, false, true, "Trust"]);
+  own.views[0].paths[0].gap = 0;
+  own.store.set({ drawer: "" });
+  own.store.set({ drawer: "trust" });
+  assert.ok(trust.text.includes("run: true loss|0 away from the plane's (median)"), "a gap of nothing is known as well");
+  own.views[0].paths[0] = { ...own.views[0].paths[0], gap: null, outside: 0, path: { name: "run", note: "" } };
+  own.store.set({ drawer: "" });
+  own.store.set({ drawer: "trust" });
+  assert.ok(!trust.text.includes("run"), "what is not known, or nothing, is not said");
+  own.views[0].paths = [{ path: { name: "run", note: "no losses" }, gap: 0.0625, outside: 2, stops: Array(7) }];
+  own.store.set({ drawer: "" });
+  own.store.set({ drawer: "trust" });
   for (const each of ["points|12|above the cap|1 of 12, cap 30|last|x|", "run: true loss|0.0625 away from the plane's (median)", "run: not drawn|2 of 7 iterates lie outside or over holes", "run|no losses"]) {
     assert.ok(trust.text.includes(each), trust.text);
   }

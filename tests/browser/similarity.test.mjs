@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { SimilarityPanel } from "../../plot/page/web/similarity.js";
 import { callsOf, page } from "./drawn.mjs";
+import { browser, frames } from "./whole.mjs";
 
 page();
 
@@ -82,4 +83,103 @@ test("beside the maps stand the shares of first components of the layers that ar
   const { text } = /** @type {any} */ (own.told);
   for (const each of ["PC 1 of x, a|20 %", "PC 1 of out, b|60 %", "± standard error; an interval of 95 % reaches 2 of them to either side."]) assert.ok(text.includes(each), text);
   assert.ok(!text.includes("PC 1 of out, a") && !text.includes("PC 1 of x, b"));
+});
+
+const LIGHT = /** @type {any} */ ({ dark: false, missing: "#ddd", soft: "#000", line: "#111" });
+const close = (/** @type {number} */ got, /** @type {number} */ wanted) => assert.ok(Math.abs(got - wanted) < 1e-6, `${got} is not ${wanted}`);
+
+test("names of stages stand at their middles beside the rows and below the columns, the larger ones first", () => {
+  const own = panel(), [both] = own.maps, canvas = /** @type {any} */ (both.canvas);
+  both.row.stages = [["stem", 0, 1], ["layer1", 1, 4]];
+  both.column.stages = [["one", 0, 1], ["two", 1, 2]];
+  both.draw(LIGHT);
+  const { left, top, width, height } = both.box, /** @type {any[]} */ written = [];
+  let at = [0, 0], turned = false, align = "";
+  for (const [kind, ...args] of canvas.context.calls) {
+    if (kind === "set" && args[0] === "textAlign") align = args[1];
+    if (kind === "translate") [at, turned] = [args, false];
+    if (kind === "rotate") turned = args[0] < 0;
+    if (kind === "fillText") written.push([args[0], ...at, turned, align]);
+  }
+  assert.deepEqual(written.map(([text, , , down, aligned]) => [text, down, aligned]), [["layer1", false, "right"], ["stem", false, "right"], ["one", true, "right"], ["two", true, "right"]]);
+  [[left - 6, top + height * (1 - 2.5 / 4)], [left - 6, top + height * (1 - 0.5 / 4)], [left + width / 4, top + height + 6], [left + (3 * width) / 4, top + height + 6]].forEach((place, k) =>
+    place.forEach((value, n) => close(written[k][1 + n], value)));
+  // Too near to another one a name is left out, and one that is too long is cut.
+  both.row.stages = [["a".repeat(40), 0, 3], ["near", 1, 2], ["far", 3, 4]];
+  canvas.context.calls.length = 0;
+  both.draw(LIGHT);
+  const texts = callsOf(canvas.context, "fillText").map(([text]) => text);
+  assert.ok(!texts.includes("near") && texts.includes("far") && texts.some((text) => /^a+…$/.test(text) && 6 * text.length <= 96), texts.join());
+});
+
+test("above a map stand the shares of the first components of its columns, as high as they are great", () => {
+  const [both, first] = panel().maps;
+  for (const [map, shares] of /** @type {[any, number[]][]} */ ([[both, [0.5, 0.6]], [first, [0.1, 0.2, 0.3]]])) {
+    map.draw(LIGHT);
+    const { left, top, width } = map.box, each = width / map.column.labels.length, bars = callsOf(map.canvas.context, "fillRect").slice(2);
+    assert.equal(bars.length, shares.length);
+    bars.forEach(([x, y, w, h], k) => [[x, left + k * each], [y, top - 3 - 26 * shares[k]], [w, each], [h, 26 * shares[k]]].forEach(([got, wanted]) => close(got, Math.fround(wanted) && wanted)));
+    assert.deepEqual(callsOf(map.canvas.context, "drawImage"), [[map.image, left, top, width, width]]);
+    assert.ok(left + width <= 300 - 10 && top >= 26 && top + width <= 320);
+  }
+});
+
+test("the colours have their bar from the lowest to the highest value, with its ends, and are chosen with what is shown", () => {
+  browser();
+  const own = panel(), canvas = /** @type {any} */ (own.scale);
+  own.set({ shown: 1 });
+  frames();
+  const bars = [];
+  let color = "";
+  for (const [kind, ...args] of canvas.context.calls) {
+    if (kind === "set" && args[0] === "fillStyle") color = args[1];
+    if (kind === "fillRect" && args[3] === 320) bars.push([args[0], Number(/^rgb\((\d+)/.exec(color)?.[1])]);
+  }
+  assert.equal(bars.length, 300);
+  for (const [x, red] of bars) assert.ok(Math.abs(red - (255 * x) / 299) < 1, `${red} at ${x}`);
+  assert.deepEqual([own.ends.map((each) => each.textContent), canvas.attributes["aria-label"]], [["-1", "1"], "Colours of cosine: -1 to 1"]);
+  assert.match(/** @type {any} */ (own.maps[0].canvas).attributes["aria-label"], /^cosine: a × b;/);
+  page();
+});
+
+test("networks, values and what stands beside are chosen from lists; of a network with itself there is one map", () => {
+  const own = panel(), element = /** @type {any} */ (own.element), pick = (/** @type {string} */ label, /** @type {string} */ value) => {
+    const list = element.with("aria-label", label);
+    list.value = value;
+    list.say("change");
+  };
+  assert.deepEqual(["Show", "Rows", "Columns"].map((label) => element.with("aria-label", label).value), ["0", "0", "1"]);
+  pick("Rows", "1");
+  assert.deepEqual(own.maps.map(({ title }) => title), ["b"]);
+  assert.equal(own.grid.classList.contains("several"), false);
+  pick("Columns", "0");
+  assert.deepEqual([own.maps.map(({ title }) => title), own.grid.children.length, own.grid.classList.contains("several")], [["b × a", "b", "a"], 3, true]);
+  pick("Show", "1");
+  assert.equal(own.value.name, "pc_cosine");
+  own.cross = { row: "in", column: "out" };
+  own.tell();
+  const hint = () => /** @type {any} */ (own.told).children.at(-1).text;
+  assert.equal(hint(), "No error is stated for these values.");
+  own.set({ shown: 0 });
+  own.record.factor = 0;
+  own.tell();
+  assert.equal(hint(), "The error is not known: there was one batch.");
+});
+
+test("beside a map, over its names or its bars nothing is pointed at, and keys of the browser do nothing", () => {
+  const own = panel(), [, first] = own.maps, canvas = /** @type {any} */ (first.canvas);
+  first.draw(LIGHT);
+  const { left, top, width, height } = first.box;
+  for (const [x, y] of [[left - 1, top + 5], [left + width, top + 5], [left + 5, top - 1], [left + 5, top + height + 1]]) {
+    canvas.say("pointermove", { offsetX: x, offsetY: y });
+    assert.equal(own.cross, null, `${x}, ${y}`);
+  }
+  for (const key of ["ctrlKey", "metaKey", "altKey"]) assert.equal(canvas.say("keydown", { key: "ArrowUp", [key]: true }), false);
+  assert.equal(own.cross, null);
+  assert.equal(canvas.say("keydown", { key: "ArrowUp" }), true);
+  assert.deepEqual(own.cross, { row: "x", column: "in" });
+  canvas.say("pointerdown", { offsetX: left, offsetY: top + height - 1 });
+  assert.deepEqual(own.cross, { row: "in", column: "in" });
+  canvas.say("pointerdown", { offsetX: left, offsetY: top });
+  assert.deepEqual(own.cross, { row: "out", column: "in" });
 });

@@ -134,7 +134,7 @@ test("a theme is as asked, else as its surroundings are; dark ink on light, ligh
     const sum = (/** @type {number[]} */ tint) => tint.reduce((all, each) => all + each, 0) / 3;
     assert.ok(Math.abs(sum(frameTint) - bright(ground)) > Math.abs(sum(gridTint) - bright(ground)), "a border is stronger than the grid");
   }
-  assert.deepEqual([css([1, 0.5, 0]), css([0, 0.2, 1], 0.25)], ["rgb(255 128 0 / 1)", "rgb(0 51 255 / 0.25)"]);
+  assert.equal(css([1, 0.5, 0.2]), "rgb(255 128 51)");
   assert.deepEqual(mixed([0, 1], [1, 0], 0.25), [0.25, 0.75]);
 });
 

@@ -54,11 +54,10 @@ export function icon(path) {
 /**
  * Give a canvas as many pixels as the screen has where it stands, and return a context in pixels of the page.
  * @param {HTMLCanvasElement} canvas
- * @param {number} [least]  smallest ratio, for sharp text on coarse screens
  */
-export function prepare(canvas, least = 1) {
+export function prepare(canvas) {
   const width = canvas.clientWidth, height = canvas.clientHeight;
-  const ratio = Math.max(least, Math.min(window.devicePixelRatio || 1, 3));
+  const ratio = Math.max(1, Math.min(window.devicePixelRatio || 1, 3));
   const wide = Math.max(1, Math.round(width * ratio)), tall = Math.max(1, Math.round(height * ratio));
   if (canvas.width !== wide || canvas.height !== tall) {
     canvas.width = wide;

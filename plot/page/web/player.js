@@ -146,7 +146,7 @@ export class Player {
   /** @param {number} now */
   tick(now) {
     if (!this.running) return;
-    const { running, app } = this;
+    const { running } = this;
     running.part = Math.min(1, running.part + (Math.max(0, now - this.last) / 1000 / SECONDS[running.name]) * this.speed);
     this.last = now;
     this.show(running.name, running.part, running.from);

@@ -139,8 +139,8 @@ class SimilarityMap {
       const { left, top, width, height } = this.box;
       const x = (event.offsetX - left) / width, y = (event.offsetY - top) / height;
       if (x < 0 || x >= 1 || y < 0 || y >= 1) return;
-      panel.point(this.row.labels[Math.floor((1 - y) * this.row.labels.length)] ?? this.row.labels[0],
-        this.column.labels[Math.floor(x * this.column.labels.length)]);
+      const rows = this.row.labels, columns = this.column.labels;
+      panel.point(rows[rows.length - 1 - Math.floor(y * rows.length)], columns[Math.floor(x * columns.length)]);
     };
     this.canvas.addEventListener("pointermove", point);
     this.canvas.addEventListener("pointerdown", point);

@@ -33,13 +33,10 @@ export function themeOf(wanted) {
   return dark ? DARK : LIGHT;
 }
 
-/**
- * @param {number[]} color  0 to 1
- * @param {number} [opacity]
- */
-export function css(color, opacity = 1) {
+/** @param {number[]} color  0 to 1 */
+export function css(color) {
   const [r, g, b] = color.map((each) => Math.round(255 * each));
-  return `rgb(${r} ${g} ${b} / ${opacity})`;
+  return `rgb(${r} ${g} ${b})`;
 }
 
 /** @param {number[]} a @param {number[]} b @param {number} part */

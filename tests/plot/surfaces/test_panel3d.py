@@ -80,3 +80,19 @@ def test_what_was_cut_away_hides_nothing():
     for place, seen in ((0.9, True), (0.35, False)):
         line = panel.drape([0.0, 0.0], [place, place + 0.01])
         assert panel.visible(*line).tolist() == [seen, seen]
+
+
+def test_a_place_hardly_below_the_surface_counts_as_on_it_and_one_clearly_below_is_hidden():
+    x, y = uneven(-1, 1, 31), np.linspace(-1, 1, 41)
+    heights = 1 + 20 * np.exp(-40 * y[:, None] ** 2) + 0 * x
+    given = surface_of({"train/loss": heights}, random_axis(x, 0), random_axis(y, 1))
+    panel = panel_of(given, size=(5.0, 3.0), camera=Camera(-90, 60), interpolate=False)
+    along, before = np.linspace(-0.9, 0.9, 50), np.full(50, -0.5)
+    losses = np.linspace(0.5, 2.0, 3001)
+    scene = panel.place(np.zeros_like(losses), np.full_like(losses, -0.5), losses)[:, 2]
+    top = panel.place(0.0, -0.5, 1 + 20 * np.exp(-10.0))[2]
+    for depth, seen in ((0.0, True), (0.013, True), (0.03, False)):
+        loss = np.full(50, np.interp(top - depth, scene, losses))
+        assert (panel.visible(along, before, loss) == seen).all(), depth
+        parts = panel.visible_parts(along, before, loss)
+        assert bool(parts) == seen, depth
