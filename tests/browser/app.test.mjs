@@ -50,6 +50,22 @@ test("frames are those of the longest pane, and a shorter one stays at its last"
   assert.equal(app.state.frame, 2);
 });
 
+test("a cross-hair that another frame's grid has no place for is not shown there", () => {
+  browser();
+  const coarse = named("b", { nx: 2, ny: 2, x: Float64Array.of(-1, 2), y: Float64Array.of(-1, 2), values: { "train/loss": Float64Array.of(5, 4, 3, 2) }, stderr: {}, paired: {}, counts: {}, state: Uint8Array.of(1, 1, 1, 1) });
+  const app = whole([[named("a"), coarse]]), [view] = app.views;
+  frames();
+  for (const [cursor, there] of [[{ i: 1, j: 1 }, { i: 1, j: 1 }], [{ i: 2, j: 1 }, null], [{ i: 1, j: 2 }, null]]) {
+    app.point(view, cursor);
+    assert.deepEqual(app.cursorOf(view), cursor);
+    app.store.set({ frame: 1 });
+    frames();
+    assert.deepEqual(app.cursorOf(view), there);
+    app.store.set({ frame: 0 });
+    frames();
+  }
+});
+
 test("one scale holds for all panes and frames, or each pane has its own and says so with a bar", () => {
   browser();
   const steep = named("b"), values = steep.values["train/loss"];

@@ -133,6 +133,12 @@ test("a view further away from the paper's has to bring so much more of the run 
   assert.ok(chosen.size > 6, [...chosen].join());
 });
 
+test("axes are to scale up to four to one, and stretched beyond", () => {
+  for (const [wide, tall, half, toScale] of /** @type {[number, number, number[], boolean][]} */ ([
+    [2, 2, [1, 1], true], [4, 1, [1, 0.25], true], [1, 4, [0.25, 1], true], [5, 2, [1, 0.4], true], [1, 3, [1 / 3, 1], true], [4.1, 1, [1, 1], false], [1, 4.1, [1, 1], false],
+  ])) assert.deepEqual(boxOf([7, 7 + wide], [-3, 0, -3 + tall]), { half, toScale });
+});
+
 const viewOf = (/** @type {number} */ azimuth, /** @type {number} */ elevation) => new View(
   { azimuth, elevation, zoom: 1, panX: 0, panY: 0 }, 600, 500, { half: [1, 1], top: 1.1, margin: { left: 0, right: 0, top: 0, bottom: 0 } });
 

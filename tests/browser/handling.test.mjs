@@ -104,7 +104,14 @@ test("with shift or the right button a drag moves the picture with the pointer",
 });
 
 test("a wheel enlarges upwards about what is under the pointer, two fingers as they part", () => {
-  Object.assign(globalThis, { WheelEvent: { DOM_DELTA_LINE: 1 }, window: { setTimeout: () => 0 } });
+  /** @type {(() => void)[]} */ const rings = [];
+  Object.assign(globalThis, { WheelEvent: { DOM_DELTA_LINE: 1 }, window: { setTimeout: (/** @type {() => void} */ each) => rings.push(each) } });
+  for (const [deltaMode, zoom] of [[0, Math.exp(0.03)], [1, Math.exp(0.48)]]) {
+    const pane = pointed();
+    pane.say("wheel", { clientX: 0, clientY: 0, deltaY: -20, deltaMode });
+    close(pane.last("turn").zoom, zoom);
+  }
+  rings.length = 0;
   const [x, y] = [310, 70], eye = { ...EYE, zoom: 2, panX: 0.1, panY: -0.2 };
   // Where in the picture, as shares from its middle, a thing lies that is seen at a place.
   const thing = (/** @type {any} */ { zoom, panX, panY }, /** @type {number} */ px, /** @type {number} */ py) => [(px / 400 - 0.5 - panX) / zoom, (0.5 - py / 200 - panY) / zoom];
@@ -113,6 +120,9 @@ test("a wheel enlarges upwards about what is under the pointer, two fingers as t
     pane.say("wheel", { clientX: x + 10, clientY: y + 20, deltaY: delta, deltaMode: 0 });
     const now = pane.last("turn");
     assert.equal(now.zoom > 2, grows);
+    assert.deepEqual(pane.done.filter(([name]) => name === "moving"), [["moving", true]]);
+    rings.splice(0).forEach((each) => each());
+    assert.deepEqual(pane.done.at(-1), ["moving", false], "a moment after the last turn of the wheel");
     thing(now, x, y).forEach((value, k) => close(value, thing(eye, x, y)[k]));
   }
   delete (/** @type {any} */ (globalThis).window);

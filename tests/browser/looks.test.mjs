@@ -19,8 +19,14 @@ const MARGIN = { left: 48, right: 22, top: 10, bottom: 38 };
 const viewOf = (/** @type {any} */ made, /** @type {number} */ azimuth, /** @type {number} */ elevation, wide = 600) =>
   new View({ azimuth, elevation, zoom: 1, panX: 0, panY: 0 }, wide, 400, { half: made.frame.half, top: made.frame.top, margin: MARGIN });
 
-/** What was stroked and filled, each with the style it had then. @param {any} context */
+/** What was stroked and filled, each with the style it had then; what was saved is restored. @param {any} context */
 function painted(context) {
+  let depth = 0;
+  for (const [kind] of context.calls) {
+    if (kind === "save") depth++;
+    if (kind === "restore") assert.ok(--depth >= 0, "restored, and never saved");
+  }
+  assert.equal(depth, 0, "saved, and never restored");
   const now = /** @type {Record<string, any>} */ ({}), /** @type {any[]} */ found = [];
   let dash = "";
   for (const [kind, ...args] of context.calls) {

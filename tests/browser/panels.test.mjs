@@ -54,6 +54,17 @@ test("a number is taken with a comma or a point, an empty field is automatic, an
     return [own.state[key], field.value];
   };
   assert.deepEqual(["0,5", "0.25", "x", "-1", "0"].map((text) => typed("eps", text)), [[0.5, "0.5"], [0.25, "0.25"], [0.25, "0.25"], [0.25, "0.25"], [0.25, "0.25"]]);
+  own.store.set({ eps: null });
+  assert.equal(drawer.with("data-key", "eps").value, "", "it follows what is set elsewhere");
+  // Not while somebody types.
+  const field = drawer.with("data-key", "cap");
+  Object.assign(globalThis.document, { activeElement: field });
+  field.value = "1";
+  own.store.set({ cap: 9 });
+  assert.equal(field.value, "1");
+  own.store.set({ cap: null });
+  assert.equal(field.value, "");
+  Object.assign(globalThis.document, { activeElement: null });
   assert.deepEqual([typed("eps", " "), typed("cap", "-2,5"), typed("cap", "1e400"), typed("cap", "")], [[null, ""], [-2.5, "-2.5"], [-2.5, "-2.5"], [null, ""]]);
 });
 

@@ -50,6 +50,8 @@ test("an exaggerated surface has its levels as much higher, an accuracy its axis
   assert.equal(figure({ ...STATE, height: "train/accuracy", cap: null }).frame.zTitle, "training accuracy (%)");
   assert.equal(plain.frame.zTitle, "training loss");
   assert.equal(figure({ ...STATE, colour: "train/accuracy", cap: null }).best?.value, 0.5, "the lowest loss, whatever the colours are of");
+  const named = figure({ ...STATE, colour: "train/loss" });
+  assert.ok(named.colour === named.height, "the same, whether it is named or not");
   const given = { ...surface(), open: { "test/loss": Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1) } };
   assert.equal(figure({ ...STATE, colour: "test/loss" }, given).counts.open, 2);
   assert.equal(figure(STATE, given).counts.open, 0);

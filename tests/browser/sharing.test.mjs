@@ -155,6 +155,16 @@ test("a picture has the panes in their rows, their titles, legends, colours and 
     const texts = callsOf(context, "fillText");
     for (const name of names) assert.ok(texts.some(([text, x, y]) => text === name && x === 18 && y === 24), name);
     for (const each of ["sgd", "○ start", "★ end"]) assert.ok(texts.some(([text]) => text === each), each);
+    // Legends go on in a new row where there is no more room.
+    const legend = texts.filter(([text, , y]) => /^(sgd|[○●★☆] |paler)/.test(text) && y > 24);
+    legend.slice(1).forEach(([text, x, y], k) => {
+      const [before, from, above] = legend[k];
+      assert.ok(y === above ? Math.abs(x - from - 6 * before.length - 14) < 1e-9 : y === above + 17 && x === 18, `${text} at ${x}, ${y}`);
+      assert.ok(x + 6 * text.length <= 300 - 18 || x === 18, text);
+    });
+    assert.ok(new Set(legend.map(([, , y]) => y)).size > 1);
+    assert.equal(legend[0][1], 18 + 26, "beside its colour");
+    assert.ok(callsOf(context, "fillRect").some(([x, y, wide, tall]) => x === 18 && y === legend[0][2] - 5 && wide === 20 && tall === 3));
     assert.ok(texts.some(([text]) => String(text).startsWith("Where it is from.")));
     assert.ok(texts.some(([text]) => text === "training loss"), "of the colours");
     assert.ok(texts.some(([text]) => text === "1"), "the kept point");

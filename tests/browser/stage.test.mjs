@@ -60,7 +60,7 @@ test("a picture lies in the lower left corner of a canvas that only grows, drawn
   assert.deepEqual(of("setScissor"), of("setViewport"));
   assert.deepEqual(prepared.map(([, width, height, ratio]) => [width, height, ratio]), [[420, 280, 0.7], [1200, 800, 2], [1400, 600, 2]]);
   assert.deepEqual(told.slice(-2).map(([name, scene]) => [name, scene === model.scene]), [["clear", false], ["render", true]]);
-  assert.equal(own.triangles, 7);
+  assert.deepEqual([own.triangles, own.lost], [7, false]);
 });
 
 test("a lost context stops the drawing until it is back, and then all is drawn", () => {
@@ -68,6 +68,24 @@ test("a lost context stops the drawing until it is back, and then all is drawn",
   for (const name of ["ANGLE (Google, Vulkan 1.3.0 (SwiftShader Device))", "llvmpipe (LLVM 15)", "Microsoft Basic Render Driver", "Software Rasterizer"]) assert.equal(own(name).isSoftware, true, name);
   assert.equal(own("NVIDIA GeForce RTX 4090/PCIe/SSE2").isSoftware, false);
   assert.equal(Stage.start(() => {}), null, "no WebGL");
+  // As much of WebGL as three.js asks for when it starts.
+  const answers = /** @type {Record<string, any>} */ ({
+    getContextAttributes: () => ({}), getExtension: () => null, getShaderPrecisionFormat: () => ({ precision: 23 }), getParameter: (/** @type {string} */ name) => (name === "VERSION" ? "WebGL 2.0" : [0, 0, 0, 0]),
+  });
+  const gl = new Proxy(answers, { get: (known, name) => known[String(name)] ?? (/^[A-Z0-9_]+$/.test(String(name)) ? name : () => ({})) });
+  const canvas = new Element("canvas"), { document } = globalThis, { log, warn } = console;
+  let asked = 0;
+  Object.assign(canvas, { getContext: (/** @type {string} */ kind) => (kind === "webgl2" ? gl : null), removeEventListener() {} });
+  Object.assign(globalThis, { document: { createElement: () => canvas, createElementNS: () => canvas }, self: globalThis });
+  Object.assign(console, { log() {}, warn() {} });
+  const started = Stage.start(() => asked++);
+  assert.deepEqual([started?.lost, started?.canvas === /** @type {any} */ (canvas)], [false, true]);
+  canvas.say("webglcontextlost");
+  assert.deepEqual([started?.lost, asked], [true, 0]);
+  canvas.say("webglcontextrestored");
+  assert.deepEqual([started?.lost, asked], [false, 1]);
+  Object.assign(console, { log, warn });
+  Object.assign(globalThis, { document });
 });
 
 test("colours, levels and lines reach the programs as they were given", () => {
@@ -159,6 +177,8 @@ test("a run is drawn four times: on the floor, with an edge, in its colours, and
   assert.deepEqual(["casing 0", "path 0", "hidden 0", "shadow 0"].map((name) => model.lines(name).lies), [true, true, true, false]);
   assert.deepEqual(["path 0", "hidden 0"].map((name) => uniforms(name).dash.value > 0), [false, true]);
   assert.deepEqual(["grid", "border"].map((name) => uniforms(name).tint.value.toArray()), [themeOf("light").gridTint, themeOf("light").frameTint]);
+  for (const name of ["shadow 0", "casing 0", "path 0", "hidden 0", "drops", "grid", "border", "floor"]) assert.ok(uniforms(name).opacity.value >= 0.8 && uniforms(name).width.value >= 1 && uniforms(name).width.value < 6, name);
+  assert.ok(uniforms("shadow 0").veil.value.toArray()[3] > 0 && uniforms("casing 0").veil.value.toArray()[3] === 0, "on the ground its colours would be lost");
   assert.ok(model.lines("grid").count > 0 && model.lines("border").count === 4 && model.lines("floor").count > 0);
   assert.equal(model.surface.geometry.getAttribute("position").count, made.field.nx * made.field.ny);
   assert.equal(model.surface.visible, true);
@@ -231,6 +251,15 @@ test("the star of a scene stands at the checkpoint, on the surface, unless that 
   close(points[0][1], y - 6);
   assert.equal(stars({ ...whole, record: { ...whole.record, centred: false } }, { ...ALL, box: false, paths: false }).found, 0);
   assert.equal(stars({ ...whole, x: Float64Array.of(1, 2, 3, 4) }, { ...ALL, box: false, paths: false }).found, 0);
+});
+
+test("marks that the surface hides are dashed, those before it are whole", () => {
+  const given = surface(), wall = [1, 1, 1, 1, 9, 9, 9, 9, 1, 1, 1, 1], place = (/** @type {number} */ y) => run("r", [0.5, 1], [y, y], { step: [0, 1] });
+  for (const [y, hidden] of /** @type {[number, number][]} */ ([[-0.8, 0], [1.8, 3]])) {
+    const { view } = pane({ ...given, values: { "train/loss": Float64Array.from(wall) }, state: new Uint8Array(12).fill(1), paths: [place(y)], record: { ...given.record, centred: false, networks: [{ name: "b.pt", short: "b", x: 1.5, y }] } }, { ...STATE, cap: null });
+    view.drawScene({ ...ALL, box: false, drops: false }, { ...EYE, azimuth: -90, elevation: 10 }, themeOf("light"), ROOM, false);
+    assert.equal(callsOf(view.scene.context, "setLineDash").length, hidden, `${y}: its start, its end and another network`);
+  }
 });
 
 test("a map has its surface, its runs, its marks, and above them what follows the pointer", () => {
