@@ -41,7 +41,8 @@ const toY = (/** @type {number} */ count) => 300 - (Math.log(count / 0.3) / Math
 const near = (/** @type {number[]} */ got, /** @type {number[]} */ wanted) => got.forEach((value, k) => assert.ok(Math.abs(value - wanted[k]) < 1e-9, `${got} is not ${wanted}`));
 
 test("a bin that holds anything has a bar as high as its count, with its error, and one of less than the floor has none", () => {
-  const { context } = drawnOf(), bars = callsOf(context, "fillRect").slice(1);
+  const { context } = drawnOf(), bars = callsOf(context, "fillRect").slice(1), fills = callsOf(context, "set").filter(([name, value]) => name === "fillStyle" && /\/ 0\.3/.test(value)).map(([, value]) => value);
+  assert.deepEqual(fills, Array(3).fill(["rgb(0 114 178 / 0.35)", "rgb(0 114 178 / 0.3)"]).flat());
   assert.equal(bars.length, 6);
   for (const [n, [k, count, error]] of [[2, 5, 1], [3, 40, 4], [4, 1, 0.5]].entries()) {
     near(bars[2 * n], [toX(k), toY(count), 264 / 5, 300 - toY(count)]);

@@ -10,7 +10,7 @@ import { drawMapPaths, pathEnds } from "../../plot/page/web/mappaths.js";
 import { runMarks, seenThrough } from "../../plot/page/web/marks.js";
 import { chooseScale } from "../../plot/page/web/scale.js";
 import { RUNS, runColor } from "../../plot/page/web/theme.js";
-import { STATE, callsOf, figure, recorder, surface } from "./drawn.mjs";
+import { STATE, callsOf, figure, isBalanced, recorder, surface } from "./drawn.mjs";
 
 const THEME = /** @type {any} */ ({ dark: false, ink: "#000001", soft: "#000002", line: "#000003", missing: "#d0d0d0", strange: "#808080" });
 const close = (/** @type {number} */ got, /** @type {number} */ wanted) => assert.ok(Math.abs(got - wanted) < 1e-9, `${got} is not ${wanted}`);
@@ -94,7 +94,8 @@ test("a run has a ring at its start, a disc where it is, falls of the rate that 
   assert.deepEqual(marks(path, 2).discs, [[0, 4], [200, 5.5]]);
   assert.deepEqual([marks(path, 0).ticks, marks(path, 2).ticks, marks(path, 3).ticks], [[], [100], [100, 300]]);
   assert.deepEqual([marks(path, 2).star, marks(path, 3).star], [false, true]);
-  assert.deepEqual(marks({ drops: [], unordered: true }, 1).discs.map(([x]) => x), [0, 100]);
+  assert.deepEqual(marks({ drops: [], unordered: true }, 1).discs, [[0, 3.6], [100, 3.6]]);
+  assert.ok(isBalanced(marks(path, 2).context));
   // What lies in a hole or outside has no mark.
   const { discs, ticks, star } = marks({ drops: [1], unordered: false }, 2, undefined, [null, null, [2, 0, 0]]);
   assert.deepEqual([discs, ticks, star], [[], [], true]);
@@ -114,6 +115,8 @@ test("each run on a map is drawn as far as it has come, over a white casing", ()
     points: [at, 0, 0, at, 1, 0, at, 1, 0, at, 2, 0], colors: Array(12).fill(0), upTo: [0, 1, 2], stops: [[at, 0, 0], [at, 1, 0], [at, 2, 0]], path: { drops: [], unordered: false },
   });
   drawMapPaths(/** @type {any} */ (context), place, /** @type {any} */ ([draped(1), draped(5)]), [1, 2]);
+  assert.ok(isBalanced(context), "what is drawn next is not cut");
+  assert.deepEqual(callsOf(context, "rect"), [[0, 0, 10, 10]]);
   const begun = callsOf(context, "moveTo").filter(([, y]) => Number.isInteger(y)).map(([x, y]) => [x, y]);
   assert.deepEqual(begun.filter(([x]) => x === 1), [[1, 0], [1, 0]]);
   assert.deepEqual(begun.filter(([x]) => x === 5), [[5, 0], [5, 1], [5, 0], [5, 1]]);

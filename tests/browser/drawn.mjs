@@ -56,6 +56,16 @@ export function recorder() {
 /** The calls of one kind. @param {any} context @param {string} name */
 export const callsOf = (context, name) => context.calls.filter((/** @type {any[]} */ call) => call[0] === name).map((/** @type {any[]} */ call) => call.slice(1));
 
+/** Whether all that was saved was restored: what is drawn next would have another's colours, or be cut at its border. @param {any} context */
+export function isBalanced(context) {
+  let depth = 0, least = 0;
+  for (const [kind] of context.calls) {
+    if (kind === "save") depth++;
+    if (kind === "restore") least = Math.min(least, --depth);
+  }
+  return depth === 0 && least === 0;
+}
+
 /** As much of an element as the page's panels need. */
 export class Element {
   /** @param {string} tag */

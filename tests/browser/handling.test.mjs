@@ -133,6 +133,61 @@ test("a wheel enlarges upwards about what is under the pointer, two fingers as t
   close(pane.last("turn").zoom, 2);
 });
 
+test("where the page scrolls a finger that goes up or down is the page's, and one to the side turns", () => {
+  for (const [touchAction, pointerType, dx, dy, turns] of /** @type {[string, string, number, number, boolean][]} */ ([
+    ["pan-y", "touch", 20, 3, true], ["pan-y", "touch", 3, 20, false], ["none", "touch", 3, 20, true], ["pan-y", "mouse", 3, 20, true],
+  ])) {
+    Object.assign(globalThis, { getComputedStyle: () => ({ touchAction }) });
+    const pane = pointed(), say = (/** @type {string} */ name, /** @type {number} */ part) => pane.say(name, { pointerType, clientX: 100 + part * dx, clientY: 100 + part * dy });
+    say("pointerdown", 0);
+    say("pointermove", 0.1);
+    if (pointerType === "touch" && touchAction === "pan-y") assert.equal(pane.last("turn"), undefined, "not yet decided");
+    for (const part of [0.6, 1, 2]) say("pointermove", part);
+    assert.equal(pane.last("turn") !== undefined, turns, `${pointerType} ${touchAction} ${dx}, ${dy}`);
+    say("pointerup", 2);
+    assert.equal(pane.last("click"), undefined);
+    assert.equal(pane.last("moving"), false);
+  }
+  // Two fingers enlarge, whatever one of them does; a press that is taken away is no click.
+  Object.assign(globalThis, { getComputedStyle: () => ({ touchAction: "pan-y" }) });
+  const pane = pointed();
+  pane.say("pointerdown", { pointerType: "touch", clientX: 100, clientY: 100, pointerId: 1 });
+  pane.say("pointerdown", { pointerType: "touch", clientX: 100, clientY: 200, pointerId: 2 });
+  pane.say("pointermove", { pointerType: "touch", clientX: 100, clientY: 300, pointerId: 2 });
+  const turned = pane.last("turn");
+  close(turned.zoom, 2);
+  // In the middle between them, which went down by 50 pixels of 200, things stay where they were.
+  close(turned.panX, (90 / 400 - 0.5) * (1 - 2));
+  close(turned.panY, 0.5 - 180 / 200 + (-0.25 - (0.5 - 180 / 200)) * 2);
+  pane.say("pointerup", { pointerType: "touch", clientX: 100, clientY: 300, pointerId: 2 });
+  assert.equal(pane.last("moving"), true);
+  pane.say("pointercancel", { pointerType: "touch", clientX: 100, clientY: 100, pointerId: 1 });
+  assert.deepEqual([pane.last("moving"), pane.last("click")], [false, undefined]);
+});
+
+test("what the pointer leaves is left, unless it is held, and the browser's own menu stays away", () => {
+  const pane = pointed(), left = () => pane.done.filter(([name]) => name === "leave").length;
+  pane.say("pointerleave", {});
+  assert.equal(left(), 1);
+  pane.say("pointerdown", { clientX: 1, clientY: 1 });
+  pane.say("pointerleave", {});
+  assert.equal(left(), 1);
+  let prevented = 0;
+  for (const name of ["contextmenu", "wheel"]) {
+    Object.assign(globalThis, { WheelEvent: { DOM_DELTA_LINE: 1 }, window: { setTimeout: () => 0 } });
+    pane.say(name, { clientX: 1, clientY: 1, deltaY: 1, deltaMode: 0, preventDefault: () => prevented++ });
+  }
+  delete (/** @type {any} */ (globalThis).window);
+  assert.equal(prevented, 2);
+  // A little movement is still none, and turns nothing.
+  const still = pointed();
+  still.say("pointerdown", { clientX: 100, clientY: 100 });
+  still.say("pointermove", { clientX: 102, clientY: 101 });
+  assert.equal(still.last("turn"), undefined);
+  still.say("pointermove", { clientX: 104, clientY: 101 });
+  assert.deepEqual(still.last("turn"), { azimuth: 10 - 0.6, elevation: 30 });
+});
+
 test("keys turn, tilt and enlarge by their arrows, by less with shift, and leave the browser its own", () => {
   const turned = (/** @type {string} */ key, more = {}) => keyTurn(/** @type {any} */ ({ key, ...more }), EYE);
   assert.deepEqual(["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown"].map((key) => turned(key)), [{ azimuth: 5 }, { azimuth: 15 }, { elevation: 35 }, { elevation: 25 }]);

@@ -11,7 +11,7 @@ import { drawNetworks, mapNetworks, sectionNetworks } from "../../plot/page/web/
 import { PaneView } from "../../plot/page/web/pane.js";
 import { themeOf } from "../../plot/page/web/theme.js";
 import { GAP, View } from "../../plot/page/web/view.js";
-import { STATE, callsOf, figure, recorder, surface } from "./drawn.mjs";
+import { STATE, callsOf, figure, isBalanced, recorder, surface } from "./drawn.mjs";
 
 const close = (/** @type {number} */ got, /** @type {number} */ wanted, tolerance = 1e-9) => assert.ok(Math.abs(got - wanted) <= tolerance, `${got} is not ${wanted}`);
 const LIGHT = themeOf("light"), DARK = themeOf("dark");
@@ -21,12 +21,7 @@ const viewOf = (/** @type {any} */ made, /** @type {number} */ azimuth, /** @typ
 
 /** What was stroked and filled, each with the style it had then; what was saved is restored. @param {any} context */
 function painted(context) {
-  let depth = 0;
-  for (const [kind] of context.calls) {
-    if (kind === "save") depth++;
-    if (kind === "restore") assert.ok(--depth >= 0, "restored, and never saved");
-  }
-  assert.equal(depth, 0, "saved, and never restored");
+  assert.ok(isBalanced(context), "what was saved is restored, and nothing else");
   const now = /** @type {Record<string, any>} */ ({}), /** @type {any[]} */ found = [];
   let dash = "";
   for (const [kind, ...args] of context.calls) {
@@ -240,6 +235,36 @@ test("a cross-hair stands at its point on the map, from border to border, and le
   assert.deepEqual(callsOf(context, "arc").map(([a, b]) => [a, b]), [[x, y]]);
 });
 
+test("the line of a section is drawn from end to end, dark on white, below the letters of its ends", () => {
+  const made = figure(), place = placeMap(made, 400, 400), context = recorder();
+  drawMapCursor(/** @type {any} */ (context), made, place, /** @type {any} */ ({ section: [-1, -1, 2, 2], pins: [] }), null);
+  const strokes = painted(context).filter(({ kind, points }) => kind === "stroke" && points.length === 2);
+  const ends = [place.toPixel(made.field.x[0], made.field.y[0]), place.toPixel(made.field.x[3], made.field.y[2])];
+  assert.deepEqual(strokes.map(({ strokeStyle, lineWidth, points }) => [strokeStyle, lineWidth, points]), [["#fff", 3.4, ends], ["#111", 1.6, ends]]);
+  assert.ok(context.calls.findIndex(([kind]) => kind === "fillText") > context.calls.findLastIndex(([kind]) => kind === "lineTo"));
+});
+
+test("dots on interpolated points are small, and smaller where points are many", () => {
+  const size = (/** @type {number} */ width) => {
+    const context = recorder(), made = figure();
+    drawMarks(/** @type {any} */ (context), made, placeMap(made, width, width));
+    return callsOf(context, "fillRect")[0][2];
+  };
+  assert.deepEqual([size(400), size(12)], [1.2, 0.5]);
+  close(size(26), 16 / 4 / 5);
+});
+
+test("a value of an iso-line stands within the map, a line's height from its borders", () => {
+  const place = { left: 20, top: 30, width: 200, height: 100 }, written = (/** @type {number} */ y, from = 30) => {
+    const context = recorder(), line = Array.from({ length: 181 }, (_, k) => /** @type {[number, number]} */ ([from + k, y]));
+    labelLines(/** @type {any} */ (context), [{ level: 0, line, closed: false }], ["0.25"], place, []);
+    return callsOf(context, "translate").map(([x]) => x);
+  };
+  assert.deepEqual([39, 41, 119, 121].map((y) => written(y).length), [0, 1, 1, 0]);
+  // Of a line that goes on beyond the border, only where the whole text has room.
+  for (const [x] of [written(80, -100), written(80, 150)]) assert.ok(x - 15 >= 20 && x + 15 <= 220, `${x}`);
+});
+
 test("a cross-hair on a surface stands on the floor, on its grid lines and at its point; kept points have their flags", () => {
   const made = figure({ ...STATE, cap: 30 }), pane = Object.assign(Object.create(PaneView.prototype), { figure: made }), view = viewOf(made, -90, 34), { field, frame } = made;
   const drawn = (/** @type {any} */ cursor, /** @type {any[]} */ pins = [], theme = LIGHT) => {
@@ -275,6 +300,10 @@ test("networks have diamonds at their places with their names, on the floor belo
   loss[9] = 3;
   drawNetworks(/** @type {any} */ (whole), figure(STATE, { ...given, values: { "train/loss": loss } }), (at) => /** @type {[number, number]} */ (view.project(at).slice(0, 2)), () => true);
   assert.deepEqual([middles(whole).length, callsOf(whole, "fillText").map(([text]) => text)], [2, ["a", "b", "h"]]);
+  const across = recorder();
+  sectionNetworks(/** @type {any} */ (across), [{ text: "late", x: 280 }, { text: "b", x: 40 }, { text: "over", x: 45 }, { text: "c", x: 75 }], { left: 0, right: 300, top: 5, bottom: 90 }, LIGHT);
+  assert.deepEqual(callsOf(across, "fillText"), [["b", 49, 7], ["c", 84, 7], ["late", 280 - 9 - 24, 7]], "beside their lines, within the chart, and none over another");
+  assert.deepEqual(painted(across).filter(({ dash }) => dash).map(({ points, strokeStyle }) => [points, strokeStyle]), [40, 45, 75, 280].map((at) => [[[at, 5], [at, 90]], LIGHT.line]));
   mapNetworks(/** @type {any} */ (map), made, place);
   assert.deepEqual(middles(map)[0].slice(0, 2), place.toPixel(field.x[2], field.y[1]));
   assert.deepEqual(callsOf(map, "fillText").map(([text]) => text), ["a", "b", "h"]);

@@ -5,10 +5,11 @@ import { makeMesh } from "../../plot/page/web/mesh.js";
 import { networksAlong, placedNames } from "../../plot/page/web/networks.js";
 import { drapePaths, lossesAt } from "../../plot/page/web/paths.js";
 import { quantityOf } from "../../plot/page/web/quantity.js";
-import { pinTexts, rowsAt, spoken } from "../../plot/page/web/readout.js";
+import { Readout, pinTexts, rowsAt, spoken } from "../../plot/page/web/readout.js";
 import { profiles, ticksAlong } from "../../plot/page/web/section.js";
 import { describe, notesOf } from "../../plot/page/web/summary.js";
-import { LABELS, STATE, figure, surface } from "./drawn.mjs";
+import { RUNS } from "../../plot/page/web/theme.js";
+import { LABELS, STATE, figure, page, surface } from "./drawn.mjs";
 
 test("a read-out has the value, its error, and how far it is above the lowest and above the checkpoint", () => {
   const rows = rowsAt(figure(), 4, LABELS);
@@ -19,6 +20,26 @@ test("a read-out has the value, its error, and how far it is above the lowest an
   assert.deepEqual(rows.map((row) => row[3]), [true, false, false, false, false]);
   // The paired error is of a difference on the checkpoint's own samples.
   assert.ok(!rowsAt(figure(), 7, LABELS).some(([name]) => name === "above the checkpoint"));
+});
+
+test("a read-out is of the point under the cross-hair, else of the best one, else of the one nearest to the checkpoint", () => {
+  page();
+  const own = new Readout(), cell = (/** @type {any} */ row) => row.children.map((/** @type {any} */ each) => each.text), body = () => /** @type {any} */ (own.body).children;
+  own.show(figure(), { i: 3, j: 1 }, LABELS);
+  assert.deepEqual([own.place.textContent, own.note.textContent], ["PC\u00a01\u00a02   β\u00a00", "on 7 samples"]);
+  assert.deepEqual(cell(body()[0]), ["training loss|train loss", "7", "± 0.3"]);
+  assert.deepEqual(body().map((/** @type {any} */ row) => row.attributes.class), ["strong", "", "", ""]);
+  const [head] = body()[1].children;
+  assert.deepEqual([head.attributes["aria-label"], head.attributes.title, head.text], ["above the lowest", "above the lowest", "above the lowest|above min"]);
+  own.show(figure(), null, LABELS);
+  assert.equal(own.place.textContent, "lowest at PC\u00a01\u00a01   β\u00a00");
+  const level = { ...surface(), values: { "train/loss": new Float64Array(12).fill(2) } };
+  own.show(figure(STATE, level), null, LABELS);
+  assert.equal(own.place.textContent, "PC\u00a01\u00a00   β\u00a00");
+  own.show(figure(STATE, level), { i: 0, j: 2 }, LABELS);
+  assert.equal(own.place.textContent, "PC\u00a01\u00a0−1   β\u00a02");
+  own.show(null, null, LABELS);
+  assert.deepEqual([own.place.textContent, own.note.textContent, body().length], ["not measured here", "", 0]);
 });
 
 test("of an accuracy the best point is the highest, and others are below it", () => {
@@ -129,6 +150,16 @@ test("a run's loss is its own, the plane's is under it, and drop lines go from o
   const { low, high } = made.scales.height;
   assert.ok(Math.abs((truth[1] ?? 0) - (1.1 * (5 - low)) / (high - low)) < 1e-12);
   assert.ok(Math.abs((stops[1]?.[2] ?? 0) - (1.1 * (3.5 - low)) / (high - low)) < 1e-12);
+});
+
+test("a run is laid over the surface in pieces shorter than its cells, and no more of them", () => {
+  const [{ points, upTo, colors }] = drapePaths(figure({ ...STATE, cap: null }, { ...surface(), paths: [{ name: "run", x: Float64Array.of(-1, -0.9, 2), y: Float64Array.of(-1, -1, -1), step: [0, 1, 2], unit: "step", own: {}, below: {}, drops: [], note: "" }], state: new Uint8Array(12).fill(1) }));
+  // Cells of half the scene's unit, but for a pixel: the box from -1 to 1 has four points.
+  assert.deepEqual(upTo, [0, 1, 1 + Math.ceil(((2.9 * 2) / 3) / (0.7 * 0.5))]);
+  assert.equal(points.length, 6 * upTo[2]);
+  for (let k = 6; k < points.length; k += 6) assert.deepEqual(points.slice(k, k + 3), points.slice(k - 3, k), "each begins where the last one ended");
+  assert.deepEqual(colors.slice(0, 3), RUNS[0].pale);
+  assert.deepEqual(colors.slice(-3), RUNS[0].full);
 });
 
 test("a valley sees less of the sky than a ridge, borders have a rim, and holes no colour", () => {

@@ -54,6 +54,8 @@ test("values stand at their part of the way and at their height among the ticks,
   const values = texts.filter(([, x]) => x === LEFT - 7);
   assert.ok(values.length >= 1 && values.every(([text, , y]) => Math.abs(y - heights(Number(text))) < 1e-6 && y >= TOP && y <= BOTTOM), JSON.stringify(values));
   assert.equal(values.length, scale.ticks.filter((/** @type {number} */ tick) => tick >= 3 && tick <= 10).length);
+  const grid = strokes(context).map((each) => each.points).filter(([[, x, y], [, x1, y1] = []]) => x === LEFT && x1 === RIGHT && y === y1).map(([[, , y]]) => y);
+  assert.deepEqual(grid, [...values.map(([, , y]) => y), BOTTOM], "a line at each value, and the axis");
   const ticks = texts.filter(([, , y]) => y === BOTTOM + 6).map(([text, x]) => [Number(text.replace("−", "-")), x]);
   assert.ok(ticks.length >= 5);
   for (const [value, x] of ticks) close(x, at((value + 1) / 2));

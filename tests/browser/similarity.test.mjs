@@ -129,6 +129,8 @@ test("the colours have their bar from the lowest to the highest value, with its 
   const own = panel(), canvas = /** @type {any} */ (own.scale);
   own.set({ shown: 1 });
   frames();
+  const [low, bar, high] = /** @type {any} */ (own.element).with("class", "ends").children;
+  assert.ok(low === own.ends[0] && bar === own.scale && high === own.ends[1], "the lowest stands at the left");
   const bars = [];
   let color = "";
   for (const [kind, ...args] of canvas.context.calls) {
@@ -161,6 +163,9 @@ test("networks, values and what stands beside are chosen from lists; of a networ
   const hint = () => /** @type {any} */ (own.told).children.at(-1).text;
   assert.equal(hint(), "No error is stated for these values.");
   own.set({ shown: 0 });
+  own.record.factor = 1.9623;
+  own.tell();
+  assert.match(hint(), /reaches 2 of them/);
   own.record.factor = 0;
   own.tell();
   assert.equal(hint(), "The error is not known: there was one batch.");

@@ -93,7 +93,6 @@ export class App {
     if (changed.has("theme")) this.retheme();
     if (changed.has("difference")) this.arrange();
     for (const key of changed) this.redraw(...(NEEDS[key] ?? ["figures"]));
-    this.redraw();
   }
 
   retheme() {
