@@ -77,6 +77,7 @@ test("texts over a surface have the ground's colour around them, drawn first", (
       assert.ok(below >= 0 && below < above, text);
       assert.ok(all[below].lineWidth >= 3, text);
       assert.deepEqual(all[below].args.slice(1, 3), all[above].args.slice(1, 3));
+      assert.notEqual(all[below].strokeStyle, all[above].fillStyle);
     }
   }
 });
@@ -90,6 +91,17 @@ function axesOf(made, azimuth, elevation, wide) {
   return { view, lines, texts, starts: lines.map(([[x, y]]) => [x, y]) };
 }
 const has = (/** @type {number[][]} */ list, /** @type {number[]} */ [x, y]) => list.some(([a, b]) => Math.hypot(a - x, b - y) < 1e-6);
+
+test("titles are in ink and numbers softer, lines in their own colour, in the dark as in the light", () => {
+  for (const theme of [LIGHT, DARK]) {
+    const made = figure(), context = recorder();
+    drawAxes(/** @type {any} */ (context), viewOf(made, -52, 34), made.frame, theme);
+    const all = painted(context), colour = (/** @type {string} */ text) => all.filter(({ kind, args }) => kind === "fillText" && args[0] === text).map(({ fillStyle }) => fillStyle);
+    for (const text of ["PC 1 (90 %)", "β", "training loss"]) assert.deepEqual(colour(text), [theme.ink], text);
+    for (const text of [...made.frame.x, ...made.frame.y, ...made.frame.z].map((each) => each.text)) assert.ok(colour(text).every((each) => each === theme.soft), text);
+    assert.ok(all.filter(({ kind, points }) => kind === "stroke" && points.length === 2).every(({ lineWidth }) => lineWidth <= 3));
+  }
+});
 
 test("ticks stand on the edges of the floor that are nearest to the eye, with their numbers outwards", () => {
   const made = figure(), { frame } = made, [hx, hy] = frame.half;

@@ -3,13 +3,15 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { GreaterDepth } from "three";
 import { makeScales } from "../../plot/page/web/figure.js";
+import { drawMapCursor } from "../../plot/page/web/cursor.js";
+import { drawMarks, placeMap } from "../../plot/page/web/map.js";
 import { PaneView } from "../../plot/page/web/pane.js";
 import { Ribbons } from "../../plot/page/web/ribbons.js";
 import { profiles } from "../../plot/page/web/section.js";
 import { Model } from "../../plot/page/web/stage.js";
 import { describe, notesOf } from "../../plot/page/web/summary.js";
 import { View } from "../../plot/page/web/view.js";
-import { LABELS, STATE, figure, surface } from "./drawn.mjs";
+import { LABELS, STATE, callsOf, figure, recorder, surface } from "./drawn.mjs";
 
 const close = (/** @type {number} */ got, /** @type {number} */ wanted, tolerance = 1e-9) => assert.ok(Math.abs(got - wanted) <= tolerance, `${got} is not ${wanted}`);
 
@@ -55,6 +57,38 @@ test("an exaggerated surface has its levels as much higher, an accuracy its axis
   const given = { ...surface(), open: { "test/loss": Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1) } };
   assert.equal(figure({ ...STATE, colour: "test/loss" }, given).counts.open, 2);
   assert.equal(figure(STATE, given).counts.open, 0);
+});
+
+test("a smoothed surface goes through its measured points, and everything on it stands where they do", () => {
+  const smooth = { ...STATE, cap: null, smooth: true }, whole = () => {
+    const given = surface();
+    return { ...given, values: Object.fromEntries(Object.entries(given.values).map(([name, array]) => [name, array.map((/** @type {number} */ value) => (Number.isFinite(value) ? value : 3))])), state: new Uint8Array(12).fill(1) };
+  };
+  const coarse = figure({ ...smooth, smooth: false }, whole()), fine = figure(smooth, whole()), { factor } = fine.field, other = figure({ ...smooth, colour: "train/accuracy" }, whole());
+  assert.deepEqual([factor, fine.field.nx, fine.field.ny, fine.field.z.length], [67, 3 * 67 + 1, 2 * 67 + 1, 202 * 135]);
+  const pane = (/** @type {any} */ made) => Object.assign(Object.create(PaneView.prototype), { figure: made });
+  for (let j = 0; j < 3; j++) {
+    for (let i = 0; i < 4; i++) {
+      const at = j * factor * fine.field.nx + i * factor, k = 4 * j + i;
+      close(fine.field.z[at], coarse.field.z[k]);
+      close(fine.field.colour[at], coarse.field.colour[k]);
+      close(other.field.colour[at], other.scales.colour.normalized(other.colour.values[k]));
+      close(fine.field.x[i * factor], coarse.field.x[i]);
+      close(fine.field.y[j * factor], coarse.field.y[j]);
+      pane(fine).pointOf({ i, j }).forEach((/** @type {number} */ value, /** @type {number} */ n) => close(value, pane(coarse).pointOf({ i, j })[n]));
+    }
+  }
+  assert.ok(notesOf(fine, false, false).includes("smoothed ×67 from 4 × 3 points") && !notesOf(coarse, false, false).some((note) => note.startsWith("smoothed")));
+  // Marks and the cross-hair of a map stand there as well, and holes are as wide as they were.
+  const drawn = (/** @type {any} */ made) => {
+    const context = recorder(), place = placeMap(made, 400, 400);
+    drawMarks(/** @type {any} */ (context), made, place);
+    drawMapCursor(/** @type {any} */ (context), made, place, /** @type {any} */ ({ section: null, pins: [[1, 0]] }), { i: 3, j: 1 });
+    return [...callsOf(context, "arc"), ...callsOf(context, "moveTo"), ...callsOf(context, "fillRect")].flat();
+  };
+  const [of, wanted] = [figure({ ...STATE, smooth: true }), figure(STATE)].map(drawn);
+  assert.ok(of.length > 12 && of.length === wanted.length);
+  of.forEach((value, k) => close(value, wanted[k]));
 });
 
 test("what is said of a surface has its corners in their order and its values in their units", () => {

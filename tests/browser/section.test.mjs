@@ -65,13 +65,16 @@ test("values stand at their part of the way and at their height among the ticks,
 });
 
 test("each text stands as its place asks: ticks about theirs, the ends of the line within the chart", () => {
-  const { context } = charted({}, undefined, 900);
-  let align = "";
+  const { app, context } = charted({}, undefined, 900);
+  let align = "", fill = "";
   const found = /** @type {Record<string, any>} */ ({});
   for (const [kind, ...args] of context.calls) {
     if (kind === "set" && args[0] === "textAlign") align = args[1];
-    if (kind === "fillText") found[args[0]] = { align, x: args[1], y: args[2] };
+    if (kind === "set" && args[0] === "fillStyle") fill = args[1];
+    if (kind === "fillText") found[args[0]] = { align, fill, x: args[1], y: args[2] };
   }
+  const { soft, ink } = app.theme;
+  assert.deepEqual(["10", "0.5", "A: PC 1 −1, β −1", "training loss"].map((text) => found[text]?.fill), [soft, soft, ink, ink]);
   assert.deepEqual(["0.5", "A: PC 1 −1, β −1", "B: PC 1 1, β −1", "PC 1 (90 %)", "training loss"].map((text) => found[text]?.align), ["center", "left", "right", "center", "left"], Object.keys(found).join());
   assert.deepEqual([found["A: PC 1 −1, β −1"].x, found["B: PC 1 1, β −1"].x], [LEFT, 884]);
   for (const [wide, name] of /** @type {[number, string][]} */ ([[300, "PC 1 (90 %)"], [130, "PC 1"]])) {

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from landscape.plot.planes.marks import _NO_BEST
+from landscape.plot.surfaces.shading import DARK, FLAT, LUMINANCE, Light
 
 from browser import fixtures
 
@@ -57,6 +58,23 @@ def test_the_script_marks_no_best_point_where_stills_mark_none() -> None:
     words = re.search(r"^const NO_BEST = \[(.*)\];$", (PAGE / "quantity.js").read_text(encoding="utf-8"), re.MULTILINE)
     assert words
     assert json.loads(f"[{words[1]}]") == list(_NO_BEST)
+
+
+def test_the_light_of_the_page_is_that_of_the_stills() -> None:
+    light, text = Light(), re.sub(r"\s+", " ", (PAGE / "shaders.js").read_text(encoding="utf-8"))
+    for each in (
+        f"{light.sky:.2f} * ({light.ground:.2f} + {1 - light.ground:.2f} * (n.z + 1.0) / 2.0) ",
+        f" + {light.page:.2f} * max(-n.z, 0.0);",
+        f"{light.key_strength:.2f} * max(dot(n, key), 0.0) + {light.fill_strength:.2f} * max(dot(n, fill), 0.0);",
+        f"{light.specular:.2f} * pow(max(dot(n, normalize(towards + key)), 0.0), {light.exponent:.1f});",
+        f"if (!below) bright *= 1.0 - {light.occlusion:.2f} * (1.0 - vPaint.y);",
+        f"dot(base, vec3({', '.join(map(str, LUMINANCE))})) > {DARK} ?",
+        f"if (gradient < {FLAT:.0e}) return 0.0;".replace("e-0", "e-"),
+    ):
+        assert each in text, each
+    lights = re.search(r"KEY = (\[.*?\]), FILL = (\[.*?\]);", (PAGE / "stage.js").read_text(encoding="utf-8"))
+    assert lights
+    assert [tuple(json.loads(each)) for each in lights.groups()] == [light.key, light.fill]
 
 
 def test_types_of_the_script_are_right() -> None:
