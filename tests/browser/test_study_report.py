@@ -12,6 +12,7 @@ import pytest
 import landscape
 from browser.conftest import PATIENCE, Opened
 from tests.helpers import tiny_study
+from tests.helpers.small_models import write_coarsely
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +24,9 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
         plane=('line"\n', 'line"\narguments = { y = "-1:1:3" }\n'),
         fails=("arguments = { width = 5 }", "arguments = { width = 5 }\nrecipe = { options = { fails = 1 } }"),
     )
-    result = landscape.study(path, folder / "out", executor="here", command="landscape study 'tiny <i>.toml' -o out")
+    with pytest.MonkeyPatch.context() as patch:
+        write_coarsely(patch)
+        result = landscape.study(path, folder / "out", executor="here", command="landscape study 'tiny <i>.toml' -o out")
     assert result is not None
     return result.page
 

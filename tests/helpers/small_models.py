@@ -45,6 +45,11 @@ def _no_open_figures() -> Iterator[None]:
 
 @pytest.fixture
 def coarse_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Write coarse pictures in a test."""
+    write_coarsely(monkeypatch)
+
+
+def write_coarsely(monkeypatch: pytest.MonkeyPatch) -> None:
     """Write pictures with 50 dots an inch and whole letters: for tests that ask no more than that they are there.
 
     To choose the letters of a font that a PDF needs takes a third of the time of one.

@@ -40,10 +40,10 @@ def main(words: list[str] | None = None, root: Path = HERE.parents[1], lists: Pa
     except StaleMutant as error:
         print(error, file=sys.stderr)
         return 2
-    if misfits := stale(listed, root):
+    mutants = chosen(listed, asked.share, asked.seed)
+    if misfits := stale(mutants, root):
         print(*misfits, sep="\n", file=sys.stderr)
         return 2
-    mutants = chosen(listed, asked.share, asked.seed)
     print(f"{len(mutants)} of {len(listed)} mutants, --share {asked.share:g} --seed {asked.seed}", flush=True)
     copies: queue.SimpleQueue[Copy] = queue.SimpleQueue()
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack, ThreadPoolExecutor(asked.jobs) as pool:
