@@ -61,6 +61,28 @@ def test_what_a_twin_keeps_lies_in_memory_of_its_own(make):
         assert mine != other
 
 
+class Uncounted(tuple):
+    """Has no length, as pairs of numbers of e3nn have none, and nothing that `iter` would take."""
+
+    def __len__(self):
+        raise NotImplementedError
+
+    __iter__ = None
+
+
+def test_containers_of_a_users_own_that_cannot_be_counted_or_hold_themselves_are_copied():
+    model = Remembers(3, 2)
+    model(X)
+    around = [Uncounted((1, model.last[0]))]
+    around.append(around)
+    model.around = around
+    twin = copy_of(model)
+    copied = tuple.__getitem__(twin.around[0], 1)
+    torch.testing.assert_close(copied, twin.last[0])
+    assert copied.data_ptr() == twin.last[0].data_ptr() != model.last[0].data_ptr()
+    assert twin.around[1] is twin.around
+
+
 class Scaled(nn.Linear):
     """Saves a number of its own, no tensor."""
 

@@ -1,10 +1,11 @@
-"""Of the cases in strangers.py those whose package is there for the tests anyway; the script runs all."""
+"""Those cases of strangers whose package is there for the tests anyway; ``python -m tests.real.strangers`` runs all."""
 
 from __future__ import annotations
 
 import pytest
 
-from tests.real.strangers import CASES, error_of
+from tests.real.strangers import language, training  # noqa: F401 (they register their cases)
+from tests.real.strangers.comparison import CASES, error_of
 
 
 @pytest.mark.slow
