@@ -15,6 +15,13 @@ from landscape.errors import UsageError
 from landscape.problem.params import can_move, work_dtype
 
 
+def require_real(tensors: Mapping[str, Tensor]) -> None:
+    """Raise UsageError where a tensor is complex."""
+    unreal = next((name for name, tensor in tensors.items() if tensor.is_complex()), None)
+    if unreal is not None:
+        raise UsageError(f"{unreal} is complex; curvature is computed for real weights only, leave it out with exclude")
+
+
 @contextmanager
 def differentiable(
     model: nn.Module, tensors: Mapping[str, Tensor], *, leaves: Mapping[str, Tensor] | None = None
@@ -43,9 +50,7 @@ def differentiable(
     UsageError
         A tensor is complex.
     """
-    unreal = next((name for name, tensor in tensors.items() if tensor.is_complex()), None)
-    if unreal is not None:
-        raise UsageError(f"{unreal} is complex; curvature is computed for real weights only, leave it out with exclude")
+    require_real(tensors)
     if leaves is None:
         leaves = {name: tensor.detach().to(work_dtype(tensor)).requires_grad_() for name, tensor in tensors.items()}
     by_memory = {tensor.data_ptr(): leaves[name] for name, tensor in tensors.items() if tensor.data_ptr()}

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from landscape.curvature.differentiable import differentiable
+from landscape.curvature.differentiable import differentiable, require_real
 from landscape.curvature.products import Products, joined
 from landscape.curvature.rows import Room
 from landscape.curvature.sampled_loss import LARGEST_BATCH, SampledLoss
@@ -23,10 +23,13 @@ from landscape.directions.filters import Filters, filters_of
 from landscape.engine.memory import resident_budget
 from landscape.errors import EvaluationError, UsageError
 from landscape.parallel.serial import Comm
+from landscape.problem.batches import to_device
+from landscape.problem.data.datasets import choose
 from landscape.problem.data.samples import Data
 from landscape.problem.losses.losses import Loss, resolve_loss
 from landscape.problem.named_data import in_units_of, named_data
 from landscape.problem.params import digest, moved_tensors
+from landscape.problem.stale_values import forget_computed, require_fresh
 from landscape.surface.grid import Floats
 from landscape.surface.recipes import IGNORES
 
@@ -35,6 +38,10 @@ GRAPH_SHARE, BASIS_SHARE = 0.6, 0.25
 # How far a sample's loss may be from that on rank 0, relative to it and to their mean, and how many may be farther:
 # processors may round half precision apart, and other data or weights differ by far more.
 SAME_EVERYWHERE, BEYOND = 0.02, 0.01
+
+
+# Samples on which it is seen whether each weight has an effect.
+FEW = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,6 +154,11 @@ def at_weights(
             budget = resident_budget(device, comm.local_size) if memory is None else int(memory)
             stack.enter_context(untouched(model))
             model.eval()
+            forget_computed(model)
+            few = choose(chosen, samples, sample_seed)[:FEW]
+            require_fresh(
+                model, tensors, lambda: loss(model, to_device(chosen.fetch(few), device), number=len(few)).values()
+            )
             scale = normalising_scale(tensors, filters, ignore="biasbn")
             leaves = stack.enter_context(differentiable(model, tensors))
             sampled = SampledLoss(
@@ -158,6 +170,7 @@ def at_weights(
                 batch_size=batch_size,
                 budget=budget // 8,
             )
+            sampled.watch_caches()
             values = np.concatenate([sampled.values(k).cpu().numpy() for k in range(len(sampled))])
             sampled.require_same(values[: sampled.number(0)])
         if comm.size > 1:
@@ -177,6 +190,7 @@ def _one_set(data: Any, loss: Loss, batch_size: int | None) -> tuple[str, Data, 
 
 def _chosen_tensors(model: nn.Module, include: str | None, exclude: str | None, ignore: str) -> dict[str, Tensor]:
     tensors = moved_tensors(model, include=include, exclude=exclude)
+    require_real(tensors)
     if ignore == "biasbn":
         tensors = {key: tensor for key, tensor in tensors.items() if tensor.ndim >= 2}
         if not tensors:

@@ -330,6 +330,12 @@ def _saying(loss: SampledLoss) -> Iterator[None]:
             raise EvaluationError(
                 f"an operation of the network or of {loss.loss.name} has no second derivative: {failure(error)}"
             ) from error
+        if "backward through the graph a second time" in text:
+            raise EvaluationError(
+                "the network keeps something that it computed from its weights in an earlier pass, and goes on with "
+                "it, so that nothing leads from the loss to the weights as they are now; let it compute that anew in "
+                f"each pass: {failure(error)}"
+            ) from error
         if "does not require grad" in text:
             raise EvaluationError(
                 f"nothing leads from the loss of {loss.data.name!r} to the weights: {failure(error)}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from landscape.errors import EvaluationError, UsageError
+from landscape.problem.attributes import Attributes
 from landscape.problem.batches import (
     batch_bytes,
     call_model,
@@ -67,6 +68,7 @@ class SampledLoss:
         if batch_size is not None and batch_size < 1:
             raise UsageError(f"the batch size is {batch_size}, it has to be 1 at least")
         self.model, self.data, self.loss = model, data, loss
+        self._forget: Callable[[], object] = lambda: None
         self.order = choose(data, samples, sample_seed) if order is None else np.asarray(order)
         self.samples = len(self.order)
         size = batch_size or min(LARGEST_BATCH, max(1, -(-self.samples // BATCHES)))
@@ -77,6 +79,16 @@ class SampledLoss:
         if batch_bytes(data.fetch(self.order[:1])) * self.samples <= budget:
             self._kept = [self._batch(k) for k in range(len(self))]
         self._total = self._total_weight()
+
+    def watch_caches(self) -> None:
+        """Find out whether the network keeps something that it computed; then it forgets it before each pass.
+
+        What a pass kept from weights has that pass's graph, or none. To be called as long as the network computes with
+        the leaves that derivatives are taken by, and keeps nothing from other weights.
+        """
+        attributes = Attributes(self.model)
+        self.values(0)
+        self._forget = attributes.restore if attributes.restore() else lambda: None
 
     def __len__(self) -> int:
         """Return the number of batches."""
@@ -112,10 +124,12 @@ class SampledLoss:
         EvaluationError
             It is not finite, or nothing leads from it to the weights.
         """
+        self._forget()
         return self._joined(self.loss(self.model, self.batch(k), check=check, number=self.number(k))["loss"], k)
 
     def values(self, k: int) -> Tensor:
         """Return the losses of a batch's samples, shape (n,), or their mean as many times, without a graph."""
+        self._forget()
         # Not under no_grad: a loss may take derivatives itself.
         values = self.loss(self.model, self.batch(k), number=self.number(k))["loss"].detach().double()
         # As the loss's own mean weighs samples: their mean is the loss.
@@ -140,6 +154,7 @@ class SampledLoss:
 
     def output(self, k: int) -> Tensor:
         """Return the network's output for a batch, with its graph; only where `splits`."""
+        self._forget()
         inputs, _ = split_inputs_targets(self.batch(k))
         return output_logits(call_model(self.model, fit_precision(inputs, self.model)))
 

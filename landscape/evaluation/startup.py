@@ -110,6 +110,7 @@ def _first_measurement(setup: Setup) -> tuple[Objective, Forward, Baseline]:
     for last in (False, True):
         objective = _objective(setup, batch_size)
         try:
+            objective.require_fresh(setup.displacement.start)
             forward = _choose_forward(setup, objective)
             install(objective, forward, setup.displacement.start)
             baseline = measure_baseline(objective)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 import sys
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from types import FunctionType, MethodType, ModuleType, SimpleNamespace
 from typing import Any
@@ -43,14 +43,29 @@ def attributes_kept(model: nn.Module) -> Iterator[None]:
         attributes.restore()
 
 
-class Attributes:
-    """Everything that can be reached from a network's attributes, as it is when this is made."""
+def tensors_reached(value: Any, but: Iterable[Any]) -> list[Tensor]:
+    """Return the tensors in a value, however deep, those left out that are in ``but`` or can be reached by it alone."""
+    return Attributes(value, but).tensors
 
-    def __init__(self, model: nn.Module) -> None:
+
+class Attributes:
+    """Everything that can be reached from a network's attributes, as it is when this is made.
+
+    Parameters
+    ----------
+    root : Module or any object
+        Of a network, parameters and buffers are left out.
+    but : iterable
+        Objects that are left out as well, with what can be reached through them alone.
+    """
+
+    def __init__(self, root: Any, but: Iterable[Any] = ()) -> None:
+        leave = [*root.parameters(), *root.buffers(), *but] if isinstance(root, nn.Module) else but
+        self.tensors: list[Tensor] = []
         self._undo: list[Undo] = []
-        self._seen: set[int] = {id(tensor) for tensor in (*model.parameters(), *model.buffers())}
+        self._seen: set[int] = set(map(id, leave))
         self._alive: list[Any] = []  # else a number in `_seen` might become another object's
-        waiting: list[Any] = [model]
+        waiting: list[Any] = [root]
         while waiting:
             each = waiting.pop()
             if isinstance(each, _ATOMS) or id(each) in self._seen:
@@ -122,6 +137,7 @@ class Attributes:
         return list(values.values())
 
     def _tensor(self, tensor: Tensor) -> None:
+        self.tensors.append(tensor)
         if tensor.is_meta or tensor.is_inference() or is_lazy(tensor):
             return
         values, version = _kept(tensor.detach()), tensor._version

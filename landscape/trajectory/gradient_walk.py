@@ -26,6 +26,7 @@ import torch
 from torch import Tensor, nn
 
 from landscape.errors import UsageError
+from landscape.problem.attributes import Attributes
 from landscape.surface.reports.gradient_walks import Walks
 
 MULTIPLES = (0.5, 1.0, 2.0, 4.0)
@@ -42,7 +43,7 @@ def gradient_walk(
     *,
     multiples: Sequence[float] = MULTIPLES,
 ) -> Walks:
-    """Walk along the gradient and back; weights, buffers, gradients and the generator are as before.
+    """Walk along the gradient and back; weights, buffers, attributes, gradients and the generator are as before.
 
     Parameters
     ----------
@@ -65,12 +66,13 @@ def gradient_walk(
     if not parameters:
         raise UsageError("no parameter of the network asks for a gradient (requires_grad): there is none to walk along")
     start = [each.detach().clone() for each in parameters]
+    attributes = Attributes(model)
     buffers = {name: each.detach().clone() for name, each in model.named_buffers()}
     devices = sorted({each.device for each in parameters if each.device.type == "cuda"}, key=str)
     with torch.random.fork_rng(devices=devices):
         state, drawn = torch.get_rng_state(), [torch.cuda.get_rng_state(each) for each in devices]
         parts = loss if isinstance(loss, Sequence) else [loss]
-        value, gradient = _gradient(parts, parameters)
+        value, gradient = _gradient(parts, parameters, attributes)
         losses, changes = [value], []
         length = _norm(gradient)
         try:
@@ -82,13 +84,14 @@ def gradient_walk(
                     for parameter, at, along in zip(parameters, start, gradient, strict=True):
                         parameter.copy_(at - rate * multiple * along)
                 moved = _norm([each.detach() - at for each, at in zip(parameters, start, strict=True)])
-                value, there = _gradient(parts, parameters)
+                value, there = _gradient(parts, parameters, attributes)
                 losses.append(value)
                 change = _norm([b - a for a, b in zip(gradient, there, strict=True)])
                 changes.append(
                     change if _resolved(change, moved, rate * abs(multiple), length, parameters) else math.nan
                 )
         finally:
+            attributes.restore()
             with torch.no_grad():
                 for parameter, at in zip(parameters, start, strict=True):
                     parameter.copy_(at)
@@ -98,9 +101,12 @@ def gradient_walk(
     return Walks(np.array(losses), np.array(length), np.array(changes, dtype=np.float64), distances)
 
 
-def _gradient(parts: Sequence[Callable[[], Tensor]], parameters: Sequence[nn.Parameter]) -> tuple[float, list[Tensor]]:
+def _gradient(
+    parts: Sequence[Callable[[], Tensor]], parameters: Sequence[nn.Parameter], attributes: Attributes
+) -> tuple[float, list[Tensor]]:
     total, sums = 0.0, [torch.zeros_like(each) for each in parameters]
     for part in parts:
+        attributes.restore()  # what an earlier pass left was computed from other weights, and has a graph of its own
         with torch.enable_grad():
             value = part()
             found = torch.autograd.grad(value, list(parameters), allow_unused=True)

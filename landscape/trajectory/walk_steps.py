@@ -23,6 +23,7 @@ from landscape.problem.batches import batch_bytes, to_device
 from landscape.problem.data.samples import Data
 from landscape.problem.losses.losses import Loss, resolve_loss
 from landscape.problem.references import failure
+from landscape.problem.stale_values import forget_computed, require_fresh
 from landscape.surface.grid import Floats
 from landscape.surface.reports.gradient_walks import GradientWalks, Walks
 from landscape.trajectory.gradient_walk import MULTIPLES, gradient_walk
@@ -98,8 +99,10 @@ def measure_run_walk(
     kept = Displacement(model, dict(model.named_parameters()), [])
     with progress_of(progress, f"walks of {run.name}", "steps") as told, untouched(model):
         model.train(mode == "train")
+        forget_computed(model)
         shares = _shares(model, resolved, source, numbers, len(numbers) if mode == "train" else batch_size)
         try:
+            require_fresh(model, dict(model.named_parameters()), lambda: [_seeded(shares[0])])
             walks = _walked(model, shares, run, rates, far, sample_seed, told)
         finally:
             kept.restore()
@@ -176,6 +179,12 @@ def _walk(model: nn.Module, shares: Sequence[Callable[[], Tensor]], rate: float,
         return gradient_walk(model, shares, rate, multiples=far.tolist())
     start, nowhere = gradient_walk(model, shares, 0.0, multiples=()), np.full(len(far), np.nan)
     return Walks(np.concatenate([start.losses, nowhere]), start.gradients, nowhere, nowhere)
+
+
+def _seeded(share: Callable[[], Tensor]) -> Tensor:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return share()
 
 
 def _shares(

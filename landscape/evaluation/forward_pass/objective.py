@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import Any
 
@@ -29,6 +29,7 @@ from landscape.problem.attributes import Attributes
 from landscape.problem.batches import batch_bytes, map_tensors, to_device
 from landscape.problem.data.datasets import Data, choose
 from landscape.problem.losses.losses import Loss
+from landscape.problem.stale_values import forget_computed, require_fresh
 
 logger = logging.getLogger(__name__)
 
@@ -116,13 +117,7 @@ class Objective:
         self._loaded: dict[Span, Chunk] = {}
         # Of which data set statistics are recomputed, where they are.
         self.norm_data = self._norm_data(batch_norm_data)
-        # What was kept from earlier weights; PyTorch's convention is that a change of mode drops it.
-        if any(type(module).train is not nn.Module.train for module in model.modules()):
-            was = {module: module.training for module in model.modules()}
-            model.train()
-            model.eval()
-            for module, training in was.items():
-                module.training = training
+        forget_computed(model)
         self._attributes, self._caches = Attributes(model), False
         self._norms = [m for m in model.modules() if isinstance(m, nn.modules.batchnorm._NormBase)]
         self._norm_batches: list[Any] | None = None
@@ -186,6 +181,22 @@ class Objective:
             with suppress(Exception, SystemExit):  # a loss that fails says so where it is measured
                 self.run_batch(self.few()) if run else None
             self._caches = self._attributes.restore()
+
+    def forget_passes(self) -> None:
+        """Let the network forget what a forward pass left in it, where it keeps anything."""
+        if self._caches:
+            self._attributes.restore()
+
+    def require_fresh(self, moved: Collection[str]) -> None:
+        """Raise EvaluationError where the network goes on with what it computed from weights before it was given."""
+
+        @torch.no_grad()
+        def values() -> Iterable[Tensor]:
+            with self.modes(), generators_kept():
+                seeded = None if self.noise is None else (0, "", 0)
+                return self._values(self.model, self.few(), seeded=seeded).values()
+
+        require_fresh(self.model, moved, values)
 
     def few(self) -> Any:
         """Return a few samples of the first data set on the device, as the network itself takes them."""
@@ -297,8 +308,7 @@ class Objective:
         SampleValues
             float64 arrays of shape (samples,), in the order of the samples.
         """
-        if self._caches:
-            self._attributes.restore()
+        self.forget_passes()
         refresh = self._refresh()
         result = SampleValues()
         with self.settled(), self._cast(), generators_kept() if self.noise else nullcontext():

@@ -1,0 +1,135 @@
+"""Networks that keep what they computed from their weights: forgotten before each pass, or refused."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import landscape
+from landscape.errors import EvaluationError
+from landscape.trajectory.runs import find_run
+from landscape.trajectory.walk_steps import measure_run_walk
+
+X = torch.randn(40, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+DATA = X, torch.arange(40) % 3
+
+
+class Squashed(nn.Module):
+    """Keeps the matrix it computed first, in an attribute, a list in a dict, an unsaved buffer, or not at all."""
+
+    def __init__(self, keeps: str) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(6, 4, generator=torch.Generator().manual_seed(1)))
+        self.keeps, self.matrix, self.deep = keeps, None, {"of": [None]}
+        self.register_buffer("unsaved", None, persistent=False)
+
+    def forward(self, x):
+        kept = {"attribute": self.matrix, "deep": self.deep["of"][0], "buffer": self.unsaved}.get(self.keeps)
+        matrix = torch.tanh(self.weight) if kept is None else kept
+        if self.keeps == "attribute":
+            self.matrix = matrix
+        elif self.keeps == "deep":
+            self.deep["of"][0] = matrix
+        elif self.keeps == "buffer":
+            self.unsaved = matrix.detach()
+        return x @ matrix.T
+
+
+def network(keeps: str = "", *, called: bool = False) -> nn.Module:
+    torch.manual_seed(2)
+    model = nn.Sequential(Squashed(keeps), nn.Linear(6, 3)).double().eval()
+    if called:
+        model(X)
+    return model
+
+
+def surface(model):
+    return landscape.evaluate(model, DATA, x="-1:1:5")["train/loss"]
+
+
+def eigenvalues(model):
+    return landscape.curvature(model, DATA, eigenvalues=1, most=40, probes=2, steps=1).raw.eigenvalues
+
+
+def map_of_curvature(model):
+    found = landscape.evaluate(model, DATA, x="-1:1:3", batch_size=16, quantities={"curvature": {"products": 20}})
+    return np.stack([found[f"train/eigenvalue_{end}"] for end in ("max", "min")])
+
+
+@pytest.fixture
+def run(tmp_path):
+    model = network()
+    for step in range(3):
+        with torch.no_grad():
+            model[0].weight += 0.3 * step
+        torch.save(model.state_dict(), tmp_path / f"step{step}.pt")
+    return find_run(tmp_path)
+
+
+WAYS = [surface, eigenvalues, map_of_curvature]
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("keeps", ["attribute", "deep"])
+def test_what_a_pass_kept_is_forgotten_before_the_next_one(way, keeps):
+    np.testing.assert_allclose(way(network(keeps)), way(network()), rtol=1e-6)
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(("keeps", "name"), [("attribute", "matrix"), ("deep", "deep"), ("buffer", "unsaved")])
+def test_what_was_kept_before_is_refused_with_both_ways_to_read_it(way, keeps, name):
+    model = network(keeps, called=True)
+    told = rf"0\.weight changes no loss, and 0 \(Squashed\) keeps {name}\. Either .* computed from .*; or .* no effect"
+    with pytest.raises(EvaluationError, match=told):
+        way(model)
+    kept = {"attribute": model[0].matrix, "deep": model[0].deep["of"][0], "buffer": model[0].unsaved}[keeps]
+    assert torch.equal(kept, torch.tanh(model[0].weight)), "left as it was"
+    assert torch.equal(model[0].weight, network()[0].weight)
+
+
+def test_a_walk_along_the_gradient_forgets_and_refuses_too(run):
+    wanted, found = (measure_run_walk(network(keeps), DATA, run, rate=0.1) for keeps in ("", "attribute"))
+    for name in ("losses", "gradients", "changes"):
+        np.testing.assert_allclose(getattr(found, name), getattr(wanted, name), rtol=1e-6)
+    with pytest.raises(EvaluationError, match="keeps matrix"):
+        measure_run_walk(network("attribute", called=True), DATA, run, rate=0.1)
+
+
+class Beside(nn.Module):
+    """Keeps numbers beside its weights that have nothing to do with them."""
+
+    def __init__(self, *, unused: bool = False) -> None:
+        super().__init__()
+        self.linear = nn.Linear(4, 3)
+        self.factor = nn.Parameter(torch.zeros(3))  # a step by a share of it would change nothing
+        self.constant = torch.linspace(0.5, 1, 3).double()
+        self.hidden = [torch.zeros(3).double()]
+        if unused:
+            self.token = nn.Parameter(torch.ones(3))
+
+    def forward(self, x):
+        self.hidden = [(self.linear(x) * self.constant * (1 + self.factor) + self.hidden[0])[0].detach()]
+        return self.linear(x) * self.constant * (1 + self.factor)
+
+
+def test_numbers_beside_weights_that_have_an_effect_are_no_matter():
+    model = Beside().double().eval()
+    model(X)
+    assert np.ptp(surface(model)) > 0.01
+    assert np.isfinite(eigenvalues(model)).all()
+
+
+def test_a_weight_without_effect_beside_numbers_can_be_left_out():
+    model = Beside(unused=True).double().eval()
+    with pytest.raises(EvaluationError, match=r"a change of token changes no loss, and it \(Beside\) keeps"):
+        surface(model)
+    plane = landscape.random_plane(model, dimensions=1, exclude="token")
+    assert np.ptp(landscape.evaluate(model, DATA, plane, x="-1:1:3")["train/loss"]) > 0.01
+
+
+def test_a_weight_without_effect_where_nothing_is_kept_is_no_matter():
+    model = nn.Sequential(nn.Linear(4, 3)).double().eval()
+    model.register_parameter("token", nn.Parameter(torch.ones(3).double()))
+    assert np.ptp(surface(model)) > 0.01
