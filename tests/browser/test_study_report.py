@@ -26,7 +26,8 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     with pytest.MonkeyPatch.context() as patch:
         write_coarsely(patch)
-        result = landscape.study(path, folder / "out", executor="here", command="landscape study 'tiny <i>.toml' -o out")
+        words = "landscape study 'tiny <i>.toml' -o out"
+        result = landscape.study(path, folder / "out", executor="here", command=words)
     assert result is not None
     return result.page
 
