@@ -109,8 +109,9 @@ def _kept_tensors(module: nn.Module, parts: Sequence[object]) -> list[str]:
 
 
 def _is_plain(value: object) -> bool:
-    inside = value if type(value) in (tuple, list) else (value,)
-    return all(isinstance(each, _PLAIN) for each in inside)
+    if type(value) is tuple or type(value) is list:
+        return all(isinstance(each, _PLAIN) for each in value)
+    return isinstance(value, _PLAIN)
 
 
 @contextmanager
