@@ -23,15 +23,17 @@ test("a map keeps the proportions of its axes, with y upwards, and a pointer fin
   place.toScene(...place.toPixel(0.3, -0.2)).forEach((value, k) => close(value, [0.3, -0.2][k]));
 });
 
-/** The pixels of a map. @param {any} made @param {number} size */
-function pixels(made, size) {
+/** The pixels of a map. @param {any} made @param {number} size @param {number} [tall] */
+function pixels(made, size, tall = size) {
   const canvas = recorder(), own = recorder();
   const document = { createElement: () => ({ getContext: () => own }) };
   Object.assign(globalThis, { document });
-  const place = placeMap(made, size, size);
+  const place = { ...placeMap(made, size, size), height: placeMap(made, size, size).height * (tall / size) };
   drawMap(/** @type {any} */ (canvas), made, place, THEME, { lines: false, ratio: 2, ends: [] });
   delete (/** @type {any} */ (globalThis).document);
   const [[image]] = callsOf(own, "putImageData");
+  assert.deepEqual([image.width, image.height], [place.width, place.height].map((side) => Math.round(2 * side)), "a sample for each pixel of the screen");
+  assert.deepEqual(callsOf(canvas, "drawImage")[0].slice(1), [place.left, place.top, place.width, place.height]);
   const at = (/** @type {number} */ x, /** @type {number} */ y) => {
     const [px, py] = place.toPixel(x, y);
     const column = Math.min(image.width - 1, Math.floor(2 * (px - place.left))), row = Math.min(image.height - 1, Math.floor(2 * (py - place.top)));
@@ -58,6 +60,7 @@ test("colours of a map are those of its places: what is missing, not finite and 
   assert.equal(at(field.x[2] + 0.01, field.y[2] - 0.01)[3], 0, "above the cap is white with strokes");
   const strokes = callsOf(canvas, "set").filter(([name, value]) => name === "globalCompositeOperation" && value === "destination-over").length;
   assert.equal(strokes, 1);
+  pixels(made, 300, 200);
   const whole = figure({ ...STATE, cap: null });
   assert.equal(callsOf(pixels(whole, 300).canvas, "set").filter(([name]) => name === "globalCompositeOperation").length, 0);
 });

@@ -296,6 +296,14 @@ test("a ray meets the surface where a search along it finds it", () => {
   assert.ok(hits > 40);
 });
 
+test("a look that begins just above the surface meets it, and one that ends before does not", () => {
+  const field = valley(), floor = heightAt(field, 0.3, 0.2);
+  const from = /** @type {[number, number, number]} */ ([0.3, 0.2, floor + 0.2]), down = /** @type {[number, number, number]} */ ([0, 0, -1]);
+  close(hit(field, from, down)?.[2] ?? NaN, floor, 1e-6);
+  assert.deepEqual([hit(field, from, down, 0.21), hit(field, from, down, 0, 0.19), hit(field, from, [0, 0, 1])], [null, null, null]);
+  close(hit(field, from, down, 0.19, 0.21)?.[2] ?? NaN, floor, 1e-6);
+});
+
 test("a ridge hides what lies behind it, from one side only", () => {
   const field = valley();
   field.z = field.z.map((_, k) => Math.exp(-60 * field.x[k % 41] ** 2));

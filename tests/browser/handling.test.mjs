@@ -140,7 +140,8 @@ test("where the page scrolls a finger that goes up or down is the page's, and on
     Object.assign(globalThis, { getComputedStyle: () => ({ touchAction }) });
     const pane = pointed(), say = (/** @type {string} */ name, /** @type {number} */ part) => pane.say(name, { pointerType, clientX: 100 + part * dx, clientY: 100 + part * dy });
     say("pointerdown", 0);
-    say("pointermove", 0.1);
+    // A finger that lands rolls a little, to any side.
+    pane.say("pointermove", { pointerType, clientX: 100 + dy / 10, clientY: 100 + dx / 10 });
     if (pointerType === "touch" && touchAction === "pan-y") assert.equal(pane.last("turn"), undefined, "not yet decided");
     for (const part of [0.6, 1, 2]) say("pointermove", part);
     assert.equal(pane.last("turn") !== undefined, turns, `${pointerType} ${touchAction} ${dx}, ${dy}`);

@@ -135,9 +135,11 @@ test("the axis of heights stands at the corner furthest to the left, with its nu
     }
     assert.ok(texts.some(({ text, x, y }) => text === frame.zTitle && y <= high[1] && x >= 4));
   }
-  const low = axesOf(made, -52, 3);
-  const beside = low.texts.filter(({ text }) => frame.z.some((each) => each.text === text)).map(({ y }) => y).sort((a, b) => a - b);
-  beside.slice(1).forEach((y, k) => assert.ok(y - beside[k] >= 12.9, "numbers keep off each other"));
+  // Forty of them, in a picture of 400 pixels: as many are written as have room.
+  const many = Array.from({ length: 40 }, (_, k) => ({ at: (k / 39) * frame.top, text: `z${k}` }));
+  const beside = axesOf({ ...made, frame: { ...frame, z: many } }, -52, 3).texts.filter(({ text }) => text.startsWith("z")).map(({ y }) => y);
+  assert.ok(beside.length > 8 && beside.length < 30, `${beside.length}`);
+  beside.slice(1).forEach((y, k) => assert.ok(beside[k] - y >= 12.9, "numbers keep off each other"));
 });
 
 test("from high above the axes stand around the top and none of heights is left; the floor's at a low angle", () => {

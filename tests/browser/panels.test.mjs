@@ -68,6 +68,33 @@ test("a number is taken with a comma or a point, an empty field is automatic, an
   assert.deepEqual([typed("eps", " "), typed("cap", "-2,5"), typed("cap", "1e400"), typed("cap", "")], [[null, ""], [-2.5, "-2.5"], [-2.5, "-2.5"], [null, ""]]);
 });
 
+test("the panel is closed by its button, and the keyboard goes back to what opened it", () => {
+  const own = app({ drawer: "adjust" }), drawer = /** @type {any} */ (makeDrawer(own)), opener = new Element("button");
+  Object.assign(globalThis.document, { querySelector: (/** @type {string} */ words) => (words.includes("drawer") && words.includes('expanded="true"') && own.state.drawer ? opener : null) });
+  for (const [name, title, label] of [["adjust", "Adjust", "Adjust"], ["curvature", "Curvature in all directions", "Curvature"], ["trust", "How far this can be trusted", "Trust"]]) {
+    own.store.set({ drawer: name });
+    assert.deepEqual([drawer.with("class", "heading").text, drawer.attributes["aria-label"], drawer.hidden], [title, label, false]);
+    assert.deepEqual(drawer.children.slice(1).filter((/** @type {any} */ each) => !each.hidden).length, 1);
+  }
+  drawer.with("aria-label", "Close the panel").say("click");
+  assert.deepEqual([own.state.drawer, drawer.hidden, globalThis.document.activeElement === /** @type {any} */ (opener)], ["", true, true]);
+  Object.assign(globalThis.document, { querySelector: () => null, activeElement: null });
+});
+
+test("colour maps are those that suit, and the one a page was made with; a difference needs equal grids", () => {
+  const own = app();
+  own.content.start = { colormap: "plasma" };
+  own.panes[1].frames[0].x = Float64Array.of(-1, 0, 1, 3);
+  const drawer = /** @type {any} */ (makeDrawer(own)), words = (/** @type {string} */ key) => drawer.with("data-key", key).children.map((/** @type {any} */ each) => [each.attributes.value, each.text]);
+  assert.deepEqual(words("colormap"), [["plasma", "plasma"], ["viridis", "viridis"], ["cividis", "cividis"], ["magma", "magma"], ["inferno", "inferno"], ["coolwarm", "coolwarm (classic)"]]);
+  assert.deepEqual(words("difference"), [["", "none: the grids differ"]]);
+  own.panes.pop();
+  own.content.start = {};
+  const alone = /** @type {any} */ (makeDrawer(own));
+  assert.ok(!alone.all.some((/** @type {any} */ each) => ["difference", "linked", "shared"].includes(each.attributes["data-key"])));
+  assert.equal(alone.with("data-key", "colormap").children.length, 5);
+});
+
 test("a section goes along the axis of its button, through the last point that was kept", () => {
   const own = app(), drawer = /** @type {any} */ (makeDrawer(own));
   const along = (/** @type {string} */ name) => (drawer.with("aria-label", `Section along ${name}`).heard.click(), own.state.section);
@@ -87,6 +114,21 @@ test("boxes and choices write what they name, and a difference is the first less
     box.heard.change();
     assert.equal(own.state[key], !before, key);
   }
+  // What stands beside a box is what it switches.
+  const beside = drawer.all.filter((/** @type {any} */ each) => each.attributes.class === "flag").map((/** @type {any} */ each) => [each.children[0].attributes["data-key"], each.text.slice(1)]);
+  assert.deepEqual(beside, [["shared", "One scale for all"], ["linked", "Turn together"], ["lines", "Iso-lines"], ["floor", "Contours on the floor"], ["box", "Axes"], ["smooth", "Smooth coarse grids"], ["headlight", "Light moves with the eye"]]);
+  const fields = drawer.all.filter((/** @type {any} */ each) => ["number", "choice", "range"].includes(each.attributes.class)).map((/** @type {any} */ each) => [each.all.find((/** @type {any} */ part) => part.attributes["data-key"]).attributes["data-key"], each.children[0].text]);
+  assert.deepEqual(fields, [["eps", "ε in log(L + ε)"], ["cap", "Cap"], ["exaggeration", "Exaggerate"], ["colormap", "Colour map"], ["difference", "Difference"]]);
+  assert.deepEqual(["eps", "cap"].map((key) => drawer.with("data-key", key).attributes.placeholder), ["automatic", "none"]);
+  const slider = drawer.with("data-key", "exaggeration");
+  slider.value = "1.5";
+  slider.say("input");
+  assert.deepEqual([own.state.exaggeration, drawer.with("class", "range").text.split("|").at(-1)], [1.5, "× 1.5"]);
+  own.store.set({ exaggeration: 2 });
+  assert.equal(slider.value, "2");
+  const paths = app({}, (/** @type {any[]} */ frames) => { frames[1].paths = [{}]; }), more = /** @type {any} */ (makeDrawer(paths));
+  assert.deepEqual(["paths", "drops"].map((key) => more.with("data-key", key).checked), [true, false]);
+  assert.deepEqual(["paths", "drops"].map((key) => more.all.find((/** @type {any} */ each) => each.attributes.class === "flag" && each.children[0].attributes["data-key"] === key).children[1].text), ["Trajectories", "Drop lines from the true loss"]);
   const options = drawer.with("data-key", "difference").children.map((/** @type {any} */ each) => [each.attributes.value, each.text]);
   assert.deepEqual(options, [["", "none"], ["0-1", "one − two"], ["1-0", "two − one"]]);
   own.store.set({ drawer: "adjust", cap: 3 });
@@ -131,6 +173,16 @@ test("the bar's buttons show what is on, and a second press takes it back", () =
   }
   bar.with("aria-label", "Light or dark").heard.click();
   assert.equal(own.state.theme, "light", "it is dark");
+  own.theme = { dark: false };
+  bar.with("aria-label", "Light or dark").heard.click();
+  assert.equal(own.state.theme, "dark", "it is light");
+  const words = (/** @type {string} */ key) => bar.with("data-key", key).children.map((/** @type {any} */ each) => [each.attributes.value, each.text]);
+  assert.deepEqual(words("height"), [["train/loss", "training loss"], ["train/convexity", "convexity"]]);
+  assert.deepEqual(words("colour"), [["", "as height"], ...words("height")]);
+  assert.deepEqual(bar.all.filter((/** @type {any} */ each) => each.attributes.class === "choice").map((/** @type {any} */ each) => each.children[0].text), ["Height", "Colour"]);
+  assert.deepEqual(bar.all.filter((/** @type {any} */ each) => each.attributes["data-kind"]).map((/** @type {any} */ each) => [each.attributes["data-kind"], each.text]), [["auto", "Auto"], ["log", "Log"], ["linear", "Linear"], ["asinh", "Asinh"]]);
+  assert.deepEqual(bar.all.filter((/** @type {any} */ each) => each.attributes["data-preset"]).map((/** @type {any} */ each) => [each.attributes["data-preset"], each.text]), [["paper", "Paper"], ["top", "Top"], ["side", "Side"], ["along", "Along PC 1"]]);
+  assert.equal(bar.all.find((/** @type {any} */ each) => each.tag === "h1")?.text, "Page");
   const select = /** @type {any} */ (chooser(own, "Colour", "colour", [["", "as height"], ["test/loss", "test loss"]])).children[1];
   select.value = "test/loss";
   select.heard.change();

@@ -104,6 +104,9 @@ test("what a point is not measured with is said", () => {
   assert.match(told[3] ?? "", /^interpolated/);
   assert.match(said(1, 1), /^PC 1 0, beta 0; training loss 1; /);
   assert.equal(spoken(figure(), null, LABELS), "");
+  const fine = { ...surface(), x: Float64Array.of(-1, 0, 0.123456789, 2), y: Float64Array.of(-1, -0.987654321, 2) };
+  assert.match(spoken(figure(STATE, fine), { i: 2, j: 1 }, LABELS), /^PC 1 0\.12346, beta −0\.98765; /);
+  assert.deepEqual(pinTexts(figure(STATE, fine), [[0.12, -0.9]], LABELS), ["(1) PC\u00a01\u00a00.12346   β\u00a0−0.98765: training loss 0.5"]);
 });
 
 test("what a picture does not show is counted", () => {
@@ -147,6 +150,8 @@ test("a run's loss is its own, the plane's is under it, and drop lines go from o
   const [{ stops, truth, gap, outside }] = drapePaths(made);
   assert.equal(gap, 1.25);
   assert.equal(outside, 0);
+  const below = drapePaths(figure(STATE, { ...surface(), paths: [{ ...run, x: Float64Array.of(-1, 0.5, 9), y: Float64Array.of(-1, -1, 0), own: { "train/loss": Float64Array.of(4, 1.5, 3) } }] }))[0];
+  assert.deepEqual([below.gap, below.outside, below.truth[2]], [1.5, 1, null], "a distance has no sign");
   const { low, high } = made.scales.height;
   assert.ok(Math.abs((truth[1] ?? 0) - (1.1 * (5 - low)) / (high - low)) < 1e-12);
   assert.ok(Math.abs((stops[1]?.[2] ?? 0) - (1.1 * (3.5 - low)) / (high - low)) < 1e-12);

@@ -109,6 +109,27 @@ test("colours, levels and lines reach the programs as they were given", () => {
   assert.ok(model.scene.children.includes(model.lines("path 0").mesh) && model.scene.children.includes(model.surface));
 });
 
+test("lines are as wide as asked in pixels of the page, however fine the picture is, and a wide one does not sink into a slope", () => {
+  const model = new Model(), lines = model.lines("path 0"), look = { headlight: false, lineWidth: 1, coarse: false };
+  lines.style({ width: 3, lies: true });
+  const lean = (/** @type {number} */ elevation) => {
+    const view = viewOf(-52, elevation);
+    model.prepare(view, 1200, 800, 2, look);
+    assert.deepEqual(lines.material.uniforms.size.value.toArray(), [600, 400]);
+    // By how much a floor comes nearer, in depth of the picture, over half the line's width.
+    const [fx, fy] = [Math.cos((-52 * Math.PI) / 180), Math.sin((-52 * Math.PI) / 180)], { stage: own } = staged();
+    own.aim(view);
+    own.camera.updateMatrixWorld();
+    const at = [0, 0.001].map((part) => new Vector3(part * fx, part * fy, 0).project(own.camera)), rise = (Math.abs(at[1].y - at[0].y) / 2) * 400;
+    return [lines.material.uniforms.lean.value, (1.5 * Math.abs(at[1].z - at[0].z)) / rise];
+  };
+  for (const elevation of [20, 34, 60]) {
+    const [got, needed] = lean(elevation);
+    assert.ok(got > needed && got < 5 * needed, `${elevation}: ${got} for ${needed}`);
+  }
+  assert.ok(lean(2)[0] < 5 * lean(15)[0], "not without end where it is seen from the side");
+});
+
 test("lines are styled as asked: width, lift, colour of their own or one for all, veil, opacity", () => {
   const lines = new Ribbons(3), { uniforms } = lines.material, now = () => ["width", "lift", "opacity", "useTint"].map((name) => uniforms[name].value);
   lines.style({ width: 4, lift: 0.5, opacity: 0.25, tint: [1, 0.5, 0.25], veil: [0.1, 0.2, 0.3, 0.4] });
@@ -182,6 +203,18 @@ test("a run is drawn four times: on the floor, with an edge, in its colours, and
   assert.ok(model.lines("grid").count > 0 && model.lines("border").count === 4 && model.lines("floor").count > 0);
   assert.equal(model.surface.geometry.getAttribute("position").count, made.field.nx * made.field.ny);
   assert.equal(model.surface.visible, true);
+});
+
+test("what stands above what: pictures below what follows the pointer, the scene before the map", () => {
+  const { view } = pane(), order = view.element.all.filter((/** @type {any} */ each) => each.tag === "canvas");
+  assert.ok([view.scene, view.sceneTop, view.map, view.mapTop].every((each, k) => order[k] === each));
+  assert.deepEqual(["sceneTop", "mapTop"].map((name) => [view[name].attributes.class, view[name].attributes.tabindex, view[name].attributes["aria-describedby"]]), Array(2).fill(["picture top", "0", "summary-3"]));
+  assert.equal(view.element.with("id", "summary-3"), view.summary);
+  assert.match(view.sceneTop.attributes["aria-label"], /^net: surface/);
+  assert.match(view.mapTop.attributes["aria-label"], /^net: map/);
+  assert.ok(view.header.all.includes(view.heading) && view.header.all.includes(view.notes) && view.header.all.includes(view.legend) && view.element.all.includes(view.readout.element));
+  const flat = /** @type {any} */ (new PaneView("net", 0, null));
+  assert.deepEqual([flat.element.children[0].attributes.class, flat.element.all.includes(flat.scene), flat.element.all.includes(flat.map), flat.model], ["pane flat", false, true, null]);
 });
 
 test("a pane without a figure shows none, and a theme dresses its lines", () => {
