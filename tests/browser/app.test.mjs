@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { openingEye } from "../../plot/page/web/opening.js";
 import { FIRST_EYE } from "../../plot/page/web/view.js";
+import { callsOf } from "./drawn.mjs";
 import { browser, frames, media, named, run, stage, whole } from "./whole.mjs";
 
 const close = (/** @type {number} */ got, /** @type {number} */ wanted, tolerance = 1e-9) => assert.ok(Math.abs(got - wanted) <= tolerance, `${got} is not ${wanted}`);
@@ -251,6 +252,10 @@ test("a page is light or dark as asked, else as its surroundings are, and follow
   scheme.matches = true;
   scheme.say();
   assert.deepEqual(themes(), ["dark", true]);
+  const { context } = app.views[0].map, frame = () => callsOf(context, "set").filter(([name]) => name === "strokeStyle").some(([, value]) => value === app.theme.line);
+  context.calls.length = 0;
+  frames();
+  assert.ok(frame(), "and drawn again");
   let told = 0;
   for (const view of app.allViews) view.setTheme = () => { told++; };
   app.store.set({ theme: "light" });
@@ -267,7 +272,7 @@ test("a legend names runs and networks with their marks, and what is not shown i
   const app = whole([[first]]);
   frames();
   const [{ legend }] = app.views;
-  assert.ok(legend.textContent.startsWith("sgdadam○ start● step★ end☆ checkpoint◇ learning rate fell"), legend.textContent);
+  assert.equal(legend.textContent, "sgdadam○ start● step★ end☆ checkpoint◇ learning rate fellpaler: earlier; dashed: behind the surface");
   const [sgd, adam] = legend.children.map((/** @type {any} */ each) => each.children[0].style?.borderColor);
   assert.ok(sgd && adam && sgd !== adam);
   app.store.set({ paths: false });

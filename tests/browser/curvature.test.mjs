@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { hasCurvature, makeCurvature, placeAmong } from "../../plot/page/web/curvature.js";
+import { css } from "../../plot/page/web/theme.js";
 import { callsOf } from "./drawn.mjs";
 import { browser, frames, named, whole } from "./whole.mjs";
 
@@ -46,12 +47,14 @@ test("a bin that holds anything has a bar as high as its count, with its error, 
   assert.equal(bars.length, 6);
   for (const [n, [k, count, error]] of [[2, 5, 1], [3, 40, 4], [4, 1, 0.5]].entries()) {
     near(bars[2 * n], [toX(k), toY(count), 264 / 5, 300 - toY(count)]);
+    const from = callsOf(context, "moveTo").findIndex(([x, y]) => x === toX(k) && Math.abs(y - toY(count)) < 1e-9);
+    near(callsOf(context, "lineTo")[from], [toX(k + 1), toY(count)]);
     near(bars[2 * n + 1], [toX(k), toY(count + error), 264 / 5, toY(count - error) - toY(count + error)]);
   }
 });
 
 test("eigenvalues are marked above their places, those that did not converge in grey, and both axes have their numbers", () => {
-  const { context } = drawnOf(), /** @type {any[]} */ marks = [], /** @type {any[]} */ texts = [];
+  const { app, context } = drawnOf(), /** @type {any[]} */ marks = [], /** @type {any[]} */ texts = [];
   let color = "", align = "", from = [0, 0];
   for (const [kind, ...args] of context.calls) {
     if (kind === "set" && args[0] === "strokeStyle") color = args[1];
@@ -67,6 +70,8 @@ test("eigenvalues are marked above their places, those that did not converge in 
   near(below.map(([, x]) => x), [1, 2, 2.5, 3, 4].map(toX));
   assert.deepEqual(beside.map(([text]) => text), ["1", "10"]);
   near(beside.map(([, , y]) => y), [1, 10].map(toY));
+  const grid = css(app.theme.gridTint), lines = callsOf(context, "set").filter(([name, value]) => name === "strokeStyle" && value === grid);
+  assert.equal(lines.length, 2);
   assert.deepEqual([below[0][3], beside[0][3]], ["center", "right"]);
 });
 

@@ -149,6 +149,10 @@ test("where the page scrolls a finger that goes up or down is the page's, and on
     assert.equal(pane.last("click"), undefined);
     assert.equal(pane.last("moving"), false);
   }
+  const slow = pointed(), to = (/** @type {number} */ x) => (slow.say("pointermove", { pointerType: "touch", clientX: x, clientY: 100 }), slow.last("turn"));
+  slow.say("pointerdown", { pointerType: "touch", clientX: 100, clientY: 100 });
+  assert.deepEqual([to(106), to(107)], [undefined, undefined], "it may still go up");
+  assert.ok(to(109) && to(112));
   // Two fingers enlarge, whatever one of them does; a press that is taken away is no click.
   Object.assign(globalThis, { getComputedStyle: () => ({ touchAction: "pan-y" }) });
   const pane = pointed();

@@ -192,6 +192,8 @@ test("a map too small to be seen is left out, and one without margins has no num
   assert.ok(small(8, 8) > 0);
   const { canvas, place } = mapped(made, placeMap(made, 149, 149));
   assert.deepEqual([callsOf(canvas, "fillText"), place.left < 20], [[], true]);
+  const low = { ...placeMap(made, 400, 400), height: 100 };
+  assert.deepEqual(painted(mapped(made, low).canvas).filter(({ kind }) => kind === "strokeRect").map(({ args, strokeStyle }) => [args, strokeStyle]), [[[low.left, low.top, low.width, 100], LIGHT.line]]);
   const wide = placeMap(made, 400, 200);
   assert.ok(wide.left >= 34 && wide.left + wide.width <= 392 && wide.top >= 6 && wide.top + wide.height <= 180);
   close(wide.left - 34, 400 - 8 - wide.left - wide.width);

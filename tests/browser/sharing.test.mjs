@@ -152,6 +152,8 @@ test("a picture has the panes in their rows, their titles, legends, colours and 
     assert.deepEqual(callsOf(context, "setTransform").at(-1), [factor, 0, 0, factor, 0, 0]);
     const ground = callsOf(context, "fillRect")[0];
     assert.deepEqual(ground, [0, 0, canvas.width, canvas.height]);
+    const before = context.calls.findIndex(([kind]) => kind === "fillRect");
+    assert.equal(context.calls.slice(0, before).findLast(([kind, name]) => kind === "set" && name === "fillStyle")?.[2], app.theme.ground);
     const texts = callsOf(context, "fillText");
     for (const name of names) assert.ok(texts.some(([text, x, y]) => text === name && x === 18 && y === 24), name);
     for (const each of ["sgd", "○ start", "★ end"]) assert.ok(texts.some(([text]) => text === each), each);

@@ -127,6 +127,7 @@ test("above a map stand the shares of the first components of its columns, as hi
 test("the colours have their bar from the lowest to the highest value, with its ends, and are chosen with what is shown", () => {
   browser();
   const own = panel(), canvas = /** @type {any} */ (own.scale);
+  own.record.values[1].range = [-0.346, 1];
   own.set({ shown: 1 });
   frames();
   const [low, bar, high] = /** @type {any} */ (own.element).with("class", "ends").children;
@@ -139,7 +140,7 @@ test("the colours have their bar from the lowest to the highest value, with its 
   }
   assert.equal(bars.length, 300);
   for (const [x, red] of bars) assert.ok(Math.abs(red - (255 * x) / 299) < 1, `${red} at ${x}`);
-  assert.deepEqual([own.ends.map((each) => each.textContent), canvas.attributes["aria-label"]], [["-1", "1"], "Colours of cosine: -1 to 1"]);
+  assert.deepEqual([own.ends.map((each) => each.textContent), canvas.attributes["aria-label"]], [["-0.35", "1"], "Colours of cosine: -0.35 to 1"]);
   assert.match(/** @type {any} */ (own.maps[0].canvas).attributes["aria-label"], /^cosine: a × b;/);
   page();
 });
