@@ -123,6 +123,10 @@ test("panes stand beside each other as the window has room, with heads of one he
   assert.deepEqual([1, 2, 3, 4, 5, 6].map((count) => columns(count, 800, 800)), [1, 1, 1, 2, 2, 2]);
   assert.deepEqual([1, 2, 4].map((count) => columns(count, 1200, 800, true)), [1, 1, 1]);
   columns(1, 1200, 800);
+  browser();
+  const laid = whole([[named("a")], [named("b")]], {}, stage());
+  frames();
+  assert.deepEqual([laid.grid.style["--columns"], laid.views[0].view.width], ["2", 300], "whenever scenes are drawn");
   const pane = (/** @type {number} */ head, /** @type {number} */ wide, /** @type {number} */ tall, /** @type {number[]} */ half) =>
     ({ header: { offsetHeight: head }, scene: {}, map: { clientWidth: wide, clientHeight: tall }, figure: half && { frame: { half } }, ownBar: false });
   app.views = [pane(40, 500, 300, [1, 0.5]), pane(60, 480, 320, [0.75, 1])];

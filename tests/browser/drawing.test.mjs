@@ -21,6 +21,13 @@ test("a map keeps the proportions of its axes, with y upwards, and a pointer fin
   close(x1 - x0, y0 - y1);
   assert.ok(y1 < y0 && y1 >= 0 && x1 <= 400);
   place.toScene(...place.toPixel(0.3, -0.2)).forEach((value, k) => close(value, [0.3, -0.2][k]));
+  // Three times as wide as it is high, in the scene as on the map.
+  const wide = figure(STATE, { ...surface(), y: Float64Array.of(-1, -0.5, 0) }), low = placeMap(wide, 400, 500);
+  assert.deepEqual([...wide.field.x].map((each) => Math.round(9 * each)), [-9, -3, 3, 9]);
+  [-1, 0, 1].forEach((each, k) => close(wide.field.y[k], each / 3));
+  close(low.width, 3 * low.height);
+  const ends = (/** @type {any[]} */ ticks) => [ticks[0].at, ticks[ticks.length - 1].at];
+  [[-1, 1], [-1 / 3, 1 / 3]].forEach((axis, k) => axis.forEach((each, n) => close(ends(k ? wide.frame.y : wide.frame.x)[n], each)));
 });
 
 /** The pixels of a map. @param {any} made @param {number} size @param {number} [tall] */
@@ -145,6 +152,13 @@ test("a bar's colours and numbers stand at their values, upwards or to the right
     const part = (/** @type {number} */ x, /** @type {number} */ y) => (upright ? (top + tall - y) / tall : (x - left) / wide);
     const texts = callsOf(context, "fillText").filter(([text]) => !Number.isNaN(Number(text)));
     assert.ok(texts.length > 2);
+    // What they measure stands along the bar, in its middle, within its room.
+    const [[tx, ty]] = callsOf(context, "translate"), [title] = callsOf(context, "fillText").filter(([text]) => text === colour.axisLabel());
+    assert.deepEqual(title.slice(1, 3), [0, 0]);
+    if (upright) {
+      assert.deepEqual([ty, callsOf(context, "rotate")], [top + tall / 2, [[-Math.PI / 2]]]);
+      assert.ok(tx > left + wide + 18 && tx < 10 + width, `${tx}`);
+    } else assert.ok(tx === left && ty < top - 5 && callsOf(context, "rotate").length === 0);
     for (const [text, x, y] of texts) close(part(x, y), colour.normalized(Number(text)));
     let fill = "";
     for (const [kind, ...args] of context.calls) {

@@ -299,6 +299,9 @@ test("a cross-hair on a surface stands on the floor, on its grid lines and at it
   assert.ok(drawn({ i: 2, j: 0 }, [], DARK).all.some(({ strokeStyle }) => strokeStyle === "rgb(255 255 255 / 0.55)"));
   const flags = drawn(null, [[0, -1], [9, 9], [0, 2], [2, 2]]).context, [x, y] = view.project(pane.pointOf({ i: 1, j: 0 }));
   const last = view.project(pane.pointOf({ i: 3, j: 2 }));
+  const letters = painted(flags).filter(({ kind }) => kind === "fillText"), [pole] = painted(flags).filter(({ points }) => points.length === 2);
+  assert.deepEqual(letters.map(({ textAlign, textBaseline, fillStyle }) => [textAlign, textBaseline, fillStyle]), Array(2).fill(["center", "middle", "#111"]));
+  assert.deepEqual([pole.points, pole.strokeStyle, callsOf(flags, "arc")[0].slice(0, 3)], [[[x, y], [x, y - 16]], "#111", [x, y - 22, 8.5]]);
   assert.deepEqual(callsOf(flags, "fillText").map(([text, px, py]) => [text, px, py]), [["1", x, y - 21.5], ["4", last[0], last[1] - 21.5]]);
 });
 
@@ -310,6 +313,8 @@ test("networks have diamonds at their places with their names, on the floor belo
   const middles = (/** @type {any} */ context) => painted(context).filter(({ kind, points }) => kind === "fill" && points.length === 4).map(({ points, dash }) => [(points[1][0] + points[3][0]) / 2, (points[0][1] + points[2][1]) / 2, dash]);
   const wanted = [[field.x[2], field.y[1], field.z[6]], [field.x[1] + 0.1 * (field.x[2] - field.x[1]), -1 + (2.9 * 2) / 3, -GAP]].map((at) => view.project(at));
   middles(scene).forEach(([x, y], k) => (close(x, wanted[k][0]), close(y, wanted[k][1])));
+  const widths = (/** @type {any} */ context) => painted(context).filter(({ kind, points }) => kind === "fill" && points.length === 4).map(({ points }) => points[1][0] - points[3][0]);
+  assert.ok(widths(scene).every((wide) => wide === 11), "about as large as a star");
   assert.deepEqual([middles(scene).length, callsOf(scene, "setLineDash").length], [2, 1]);
   assert.deepEqual(callsOf(scene, "fillText").map(([text]) => text), ["b", "h"], "the checkpoint is at a hole");
   const whole = recorder(), loss = given.values["train/loss"].slice();
@@ -321,6 +326,7 @@ test("networks have diamonds at their places with their names, on the floor belo
   assert.deepEqual(callsOf(across, "fillText"), [["b", 49, 7], ["c", 84, 7], ["late", 280 - 9 - 24, 7]], "beside their lines, within the chart, and none over another");
   assert.deepEqual(painted(across).filter(({ dash }) => dash).map(({ points, strokeStyle }) => [points, strokeStyle]), [40, 45, 75, 280].map((at) => [[[at, 5], [at, 90]], LIGHT.line]));
   mapNetworks(/** @type {any} */ (map), made, place);
+  assert.ok(widths(map).every((wide) => wide === 10));
   assert.deepEqual(middles(map)[0].slice(0, 2), place.toPixel(field.x[2], field.y[1]));
   assert.deepEqual(callsOf(map, "fillText").map(([text]) => text), ["a", "b", "h"]);
   const small = recorder();

@@ -3,8 +3,8 @@ import test from "node:test";
 import { difference } from "../../plot/page/web/data.js";
 import { makeMesh } from "../../plot/page/web/mesh.js";
 import { networksAlong, placedNames } from "../../plot/page/web/networks.js";
-import { drapePaths, lossesAt } from "../../plot/page/web/paths.js";
-import { quantityOf } from "../../plot/page/web/quantity.js";
+import { drapePaths, dropSegments, lossesAt } from "../../plot/page/web/paths.js";
+import { nearest, quantityNames, quantityOf, valueText } from "../../plot/page/web/quantity.js";
 import { Readout, pinTexts, rowsAt, spoken } from "../../plot/page/web/readout.js";
 import { profiles, ticksAlong } from "../../plot/page/web/section.js";
 import { describe, notesOf } from "../../plot/page/web/summary.js";
@@ -232,6 +232,48 @@ test("names of networks keep off each other, off other networks' marks and withi
     });
   }
   assert.ok(left < 120, `${left} names were left out`);  // of 1,199: most have a side that is free
+});
+
+test("a name stands on the side that suits it, else above or below, else on the other side", () => {
+  const at = (/** @type {any} */ own, /** @type {any[]} */ others = []) => placedNames([{ text: "net", x: 90, y: 90, toLeft: false, upwards: true, ...own }, ...others], () => 30, [0, 0, 180, 180])[0].at;
+  assert.deepEqual([at({}), at({ toLeft: true }), at({ upwards: false }), at({ toLeft: true, upwards: false })], [[98, 75, 128, 89], [52, 75, 82, 89], [98, 91, 128, 105], [52, 91, 82, 105]]);
+  const mark = (/** @type {number} */ x, /** @type {number} */ y) => ({ text: "", x, y, toLeft: false, upwards: true });
+  assert.deepEqual([at({}, [mark(110, 80)]), at({}, [mark(110, 80), mark(110, 100)])], [[98, 91, 128, 105], [52, 75, 82, 89]]);
+});
+
+test("what can be drawn is what any surface has, and gaps of what is known of both data sets", () => {
+  const other = { ...surface(), values: { "test/error": new Float64Array(12), "train/error": new Float64Array(12) } };
+  assert.deepEqual(quantityNames([surface(), other]), ["train/loss", "test/loss", "train/accuracy", "test/error", "train/error", "gap/loss", "gap/error"]);
+  assert.deepEqual([quantityOf(other, "train/loss"), quantityOf(other, "gap/loss"), quantityOf(surface(), "gap/accuracy")], [null, null, null]);
+  assert.deepEqual([valueText(0.123456789, false), valueText(0.123456789, true), valueText(NaN, true), valueText(0.5, true, 2)], ["0.12346", "12.346 %", "nan", "50 %"]);
+  const axis = Float64Array.of(-1, 0, 0.5, 2);
+  assert.deepEqual([-9, -0.6, -0.4, 0.2, 0.3, 1.2, 1.3, 9].map((place) => nearest(axis, place)), [0, 0, 1, 1, 2, 2, 3, 3]);
+});
+
+test("long runs have no more than eighty drop lines, each from the surface to the true loss", () => {
+  const stops = Array.from({ length: 300 }, (_, k) => (k === 4 ? null : [k, 0, 1])), truth = stops.map((_, k) => (k === 8 ? null : 2));
+  const drops = dropSegments(/** @type {any} */ ({ stops, truth }), 299);
+  assert.deepEqual([drops.slice(0, 12), drops.length / 6], [[0, 0, 1, 0, 0, 2, 12, 0, 1, 12, 0, 2], 73]);
+  assert.equal(dropSegments(/** @type {any} */ ({ stops, truth }), 20).length / 6, 4);
+  assert.equal(dropSegments(/** @type {any} */ ({ stops: stops.slice(5, 85), truth: truth.slice(5, 85) }), 79).length / 6, 79);
+});
+
+test("while a slow machine moves a large surface has fewer triangles, up to its borders, and the same places", () => {
+  const nx = 150, ny = 120, axis = (/** @type {number} */ count) => Float64Array.from({ length: count }, (_, k) => k / count), z = new Float64Array(nx * ny);
+  const { index, coarse, position } = makeMesh({ nx, ny, x: axis(nx), y: axis(ny), z, colour: z, ceiling: Infinity, top: 1.1, factor: 1 });
+  assert.equal(index.length, 6 * (nx - 1) * (ny - 1));
+  assert.ok(coarse.length / 3 > 4000 && coarse.length / 3 <= 16000, `${coarse.length / 3}`);
+  const used = new Set(coarse), area = (/** @type {Uint32Array} */ list) => {
+    let sum = 0;
+    for (let k = 0; k < list.length; k += 3) {
+      const [a, b, c] = [0, 1, 2].map((n) => [position[3 * list[k + n]], position[3 * list[k + n] + 1]]);
+      sum += (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0]);
+    }
+    return sum / 2;
+  };
+  assert.ok([0, nx - 1, nx * (ny - 1), nx * ny - 1].every((corner) => used.has(corner)));
+  const whole = ((nx - 1) / nx) * ((ny - 1) / ny);
+  for (const list of [index, coarse]) assert.ok(Math.abs(area(list) - whole) < 1e-4, "each place is covered once, by triangles that face upwards");
 });
 
 test("two networks side by side are both named", () => {

@@ -100,6 +100,13 @@ test("what is said of a surface has its corners in their order and its values in
   const counted = (/** @type {any} */ counts) => notesOf({ ...figure(), counts: { points: 12, missing: 0, capped: 0, strange: 0, interpolated: 0, open: 0, ...counts } }, false, false).filter((note) => note.includes(" of 12 "));
   const words = { missing: "3 of 12 not computed", strange: "3 of 12 not finite", capped: "3 of 12 above 30", interpolated: "3 of 12 interpolated", open: "3 of 12 ratios left open by residuals, hatched" };
   for (const [name, said] of Object.entries(words)) assert.deepEqual(counted({ [name]: 3 }), [said]);
+  const impossible = surface();
+  impossible.values["train/loss"] = impossible.values["train/loss"].map((/** @type {number} */ value) => value - 2);
+  assert.match(notesOf(figure({ ...STATE, kind: "log", eps: 0.1, cap: null }, impossible), false, false).join(), /log\(L \+ 0\.1\) cannot show; use the scale asinh or linear/);
+  const strip = notesOf(figure(STATE, { ...surface(), y: Float64Array.of(-0.1, 0, 0.1) }), false, false);
+  assert.ok(strip.includes("axes not to scale") && !notesOf(figure(), false, false).includes("axes not to scale"));
+  assert.equal(notesOf(figure(STATE, { ...surface(), record: { ...surface().record, unfinished: "3 of 12 points" } }), false, false)[1], "unfinished: 3 of 12 points");
+  assert.equal(notesOf(figure(), false, true).some((note) => note.startsWith("loss")), false, "a difference has no checkpoint");
   const heard = describe({ ...figure(), counts: { points: 12, missing: 0, capped: 0, strange: 0, interpolated: 2, open: 0 } }, LABELS);
   assert.ok(heard.includes("2 points are interpolated, not measured.") && !heard.includes("not finite"), heard);
   // Without a record the grid's own point speaks for the checkpoint, if it was measured.
