@@ -25,6 +25,7 @@ import torch
 from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 
+from landscape.curvature.own_functions import require_true_second
 from landscape.curvature.sampled_loss import NotFiniteError, SampledLoss
 from landscape.errors import EvaluationError, UsageError
 from landscape.parallel.serial import Comm
@@ -218,6 +219,7 @@ class Products:
         return part
 
     def _hessian(self, k: int) -> Part:
+        looked = self._looked
         gradients = torch.autograd.grad(self.loss.part(k), self._leaves, create_graph=True, allow_unused=True)
         if all(each is None for each in gradients):
             raise EvaluationError(
@@ -225,6 +227,8 @@ class Products:
                 "output, or runs under no_grad"
             )
         self._require_second(gradients)
+        if not looked:
+            require_true_second(lambda: self.loss.part(k), self._leaves)
         return _derivative(gradients, self._leaves)
 
     def _gauss_newton(self, k: int) -> Part:

@@ -10,9 +10,12 @@ from typing import Any
 
 import numpy as np
 import torch
+from scipy.sparse.linalg import LinearOperator, eigsh
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 import landscape
+from landscape.errors import EvaluationError, UsageError
 
 PLACES = (0.0, 0.4, 1.0)
 N = 12
@@ -81,3 +84,42 @@ def error_of(found: Case) -> tuple[float, str]:
         wanted.append(float(found.own(mixed).detach()))
     got = surface["train/loss"]
     return float(np.max(np.abs(got - wanted) / np.abs(wanted))), str(surface.quality.get("engine"))
+
+
+def eigenvalue_error_of(found: Case) -> float | None:
+    """Return the relative error of the Hessian's greatest eigenvalue; None where the product says it has none.
+
+    That of a loss which draws random numbers is none of a case's business.
+    """
+    if "noise" in found.settings:
+        return None
+    torch.manual_seed(1)
+    model = found.make().eval()
+    try:
+        got = landscape.curvature(
+            model, found.data, loss=found.loss, eigenvalues=1, most=90, probes=2, steps=1, tolerance=1e-4
+        )
+    except (UsageError, EvaluationError):
+        return None
+    wanted = greatest_eigenvalue(found, model)
+    return abs(float(got.raw.eigenvalues[0]) - wanted) / abs(wanted)
+
+
+def greatest_eigenvalue(found: Case, model: nn.Module) -> float:
+    """Return the greatest eigenvalue over all weights, by a loop of its own and ARPACK."""
+    weights = list(model.parameters())
+    sizes = [each.numel() for each in weights]
+
+    def product(vector: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        parts = torch.as_tensor(np.ascontiguousarray(vector).reshape(-1)).split(sizes)
+        along = [part.view(each.shape).to(each.dtype) for part, each in zip(parts, weights, strict=True)]
+        model.train(), model.eval()  # what a pass keeps is dropped
+        with sdpa_kernel(SDPBackend.MATH):  # the others have no second derivative
+            slopes = torch.autograd.grad(found.own(model), weights, create_graph=True, allow_unused=True)
+            slope = sum((a * b).sum() for a, b in zip(slopes, along, strict=True) if a is not None)
+            curved = torch.autograd.grad(slope, weights, allow_unused=True)
+        flat = [torch.zeros_like(w) if c is None else c for c, w in zip(curved, weights, strict=True)]
+        return torch.cat([each.reshape(-1).double() for each in flat]).numpy()
+
+    operator = LinearOperator((sum(sizes),) * 2, matvec=product, dtype=np.float64)
+    return float(eigsh(operator, k=1, which="LA", return_eigenvectors=False, tol=1e-5, v0=np.ones(sum(sizes)))[0])
