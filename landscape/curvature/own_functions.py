@@ -29,7 +29,8 @@ _UNCLEAR = 0.3
 
 def own_functions(value: Tensor) -> list[str]:
     """Return the names of the functions with a backward pass of their own that lead to a value."""
-    waiting, seen, found = [value.grad_fn], set(), set()
+    waiting, seen = [value.grad_fn], set()
+    found: set[str] = set()
     while waiting:
         node = waiting.pop()
         if node is None or node in seen:
@@ -66,7 +67,7 @@ def require_true_second(part: Callable[[], Tensor], leaves: Sequence[Tensor]) ->
     led = [k for k, slope in enumerate(slopes) if slope is not None and slope.requires_grad]
     if not led:
         return
-    curved = torch.autograd.grad([slopes[k] for k in led], leaves, [along[k] for k in led], allow_unused=True)  # type: ignore[misc]
+    curved = torch.autograd.grad([slopes[k] for k in led], leaves, [along[k] for k in led], allow_unused=True)
     product = _joined(curved, leaves)
     step = min(_STEPS.get(leaf.dtype, _STEPS[torch.float32]) for leaf in leaves)
     wide, narrow = (_difference(part, leaves, along, size) for size in (step, step / 2))
