@@ -196,6 +196,15 @@ test("the pointer over a surface or a map shows a point in all panes, a click ke
   }
   second.mapTop.say("pointerleave");
   assert.equal(app.cursor, null);
+  // What is pressed is held, wherever the pointer goes.
+  for (const top of [first.sceneTop, first.mapTop]) {
+    top.say("pointerdown", { clientX: x, clientY: y, offsetX: px, offsetY: py, pointerId: 7 });
+    assert.equal(top.holds, 7);
+    top.say("pointercancel", { pointerId: 7 });
+  }
+  const before = app.state.section;
+  first.mapTop.say("pointermove", { offsetX: px - 99, offsetY: py - 99 });
+  assert.equal(app.state.section, before, "a drag that was taken away draws no line");
 });
 
 test("arrow keys on a map go from point to point to its borders, speak, and Enter keeps one", () => {

@@ -30,6 +30,9 @@ test("a map keeps the proportions of its axes, with y upwards, and a pointer fin
   [[-1, 1], [-1 / 3, 1 / 3]].forEach((axis, k) => axis.forEach((each, n) => close(ends(k ? wide.frame.y : wide.frame.x)[n], each)));
 });
 
+// A table whose red says how far up the scale a colour is.
+const RED = Uint8Array.from({ length: 1024 }, (_, k) => (k % 4 === 3 ? 255 : k % 4 === 0 ? k >> 2 : 0));
+
 /** The pixels of a map. @param {any} made @param {number} size @param {number} [tall] */
 function pixels(made, size, tall = size) {
   const canvas = recorder(), own = recorder();
@@ -51,8 +54,7 @@ function pixels(made, size, tall = size) {
 
 test("colours of a map are those of its places: what is missing, not finite and cut stands apart", () => {
   const made = figure();
-  // A table whose red says how far up the scale a colour is.
-  made.scales = { ...made.scales, colors: Uint8Array.from({ length: 1024 }, (_, k) => (k % 4 === 3 ? 255 : k % 4 === 0 ? k >> 2 : 0)) };
+  made.scales = { ...made.scales, colors: RED };
   const { canvas, at, place } = pixels(made, 300), { field } = made;
   for (const [text, x, y] of callsOf(canvas, "fillText")) assert.ok(text.length > 0 && (x < place.left - 3) !== (y > place.top + place.height + 3), `${text} at ${x}, ${y} is beside the map`);
   assert.ok(callsOf(canvas, "fillText").length >= made.frame.x.length + made.frame.y.length);
@@ -70,6 +72,27 @@ test("colours of a map are those of its places: what is missing, not finite and 
   pixels(made, 300, 200);
   const whole = figure({ ...STATE, cap: null });
   assert.equal(callsOf(pixels(whole, 300).canvas, "set").filter(([name]) => name === "globalCompositeOperation").length, 0);
+});
+
+test("a map runs on straight lines between its points, and is cut where those reach the cap", () => {
+  let [cut, kept] = [0, 0];
+  for (const cap of [30, 3.5]) {
+    const made = figure({ ...STATE, cap }), { field } = made;
+    made.scales = { ...made.scales, colors: RED };
+    const { at } = pixels(made, 300);
+    for (const [i, j] of [[0, 0], [1, 0], [2, 1]]) {
+      for (const [u, v] of [0.05, 0.1, 0.2, 0.4, 0.55, 0.75, 0.9].flatMap((a) => [0.1, 0.2, 0.45, 0.7, 0.85, 0.92, 0.97].map((b) => [a, b]))) {
+        const between = (/** @type {Float64Array} */ values) => [[i, j, (1 - u) * (1 - v)], [i + 1, j, u * (1 - v)], [i, j + 1, (1 - u) * v], [i + 1, j + 1, u * v]].reduce((sum, [a, b, part]) => sum + part * values[4 * b + a], 0);
+        const [red, , , alpha] = at(field.x[i] + u * (field.x[i + 1] - field.x[i]), field.y[j] + v * (field.y[j + 1] - field.y[j])), z = between(field.z);
+        // A pixel is as wide as it is.
+        if (Math.abs(z - field.ceiling) < 0.03) continue;
+        assert.equal(alpha, z > field.ceiling ? 0 : 255, `${i}, ${j}: ${u}, ${v}`);
+        if (z > field.ceiling) cut++;
+        else kept += Math.abs(red - 255 * between(field.colour)) < 6 ? 1 : assert.fail(`${red} at ${i}, ${j}: ${u}, ${v}`);
+      }
+    }
+  }
+  assert.ok(cut > 20 && kept > 90, `${cut}, ${kept}`);
 });
 
 test("marks of a map: a star at the checkpoint, a ring at the best point unless it is that, dots on what is interpolated", () => {

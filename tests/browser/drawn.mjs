@@ -100,7 +100,8 @@ export class Element {
   /** There is no WebGL. @param {string} kind */
   getContext(kind) { return kind === "2d" ? this.context : null; }
   getBoundingClientRect() { return { left: 0, top: 0, width: this.clientWidth, height: this.clientHeight }; }
-  setPointerCapture() {}
+  /** @param {number} pointer */
+  setPointerCapture(pointer) { this.holds = pointer; }
   focus() { Object.assign(globalThis.document, { activeElement: this }); }
   click() { this.heard.click?.({}); }
   /** Tell it of an event; whether the browser was kept from doing its own. @param {string} name @param {any} [event] */

@@ -123,7 +123,7 @@ test("of several panes each run is named with its pane", () => {
   const app = whole([[named("a", { paths: [run("r", [0], [0])] })], [named("b", { paths: [run("r", [1], [0], { step: [5] })] })]]);
   frames();
   assert.equal(app.player.losses.textContent, "training loss of a, r: its own 6, the plane's 1; b, r: its own 6, the plane's 0.5");
-  assert.deepEqual(app.player.steps(), [0, 5]);
+  assert.deepEqual([app.player.steps(), app.moments, app.views.map((view) => view.moments)], [[0, 5], [0, 5], [[0, 5], [0, 5]]]);
   app.panes[1].frames[0].paths[0].unit = "epoch";
   app.panes[1].frames[0].paths[0].step = [5, 6, 7];
   assert.deepEqual(app.player.steps(), [5, 6, 7], "where they count different things, those of the longest");

@@ -46,6 +46,10 @@ test("a scale that would hide everything is refused", () => {
   assert.throws(() => chooseScale(new Float64Array(0), { kind: "auto", label: "loss" }), /finite/);
 });
 
+test("a cap of nothing is one where values lie on both sides of it", () => {
+  assert.equal(chooseScale(Float64Array.of(-3, -1, 2), { kind: "asinh", cap: 0, label: "loss" }).cap, 0);
+});
+
 test("a difference has its zero in the middle of the colours", () => {
   const scale = chooseScale(Float64Array.of(-0.5, 0, 3), { kind: "auto", label: "A - B", signed: true });
   assert.equal(scale.normalized(0), 0.5);

@@ -59,6 +59,19 @@ test("an exaggerated surface has its levels as much higher, an accuracy its axis
   assert.equal(figure(STATE, given).counts.open, 0);
 });
 
+test("heights, colours, ticks and the cut are those of the scale, on every scale", () => {
+  for (const kind of ["log", "linear", "asinh"]) {
+    const made = figure({ ...STATE, kind, eps: kind === "linear" ? null : 0.5, cap: 20, colour: "test/loss", exaggeration: 2 }), { field, scales, frame } = made, top = 2.2;
+    for (const k of [0, 1, 2, 4, 5, 6, 7, 8, 11]) {
+      close(field.z[k], ((scales.height.forward(made.height.values[k]) - scales.height.bottom) / (scales.height.top - scales.height.bottom)) * top);
+      close(field.colour[k], scales.colour.normalized(made.colour.values[k]));
+    }
+    close(field.ceiling, scales.height.normalized(20) * top);
+    frame.z.forEach(({ at, text }, k) => (close(at, scales.height.normalized(scales.height.ticks[k]) * top), assert.equal(text, scales.height.text(scales.height.ticks[k]))));
+    assert.deepEqual([field.top, frame.top, Number.isNaN(field.z[3]), Number.isNaN(field.z[9])], [top, top, true, true]);
+  }
+});
+
 test("a smoothed surface goes through its measured points, and everything on it stands where they do", () => {
   const smooth = { ...STATE, cap: null, smooth: true }, whole = () => {
     const given = surface();

@@ -64,6 +64,13 @@ test("values stand at their part of the way and at their height among the ticks,
   for (const [, x] of ticks) assert.ok(lines.some(([from, to]) => from[0] === x && from[1] === BOTTOM && to[1] === BOTTOM + 4), "a tick under each text");
 });
 
+test("heights are those of the scale", () => {
+  const { app, context } = charted({ kind: "log", eps: 0.5 }), [{ points }] = strokes(context).filter((each) => each.points.length === 401), scale = app.scales[0].height;
+  for (const [n, value] of [[0, 5], [200, 4], [400, 3]]) close(points[n][2], BOTTOM - ((scale.forward(value) - scale.forward(3)) / (scale.forward(10) - scale.forward(3))) * (BOTTOM - TOP));
+  const values = callsOf(context, "fillText").filter(([, x]) => x === LEFT - 7);
+  for (const [text, , y] of values) close(y, BOTTOM - ((scale.forward(Number(text)) - scale.forward(3)) / (scale.forward(10) - scale.forward(3))) * (BOTTOM - TOP));
+});
+
 test("each text stands as its place asks: ticks about theirs, the ends of the line within the chart", () => {
   const { app, context } = charted({}, undefined, 900);
   let align = "", fill = "";
