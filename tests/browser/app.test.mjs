@@ -77,7 +77,10 @@ test("one scale holds for all panes and frames, or each pane has its own and say
   assert.deepEqual([highs(), app.main.classList.contains("barred"), app.views.map((/** @type {any} */ view) => view.ownBar)], [[400, 400], true, [false, false]]);
   assert.equal(app.bar.attributes["aria-label"], "Colours: training loss, 0.1 to 400");
   assert.ok(app.views[0].summary.textContent.startsWith("training loss on 4 by 3 points"));
-  app.store.set({ shared: false });
+  app.store.set({ colour: "train/accuracy" });
+  frames();
+  assert.equal(app.bar.attributes["aria-label"], "Colours: training accuracy (%), 0 % to 100 %");
+  app.store.set({ shared: false, colour: "" });
   frames();
   assert.deepEqual([highs(), app.main.classList.contains("barred"), app.views.map((/** @type {any} */ view) => view.ownBar)], [[40, 400], false, [true, true]]);
   assert.ok(app.views.every((/** @type {any} */ view) => view.notes.textContent.includes("scale of its own")));

@@ -73,6 +73,9 @@ test("eigenvalues are marked above their places, those that did not converge in 
   const grid = css(app.theme.gridTint), lines = callsOf(context, "set").filter(([name, value]) => name === "strokeStyle" && value === grid);
   assert.equal(lines.length, 2);
   assert.deepEqual([below[0][3], beside[0][3]], ["center", "right"]);
+  const from30 = callsOf(context, "moveTo").findIndex(([x, y]) => x === 30 && y === 300);
+  assert.deepEqual(callsOf(context, "lineTo")[from30], [294, 300], "the axis");
+  for (const [, x] of below) assert.ok(callsOf(context, "moveTo").some(([a, b]) => a === x && b === 300) && callsOf(context, "lineTo").some(([a, b]) => a === x && b === 303));
 });
 
 test("only bins that hold something, and one more on each side, are drawn", () => {

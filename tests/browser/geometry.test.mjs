@@ -302,6 +302,13 @@ test("a look that begins just above the surface meets it, and one that ends befo
   close(hit(field, from, down)?.[2] ?? NaN, floor, 1e-6);
   assert.deepEqual([hit(field, from, down, 0.21), hit(field, from, down, 0, 0.19), hit(field, from, [0, 0, 1])], [null, null, null]);
   close(hit(field, from, down, 0.19, 0.21)?.[2] ?? NaN, floor, 1e-6);
+  // At the very top and the very bottom of the scale, too, and not beside the grid.
+  for (const [height, x] of [[field.top, 0.3], [0, 0.3], [field.top, -0.9]]) {
+    const flat = { ...field, z: field.z.map(() => height) };
+    close(hit(flat, [x, 0.2, 3], down)?.[2] ?? NaN, height, 1e-6);
+    close(hit(flat, [x - 1, 0.2, height + 0.5], [2, 0, -1])?.[0] ?? NaN, x, 1e-6);
+  }
+  assert.equal(hit(field, [1.5, 0.2, 3], down), null);
 });
 
 test("a ridge hides what lies behind it, from one side only", () => {

@@ -70,7 +70,10 @@ test("texts over a surface have the ground's colour around them, drawn first", (
   drawAxes(/** @type {any} */ (axes), viewOf(made, -52, 34), made.frame, LIGHT);
   sectionNetworks(/** @type {any} */ (names), [{ text: "b", x: 40 }], { left: 0, right: 300, top: 5, bottom: 90 }, LIGHT);
   labelLines(/** @type {any} */ (values), [{ level: 0, line, closed: false }], ["0.5"], { left: 0, top: 0, width: 400, height: 200 }, []);
-  for (const [context, texts] of /** @type {[any, string[]][]} */ ([[axes, ["PC 1 (90 %)", "β", "training loss", "−1", "2"]], [names, ["b"]], [values, ["0.5"]]])) {
+  const net = recorder(), given = surface();
+  given.record.networks = [{ name: "b.pt", short: "b", x: 1, y: 0 }];
+  mapNetworks(/** @type {any} */ (net), figure(STATE, given), placeMap(made, 400, 400));
+  for (const [context, texts] of /** @type {[any, string[]][]} */ ([[net, ["a", "b"]], [axes, ["PC 1 (90 %)", "β", "training loss", "−1", "2"]], [names, ["b"]], [values, ["0.5"]]])) {
     const all = painted(context);
     for (const text of texts) {
       const [below, above] = ["strokeText", "fillText"].map((kind) => all.findIndex((each) => each.kind === kind && each.args[0] === text));
@@ -197,6 +200,17 @@ test("a map too small to be seen is left out, and one without margins has no num
   const wide = placeMap(made, 400, 200);
   assert.ok(wide.left >= 34 && wide.left + wide.width <= 392 && wide.top >= 6 && wide.top + wide.height <= 180);
   close(wide.left - 34, 400 - 8 - wide.left - wide.width);
+});
+
+test("numbers of a map stand under and beside their places, fewer where it is small", () => {
+  const given = { ...surface(), y: Float64Array.of(-1, 0, 0.5) };
+  for (const size of [400, 190]) {
+    const made = figure(STATE, given), { canvas, place } = mapped(made, placeMap(made, size, size)), texts = callsOf(canvas, "fillText"), every = place.width < 200 ? 2 : 1;
+    const wanted = [...made.frame.x.filter((_, k) => k % every === 0).map(({ at, text }) => [text, place.toPixel(at, 0)[0], null]), ...made.frame.y.filter((_, k) => k % every === 0).map(({ at, text }) => [text, null, place.toPixel(0, at)[1]])];
+    assert.equal(texts.length, wanted.length);
+    for (const [text, x, y] of wanted) assert.ok(texts.some(([each, px, py]) => each === text && (x === null ? px === place.left - 6 && Math.abs(py - y) < 1e-9 : Math.abs(px - x) < 1e-9 && py > place.top + place.height)), `${text} at ${size}`);
+    for (const { at } of made.frame.x) assert.ok(callsOf(canvas, "moveTo").some(([px, py]) => Math.abs(px - place.toPixel(at, 0)[0]) < 1e-9 && py === place.top + place.height));
+  }
 });
 
 test("what is open is hatched over its own cells, up to half-way to their neighbours", () => {

@@ -88,6 +88,9 @@ test("colour maps are those that suit, and the one a page was made with; a diffe
   const drawer = /** @type {any} */ (makeDrawer(own)), words = (/** @type {string} */ key) => drawer.with("data-key", key).children.map((/** @type {any} */ each) => [each.attributes.value, each.text]);
   assert.deepEqual(words("colormap"), [["plasma", "plasma"], ["viridis", "viridis"], ["cividis", "cividis"], ["magma", "magma"], ["inferno", "inferno"], ["coolwarm", "coolwarm (classic)"]]);
   assert.deepEqual(words("difference"), [["", "none: the grids differ"]]);
+  own.panes[1].frames[0].x = own.panes[0].frames[0].x;
+  own.panes[1].title = "";
+  assert.deepEqual(/** @type {any} */ (makeDrawer(own)).with("data-key", "difference").children[1].text, "one − pane 2", "who has no name has a number");
   own.panes.pop();
   own.content.start = {};
   const alone = /** @type {any} */ (makeDrawer(own));

@@ -18,6 +18,10 @@ test("a read-out has the value, its error, and how far it is above the lowest an
     ["test loss", "4", "± 0.4"], ["training accuracy", "33.333 %", "± 1.2"],
   ]);
   assert.deepEqual(rows.map((row) => row[3]), [true, false, false, false, false]);
+  const both = { ...surface(), paired: { "test/loss": Float32Array.from({ length: 12 }, () => 0.25), "train/accuracy": Float32Array.from({ length: 12 }, () => 0.0025) } };
+  both.record.origin = { "train/loss": 1, "test/loss": 3, "train/accuracy": 0.25 };
+  const above = (/** @type {string} */ height) => rowsAt(figure({ ...STATE, height, kind: "auto", cap: null }, both), 4, LABELS).find(([name]) => name === "above the checkpoint")?.slice(1, 3);
+  assert.deepEqual([above("test/loss"), above("train/accuracy"), above("train/loss")], [["1", "± 0.25"], ["8.3333 %", "± 0.25"], undefined]);
   // The paired error is of a difference on the checkpoint's own samples.
   assert.ok(!rowsAt(figure(), 7, LABELS).some(([name]) => name === "above the checkpoint"));
 });

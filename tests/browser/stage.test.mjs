@@ -1,7 +1,7 @@
 /** The camera and the pictures of the graphics card, what its programs are given, and colours of themes. */
 import assert from "node:assert/strict";
 import test from "node:test";
-import { Vector3 } from "three";
+import { CustomBlending, OneFactor, OneMinusSrcAlphaFactor, Vector3 } from "three";
 import { LEVEL_TABLE } from "../../plot/page/web/levels.js";
 import { PaneView } from "../../plot/page/web/pane.js";
 import { Ribbons } from "../../plot/page/web/ribbons.js";
@@ -116,6 +116,7 @@ test("lines are as wide as asked in pixels of the page, however fine the picture
     const view = viewOf(-52, elevation);
     model.prepare(view, 1200, 800, 2, look);
     assert.deepEqual(lines.material.uniforms.size.value.toArray(), [600, 400]);
+    view.eye.forEach((value, k) => close(model.material.uniforms.eye.value.toArray()[k], value));
     // By how much a floor comes nearer, in depth of the picture, over half the line's width.
     const [fx, fy] = [Math.cos((-52 * Math.PI) / 180), Math.sin((-52 * Math.PI) / 180)], { stage: own } = staged();
     own.aim(view);
@@ -136,6 +137,10 @@ test("lines are styled as asked: width, lift, colour of their own or one for all
   assert.deepEqual([now(), uniforms.tint.value.toArray(), uniforms.veil.value.toArray()], [[4, 0.5, 0.25, 1], [1, 0.5, 0.25], [0.1, 0.2, 0.3, 0.4]]);
   lines.style({ width: 2, tint: null });
   assert.deepEqual(now(), [2, 0.5, 0.25, 0]);
+  // What is half seen is mixed by colours that were multiplied by their opacity.
+  const { blending, blendSrc, blendDst, transparent } = lines.material;
+  assert.deepEqual([blending, blendSrc, blendDst, transparent], [CustomBlending, OneFactor, OneMinusSrcAlphaFactor, true]);
+  assert.match(SHADERS.line.fragmentShader, / \* opacity, opacity\);/);
   assert.deepEqual([lines.mesh.renderOrder, lines.material.depthWrite, lines.mesh.frustumCulled], [3, false, false]);
   lines.set([0, 0, 0, 1, 1, 1]);
   const corners = lines.mesh.geometry.getAttribute("position"), index = lines.mesh.geometry.index;
@@ -192,6 +197,9 @@ test("a run is drawn four times: on the floor, with an edge, in its colours, and
   const heights = (/** @type {string} */ name) => Array.from(model.lines(name).mesh.geometry.getAttribute("start").data.array).filter((_, k) => k % 3 === 2);
   assert.ok(heights("shadow 0").every((z) => Math.abs(Number(z) + 0.45) < 1e-6) && heights("path 0").every((z) => Number(z) >= 0));
   for (const name of ["casing 0", "path 0", "hidden 0"]) assert.deepEqual(heights(name), heights("path 0"));
+  const hues = (/** @type {string} */ name) => Array.from(model.lines(name).mesh.geometry.getAttribute("startColor").data.array);
+  for (const name of ["shadow 0", "hidden 0"]) assert.deepEqual(hues(name), hues("path 0"), name);
+  assert.ok(new Set(hues("path 0")).size > 3);
   assert.ok(uniforms("casing 0").width.value > uniforms("path 0").width.value && uniforms("path 0").width.value >= 2);
   assert.ok(0 < uniforms("casing 0").lift.value && uniforms("casing 0").lift.value < uniforms("path 0").lift.value && uniforms("path 0").lift.value < uniforms("hidden 0").lift.value);
   assert.deepEqual([uniforms("casing 0").tint.value.toArray(), uniforms("casing 0").useTint.value, uniforms("path 0").useTint.value], [[1, 1, 1], 1, 0]);
