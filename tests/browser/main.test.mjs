@@ -24,7 +24,7 @@ async function started({ panes = 2, similarities = [], hash = "", search = "", s
   const axes = record.axes.map((axis, k) => ({ ...axis, values: k }));
   const made = (/** @type {string} */ title) => ({ ...record, title, axes, values: { "train/loss": 2, "test/loss": 3 }, stderr: {}, paired: {}, counts: {}, anchored: {}, open: {}, state: 4, paths: [], trust: [], curvature: [], caption: "", file: "" });
   const content = {
-    name: "Page", arrays: index, labels: LABELS, start, captions: { "train/loss": ["Measured."] }, frameLabel: "Epoch", similarities,
+    name: "Page", arrays: index, labels: LABELS, start: { smooth: false, ...start }, captions: { "train/loss": ["Measured."] }, frameLabel: "Epoch", similarities,
     colormaps: Object.fromEntries(["viridis", "PuOr_r", "magma"].map((name) => [name, btoa("\x01".repeat(768))])), panes: Array.from({ length: panes }, (_, k) => ({ title: `p${k}`, frames: [made(`net ${k}`)] })),
   };
   const texts = /** @type {Record<string, any>} */ ({ content: { textContent: JSON.stringify(content) }, arrays: { textContent: text }, app });

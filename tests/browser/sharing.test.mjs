@@ -7,9 +7,11 @@ import { Element, callsOf } from "./drawn.mjs";
 import { browser, frames, named, ring, run, stage, timers, whole } from "./whole.mjs";
 
 /** A page that is drawn, its menu, and what was copied and offered. @param {any[][]} [panes] @param {any} [content] @param {any} [drawing] */
-function sharing(panes = [[named("a")], [named("b")]], content = {}, drawing = null) {
+function sharing(panes = [[named("a")], [named("b")]], content = {}, drawing = stage()) {
   browser();
   const app = whole(panes, { start: { kind: "linear" }, ...content }, drawing), /** @type {string[]} */ copied = [], /** @type {any[]} */ offered = [];
+  // Small, since each of their pixels takes its time.
+  if (drawing) for (const { map } of app.views) [map.clientWidth, map.clientHeight] = [60, 60];
   frames();
   Object.defineProperty(globalThis, "navigator", { configurable: true, value: { clipboard: { writeText: async (/** @type {string} */ text) => { copied.push(text); } } } });
   Object.assign(globalThis, { location: { href: "file:///page.html#cap=3" } });
@@ -183,7 +185,7 @@ test("a picture has the panes in their rows, their titles, legends, colours and 
 });
 
 test("without WebGL a picture has the maps; long titles and captions are wrapped, and a word that is too long is cut", () => {
-  const long = "w".repeat(70), { app } = sharing([[named(`${long} and two words more than fit beside each other`)]]);
+  const long = "w".repeat(70), { app } = sharing([[named(`${long} and two words more than fit beside each other`)]], {}, null);
   const { context } = /** @type {any} */ (composePicture(app, 1, false));
   assert.deepEqual(callsOf(context, "drawImage"), [[app.views[0].map, 0, 0, 300, 320]]);
   const title = callsOf(context, "fillText").filter(([, x, y]) => x === 18 && (y - 24) % 20 === 0), width = 300 - 36;
