@@ -36,7 +36,7 @@ FLOORS = [
 ]
 # The same within what has rooms of its own: those, and the files beside them.
 INSIDE = {
-    "problem": "references tensor_layouts batches attributes copies chunks params stale_values data losses "
+    "problem": "references tensor_layouts batches attributes buffers copies chunks params stale_values data losses "
     "checkpoints named_data model",
     "surface": "recipes grid heights statistics anchors surface unmeasured other_networks derived reports",
     "plot": "scale style figures paths planes lines surfaces spectra representations comparisons page films saving "

@@ -12,6 +12,7 @@ import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from operator import is_
 from types import FunctionType, MethodType, ModuleType, SimpleNamespace
 from typing import Any
 
@@ -101,9 +102,9 @@ class Attributes:
             return []
         inside: list[Any] = []
         if isinstance(each, dict):
-            items = list(dict.items(each))
-            self._undo.append(lambda: _put_back(each, items, list(dict.items(each)), each.update))
-            inside = [part for pair in items for part in pair]
+            keys, values = list(dict.keys(each)), list(dict.values(each))
+            self._undo.append(lambda: _put_back_items(each, keys, values))
+            inside = [*keys, *values]
         elif isinstance(each, (list, deque, set)):
             inside = _contents(each)
             add = each.update if isinstance(each, set) else each.extend
@@ -140,7 +141,7 @@ class Attributes:
         self.tensors.append(tensor)
         if tensor.is_meta or tensor.is_inference() or is_lazy(tensor):
             return
-        values, version = _kept(tensor.detach()), tensor._version
+        values, version = kept_copy(tensor.detach()), tensor._version
 
         def undo() -> bool:
             if tensor.shape != values.shape:
@@ -154,7 +155,7 @@ class Attributes:
         self._undo.append(undo)
 
 
-def _kept(tensor: Tensor) -> Tensor:
+def kept_copy(tensor: Tensor) -> Tensor:
     """Return a copy of a tensor; of a large one its memory is copied when somebody writes into it, and else never."""
     if tensor.numel() * tensor.element_size() >= LARGE:
         with suppress(AttributeError, RuntimeError):  # memory that torch did not allocate itself
@@ -169,17 +170,24 @@ def _contents(each: Any) -> list[Any]:
 
 def _put_back(container: Any, before: list[Any], now: list[Any], add: Callable[[list[Any]], Any]) -> bool:
     """Give a container its contents back where they are others; order counts, and identity, not equality."""
-    changed = len(now) != len(before) or not all(_is(one, other) for one, other in zip(now, before, strict=True))
+    changed = len(now) != len(before) or not all(map(is_, now, before))
     if changed:
         container.clear()
         add(before)
     return changed
 
 
-def _is(one: Any, other: Any) -> bool:
-    if type(one) is tuple and type(other) is tuple and len(one) == len(other) == 2:  # an item of a dict
-        return one[0] is other[0] and one[1] is other[1]
-    return one is other
+def _put_back_items(each: dict[Any, Any], keys: list[Any], values: list[Any]) -> bool:
+    """The same of a dict; asked at each point of every module, so without a call for each item."""
+    changed = not (
+        dict.__len__(each) == len(keys)
+        and all(map(is_, dict.keys(each), keys))
+        and all(map(is_, dict.values(each), values))
+    )
+    if changed:
+        each.clear()
+        each.update(zip(keys, values, strict=True))
+    return changed
 
 
 def _generator_state(each: Any) -> Undo | None:

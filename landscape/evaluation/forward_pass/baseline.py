@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from landscape.directions.displacement import untouched
 from landscape.engine.memory import is_out_of_memory
 from landscape.errors import EvaluationError, LandscapeError
 from landscape.evaluation.forward_pass.noise import draws, why_different
@@ -89,6 +90,8 @@ def measure_baseline(objective: Objective) -> Baseline:
     few = [(name, 0, min(number, whole)) for name, number in objective.sizes.items()]
     objective.forget()
     first = _measure_few(objective, few)  # not timed: it warms up
+    if objective.buffers.written:
+        _require_settled_buffers(objective, few)
     objective.forget()  # so that what follows is read anew
     samples = SampleValues()
     seconds = 0.0
@@ -129,6 +132,20 @@ def _measure_few(objective: Objective, few: list[Span]) -> SampleValues:
         asked,
     )
     return found[0]
+
+
+def _require_settled_buffers(objective: Objective, few: list[Span]) -> None:
+    """Raise EvaluationError where what a pass writes into buffers changes the values of the next one."""
+    chunks = objective.load(few)
+    with untouched(objective.model), objective.keeping_nothing():
+        one, other = _measure(objective, chunks), _measure(objective, chunks)
+        if not _agree(one, other, objective):
+            raise EvaluationError(_why_of_network(objective, chunks, one, other))
+    logger.warning(
+        "the forward pass changes %s in %s mode; each batch is measured with what the checkpoint holds there",
+        ", ".join(objective.buffers.written[:3]) + (" and others" if len(objective.buffers.written) > 3 else ""),
+        objective.mode,
+    )
 
 
 def require_same_start(objective: Objective, baseline: Baseline) -> None:

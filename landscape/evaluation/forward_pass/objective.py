@@ -27,6 +27,7 @@ from landscape.evaluation.forward_pass.stand_in import StandIn, Watched
 from landscape.parallel.scheduler import Span
 from landscape.problem.attributes import Attributes
 from landscape.problem.batches import batch_bytes, map_tensors, to_device
+from landscape.problem.buffers import Buffers
 from landscape.problem.data.datasets import Data, choose
 from landscape.problem.losses.losses import Loss
 from landscape.problem.stale_values import forget_computed, require_fresh
@@ -118,7 +119,8 @@ class Objective:
         # Of which data set statistics are recomputed, where they are.
         self.norm_data = self._norm_data(batch_norm_data)
         forget_computed(model)
-        self._attributes, self._caches = Attributes(model), False
+        self._attributes, self._caches, self._watched = Attributes(model), False, False
+        self.buffers, self._keeping = Buffers(model), True
         self._norms = [m for m in model.modules() if isinstance(m, nn.modules.batchnorm._NormBase)]
         self._norm_batches: list[Any] | None = None
         if batch_norm == "recompute" and self._norms:
@@ -180,12 +182,22 @@ class Objective:
         if self.noise is None:
             with suppress(Exception, SystemExit):  # a loss that fails says so where it is measured
                 self.run_batch(self.few()) if run else None
-            self._caches = self._attributes.restore()
+            self._caches, self._watched = self._attributes.restore(), True
 
     def forget_passes(self) -> None:
-        """Let the network forget what a forward pass left in it, where it keeps anything."""
-        if self._caches:
+        """Let the network forget what a forward pass left in its attributes; a fused one runs no code of its own."""
+        # Somewhere else a pass may leave what it left nothing of at theta*: a greatest number seen.
+        if self._caches or (self._watched and self.engine.get("engine") != "fused"):
             self._attributes.restore()
+
+    @contextmanager
+    def keeping_nothing(self) -> Iterator[None]:
+        """Let passes change buffers meanwhile, as they would without us."""
+        self._keeping = False
+        try:
+            yield
+        finally:
+            self._keeping = True
 
     def require_fresh(self, moved: Collection[str]) -> None:
         """Raise EvaluationError where the network goes on with what it computed from weights before it was given."""
@@ -383,7 +395,8 @@ class Objective:
             if isinstance(network, (Watched, StandIn)):
                 network.expect(leaves)
             try:
-                with torch.set_grad_enabled(self._differentiates):
+                kept = self.buffers.kept() if self._keeping else nullcontext()
+                with torch.set_grad_enabled(self._differentiates), kept:
                     values = self.loss(network, leaves, check=check, number=number)
                 break
             except Exception as error:
@@ -416,9 +429,10 @@ class Objective:
     def settled(self) -> Iterator[None]:
         """Get the network, whose weights were moved, ready to be measured: its mode, and recomputed statistics."""
         if self._norm_batches is not None:
-            estimate_statistics(
-                self.model, self._norms, self._norm_batches, lambda batch: self._values(self.model, batch)
-            )
+            with self.keeping_nothing():
+                estimate_statistics(
+                    self.model, self._norms, self._norm_batches, lambda batch: self._values(self.model, batch)
+                )
         with self.modes():
             yield
 

@@ -1,0 +1,46 @@
+"""Buffers that a forward pass writes into, put back after it: no pass depends on those before.
+
+An observer of ranges, say, goes on observing in eval mode: at weights far away it sees larger numbers, by which
+everything measured after them would be rounded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from landscape.problem.attributes import kept_copy
+
+
+class Buffers:
+    """The buffers of a network and their values as this is made."""
+
+    def __init__(self, model: nn.Module) -> None:
+        found = [(name, each) for name, each in model.named_buffers() if not (each.is_meta or each.is_inference())]
+        self._names = [name for name, _ in found]
+        self._live: list[Tensor] = [each for _, each in found]
+        self._start = [kept_copy(each.detach()) for each in self._live]
+        self._written: set[int] = set()
+
+    @property
+    def written(self) -> list[str]:
+        """The names of those that a pass within `kept` has written into."""
+        return [self._names[k] for k in sorted(self._written)]
+
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """Put what is written into meanwhile back to what it was before."""
+        versions = [each._version for each in self._live]
+        # Of those that nothing has written into, but who moves weights, what they held at first.
+        before = {k: self._live[k].detach().clone() for k in self._written}
+        try:
+            yield
+        finally:
+            with torch.no_grad():
+                for k, each in enumerate(self._live):
+                    if each._version != versions[k]:
+                        self._written.add(k)
+                        each.copy_(before.get(k, self._start[k]))

@@ -1,0 +1,72 @@
+"""Networks whose forward pass goes on writing into them: no point depends on those measured before it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import landscape
+from landscape.evaluation.forward_pass.objective import Objective
+from landscape.problem.losses.losses import resolve_loss
+from landscape.problem.named_data import named_data
+
+X = torch.randn(60, 4, generator=torch.Generator().manual_seed(0))
+DATA = X, torch.arange(60) % 3
+
+
+class Rounded(nn.Module):
+    """Rounds to a part of the greatest number seen so far, in eval mode too, as an observer of quantisation does."""
+
+    def __init__(self, kept: str) -> None:
+        super().__init__()
+        self.kept, self.highest = kept, 0.0
+        self.register_buffer("greatest", torch.zeros(()))
+
+    def forward(self, x):
+        now = x.detach().abs().max()
+        if self.kept == "buffer":
+            self.greatest.copy_(torch.maximum(self.greatest, now))
+        elif self.kept == "buffer, now and then" and now > self.greatest:
+            self.greatest.copy_(now)
+        elif self.kept == "attribute" and now > self.highest:
+            self.highest = float(now)
+        most = self.greatest if self.kept.startswith("buffer") else self.highest
+        return torch.round(x / most * 15) * most / 15
+
+
+def network(kept: str, *, seen: bool) -> nn.Module:
+    torch.manual_seed(1)
+    model = nn.Sequential(nn.Linear(4, 16), nn.ReLU(), Rounded(kept), nn.Linear(16, 3)).eval()
+    if seen:
+        model(X)
+    return model
+
+
+@pytest.mark.parametrize("kept", ["buffer", "buffer, now and then", "attribute"])
+@pytest.mark.parametrize("seen", [True, False])
+def test_a_point_has_the_same_value_whatever_was_measured_before(kept, seen, caplog):
+    places = [-3.0, -1.0, 0.0, 1.0, 3.0]
+    whole = landscape.evaluate(network(kept, seen=seen), DATA, x=places)["train/loss"]
+    alone = [
+        landscape.evaluate(network(kept, seen=seen), DATA, x=sorted({place, 9.0}))["train/loss"][0] for place in places
+    ]
+    np.testing.assert_array_equal(whole, alone)
+    assert ("the forward pass changes 2.greatest in eval mode" in caplog.text) == (
+        kept == "buffer" or (kept != "attribute" and not seen)
+    )
+
+
+def test_every_batch_begins_with_what_the_checkpoint_holds():
+    model = network("buffer", seen=True)
+    objective = Objective(model, named_data(DATA), resolve_loss("cross_entropy"), batch_size=20)
+    with torch.no_grad():
+        model[0].weight *= 2
+    spans = [("train", 0, 20), ("train", 20, 40), ("train", 40, 60)]
+    whole, *parts = (
+        objective.measure(objective.load(each)).values["train", "loss"]
+        for each in ([("train", 0, 60)], *([span] for span in reversed(spans)))
+    )
+    np.testing.assert_array_equal(whole, np.concatenate(parts[::-1]))
+    assert torch.equal(model[2].greatest, network("buffer", seen=True)[2].greatest)
