@@ -102,9 +102,9 @@ class Attributes:
             return []
         inside: list[Any] = []
         if isinstance(each, dict):
-            keys, values = list(dict.keys(each)), list(dict.values(each))
-            self._undo.append(lambda: _put_back_items(each, keys, values))
-            inside = [*keys, *values]
+            keys, held = list(dict.keys(each)), list(dict.values(each))
+            self._undo.append(lambda: _put_back_items(each, keys, held))
+            inside = [*keys, *held]
         elif isinstance(each, (list, deque, set)):
             inside = _contents(each)
             add = each.update if isinstance(each, set) else each.extend
