@@ -340,6 +340,11 @@ def _saying(loss: SampledLoss) -> Iterator[None]:
                 "it, so that nothing leads from the loss to the weights as they are now; let it compute that anew in "
                 f"each pass: {failure(error)}"
             ) from error
+        if "modified by an inplace operation" in text:
+            raise EvaluationError(
+                "the forward pass writes into what an earlier pass's derivatives need, a buffer that it changes in "
+                f"eval mode, say; keep that as it is (`if self.training:` before the change): {failure(error)}"
+            ) from error
         if "does not require grad" in text:
             raise EvaluationError(
                 f"nothing leads from the loss of {loss.data.name!r} to the weights: {failure(error)}"

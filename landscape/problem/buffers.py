@@ -19,15 +19,20 @@ class Buffers:
     """The buffers of a network and their values as this is made."""
 
     def __init__(self, model: nn.Module) -> None:
-        found = [(name, each) for name, each in model.named_buffers() if not (each.is_meta or each.is_inference())]
-        self._names = [name for name, _ in found]
-        self._live: list[Tensor] = [each for _, each in found]
+        found: dict[int, tuple[str, Tensor]] = {}
+        for path, module in model.named_modules():
+            for name, each in module._buffers.items():
+                if each is not None and not (each.is_meta or each.is_inference()):
+                    whole = f"the buffer {path}{'.' if path else ''}{name} ({type(module).__name__})"
+                    found.setdefault(id(each), (whole, each))
+        self._names = [name for name, _ in found.values()]
+        self._live = [each for _, each in found.values()]
         self._start = [kept_copy(each.detach()) for each in self._live]
         self._written: set[int] = set()
 
     @property
     def written(self) -> list[str]:
-        """The names of those that a pass within `kept` has written into."""
+        """Which of them a pass within `kept` has written into, in words."""
         return [self._names[k] for k in sorted(self._written)]
 
     @contextmanager

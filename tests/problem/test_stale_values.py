@@ -133,3 +133,21 @@ def test_a_weight_without_effect_where_nothing_is_kept_is_no_matter():
     model = nn.Sequential(nn.Linear(4, 3)).double().eval()
     model.register_parameter("token", nn.Parameter(torch.ones(3).double()))
     assert np.ptp(surface(model)) > 0.01
+
+
+class Scaled(nn.Module):
+    """Divides by the greatest number seen, in a buffer that it writes into."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("greatest", torch.full((), 100.0))
+
+    def forward(self, x):
+        self.greatest.copy_(torch.maximum(self.greatest, x.detach().abs().max()))
+        return torch.tanh(x / self.greatest)
+
+
+def test_derivatives_through_a_buffer_that_is_written_into_are_refused_in_words():
+    model = nn.Sequential(nn.Linear(4, 6), Scaled(), nn.Linear(6, 3)).double().eval()
+    with pytest.raises(EvaluationError, match=r"writes into what an earlier pass's derivatives need, a buffer"):
+        landscape.curvature(model, DATA, eigenvalues=1, most=20, probes=2, steps=1, batch_size=10)

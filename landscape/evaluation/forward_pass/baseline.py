@@ -18,7 +18,7 @@ import torch
 from landscape.directions.displacement import untouched
 from landscape.engine.memory import is_out_of_memory
 from landscape.errors import EvaluationError, LandscapeError
-from landscape.evaluation.forward_pass.noise import draws, why_different
+from landscape.evaluation.forward_pass.noise import draws, why_changing, why_different
 from landscape.evaluation.forward_pass.objective import Objective
 from landscape.evaluation.forward_pass.sample_values import Chunk, SampleValues
 from landscape.parallel.scheduler import Span
@@ -139,8 +139,8 @@ def _require_settled_buffers(objective: Objective, few: list[Span]) -> None:
     chunks = objective.load(few)
     with untouched(objective.model), objective.keeping_nothing():
         one, other = _measure(objective, chunks), _measure(objective, chunks)
-        if not _agree(one, other, objective):
-            raise EvaluationError(_why_of_network(objective, chunks, one, other))
+    if not _agree(one, other, objective):
+        raise EvaluationError(_gives_other(objective, one, other, why_changing(objective.buffers.written)))
     logger.warning(
         "the forward pass changes %s in %s mode; each batch is measured with what the checkpoint holds there",
         ", ".join(objective.buffers.written[:3]) + (" and others" if len(objective.buffers.written) > 3 else ""),
@@ -200,6 +200,10 @@ def _why_not_repeatable(objective: Objective, few: list[Span], first: SampleValu
 
 def _why_of_network(objective: Objective, chunks: Sequence[Chunk], one: SampleValues, other: SampleValues) -> str:
     why = why_different(objective.model, lambda: _measure(objective, chunks), seeded=objective.noise is not None)
+    return _gives_other(objective, one, other, why)
+
+
+def _gives_other(objective: Objective, one: SampleValues, other: SampleValues, why: str) -> str:
     return (
         "the network gives something else each time it is asked, with the same weights and data, "
         f"in {objective.mode} mode{_how_different(one, other)}; {why}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import pickle
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -68,17 +68,22 @@ def why_different(model: nn.Module, measure: Callable[[], Any], *, seeded: bool)
             "the same ones at every point and leaves dropout and batch norm in eval mode"
         )
     if changed:
-        more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
-        words.append(
-            f"its forward pass changes {', '.join(changed[:3])}{more}, so that each pass depends on those before: keep "
-            "that as it is in eval mode (`if self.training:` before the change)"
-        )
+        words.append(why_changing(changed))
     if not words:
         words.append(
             ("torch's, NumPy's and Python's generators were seeded alike, so " if seeded else "")
             + "it draws from a generator of its own, or keeps a state outside its modules: make it deterministic"
         )
     return "; ".join(words)
+
+
+def why_changing(changed: Sequence[str]) -> str:
+    """Return in words that a forward pass changes what the next one goes by, and what to do."""
+    more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
+    return (
+        f"its forward pass changes {', '.join(changed[:3])}{more}, so that each pass depends on those before: keep "
+        "that as it is in eval mode (`if self.training:` before the change)"
+    )
 
 
 def _generators() -> dict[str, bytes]:

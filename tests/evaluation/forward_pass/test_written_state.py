@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 import landscape
+from landscape.errors import EvaluationError
 from landscape.evaluation.forward_pass.objective import Objective
 from landscape.problem.losses.losses import resolve_loss
 from landscape.problem.named_data import named_data
@@ -53,7 +54,7 @@ def test_a_point_has_the_same_value_whatever_was_measured_before(kept, seen, cap
         landscape.evaluate(network(kept, seen=seen), DATA, x=sorted({place, 9.0}))["train/loss"][0] for place in places
     ]
     np.testing.assert_array_equal(whole, alone)
-    assert ("the forward pass changes 2.greatest in eval mode" in caplog.text) == (
+    assert ("the forward pass changes the buffer 2.greatest (Rounded) in eval mode" in caplog.text) == (
         kept == "buffer" or (kept != "attribute" and not seen)
     )
 
@@ -70,3 +71,11 @@ def test_every_batch_begins_with_what_the_checkpoint_holds():
     )
     np.testing.assert_array_equal(whole, np.concatenate(parts[::-1]))
     assert torch.equal(model[2].greatest, network("buffer", seen=True)[2].greatest)
+
+
+def test_where_the_next_pass_gives_something_else_the_buffer_is_named():
+    told = (
+        r"gives something else each time .*; its forward pass changes the buffer 2\.greatest \(Rounded\), so that each"
+    )
+    with pytest.raises(EvaluationError, match=told):
+        landscape.evaluate(network("buffer", seen=False), DATA, x="-1:1:3", batch_size=10)
