@@ -125,7 +125,8 @@ class ConvexityMap:
     def _measured(self, span: Span, number: int, at: Floats) -> list[float]:
         sampled = self._sampled[span]
         self._objective.forget_passes()
-        with self._objective.settled(), differentiable(self._model, self._tensors) as leaves:
+        kept = self._objective.buffers.kept()
+        with self._objective.settled(), kept, differentiable(self._model, self._tensors) as leaves:
             sampled.watch_caches()
             products = Products(sampled, leaves, budget=int(_GRAPH_SHARE * self._budget))
             least = min(1, products.size - 1)

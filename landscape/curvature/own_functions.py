@@ -18,13 +18,13 @@ from landscape.errors import EvaluationError
 
 logger = logging.getLogger(__name__)
 
-# How far weights are moved for a difference, in roots of their mean squares: rounding of the gradient over it, and the
-# third derivative times its square, are both far below what is refused.
-_STEPS = {torch.float32: 4e-3, torch.float64: 1e-4}
-# What is refused: relative to the product's length, and in differences between the two differences of gradients.
-_OFF, _NOISES = 0.02, 3.0
-# Where the two are farther apart, as with many kinks, nothing is said of the product.
-_UNCLEAR = 0.3
+# How far weights are moved for a difference, in roots of their mean squares. In double precision hardly an activation
+# meets a kink on so short a way; in single precision many do, so that what differences say is no proof.
+_STEPS = {torch.float32: 4e-3, torch.float64: 1e-7}
+# What is too far off, relative to the product's length.
+_OFF = 0.02
+# How far a symmetric matrix may seem from one, in roundings of its products.
+_ROUNDINGS = 1e3
 
 
 def own_functions(value: Tensor) -> list[str]:
@@ -43,7 +43,11 @@ def own_functions(value: Tensor) -> list[str]:
 
 
 def require_true_second(part: Callable[[], Tensor], leaves: Sequence[Tensor]) -> None:
-    """Raise where a backward pass of one's own does not differentiate to what differences of gradients are.
+    """Raise, or warn, where a backward pass of one's own does not differentiate to a Hessian.
+
+    A Hessian is symmetric, whatever kinks there are: what is not is none. And in double precision its product with a
+    direction is the change of the gradient along it. In single precision a difference between the two may come from
+    kinks, and is a warning.
 
     Parameters
     ----------
@@ -55,37 +59,52 @@ def require_true_second(part: Callable[[], Tensor], leaves: Sequence[Tensor]) ->
     Raises
     ------
     EvaluationError
-        The product with a random direction is another than that of differences; the functions are named.
+        The matrix is not symmetric, or its product is another than that of differences; the functions are named.
     """
     value = part()
-    names = own_functions(value)
+    names = ", ".join(own_functions(value))
     if not names:
         return
     generator = torch.Generator().manual_seed(0)
-    along = [_direction(leaf, generator) for leaf in leaves]
+    along, across = ([_direction(leaf, generator) for leaf in leaves] for _ in range(2))
     slopes = torch.autograd.grad(value, leaves, create_graph=True, allow_unused=True)
     led = [k for k, slope in enumerate(slopes) if slope is not None and slope.requires_grad]
     if not led:
         return
-    curved = torch.autograd.grad([slopes[k] for k in led], leaves, [along[k] for k in led], allow_unused=True)
-    product = _joined(curved, leaves)
-    step = min(_STEPS.get(leaf.dtype, _STEPS[torch.float32]) for leaf in leaves)
-    wide, narrow = (_difference(part, leaves, along, size) for size in (step, step / 2))
-    wanted = (4 * narrow - wide) / 3  # without the third derivatives' share
-    length, noise, off = (float(torch.linalg.vector_norm(each)) for each in (wanted, narrow - wide, product - wanted))
-    if noise > _UNCLEAR * length or noise != noise:
-        logger.warning(
-            "second derivatives through %s, with a backward pass of its own, could not be held against differences of "
-            "gradients: those differ too much from step to step",
-            ", ".join(names),
-        )
-    elif off > _OFF * length + _NOISES * noise:
+
+    def product(direction: Sequence[Tensor]) -> Tensor:
+        given = [direction[k] for k in led]
+        found = torch.autograd.grad([slopes[k] for k in led], leaves, given, retain_graph=True, allow_unused=True)
+        return _joined(found, leaves)
+
+    one, other = product(along), product(across)
+    flat, flat_across = _joined(along, leaves), _joined(across, leaves)
+    norm = torch.linalg.vector_norm
+    size = float(norm(one) * norm(flat_across) + norm(other) * norm(flat))
+    rounding = max(torch.finfo(leaf.dtype).eps for leaf in leaves)
+    skew = float((one @ flat_across - other @ flat).abs())
+    if skew > max(_ROUNDINGS * rounding, 1e-4) * size:
         raise EvaluationError(
-            f"second derivatives through {', '.join(names)} are not true: a product with the Hessian is "
-            f"{off / length:.0%} off from differences of gradients. The backward pass of a torch.autograd.Function "
-            "takes for a constant what its forward pass computed and kept; let it compute from what save_for_backward "
-            "keeps of its inputs, or use the function without a backward pass of its own"
+            f"second derivatives through {names} are not true: what should be symmetric differs by "
+            f"{skew / size:.0e} of its products; {_WHY}"
         )
+    step = min(_STEPS.get(leaf.dtype, _STEPS[torch.float32]) for leaf in leaves)
+    wanted = _difference(part, leaves, along, step)
+    off, length = float(norm(one - wanted)), max(float(norm(wanted)), float(norm(one)))
+    if not off > _OFF * length:
+        return
+    said = f"a product with the Hessian is {off / length:.0%} off from the difference of gradients a step apart; {_WHY}"
+    if rounding < 1e-10:
+        raise EvaluationError(f"second derivatives through {names} are not true: {said}")
+    logger.warning(
+        "second derivatives through %s may not be true: %s. Or there are kinks: double() would tell", names, said
+    )
+
+
+_WHY = (
+    "the backward pass of a torch.autograd.Function takes for a constant what its forward pass computed and kept, or "
+    "is not its derivative; let it compute from what save_for_backward keeps of its inputs, or do without it"
+)
 
 
 def _direction(leaf: Tensor, generator: torch.Generator) -> Tensor:

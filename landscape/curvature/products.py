@@ -103,6 +103,10 @@ class Products:
         self.rounding = max(torch.finfo(leaf.dtype).eps for leaf in self._leaves)
         self.device = self._leaves[0].device
         self.graph_bytes = self._bytes_of_a_graph()
+        if kind == "hessian" and not loss.second_seen:
+            with _saying(loss):
+                require_true_second(lambda: loss.part(0), self._leaves)
+            loss.second_seen = True
         self._keeping = len(loss) if not self.graph_bytes else int(budget // self.graph_bytes)
 
     def __call__(self, vector: Tensor) -> Product:
@@ -219,7 +223,6 @@ class Products:
         return part
 
     def _hessian(self, k: int) -> Part:
-        looked = self._looked
         gradients = torch.autograd.grad(self.loss.part(k), self._leaves, create_graph=True, allow_unused=True)
         if all(each is None for each in gradients):
             raise EvaluationError(
@@ -227,8 +230,6 @@ class Products:
                 "output, or runs under no_grad"
             )
         self._require_second(gradients)
-        if not looked:
-            require_true_second(lambda: self.loss.part(k), self._leaves)
         return _derivative(gradients, self._leaves)
 
     def _gauss_newton(self, k: int) -> Part:

@@ -69,6 +69,7 @@ class SampledLoss:
             raise UsageError(f"the batch size is {batch_size}, it has to be 1 at least")
         self.model, self.data, self.loss = model, data, loss
         self._forget: Callable[[], object] = lambda: None
+        self.second_seen = False  # whether its second derivatives have been found true
         self.order = choose(data, samples, sample_seed) if order is None else np.asarray(order)
         self.samples = len(self.order)
         size = batch_size or min(LARGEST_BATCH, max(1, -(-self.samples // BATCHES)))

@@ -54,6 +54,7 @@ def measure_start(setup: Setup) -> LossesAndMetrics:
             "the directions here are not those of rank 0, though built by the same recipe: use the same version of "
             "torch on all hosts, or pass a file of directions"
         )
+    objective.require_fresh(setup.displacement.start)
     require_same_start(objective, baseline)
     objective.watch_caches()
     return LossesAndMetrics(setup, objective, forward, baseline)

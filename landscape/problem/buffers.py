@@ -6,7 +6,7 @@ everything measured after them would be rounded.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
 import torch
@@ -16,7 +16,7 @@ from landscape.problem.attributes import kept_copy
 
 
 class Buffers:
-    """The buffers of a network and their values as this is made."""
+    """The buffers of a network."""
 
     def __init__(self, model: nn.Module) -> None:
         found: dict[int, tuple[str, Tensor]] = {}
@@ -27,7 +27,6 @@ class Buffers:
                     found.setdefault(id(each), (whole, each))
         self._names = [name for name, _ in found.values()]
         self._live = [each for _, each in found.values()]
-        self._start = [kept_copy(each.detach()) for each in self._live]
         self._written: set[int] = set()
 
     @property
@@ -36,16 +35,15 @@ class Buffers:
         return [self._names[k] for k in sorted(self._written)]
 
     @contextmanager
-    def kept(self) -> Iterator[None]:
-        """Put what is written into meanwhile back to what it was before."""
+    def kept(self, but: Collection[int] = ()) -> Iterator[None]:
+        """Put what is written into meanwhile back to what it was before, but for buffers of these ids."""
         versions = [each._version for each in self._live]
-        # Of those that nothing has written into, but who moves weights, what they held at first.
-        before = {k: self._live[k].detach().clone() for k in self._written}
+        before = [kept_copy(each.detach()) for each in self._live]
         try:
             yield
         finally:
             with torch.no_grad():
                 for k, each in enumerate(self._live):
-                    if each._version != versions[k]:
+                    if each._version != versions[k] and id(each) not in but:
                         self._written.add(k)
-                        each.copy_(before.get(k, self._start[k]))
+                        each.copy_(before[k])

@@ -8,15 +8,19 @@ beside it are tried: those that change nothing are refused.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
 
-from landscape.errors import EvaluationError
+from landscape.errors import EvaluationError, UsageError
 from landscape.problem.attributes import Attributes, tensors_reached
+from landscape.problem.buffers import Buffers
 from landscape.problem.params import can_move
+
+logger = logging.getLogger(__name__)
 
 # In mean magnitudes of a weight: far more than rounding, far less than what makes a loss overflow.
 STEP = 0.1
@@ -29,20 +33,42 @@ class StaleValueError(EvaluationError):
 
 
 def forget_computed(model: nn.Module) -> None:
-    """Let modules drop what they kept from earlier weights: by PyTorch's convention a change of mode does that."""
-    if any(type(module).train is not nn.Module.train for module in model.modules()):
-        was = {module: module.training for module in model.modules()}
-        model.train()
-        model.eval()
-        for module, training in was.items():
-            module.training = training
+    """Let modules drop what they kept from earlier weights: by PyTorch's convention a change of mode does that.
+
+    Raises
+    ------
+    UsageError
+        A change of mode changes weights: adapters that are merged into others, whose weights then stand for both.
+    """
+    if all(type(module).train is nn.Module.train for module in model.modules()):
+        return
+    was = {module: module.training for module in model.modules()}
+    versions = {name: each._version for name, each in model.named_parameters() if not each.is_inference()}
+    model.train()
+    model.eval()
+    changed = next((n for n, each in model.named_parameters() if versions.get(n, each._version) != each._version), None)
+    if changed is not None:
+        model.train(model in was and was[model])
+    for module, training in was.items():
+        module.training = training
+    if changed is not None:
+        raise UsageError(
+            f"a change between training and eval mode changes {changed}: weights that are merged into others in eval "
+            "mode cannot be moved apart from them; merge them for good, or keep them apart (merge_weights=False, say)"
+        )
 
 
-def require_fresh(model: nn.Module, moved: Collection[str], values: Callable[[], Iterable[Tensor]]) -> None:
+def require_fresh(
+    model: nn.Module,
+    moved: Collection[str],
+    values: Callable[[], Iterable[Tensor]],
+    *,
+    way: str = "leave it out with exclude",
+) -> None:
     """Raise where a weight changes nothing and its module keeps numbers that may have been computed from it.
 
-    A network whose modules keep no tensors beside parameters and buffers costs nothing here. Weights and attributes are
-    as before.
+    A network whose modules keep no tensors beside parameters and buffers costs nothing here, and one that writes them
+    anew in each pass two passes. Weights, buffers and attributes are as before.
 
     Parameters
     ----------
@@ -52,60 +78,82 @@ def require_fresh(model: nn.Module, moved: Collection[str], values: Callable[[],
     values : callable
         Runs the network as it stands on a few samples, and returns what the loss gives for them. Where it fails nothing
         is found: whoever measures says so.
+    way : str
+        What to do with a weight that has no effect; "" where nothing can be done, which is a warning then.
 
     Raises
     ------
     StaleValueError
         The message names both ways to read that.
     """
-    attributes = Attributes(model)
+    attributes, buffers = Attributes(model), Buffers(model)
 
     def run() -> list[Tensor]:
         attributes.restore()
-        return [each.detach().clone() for each in values()]
+        with buffers.kept():
+            return [each.detach().clone() for each in values()]
 
     try:
-        _try_weights(model, moved, run)
+        if (found := _stale(model, moved, run)) and way:
+            raise StaleValueError(f"{found}; or it has no effect: {way}")
+        if found:
+            logger.warning("%s; or it has no effect", found)
     except StaleValueError:
         raise
-    except (Exception, SystemExit):  # a user's code may do anything
-        return
+    except (Exception, SystemExit) as error:  # a user's code may do anything
+        logger.debug("whether the network keeps old values could not be tried: %s", error)
     finally:
         attributes.restore()
 
 
-def _try_weights(model: nn.Module, moved: Collection[str], run: Callable[[], Sequence[Tensor]]) -> None:
+def _stale(model: nn.Module, moved: Collection[str], run: Callable[[], Sequence[Tensor]]) -> str:
+    """Return what may be a value computed from a weight that is moved, in words; "" where there is none."""
     names = {id(parameter): name for name, parameter in model.named_parameters() if name in moved}
     parts = [*model.modules(), *model.parameters(), *model.buffers()]
-    before: Sequence[Tensor] | None = None
-    for path, module in model.named_modules():
-        own = [parameter for parameter in module._parameters.values() if id(parameter) in names]
-        kept = _kept_tensors(module, parts) if own else []
-        for parameter in own if kept else []:
-            assert parameter is not None
-            before = run() if before is None else before
-            with _stepped(parameter):
-                after = run()
-            if all(map(_same, before, after)):
-                name, where = names[id(parameter)], f"{path or 'it'} ({type(module).__name__})"
-                raise StaleValueError(
-                    f"a change of {name} changes no loss, and {where} keeps {', '.join(kept)}. Either that was "
-                    f"computed from {name} in an earlier forward pass, and would stay what it is while {name} moves: "
-                    f"give a network that has not been called yet, or empty it; or {name} has no effect: leave it "
-                    "out with exclude"
-                )
+    own = {
+        path: [each for each in module._parameters.values() if each is not None and id(each) in names]
+        for path, module in model.named_modules()
+    }
+    kept = {path: _kept_tensors(model.get_submodule(path), parts) for path, weights in own.items() if weights}
+    kept = {path: tensors for path, tensors in kept.items() if tensors}
+    if not kept:
+        return ""
+    before = run()
 
+    def matter(tensors: Iterable[Tensor]) -> bool:
+        with _stepped(tensors):
+            return not all(map(_same, before, run()))
 
-def _kept_tensors(module: nn.Module, parts: Sequence[object]) -> list[str]:
-    """Return the names of a module's attributes and unsaved buffers in which there are real or complex numbers."""
-    unsaved = [name for name in module._non_persistent_buffers_set if name in module._buffers]
-    found = [name for name in unsaved if (buffer := module._buffers[name]) is not None and can_move(buffer)]
-    for name, value in vars(module).items():
-        if name in _OF_EVERY_MODULE or _is_plain(value):
+    # Numbers that each pass writes anew, and those of no effect, are no values that it goes on with.
+    if not matter(each for tensors in kept.values() for found in tensors.values() for each in found):
+        return ""
+    for path, tensors in kept.items():
+        if not matter(each for found in tensors.values() for each in found):
             continue
-        if any(can_move(each) for each in tensors_reached(value, but=parts)):
-            found.append(name)
-    return sorted(found)
+        for parameter in own[path]:
+            if not matter([parameter]):
+                name, where = names[id(parameter)], f"{path or 'it'} ({type(model.get_submodule(path)).__name__})"
+                return (
+                    f"a change of {name} changes no loss, and {where} keeps {', '.join(sorted(tensors))}, which does. "
+                    f"Either that was computed from {name} in an earlier forward pass, and stays what it is while "
+                    f"{name} moves: give a network that has not been called yet, or empty it"
+                )
+    return ""
+
+
+def _kept_tensors(module: nn.Module, parts: Sequence[object]) -> dict[str, list[Tensor]]:
+    """Return the real or complex numbers in a module's attributes and unsaved buffers, by the names of these."""
+    unsaved = {name: module._buffers.get(name) for name in module._non_persistent_buffers_set}
+    found = {name: [each] for name, each in unsaved.items() if each is not None}
+    for name, value in vars(module).items():
+        if name not in _OF_EVERY_MODULE and not _is_plain(value):
+            found[name] = tensors_reached(value, but=parts)
+    numbers = {name: [each for each in tensors if _is_number(each)] for name, tensors in found.items()}
+    return {name: tensors for name, tensors in numbers.items() if tensors}
+
+
+def _is_number(tensor: Tensor) -> bool:
+    return can_move(tensor) and not (tensor.is_meta or tensor.is_inference()) and tensor.layout == torch.strided
 
 
 def _is_plain(value: object) -> bool:
@@ -115,19 +163,18 @@ def _is_plain(value: object) -> bool:
 
 
 @contextmanager
-def _stepped(tensor: Tensor) -> Iterator[None]:
-    """Move all of a tensor a little, each number its own way."""
-    start = tensor.detach().clone()
-    generator = torch.Generator().manual_seed(0)
-    step = torch.randn(tensor.shape, generator=generator, dtype=torch.float32).to(tensor.device)
-    size = STEP * (start.abs().double().mean() if start.numel() else 0.0) + 1e-3
+def _stepped(tensors: Iterable[Tensor]) -> Iterator[None]:
+    """Move all of some tensors a little, each number its own way."""
+    generator, start = torch.Generator().manual_seed(0), [(each.data, each.data.clone()) for each in tensors]
     try:
-        with torch.no_grad():
-            tensor.add_((step * size).to(tensor.dtype))
+        for live, at in start:
+            size = float(at.abs().double().mean()) * STEP + 1e-3 if at.numel() else 0.0
+            step = torch.randn(at.shape, generator=generator, dtype=torch.float64) * size
+            live.add_(step.to(device=at.device, dtype=at.dtype))
         yield
     finally:
-        with torch.no_grad():
-            tensor.copy_(start)
+        for live, at in start:
+            live.copy_(at)
 
 
 def _same(one: Tensor, other: Tensor) -> bool:

@@ -168,7 +168,7 @@ def _measure_all(
             noise=how.noise,
             users=comm.local_size,
         )
-        objective.require_fresh(displacement.start)
+        objective.require_fresh(displacement.start, way="")
         # By the same forward pass as the surface: else rounding would be taken for a distance from the plane.
         install(objective, Forward(how.precision, how.compile, low_memory=how.low_memory))
         objective.watch_caches(run=True)

@@ -15,8 +15,12 @@ from landscape.errors import UsageError
 
 _MARKED = re.compile(r"(step|iteration|iter|epoch)s?[-_= ]?(\d+)(?!\d|\.\d)", re.IGNORECASE)
 _MEASURED = re.compile(
-    r"(acc|accuracy|loss|err|error|ppl|perplexity|bleu|auc|score|m?iou|psnr|lr|seed)[-_= ]*$", re.IGNORECASE
+    r"(?<![a-z])(acc|accuracy|loss|err|error|ppl|perplexity|bleu|auc|score|reward|return|f1|top\d|m?iou|m?ap|psnr|fid|"
+    r"wer|cer|mse|mae|dice|val|lr|seed)\d?[-_= ]*$",
+    re.IGNORECASE,
 )
+# What follows a year or an hour orders nothing by itself.
+_DATE = re.compile(r"\d[-:]$")
 _NUMBER = re.compile(r"\d+(?:\.\d+)*(?:e[-+]\d+)?", re.IGNORECASE)
 _DECIMAL = re.compile(r"\d+(?:\.\d+)+(?:e[-+]\d+)?|\d+e[-+]\d+", re.IGNORECASE)
 
@@ -129,13 +133,13 @@ def _growing_column(texts: Sequence[str]) -> int | None:
     # What is decimal in one name orders none: an accuracy of 1 beside one of 0.93.
     whole = [k for k, numbers in enumerate(zip(*rows, strict=True)) if all(each.isdecimal() for each in numbers)]
     apart = [k for k in whole if len({int(row[k]) for row in rows}) == len(rows)]
-    places = [match.start() for match in _NUMBER.finditer(texts[0])]
-    steps = [k for k in apart if not _MEASURED.search(texts[0][: places[k]])]
+    parts = [texts[0][: match.start()] for match in _NUMBER.finditer(texts[0])]
+    steps = [k for k in apart if not _MEASURED.search(parts[k])]
     whole = [k for k in whole if k not in apart or k in (steps or apart)]
     ordered = sorted([int(row[k]) for k in whole] for row in rows)
     for place, column in enumerate(whole):
         if all(before[place] < after[place] for before, after in itertools.pairwise(ordered)):
-            _require_one_order(texts, rows, column, [k for k in whole if k in apart])
+            _require_one_order(texts, rows, column, [k for k in whole if k in apart and not _DATE.search(parts[k])])
             return column
     return None
 

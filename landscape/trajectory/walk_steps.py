@@ -102,7 +102,8 @@ def measure_run_walk(
         forget_computed(model)
         shares = _shares(model, resolved, source, numbers, len(numbers) if mode == "train" else batch_size)
         try:
-            require_fresh(model, dict(model.named_parameters()), lambda: [_seeded(shares[0])])
+            walked = [name for name, each in model.named_parameters() if each.requires_grad]
+            require_fresh(model, walked, lambda: [_seeded(shares[0])], way="freeze it")
             walks = _walked(model, shares, run, rates, far, sample_seed, told)
         finally:
             kept.restore()

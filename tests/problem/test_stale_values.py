@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 import landscape
-from landscape.errors import EvaluationError
+from landscape.errors import EvaluationError, UsageError
 from landscape.trajectory.runs import find_run
 from landscape.trajectory.walk_steps import measure_run_walk
 
@@ -81,7 +81,9 @@ def test_what_a_pass_kept_is_forgotten_before_the_next_one(way, keeps):
 @pytest.mark.parametrize(("keeps", "name"), [("attribute", "matrix"), ("deep", "deep"), ("buffer", "unsaved")])
 def test_what_was_kept_before_is_refused_with_both_ways_to_read_it(way, keeps, name):
     model = network(keeps, called=True)
-    told = rf"0\.weight changes no loss, and 0 \(Squashed\) keeps {name}\. Either .* computed from .*; or .* no effect"
+    told = (
+        rf"0\.weight changes no loss, and 0 \(Squashed\) keeps {name}, which does\. Either .* from .*; or .* no effect"
+    )
     with pytest.raises(EvaluationError, match=told):
         way(model)
     kept = {"attribute": model[0].matrix, "deep": model[0].deep["of"][0], "buffer": model[0].unsaved}[keeps]
@@ -123,7 +125,7 @@ def test_numbers_beside_weights_that_have_an_effect_are_no_matter():
 
 def test_a_weight_without_effect_beside_numbers_can_be_left_out():
     model = Beside(unused=True).double().eval()
-    with pytest.raises(EvaluationError, match=r"a change of token changes no loss, and it \(Beside\) keeps"):
+    with pytest.raises(EvaluationError, match=r"a change of token changes no loss, and it \(Beside\) keeps constant"):
         surface(model)
     plane = landscape.random_plane(model, dimensions=1, exclude="token")
     assert np.ptp(landscape.evaluate(model, DATA, plane, x="-1:1:3")["train/loss"]) > 0.01
@@ -151,3 +153,62 @@ def test_derivatives_through_a_buffer_that_is_written_into_are_refused_in_words(
     model = nn.Sequential(nn.Linear(4, 6), Scaled(), nn.Linear(6, 3)).double().eval()
     with pytest.raises(EvaluationError, match=r"writes into what an earlier pass's derivatives need, a buffer"):
         landscape.curvature(model, DATA, eigenvalues=1, most=20, probes=2, steps=1, batch_size=10)
+
+
+class Seen(nn.Module):
+    """Scales by a constant beside its weight and by the greatest number seen."""
+
+    def __init__(self, *, constant: bool) -> None:
+        super().__init__()
+        self.weight, self.factor = nn.Parameter(torch.eye(4).double()), 1.0
+        if constant:
+            self.factor = torch.ones(()).double()
+        self.register_buffer("greatest", torch.zeros(()))
+
+    def forward(self, x):
+        x = x @ self.weight * self.factor
+        if x.detach().abs().max() > self.greatest:
+            self.greatest.copy_(x.detach().abs().max())
+        return torch.tanh(x / self.greatest)
+
+
+def test_trying_weights_leaves_no_trace_in_buffers():
+    def found(constant):
+        torch.manual_seed(1)
+        model = nn.Sequential(Seen(constant=constant), nn.Linear(4, 3)).double().eval()
+        with torch.no_grad():
+            model(X)
+        return eigenvalues(model)
+
+    np.testing.assert_allclose(found(True), found(False), rtol=1e-9)
+
+
+def test_numbers_without_an_effect_and_weights_of_an_adapter_at_zero_are_no_matter():
+    class Adapted(nn.Linear):
+        def __init__(self):
+            super().__init__(4, 3)
+            self.scaling = torch.tensor(0.5).double()
+            self.a, self.b = nn.Parameter(torch.randn(2, 4).double()), nn.Parameter(torch.zeros(3, 2).double())
+
+        def forward(self, x):
+            return super().forward(x) + self.scaling * (x @ self.a.T @ self.b.T)
+
+    assert np.ptp(surface(nn.Sequential(Adapted()).double().eval())) > 0.01
+
+
+def test_weights_that_a_change_of_mode_merges_are_refused():
+    class Merges(nn.Linear):
+        merged = False
+
+        def train(self, mode=True):
+            with torch.no_grad():
+                if self.merged == mode:
+                    self.weight += -0.1 if mode else 0.1
+                self.merged = not mode
+            return super().train(mode)
+
+    model = nn.Sequential(Merges(4, 3)).double()
+    before = model[0].weight.clone()
+    with pytest.raises(UsageError, match=r"training and eval mode changes 0\.weight: weights that are merged"):
+        surface(model)
+    torch.testing.assert_close(model[0].weight, before)

@@ -81,6 +81,11 @@ def test_steps_are_taken_from_numbers_in_names(tmp_path, names, unit):
         (["epoch1_step80.pt", "epoch2_step40.pt"], [1, 2]),
         (["acc100_net_1.pt", "acc99_net_2.pt"], [1, 2]),
         (["net_1_Loss=7.pt", "net_2_Loss=5.pt"], [1, 2]),
+        (["ckpt_1000_reward_250.pt", "ckpt_2000_reward_90.pt"], [1000, 2000]),
+        (["model_1_f1_85.pt", "model_2_f1_81.pt"], [1, 2]),
+        (["net_1_top1_93.pt", "net_2_top1_91.pt"], [1, 2]),
+        (["model_2024-01-31_1.pt", "model_2024-02-01_2.pt"], [1, 2]),
+        (["colr10_b2.pt", "colr20_b3.pt"], [10, 20]),
         (["seed1.pt", "seed2.pt"], [1, 2]),  # nothing else tells them apart
         (["b1_20240101_5.pt", "b1_20240102_10.pt"], [20240101, 20240102]),  # two ways to the same order
     ],

@@ -182,13 +182,18 @@ class Objective:
         if self.noise is None:
             with suppress(Exception, SystemExit):  # a loss that fails says so where it is measured
                 self.run_batch(self.few()) if run else None
-            self._caches, self._watched = self._attributes.restore(), True
+            self._caches = self._attributes.restore()
+        self._watched = self.noise != "fresh"  # which may come from a generator of the network's own
 
     def forget_passes(self) -> None:
         """Let the network forget what a forward pass left in its attributes; a fused one runs no code of its own."""
         # Somewhere else a pass may leave what it left nothing of at theta*: a greatest number seen.
-        if self._caches or (self._watched and self.engine.get("engine") != "fused"):
+        if self._caches or (self._watched and self._runs_own_code):
             self._attributes.restore()
+
+    @property
+    def _runs_own_code(self) -> bool:
+        return self.engine.get("engine") != "fused"
 
     @contextmanager
     def keeping_nothing(self) -> Iterator[None]:
@@ -199,8 +204,8 @@ class Objective:
         finally:
             self._keeping = True
 
-    def require_fresh(self, moved: Collection[str]) -> None:
-        """Raise EvaluationError where the network goes on with what it computed from weights before it was given."""
+    def require_fresh(self, moved: Collection[str], **how: str) -> None:
+        """Raise EvaluationError, or warn, where the network goes on with what it computed before it was given."""
 
         @torch.no_grad()
         def values() -> Iterable[Tensor]:
@@ -208,7 +213,7 @@ class Objective:
                 seeded = None if self.noise is None else (0, "", 0)
                 return self._values(self.model, self.few(), seeded=seeded).values()
 
-        require_fresh(self.model, moved, values)
+        require_fresh(self.model, moved, values, **how)
 
     def few(self) -> Any:
         """Return a few samples of the first data set on the device, as the network itself takes them."""
@@ -320,7 +325,6 @@ class Objective:
         SampleValues
             float64 arrays of shape (samples,), in the order of the samples.
         """
-        self.forget_passes()
         refresh = self._refresh()
         result = SampleValues()
         with self.settled(), self._cast(), generators_kept() if self.noise else nullcontext():
@@ -361,13 +365,15 @@ class Objective:
         for batch in chunk.batches:
             number = min(self.batch_size, chunk.stop - first)
             seeded = None if self.noise is None else (seed if self.noise == "fresh" else 0, chunk.name, first)
+            self.forget_passes()
             found = self._values(self.network, batch, check=check, number=number, seeded=seeded)
             if check and self.noise is None and not found["loss"].ndim:
                 found["loss"].item()  # wait for the device
                 began = time.perf_counter()
-                self.loss.require_mean(self.network, batch, low=self._is_low())
-                if first == 0:
-                    require_mean_elsewhere(self.loss, self.model, batch, low=self._is_low())
+                with self.buffers.kept():
+                    self.loss.require_mean(self.network, batch, low=self._is_low())
+                    if first == 0:
+                        require_mean_elsewhere(self.loss, self.model, batch, low=self._is_low())
                 self.asking_seconds += time.perf_counter() - began
             first += number
             for metric, values in found.items():
@@ -395,7 +401,8 @@ class Objective:
             if isinstance(network, (Watched, StandIn)):
                 network.expect(leaves)
             try:
-                kept = self.buffers.kept() if self._keeping else nullcontext()
+                writes = self._keeping and self._runs_own_code
+                kept = self.buffers.kept() if writes else nullcontext()
                 with torch.set_grad_enabled(self._differentiates), kept:
                     values = self.loss(network, leaves, check=check, number=number)
                 break
@@ -429,7 +436,8 @@ class Objective:
     def settled(self) -> Iterator[None]:
         """Get the network, whose weights were moved, ready to be measured: its mode, and recomputed statistics."""
         if self._norm_batches is not None:
-            with self.keeping_nothing():
+            norms = {id(each) for norm in self._norms for each in norm.buffers()}
+            with self.buffers.kept(but=norms), self.keeping_nothing():
                 estimate_statistics(
                     self.model, self._norms, self._norm_batches, lambda batch: self._values(self.model, batch)
                 )

@@ -73,6 +73,50 @@ def test_every_batch_begins_with_what_the_checkpoint_holds():
     assert torch.equal(model[2].greatest, network("buffer", seen=True)[2].greatest)
 
 
+@pytest.mark.parametrize("kept", ["buffer, now and then", "attribute"])
+@pytest.mark.parametrize(
+    "how", [{"batch_norm": "recompute"}, {"noise": "common"}, {"quantities": {"curvature": {"products": 10}}}]
+)
+def test_nor_where_statistics_noise_or_curvature_take_passes_of_their_own(kept, how):
+    def value(places):
+        model = network(kept, seen=True)
+        model.insert(1, nn.BatchNorm1d(16))
+        return landscape.evaluate(model.eval(), DATA, x=places, **how).values
+
+    whole, alone = value([-3.0, 1.0, 3.0]), value([1.0, 9.0])
+    for name, values in whole.items():
+        if not name.endswith("residual"):  # eigenvectors are looked for from those of the point before
+            np.testing.assert_allclose(
+                values[1], alone[name][0], rtol=1e-6, atol=1e-3 * ("eigen" in name), err_msg=name
+            )
+
+
+@pytest.mark.parametrize("kept", ["buffer, now and then", "attribute"])
+def test_nor_on_what_other_data_left(kept):
+    smaller = (0.3 * X, DATA[1])
+    both = landscape.evaluate(network(kept, seen=True), {"train": DATA, "test": smaller}, x="1:2:2")["test/loss"]
+    alone = landscape.evaluate(network(kept, seen=True), {"test": smaller}, x="1:2:2")["test/loss"]
+    np.testing.assert_array_equal(both, alone)
+
+
+def test_where_states_move_each_batch_begins_with_the_moved_buffer(tmp_path):
+    star, other = network("buffer, now and then", seen=True), network("buffer, now and then", seen=True)
+    with torch.no_grad():
+        for parameter in other.parameters():
+            parameter *= 2
+        other[2].greatest *= 0.6
+    torch.save(other.state_dict(), tmp_path / "other.pt")
+    plane = landscape.checkpoint_plane(star, [tmp_path / "other.pt"])
+    assert plane.move == "states"
+    # All batches are alike.
+    data = X[:20].repeat(3, 1), DATA[1][:20].repeat(3)
+    found = landscape.evaluate(star, data, plane, x="0:1:3", batch_size=60)["train/loss"]
+    parts = [landscape.evaluate(star, (x, y), plane, x="0:1:3")["train/loss"] for x, y in [(X[:20], DATA[1][:20])]]
+    np.testing.assert_allclose(found, parts[0], rtol=1e-6)
+    alike = landscape.evaluate(star, [(X[:20], DATA[1][:20])] * 3, plane, x="0:1:3")["train/loss"]
+    np.testing.assert_allclose(alike, found, rtol=1e-6)
+
+
 def test_where_the_next_pass_gives_something_else_the_buffer_is_named():
     told = (
         r"gives something else each time .*; its forward pass changes the buffer 2\.greatest \(Rounded\), so that each"
