@@ -120,6 +120,8 @@ def test_no_text_lies_on_another_or_on_a_mark_at_any_size(kind):
             height = re.search(r"with this width it takes a height of ([\d.]+)", str(refused.value))
             assert height is not None
             size = (size[0], float(height[1]))
+            with pytest.raises(UsageError, match="no room for"):  # and is no more than it takes
+                drawn((size[0], size[1] - 0.11))
         figure = drawn(size)
         # Letters are measured as a figure of ours draws them, whatever the style around it.
         with our_style():

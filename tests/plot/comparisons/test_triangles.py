@@ -39,6 +39,20 @@ def test_corners_are_the_means_and_intervals_lie_along_their_spokes():
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["a", "b"]
 
 
+def test_a_legend_has_as_many_columns_as_the_picture_has_room_for():
+    columns = []
+    for letters in (6, 12, 18, 26):
+        figure = triangles([group(f"{'m' * letters}{k}") for k in range(6)], NAMES, title="t")
+        figure.draw_without_rendering()
+        legend = figure.axes[0].get_legend()
+        box, entry = legend.get_window_extent(), legend.get_texts()[0].get_window_extent()
+        columns.append(len({round(text.get_window_extent().x0) for text in legend.get_texts()}))
+        assert 0 <= box.x0 < box.x1 <= figure.bbox.width
+        assert box.width + entry.width > 0.6 * figure.bbox.width, "not narrower than need be"
+    assert columns == sorted(columns, reverse=True)
+    assert len(set(columns)) > 2
+
+
 @pytest.mark.parametrize(
     ("groups", "names", "said"),
     [

@@ -261,6 +261,10 @@ def test_the_values_at_the_checkpoint_are_written_in_order():
     surface = dataclasses.replace(valley(), origin={"values": values})
     assert origin_text(surface) == "train loss 1.23, train accuracy 25.0 %, test accuracy 50.0 %"
     assert origin_text(dataclasses.replace(surface, origin={})) == ""
+    # Where another network lies on one of the axes, whose values these are is said.
+    axes = (dataclasses.replace(surface.axes[0], source="checkpoint"), surface.axes[1])
+    whose = origin_text(dataclasses.replace(surface, axes=axes, origin={"values": values, "checkpoint": "runs/net.pt"}))
+    assert whose == "net.pt (0): " + origin_text(surface)
 
 
 def test_metadata_holds_all_it_takes_to_find_the_numbers_again():
