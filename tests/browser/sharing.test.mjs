@@ -201,7 +201,9 @@ test("without WebGL a picture has the maps; long titles and captions are wrapped
 test("a saved picture has its name, size and ground, and its address is given back", async () => {
   const { app, menu, press, offered } = sharing();
   menu.with("aria-label", "Size of the picture").value = "3";
-  menu.all.find((/** @type {any} */ each) => each.attributes.type === "checkbox").checked = true;
+  const clear = menu.all.find((/** @type {any} */ each) => each.attributes.type === "checkbox");
+  assert.ok(!clear.checked && clear.attributes.checked === undefined, "a picture has a ground unless it is asked for without");
+  clear.checked = true;
   assert.equal(await press("Save PNG"), "Two-nets.png saved");
   const [blob, link] = offered;
   assert.deepEqual([blob.type, blob.canvas.width], ["image/png", 3 * (2 * 300 + 96)]);

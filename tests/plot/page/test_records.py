@@ -78,6 +78,9 @@ def test_trust_says_what_is_known_and_nothing_else() -> None:
     assert rows["not finite"] == "none"
     assert rows["checkpoint"].startswith("net.pt")
     assert rows["at the checkpoint"].startswith("training loss 0.41")
+    origin = {"values": {"train/loss": None, "test/loss": 0.25, "test/accuracy": 1}}
+    unknown = dict(trust_rows(dataclasses.replace(surface, origin=origin), "train/loss"))
+    assert unknown["at the checkpoint"] == "training loss None, test loss 0.25, test accuracy 100.00 %"
     error = 0.05 * surface["train/loss"] * np.sqrt(1 - 1000 / 50000)
     middle, most = (f"{float(f'{each:.3g}'):g}" for each in (np.median(error), error.max()))
     assert rows["standard error"] == f"± {middle} (median) of the training loss, at most ± {most}"
