@@ -17,6 +17,8 @@ SCRIPT = """
 import sys, torch
 from torch import nn
 import landscape
+from landscape.curvature.analysis import Settings
+from landscape.curvature.cost import estimate_curvature_cost
 from landscape.parallel.comm import current_comm
 
 comm = current_comm()
@@ -49,6 +51,8 @@ for seed, bad in ((1, "all"), (2, 0), (3, None), (4, 1)):
         report = landscape.curvature(net, (x, y), comm=comm, **few)
         alone = landscape.curvature(net, (x, y), **few)
         said = f"{abs(report.raw.eigenvalues / alone.raw.eigenvalues - 1).max() < 1e-4}"
+        cost = estimate_curvature_cost(net, (x, y), settings=Settings(eigenvalues=1, probes=2, steps=3), comm=comm)
+        said += f" {cost.weights} {cost.samples} {cost.seconds_per_product}"
     except Exception as error:
         said = f"{type(error).__name__}: {error}"
     sys.stdout.write(f"{comm.rank} {seed} {said}\\n")
@@ -63,7 +67,8 @@ def test_what_one_rank_raises_is_raised_on_all_and_the_next_network_is_measured(
     assert found["0 1"].startswith("NotFiniteError: the product is not finite in 0.weight")
     assert found["0 2"].startswith("ValueError: nothing here")
     assert found["1 2"].startswith("RuntimeError: on rank 0: ValueError: nothing here")
-    assert found["0 3"] == found["1 3"] == "True"
+    assert found["0 3"] == found["1 3"], "also of what it would cost"
+    assert found["0 3"].startswith("True 75 64 ")
     assert found["0 4"].startswith("ClusterError: rank 1 on ")
     assert "nothing here" in found["0 4"]
     assert found["1 4"].startswith("ValueError: nothing here")
