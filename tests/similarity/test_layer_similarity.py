@@ -16,6 +16,7 @@ from landscape.problem.data.datasets import as_data, choose
 from landscape.similarity import layer_similarity
 from landscape.similarity.grams import centred_features
 from landscape.similarity.layer_similarity import similarity_cost
+from landscape.similarity.layers import listening
 from tests.similarity.test_hsic import naive
 
 SMALL: dict[str, Any] = {"batch_size": 20, "passes": 1, "components": False}
@@ -423,6 +424,15 @@ def test_all_that_is_asked_reaches_the_run_whose_networks_are_in_eval_mode_while
         landscape.similarity(networks, data, about={"a": {"sha256": "0"}}, scratch="s-")
     with pytest.raises(TypeError, match=r"a network \(torch.nn.Module\) is wanted"):
         landscape.similarity({"a": networks["a"].state_dict()}, data)
+
+
+def test_no_hook_stays_on_a_network_that_failed(networks):
+    network, heard = networks["a"], []
+    modules = dict(network.named_modules())
+    with pytest.raises(RuntimeError, match="shape"), listening(network, modules, lambda *call: heard.append(call)):
+        network(torch.zeros(2, 5, dtype=torch.float64))
+    network(torch.zeros(2, 6, dtype=torch.float64))
+    assert heard == []
 
 
 def test_only_where_memory_ran_out_is_it_said_that_it_did(networks, data, monkeypatch):
