@@ -11,7 +11,7 @@ from scipy import stats
 
 from landscape.errors import UsageError
 from landscape.studies.statistics.contrasts import OwnInterval, contrast, sign_flip_test
-from landscape.studies.statistics.power import detection, power_of, resolved_difference, seeds_needed
+from landscape.studies.statistics.power import detection, equivalence, power_of, resolved_difference, seeds_needed
 from landscape.studies.statistics.seed_intervals import correlation, seed_interval
 from landscape.studies.statistics.verdicts import correct, judge, judge_correlation, judge_own, judge_together
 from landscape.studies.study import NOT_REPRODUCED, NOT_RESOLVED, REPRODUCED, Hypothesis, Relation, Verdict
@@ -220,6 +220,21 @@ def test_power_is_that_of_the_noncentral_t():
         quantile, shift = stats.t.ppf(1 - alpha / 2, seeds - 1), difference / 0.7 * math.sqrt(seeds)
         theirs = stats.nct.sf(quantile, seeds - 1, shift) + stats.nct.cdf(-quantile, seeds - 1, shift)
         assert detection(seeds, 0.7, difference, alpha=alpha) == pytest.approx(theirs, abs=2e-6)
+
+
+@pytest.mark.parametrize(("seeds", "margin"), [(3, 1.0), (3, 4.0), (8, 0.9)])
+def test_power_to_find_equivalence_is_none_where_the_spread_is_beyond_the_margin(seeds, margin):
+    quantile, scale = stats.t.ppf(0.975, seeds - 1), math.sqrt(seeds)
+
+    def found(square):
+        reach = quantile * math.sqrt(square / (seeds - 1))
+        ends = stats.norm.cdf([(margin - 0.3) * scale - reach, (-margin - 0.3) * scale + reach])
+        return max(ends[0] - ends[1], 0.0)
+
+    # Beyond it both tests would contradict each other: such a spread adds no chance, and takes none away.
+    points = np.linspace(0, stats.chi2.ppf(1 - 1e-9, seeds - 1), 4001)
+    by_hand = np.trapezoid([found(square) * stats.chi2.pdf(square, seeds - 1) for square in points], points)
+    assert equivalence(seeds, 1.0, 0.3, margin) == pytest.approx(by_hand, abs=2e-4)
 
 
 def test_the_seeds_that_are_needed_are_the_fewest_that_do():
