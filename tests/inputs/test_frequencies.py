@@ -153,13 +153,17 @@ def test_the_command_writes_what_info_and_plot_read(tmp_path, monkeypatch, capsy
         "from torch import nn\ndef net():\n    return nn.Sequential(nn.Flatten(), nn.Linear(64, 10))\n"
     )
     torch.manual_seed(0)
-    torch.save(nn.Sequential(nn.Flatten(), nn.Linear(64, 10)).state_dict(), "net.pt")
+    network = nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
+    torch.save(network.state_dict(), "net.pt")
     words = ["frequencies", "net.pt", "--model", "nets.py:net", "--data", "test=digits:test", "--samples", "50"]
     words += ["--norm", "l2", "--seed", "5", "--sample-seed", "2", "--batch-size", "40", "--loss", "cross_entropy"]
     assert main([*words, "--epsilon", "0.1", "--steps", "3", "--clip", "0:1"]) == 0
     stored = read_frequencies("net.frequencies.h5")
     asked = {"epsilon": 0.1, "norm": "l2", "steps": 3, "seed": 5, "clip": [0.0, 1.0], "batch_size": 40}
     assert (stored.settings, stored.problem["sample_seed"], stored.samples) == (asked, 2, 50)
+    pictures, labels = (each[stored.numbers] for each in landscape.digits("test"))
+    losses = nn.functional.cross_entropy(network(pictures), labels, reduction="none")
+    np.testing.assert_allclose(stored.clean_loss, losses.detach(), rtol=1e-5)
     capsys.readouterr()
     assert main(["info", "--json", "net.frequencies.h5"]) == 0
     facts = json.loads(capsys.readouterr().out)["frequencies"]
