@@ -117,16 +117,18 @@ def test_the_table_says_what_was_measured_on_which_images():
 
 
 def test_the_page_escapes_what_comes_from_outside():
-    picture = demo_page.Picture("line", 'x".png', "tall.png", "line.pdf")
+    pictures = [
+        demo_page.Picture(kind, file, "tall.png", "p.pdf") for kind, file in (("line", 'x".png'), ("surface", "y.png"))
+    ]
     rows = [("<what>", "<of>", ["1 %", "<2>"])]
     page = demo_page.demo_page(
-        {"a": "<b>&"}, rows, [picture], "<i>", ["landscape demo && rm"], layers=8, interactive="p.html"
+        {"a": "<b>&"}, rows, pictures, "<i>", ["landscape demo && rm"], layers=8, interactive="p.html"
     )
     assert '<th scope="col">&lt;b&gt;&amp;</th>' in page
     assert '<th scope="row">&lt;what&gt;<small>&lt;of&gt;</small></th><td>1 %</td><td>&lt;2&gt;</td>' in page
     assert "&lt;i&gt;" in page
     assert "demo &amp;&amp; rm" in page
-    assert 'src="x&quot;.png"' in page
+    assert re.findall(r'src="([^"]+)"', page) == ["x&quot;.png", "y.png"]
     assert "of 8 layers" in page
 
 
