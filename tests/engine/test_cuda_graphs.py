@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -22,7 +23,7 @@ class Played:
         self.memory: dict[Any, Tensor] = {}
         self.recorded = self.replayed = 0
 
-    def run(self, x: Tensor, *, shift: Tensor) -> dict[str, Tensor]:
+    def run(self, x: Tensor, *, shift: Tensor, names: Any = None) -> dict[str, Tensor]:
         self.calls.append((x, shift))
         found = self.memory.setdefault((x.data_ptr(), x.shape), torch.empty_like(x))
         torch.add(2 * x, shift, out=found)
@@ -59,7 +60,8 @@ def test_a_result_is_that_of_its_own_inputs_and_stays(played):
     fast, shift = CudaGraph(played.run), torch.tensor(1.0)
     x = [torch.arange(6.0).reshape(2, 3) + k for k in range(3)]
     found = [fast(each, shift=shift)["y"] for each in x]
-    found.append(fast(x[0], shift=torch.tensor(5.0))["y"])
+    named = {"shift": torch.tensor(5.0), "names": np.array(["a", "b"])}  # which no GPU holds
+    found.append(fast(x[0], **named)["y"])
     for each, given, more in zip(found, [*x, x[0]], (1, 1, 1, 5), strict=True):
         torch.testing.assert_close(each, 2 * given + more)
     torch.testing.assert_close(x[0], torch.arange(6.0).reshape(2, 3))  # nothing was written into it
