@@ -30,6 +30,10 @@ Undo = Callable[[], bool]  # puts something back; whether it was another
 _ATOMS = (type(None), bool, int, float, complex, str, bytes, type, ModuleType, FunctionType, MethodType, torch.dtype)
 
 
+# Of every module: hooks, and what it is made of.
+_HOOKS = frozenset(name for name, value in vars(nn.Module()).items() if isinstance(value, dict))
+
+
 @contextmanager
 def attributes_kept(model: nn.Module) -> Iterator[None]:
     """Leave every Python attribute of a network's modules as it was, whatever happens inside.
@@ -64,6 +68,8 @@ class Attributes:
         leave = [*root.parameters(), *root.buffers(), *but] if isinstance(root, nn.Module) else but
         self.tensors: list[Tensor] = []
         self._undo: list[Undo] = []
+        self._quiet: list[Undo] = []  # of what no forward pass writes into of its own accord
+        self._still: set[int] = set()
         self._seen: set[int] = set(map(id, leave))
         self._alive: list[Any] = []  # else a number in `_seen` might become another object's
         waiting: list[Any] = [root]
@@ -78,8 +84,14 @@ class Attributes:
     def restore(self) -> bool:
         """Put everything back; return whether anything was another."""
         with torch.no_grad():
-            changed = [undo() for undo in self._undo]  # all of them, not as far as the first
+            changed = [undo() for undo in (*self._undo, *self._quiet)]  # all of them, not as far as the first
         return any(changed)
+
+    def restore_own(self) -> None:
+        """Put back what modules of somebody's own have; faster by those of torch, and by hooks."""
+        with torch.no_grad():
+            for undo in self._undo:
+                undo()
 
     def _remember(self, each: Any) -> list[Any]:
         """Note how to put an object back; return what is in it."""
@@ -103,7 +115,8 @@ class Attributes:
         inside: list[Any] = []
         if isinstance(each, dict):
             keys, held = list(dict.keys(each)), list(dict.values(each))
-            self._undo.append(lambda: _put_back_items(each, keys, held))
+            undos = self._quiet if id(each) in self._still else self._undo
+            undos.append(lambda: _put_back_items(each, keys, held))
             inside = [*keys, *held]
         elif isinstance(each, (list, deque, set)):
             inside = _contents(each)
@@ -119,6 +132,10 @@ class Attributes:
         foreign = home in sys.stdlib_module_names and not isinstance(each, (dict, list, set, deque, SimpleNamespace))
         if isinstance(each, nn.Module) or not (foreign or home in ("torch", "numpy")):
             found = [vars(each)] if hasattr(each, "__dict__") else []
+            if isinstance(each, nn.Module):
+                self._still |= {id(value) for name, value in vars(each).items() if name in _HOOKS}
+                if type(each).__module__.startswith("torch.nn.modules."):
+                    self._still.add(id(vars(each)))
             return [*found, *self._slots(each)]
         return []
 

@@ -188,8 +188,10 @@ class Objective:
     def forget_passes(self) -> None:
         """Let the network forget what a forward pass left in its attributes; a fused one runs no code of its own."""
         # Somewhere else a pass may leave what it left nothing of at theta*: a greatest number seen.
-        if self._caches or (self._watched and self._runs_own_code):
+        if self._caches:
             self._attributes.restore()
+        elif self._watched and self._runs_own_code:
+            self._attributes.restore_own()
 
     @property
     def _runs_own_code(self) -> bool:
