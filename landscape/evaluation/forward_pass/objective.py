@@ -119,9 +119,11 @@ class Objective:
         # Of which data set statistics are recomputed, where they are.
         self.norm_data = self._norm_data(batch_norm_data)
         forget_computed(model)
-        self._attributes, self._caches, self._watched = Attributes(model), False, False
-        self.buffers, self._keeping = Buffers(model), True
         self._norms = [m for m in model.modules() if isinstance(m, nn.modules.batchnorm._NormBase)]
+        with self.modes():  # which is what attributes are put back to between two batches
+            self._attributes = Attributes(model)
+        self._caches, self._watched = False, False
+        self.buffers, self._keeping = Buffers(model), True
         self._norm_batches: list[Any] | None = None
         if batch_norm == "recompute" and self._norms:
             self._norm_batches = self._norm_batches_of(self.norm_data, sample_seed)

@@ -117,6 +117,32 @@ def test_where_states_move_each_batch_begins_with_the_moved_buffer(tmp_path):
     np.testing.assert_allclose(alike, found, rtol=1e-6)
 
 
+class Counts(nn.Module):
+    """Drops numbers while it trains, and counts its passes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear, self.dropout, self.passes = nn.Linear(4, 3), nn.Dropout(0.5), 0
+
+    def forward(self, x):
+        self.passes += 1
+        return self.dropout(self.linear(x)) * (3.0 if self.training else 1.0)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_the_mode_is_no_attribute_that_is_put_back_between_batches(training):
+    torch.manual_seed(1)
+    model = Counts()
+    model.train(training)
+    plane = landscape.random_plane(model, dimensions=1, seed=0)
+    found = landscape.evaluate(model, DATA, plane, x="0:1:2", batch_size=20)["train/loss"]
+    with torch.no_grad():
+        wanted = nn.functional.cross_entropy(model.linear(X), DATA[1])
+    assert found[0] == pytest.approx(float(wanted), rel=1e-5)
+    assert model.training is training
+    assert model.passes == 0
+
+
 def test_where_the_next_pass_gives_something_else_the_buffer_is_named():
     told = (
         r"gives something else each time .*; its forward pass changes the buffer 2\.greatest \(Rounded\), so that each"
