@@ -2,7 +2,8 @@
 
 PyTorch differentiates such a backward pass as it is written. One that uses a number which its forward pass computed
 and kept, rather than its inputs, takes that for a constant: a part of the second derivative is missing, and nothing
-says so. Where there are such functions, a product with the Hessian is held against differences of gradients.
+says so. Where there are such functions, it is tried whether the matrix is symmetric, and a product with it is held
+against a difference of gradients.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ logger = logging.getLogger(__name__)
 _STEPS = {torch.float32: 4e-3, torch.float64: 1e-7}
 # What is too far off, relative to the product's length.
 _OFF = 0.02
-# How far a symmetric matrix may seem from one, in roundings of its products.
-_ROUNDINGS = 1e3
+# How far a symmetric matrix may seem from one, relative to its products: a thousand roundings in single precision.
+_SKEW = 1e-4
 
 
 def own_functions(value: Tensor) -> list[str]:
@@ -81,20 +82,19 @@ def require_true_second(part: Callable[[], Tensor], leaves: Sequence[Tensor]) ->
     flat, flat_across = _joined(along, leaves), _joined(across, leaves)
     norm = torch.linalg.vector_norm
     size = float(norm(one) * norm(flat_across) + norm(other) * norm(flat))
-    rounding = max(torch.finfo(leaf.dtype).eps for leaf in leaves)
     skew = float((one @ flat_across - other @ flat).abs())
-    if skew > max(_ROUNDINGS * rounding, 1e-4) * size:
+    if skew > _SKEW * size:
         raise EvaluationError(
             f"second derivatives through {names} are not true: what should be symmetric differs by "
             f"{skew / size:.0e} of its products; {_WHY}"
         )
-    step = min(_STEPS.get(leaf.dtype, _STEPS[torch.float32]) for leaf in leaves)
+    step = max(_STEPS[leaf.dtype] for leaf in leaves)  # of the coarser precision
     wanted = _difference(part, leaves, along, step)
     off, length = float(norm(one - wanted)), max(float(norm(wanted)), float(norm(one)))
     if not off > _OFF * length:
         return
     said = f"a product with the Hessian is {off / length:.0%} off from the difference of gradients a step apart; {_WHY}"
-    if rounding < 1e-10:
+    if all(leaf.dtype == torch.float64 for leaf in leaves):
         raise EvaluationError(f"second derivatives through {names} are not true: {said}")
     logger.warning(
         "second derivatives through %s may not be true: %s. Or there are kinks: double() would tell", names, said

@@ -48,7 +48,7 @@ def forget_computed(model: nn.Module) -> None:
     model.eval()
     changed = next((n for n, each in model.named_parameters() if versions.get(n, each._version) != each._version), None)
     if changed is not None:
-        model.train(model in was and was[model])
+        model.train(was[model])
     for module, training in was.items():
         module.training = training
     if changed is not None:

@@ -183,9 +183,8 @@ def _walk(model: nn.Module, shares: Sequence[Callable[[], Tensor]], rate: float,
 
 
 def _seeded(share: Callable[[], Tensor]) -> Tensor:
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        return share()
+    torch.manual_seed(0)  # the generators are put back by `untouched`
+    return share()
 
 
 def _shares(
