@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from landscape.engine.memory import resident_budget
 from landscape.errors import ProblemError
+from landscape.evaluation.forward_pass.groups import groups_that_fit
 from landscape.evaluation.forward_pass.means_elsewhere import require_mean_elsewhere
 from landscape.evaluation.forward_pass.noise import generators_kept, seed_generators
 from landscape.evaluation.forward_pass.running_statistics import estimate_statistics
@@ -275,27 +276,8 @@ class Objective:
         return self._sample_bytes[name]
 
     def groups(self, spans: Sequence[Span]) -> list[list[Span]]:
-        """Split spans of samples into groups that fit into memory at once, in order.
-
-        One group where all fits: then the weights are set once a point and the data stay where they are.
-        """
-        groups: list[list[Span]] = [[]]
-        left = float(self._budget)
-        for name, start, stop in spans:
-            size = self.sample_bytes(name)
-            while start < stop:
-                fitting = int(left // size) if size else stop - start
-                # Whole batches, and at least one: a budget below a batch would read for ever.
-                fitting = max(fitting // self.batch_size * self.batch_size, 0 if groups[-1] else self.batch_size)
-                if fitting == 0 and stop - start > left // max(size, 1.0):
-                    groups.append([])
-                    left = float(self._budget)
-                    continue
-                end = stop if stop - start <= left // max(size, 1e-9) else min(stop, start + fitting)
-                groups[-1].append((name, start, end))
-                left -= (end - start) * size
-                start = end
-        return groups
+        """Split spans of samples into groups that fit into memory at once, in order."""
+        return groups_that_fit(spans, self.sample_bytes, self._budget, self.batch_size)
 
     def forget(self) -> None:
         """Let go of all resident data."""
