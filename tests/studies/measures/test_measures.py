@@ -1,4 +1,4 @@
-"""What studies measure: widths and shapes whose values are known, and every measure on a small trained network."""
+"""What studies measure: every measure on a small trained network."""
 
 from __future__ import annotations
 
@@ -13,104 +13,12 @@ from scipy import stats
 from torch import nn
 
 import landscape
-from landscape.directions.construct import Direction, Plane, random_plane
+from landscape.directions.construct import Direction, Plane
 from landscape.errors import UsageError
-from landscape.evaluation.evaluate import evaluate
-from landscape.studies.measures.basin_width import radii
 from landscape.studies.measures.measure_parts import read_table, with_log10
 from landscape.studies.measures.measures import MEASURES
-from landscape.studies.measures.slice_shape import nonconvex_shares, roughness, roughness_of
 from landscape.studies.study import Context, TrainedNetwork
 from landscape.studies.training import trainer
-from landscape.surface.grid import Axis
-from landscape.surface.surface import Surface
-
-
-def line_of(x, values, name="train/loss"):
-    values = np.asarray(values, dtype=float)
-    return Surface((Axis(np.asarray(x, dtype=float)),), {name: values}, np.ones(values.shape, np.uint8))
-
-
-def test_a_parabola_is_as_wide_as_it_is():
-    x = np.linspace(-2, 2, 401)
-    found = radii(line_of(x, 3 + 8 * x**2), "train/loss", 2.0)
-    np.testing.assert_allclose(found.values, [0.5, 0.5], atol=1e-3)
-    tilted = radii(line_of(x, 8 * x**2 + 2 * x), "train/loss", 1.0)
-    np.testing.assert_allclose(np.sort(tilted.values), [0.25, 0.5], atol=1e-3)
-
-
-def test_the_width_of_a_quadratic_bowl_is_that_of_its_hessian():
-    """L = mean of (w . x)^2 over two samples: along d the rise is a^2 (d . x)^2 / 2, so the radius is known."""
-    model = nn.Linear(2, 1, bias=False).double()
-    with torch.no_grad():
-        model.weight.copy_(torch.tensor([[3.0, 4.0]]))
-    x = torch.tensor([[2.0, 0.0], [0.0, 1.0]], dtype=torch.float64)
-    data = (x, (x @ model.weight.detach().T))
-    plane = random_plane(model, seed=0, dimensions=1)
-    direction = plane.directions[0].tensors["weight"].double()
-    curved = float(((x @ direction.T) ** 2).mean())
-    surface = evaluate(model, data, plane, x="-1:1:201", loss="mse", progress=False)
-    found = radii(surface, "train/loss", 1.0)
-    np.testing.assert_allclose(found.values, 1 / math.sqrt(curved), rtol=1e-3)
-
-
-def test_the_first_crossing_counts_and_what_is_not_finite_is_out():
-    assert radii(line_of([-1, 0, 1, 2, 3], [0, 0, 2, 0, 9]), "train/loss", 1.0).values.tolist() == [0.5, math.inf]
-    assert radii(line_of([0, 1, 2], [0, math.nan, 5]), "train/loss", 1.0).values[0] == 1.0
-    assert radii(line_of([0, 1, 2], [0, 0.5, math.inf]), "train/loss", 1.0).values[0] == 2.0
-
-
-def test_a_score_leaves_the_basin_when_it_falls():
-    accuracy = line_of([-2, -1, 0, 1, 2], [0.9, 1.0, 0.9, 0.85, 0.7], "train/accuracy")
-    assert radii(accuracy, "train/accuracy", -0.1).values.tolist() == [pytest.approx(4 / 3), math.inf]
-
-
-def test_a_quantile_that_was_not_reached_is_not_known():
-    found = radii(line_of([-1, 0, 1, 2], [9, 0, 0, 0]), "train/loss", 1.0)
-    assert found.beyond == 0.5
-    assert found.quantile(0.0) == pytest.approx(1 / 9)
-    assert math.isnan(found.quantile(0.5))
-    assert math.isnan(found.quantile(1.0))
-
-
-@pytest.mark.parametrize(
-    ("x", "change", "said"), [([-1.0, 0.5, 2.0], 1.0, "no point at 0"), ([-1.0, 0.0, 1.0], 0.0, "not 0")]
-)
-def test_a_width_without_a_middle_or_an_end_is_refused(x, change, said):
-    with pytest.raises(UsageError, match=said):
-        radii(line_of(x, [1, 0, 1]), "train/loss", change)
-
-
-def test_one_valley_is_smooth_and_bumps_count_by_their_height():
-    x = np.linspace(-1, 1, 41)
-    assert roughness(x**2) == pytest.approx(0)
-    assert roughness(np.exp(3 * x)) == pytest.approx(0)
-    bumps = [4.0, 1.0, 2.0, 0.0, 1.5, 0.5, 4.0]
-    assert roughness(np.array(bumps)) == pytest.approx((3 + 1 + 2 + 1.5 + 1 + 3.5) / 8 - 1)
-    assert math.isnan(roughness(np.array([1.0, math.nan, 1.0])))
-    plane = Surface(
-        (Axis(x), Axis(np.array([-1.0, 0.0, 1.0]))),
-        {"train/loss": x[None, :] ** 2 + np.array([[1.0], [0.0], [1.0]])},
-        np.ones((3, 41), np.uint8),
-    )
-    assert roughness_of(plane, "train/loss") == pytest.approx(0)
-
-
-def test_the_share_that_is_not_convex_counts_what_residuals_leave_no_doubt_of():
-    ends = {
-        "eigenvalue_max": [1.0, 1.0, 1.0, -1.0, math.nan],
-        "eigenvalue_min": [0.1, -0.5, -0.12, -2.0, -1.0],
-        "eigenvalue_max_residual": [0.01, 0.01, 0.01, 0.01, 0.01],
-        "eigenvalue_min_residual": [0.01, 0.01, 0.05, 0.01, 0.01],
-    }
-    surface = Surface(
-        (Axis(np.arange(5.0)),), {f"train/{k}": np.array(v) for k, v in ends.items()}, np.ones(5, np.uint8)
-    )
-    share, undecided, ratio = nonconvex_shares(surface, "train", 0.1)
-    assert (share, undecided) == (0.5, 0.25)
-    assert ratio == pytest.approx((0.12 + 0.5) / 2)
-    bowl = {**surface.values, "train/eigenvalue_min": np.full(5, 0.5)}
-    assert nonconvex_shares(dataclasses.replace(surface, values=bowl), "train", 0.1) == (0.25, 0.0, 0.0)
 
 
 def test_the_logarithm_of_what_is_not_above_0_is_not_known():
