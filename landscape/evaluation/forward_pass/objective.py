@@ -19,9 +19,9 @@ from torch import Tensor, nn
 
 from landscape.engine.memory import resident_budget
 from landscape.errors import ProblemError
-from landscape.evaluation.forward_pass.resident_groups import groups_that_fit
 from landscape.evaluation.forward_pass.means_elsewhere import require_mean_elsewhere
 from landscape.evaluation.forward_pass.noise import generators_kept, seed_generators
+from landscape.evaluation.forward_pass.resident_groups import groups_that_fit
 from landscape.evaluation.forward_pass.running_statistics import estimate_statistics
 from landscape.evaluation.forward_pass.sample_values import Chunk, SampleValues
 from landscape.evaluation.forward_pass.stand_in import StandIn, Watched
