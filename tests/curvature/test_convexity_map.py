@@ -18,11 +18,13 @@ def evaluated(model: nn.Module, data: tuple[Tensor, Tensor], x: str = "-1:1:5", 
     return landscape.evaluate(model, data, x=x, quantities={"curvature": {"tolerance": 1e-4, **options}})
 
 
-def ends_by_hand(model: nn.Module, data: tuple[Tensor, Tensor], at: float) -> tuple[float, float, float]:
-    """Of the weights of two dimensions and more, all batches at once."""
+def ends_by_hand(
+    model: nn.Module, data: tuple[Tensor, Tensor], at: float, *, least: int = 2, without: str = "-"
+) -> tuple[float, float, float]:
+    """Of the weights of two dimensions and more, or of so many, all batches at once."""
     direction = random_plane(model, dimensions=1).directions[0].tensors
     start = {name: each.detach() + at * direction[name] for name, each in model.named_parameters()}
-    chosen = [name for name, each in start.items() if each.ndim >= 2]
+    chosen = [name for name, each in start.items() if each.ndim >= least and without not in name]
     sizes = [start[name].numel() for name in chosen]
 
     def loss(flat: Tensor) -> Tensor:
@@ -51,6 +53,20 @@ def test_both_ends_are_those_of_the_whole_hessian_at_each_point(small, images):
         assert abs(found[0] - greatest) <= found[2] + 1e-9
         assert abs(found[1] - least) <= found[3] + 1e-9
         assert surface["train/gradient_norm"][number] == pytest.approx(slope, rel=1e-9)
+
+
+def test_the_tensors_are_those_that_the_planes_directions_move(small, images):
+    for options, least, without in (
+        ({"ignore": "none"}, 1, "-"),
+        ({"exclude": "^1"}, 2, "1."),
+        ({"ignore": "none", "include": "^3"}, 1, "1."),
+    ):
+        plane = random_plane(small, dimensions=1, **options)
+        quantities = {"curvature": {"tolerance": 1e-4}}
+        found = landscape.evaluate(small, images, plane, x="0:0:1", quantities=quantities)
+        wanted = ends_by_hand(small, images, 0.0, least=least, without=without)
+        assert [found[f"train/{name}"][0] for name in NAMES[:2]] == pytest.approx(wanted[:2], rel=1e-3)
+        assert found["train/gradient_norm"][0] == pytest.approx(wanted[2], rel=1e-9)
 
 
 def test_residuals_are_no_smaller_than_what_products_round_to(images):

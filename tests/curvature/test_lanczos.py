@@ -75,7 +75,7 @@ def test_after_fewer_products_than_eigenvalues_nothing_is_of_an_end_that_was_not
     assert len(found.values) == len(found.residuals) == found.greatest == 2
 
 
-@pytest.mark.parametrize("values", [[2.0], [2.0, -1.0], [3.0, 3.0, 3.0], [0.0, 0.0, 5.0, 5.0]])
+@pytest.mark.parametrize("values", [[2.0], [2.0, -1.0], [3.0, 3.0, 3.0], [0.0, 0.0, 5.0, 5.0], [0.0, 0.0, 0.0]])
 def test_small_and_degenerate_matrices_give_all_their_eigenvalues(values: list[float]) -> None:
     greatest = (len(values) + 1) // 2
     found = extreme_eigenpairs(

@@ -101,7 +101,9 @@ def test_the_file_has_no_name_and_goes_when_the_work_is_cut_short(folder: Path) 
 
 
 def test_a_full_disk_is_told_before_anything_is_computed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*_: int) -> None:
+    def full(_: int, first: int, total: int) -> None:
+        assert first == 0
+        assert total >= 13 * 1000 * 4  # all of it, or the work ends at some later product
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(os, "posix_fallocate", full)

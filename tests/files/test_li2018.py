@@ -59,6 +59,8 @@ def test_where_it_comes_from_is_told(tmp_path):
 def test_a_point_is_missing_by_its_accuracy_not_by_its_loss(tmp_path):
     # loss_at(1, 0.5) = -1 is a result; points 8 and on were not computed.
     write_like_the_tool(tmp_path / "s.h5", [-1.0, 0.0, 1.0], [0.5, 1.0, 1.5], done=8)
+    with h5py.File(tmp_path / "s.h5", "r+") as file:
+        file["train_loss"][2, 2] = 0.25  # left by whoever computed the loss alone
     surface = read_surface(tmp_path / "s.h5")
     assert surface["train/loss"][0, 2] == -1.0
     assert surface.state.ravel().tolist() == [1] * 8 + [0]

@@ -87,6 +87,20 @@ def components_of(x: Tensor, wanted: int, size: int) -> Any:
     return principal_components(Tap(model, found), [Reference(x.shape[1], 1.0)], batches, wanted=wanted)
 
 
+@pytest.mark.parametrize(("second", "passes"), [(0.95, 4), (0.1, 2)])
+def test_passes_go_on_until_the_component_is_one(monkeypatch: pytest.MonkeyPatch, second: float, passes: int) -> None:
+    scales = torch.tensor([1.0, second, *torch.linspace(second, 0.3 * second, 28)])
+    x = torch.randn(300, 30, generator=torch.Generator().manual_seed(1)) * scales
+    runs: list[int] = []
+    run = Tap.run
+    monkeypatch.setattr(Tap, "run", lambda tap, *given, **named: (runs.append(1), run(tap, *given, **named))[1])
+    found = components_of(x, 1, 20)
+    assert len(runs) == passes * 15
+    values, vectors = np.linalg.eigh(np.cov(x.double().numpy().T))
+    assert found.share[0] == pytest.approx(values[-1] / values.sum(), rel=0.05)
+    assert (found.residual[0] > 0.05) == (passes == 4)
+
+
 def test_components_are_those_of_the_whole_covariance_wherever_its_mean_lies() -> None:
     generator = torch.Generator().manual_seed(0)
     scales = torch.tensor([3.0, 2.6, 1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3])

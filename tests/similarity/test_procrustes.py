@@ -43,6 +43,20 @@ def test_rotated_and_scaled_features_have_no_distance_and_a_constant_layer_is_a_
     assert np.isnan([distance[2], distance[:, 2], error[2]]).all()
 
 
+def test_a_layer_that_is_not_finite_is_a_hole_and_no_other_is():
+    torch.manual_seed(0)
+    x = torch.randn(16, 6)
+    first, broken = (nn.Sequential(nn.Linear(6, 4), nn.Tanh(), nn.Linear(4, 3)) for _ in range(2))
+    with torch.no_grad():
+        broken[2].bias[1] = torch.inf
+    options = {"layers": "[02]", "batch_size": 8, "passes": 1, "procrustes": 2}
+    found = landscape.similarity([first, broken], x, **options).others["procrustes"]
+    holes = np.isnan(found)
+    assert holes[3].all()
+    assert holes[:, 3].all()
+    assert not holes[:3, :3].any()
+
+
 def test_value_and_error_are_of_the_first_batches():
     torch.manual_seed(0)
     x = torch.randn(40, 6, dtype=torch.float64)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 from typing import Any
 
@@ -103,7 +104,8 @@ def test_an_error_keeps_what_was_done_and_says_so(networks, data):
         ({"passes": 2}, "passes 3 instead of 2"),
         ({"passes": 4}, "does not hold the sums"),
         ({"layers": "0"}, "other layers of a"),
-        ({"data": 1.0}, "other samples"),
+        ({"data": 1.0}, r"comparison \(other samples, or in another order\)"),
+        ({"known": {"normalize": "0.5/0.2"}}, r"comparison \(normalize '0.5/0.2' instead of None\)"),
         ({"about": {"a": {"sha256": "1"}}}, "a has other weights"),
         ({"networks": "ax"}, "networks a, b instead of a, x"),
     ],
@@ -111,6 +113,7 @@ def test_an_error_keeps_what_was_done_and_says_so(networks, data):
 def test_a_file_of_something_else_is_refused_with_what_differs(networks, data, change, words):
     known = landscape.similarity(networks, data, **SETTINGS)
     options: dict[str, Any] = {**SETTINGS, **change}
+    known = dataclasses.replace(known, problem={**known.problem, **options.pop("known", {})})
     shifted = data + options.pop("data", 0.0)
     named = dict(zip(options.pop("networks", "ab"), networks.values(), strict=True))
     with pytest.raises(SurfaceMismatch, match=words):

@@ -86,6 +86,8 @@ def test_steps_are_taken_from_numbers_in_names(tmp_path, names, unit):
         (["net_1_top1_93.pt", "net_2_top1_91.pt"], [1, 2]),
         (["model_2024-01-31_1.pt", "model_2024-02-01_2.pt"], [1, 2]),
         (["colr10_b2.pt", "colr20_b3.pt"], [10, 20]),
+        (["step10_epoch2.pt", "step20_epoch1.pt"], [2, 1]),  # steps begin again with each epoch
+        (["net_1.pt", "net_2.pt", "net_7_epoch3.pt", "net_7_epoch4.pt"], [1, 2, 3, 4]),
         (["seed1.pt", "seed2.pt"], [1, 2]),  # nothing else tells them apart
         (["b1_20240101_5.pt", "b1_20240102_10.pt"], [20240101, 20240102]),  # two ways to the same order
     ],
@@ -93,7 +95,7 @@ def test_steps_are_taken_from_numbers_in_names(tmp_path, names, unit):
 def test_steps_are_what_grows_and_never_a_decimal(tmp_path, names, steps):
     for value, name in enumerate(names):
         save(tmp_path / name, value)
-    expected = [(step, float(value)) for value, step in enumerate(steps) if step is not None]
+    expected = sorted((step, float(value)) for value, step in enumerate(steps) if step is not None)
     assert steps_and_values(find_run(tmp_path)) == expected
 
 
@@ -266,9 +268,13 @@ def test_several_folders_are_several_runs_and_files_of_one_folder_are_one(tmp_pa
 
 
 def test_files_that_cannot_be_mapped_are_read_all_the_same(tmp_path):
+    turned = torch.arange(6.0).view(2, 3).T  # does not lie in the order of its numbers
     for step in (1, 2):
-        torch.save(network(step).state_dict(), tmp_path / f"step{step}.t7", _use_new_zipfile_serialization=False)
-    assert steps_and_values(find_run(tmp_path)) == [(1, 1.0), (2, 2.0)]
+        tensors = {**network(step).state_dict(), "turned": turned * step}
+        torch.save(tensors, tmp_path / f"step{step}.t7", _use_new_zipfile_serialization=False)
+    run = find_run(tmp_path)
+    assert steps_and_values(run) == [(1, 1.0), (2, 2.0)]
+    assert all(torch.equal(each.tensors["turned"], turned * each.step) for each in run.records)
 
 
 class Tied(nn.Module):

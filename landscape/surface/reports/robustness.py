@@ -167,7 +167,7 @@ def _without_gradients(found: Robustness, attack: str, words: str) -> Check | No
 
 def _steps(found: Robustness) -> Check:
     """Twice the steps find what so many miss."""
-    broken = found.survived() & ~_kept(found.more_steps & found.clean)
+    broken = found.survived() & ~_kept(found.more_steps)
     return _check(found, "steps", broken, "twice the steps break {} samples more")
 
 

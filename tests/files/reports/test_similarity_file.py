@@ -31,6 +31,7 @@ def test_what_is_written_comes_back(tmp_path):
 def test_a_damaged_file_and_one_whose_arrays_do_not_fit_are_refused(tmp_path):
     path = tmp_path / "sim.h5"
     write_similarity(path, similarity())
+    assert read_state(path) is None
     image = bytearray(path.read_bytes())
     image[-7] ^= 1
     (tmp_path / "damaged.h5").write_bytes(image)

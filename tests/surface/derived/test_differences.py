@@ -16,7 +16,8 @@ from landscape.cli import main
 from landscape.errors import SurfaceMismatch
 from landscape.surface.derived.differences import Difference, difference, standard_errors
 from landscape.surface.derived.intervals import half_widths, interval_factor
-from landscape.surface.surface import sampling_factor
+from landscape.surface.grid import Axis
+from landscape.surface.surface import Surface, sampling_factor
 
 SIZE = 900
 NAME = "train/loss"
@@ -131,6 +132,16 @@ def test_what_was_not_measured_alike_is_refused(data):
     # What changes no loss at equal weights: directions, the checkpoint, how the network was moved.
     moved = dataclasses.replace(second, problem={**second.problem, "move": "states"})
     assert difference(first, moved, NAME).at_start == difference(first, second, NAME).at_start
+
+
+def test_planes_that_differ_along_one_axis_are_not_compared():
+    axes = Axis(np.array([0.0, 1.0])), Axis(np.array([0.0, 2.0]))
+    first = Surface(axes, {NAME: np.zeros((2, 2))}, np.ones((2, 2), np.uint8))
+    assert (difference(first, first, NAME).values == 0).all()
+    others = Axis(np.array([0.0, 3.0])), Axis(axes[1].values, kind="repeat")
+    for changed in ((axes[0], others[0]), (others[0], axes[1]), (axes[0], others[1])):
+        with pytest.raises(SurfaceMismatch, match="grids are not the same"):
+            difference(first, dataclasses.replace(first, axes=changed), NAME)
 
 
 def test_the_second_is_higher_or_lower_where_it_is_so_by_more_than_the_interval():

@@ -180,9 +180,12 @@ def test_results_of_other_samples_are_not_put_together():
     again = joined([("two", found), ("one", found)])
     assert again.group_names == ("two", "one")  # in their order
     assert len(set(again.names)) == 24
-    for other in ({"numbers": found.numbers[::-1]}, {"problem": {"fingerprint": "1"}}):
+    turned = found.numbers[::-1], found.labels[::-1]
+    for other in ({"numbers": turned[0]}, {"labels": turned[1]}, {"problem": {"fingerprint": "1"}}):
         with pytest.raises(ProblemError, match="different samples"):
             joined([("one", found), ("two", dataclasses.replace(found, **other))])
+    with pytest.raises(ProblemError, match="classes apart, two"):
+        joined([("one", found), ("two", dataclasses.replace(found, probabilities=found.probabilities[..., 1:]))])
 
 
 def test_resamples_never_consist_of_one_network_alone():

@@ -62,6 +62,17 @@ def test_participation_has_the_jackknifes_error():
     assert of_one(SPECTRUM).participation[0] == pytest.approx(81 / 30)
 
 
+def test_a_matrix_of_zeros_has_a_trace_and_a_norm_of_0_and_no_ratios():
+    names = ("eigenvalues", "residuals", "traces", "squares", "forms", "nodes")
+    zero = dataclasses.replace(SPECTRUM, **{name: 0 * getattr(SPECTRUM, name) for name in names})
+    assert (zero.trace, zero.frobenius, zero.largest_size) == (0.0, 0.0, 0.0)
+    assert zero.frobenius_interval == (0.0, 0.0)
+    assert (zero.ratio, zero.least_condition) == (math.inf, math.inf)
+    assert all(map(math.isnan, (*zero.participation, *zero.negative_share(), zero.frobenius_stderr)))
+    assert zero.effective_dimension(1.0) == (0.0, 0.0)
+    assert zero.density().counts.sum() == 50
+
+
 def test_what_lies_between_edges_is_the_weight_there_times_the_size():
     edges, counts, errors = SPECTRUM.density(np.array([-4.0, -0.5, 0.75, 4.0]))
     each = np.array([[0.25, 0.25, 0.5], [0.5, 0.0, 0.5], [0.0, 0.25, 0.75]])
