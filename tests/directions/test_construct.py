@@ -282,12 +282,16 @@ def test_towards_a_checkpoint_and_at_random_make_a_plane(classifier, images, tmp
     towards_b = checkpoint_plane(classifier, [tmp_path / "b.pt"]).directions[0]
     plane = Plane.of([towards_b, random_plane(classifier).directions[1]])
     assert plane.move == "states"
-    surface = landscape.evaluate(classifier, images, plane, x="0:1:2", y="0:1:2", path=tmp_path / "mixed.h5")
+    surface = landscape.evaluate(
+        classifier, images, plane, x="0:1:2", y="0:1:2", path=tmp_path / "mixed.h5", low_memory=True
+    )
     with torch.no_grad():
         there = float(nn.functional.cross_entropy(other(images[0]), images[1]))
     assert float(surface["train/loss"][0, 1]) == pytest.approx(there, rel=1e-9)
     again = read_plane(classifier, tmp_path / "mixed.h5")
     assert [d.sha256 for d in again.directions] == [d.sha256 for d in plane.directions]
+    with pytest.raises(UsageError, match="--repeats draws other seeds, which needs --directions random"):
+        landscape.evaluate(classifier, images, plane, x="0:1:2", y="0:1:2", repeats=2)
 
 
 @pytest.mark.parametrize("norm", NORMALIZATIONS)

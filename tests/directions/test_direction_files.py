@@ -86,6 +86,7 @@ def test_a_2018_file_gives_the_surface_the_2018_tool_gives(tied, data, tmp_path,
     plane = landscape.read_plane(tied, tmp_path / "d.h5")
     assert plane.move == ("weights" if kind == "weights" else "states")
     got = landscape.evaluate(tied, data, plane, x="-1:1:3", y="-1:1:4")
+    assert [axis.label for axis in got.axes] == ["α  (direction 1 of d.h5)", "β  (direction 2 of d.h5)"]
     live = [tensor.detach() for tensor in named.values()]
     wanted = surface_of_2018(tied, live, axes, data, np.linspace(-1, 1, 3), np.linspace(-1, 1, 4))
     np.testing.assert_allclose(got["train/loss"], wanted, rtol=1e-10)

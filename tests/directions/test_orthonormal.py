@@ -95,6 +95,23 @@ def test_the_command_measures_each_network_where_it_marks_it_and_its_file_is_fol
     np.testing.assert_allclose(found, [[0, 0], [right, 0], [across, up]], atol=1e-9)
 
 
+def test_the_plane_is_of_what_is_asked_to_move_and_of_the_network_that_is_named_in_a_file(tmp_path):
+    nets = [nn.Sequential(nn.Linear(3, 3), nn.BatchNorm1d(3)).double() for _ in range(4)]
+    for net in nets:
+        net[1].running_mean.normal_()
+    torch.save({"one": nets[1].state_dict(), "two": nets[2].state_dict()}, tmp_path / "b.pt")
+    torch.save({"one": nets[3].state_dict(), "two": nets[1].state_dict()}, tmp_path / "c.pt")
+    plane = orthonormal_plane(nets[0], [tmp_path / "b.pt", tmp_path / "c.pt"], move="weights", exclude="bias", key="one")
+    assert (plane.move, plane.exclude) == ("weights", "bias")
+    assert list(plane.directions[1].tensors) == ["0.weight", "1.weight"]
+    wanted = [{name: net.state_dict()[name] for name in plane.directions[0].tensors} for net in nets]
+    for number, place in zip((1, 3), network_coordinates(plane), strict=True):
+        for name, here in wanted[0].items():
+            step = sum(c * d.tensors[name] for c, d in zip(place, plane.directions, strict=True))
+            torch.testing.assert_close(here + step, wanted[number][name])
+    assert orthonormal_plane(nets[0], [f"{tmp_path}/{name}.pt:two" for name in "bc"]).move == "states"
+
+
 def test_three_networks_on_a_line_have_no_plane(folder):
     half = {name: tensor.lerp(torch.load("b.pt")[name], 0.5) for name, tensor in torch.load("a.pt").items()}
     torch.save(half, "half.pt")

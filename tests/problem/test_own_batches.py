@@ -71,6 +71,18 @@ def test_beside_a_data_set_in_batches_others_are_cut_in_order():
     assert [batch.batch[1].tolist() for batch in found["test"].fetch([0, 1, 2])] == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
 
 
+def test_of_batches_without_an_end_no_more_are_read_than_asked_for():
+    def endless():
+        for number in range(50):
+            yield X[: 2 + number % 2], Y[: 2 + number % 2]
+        raise AssertionError("it is read for ever")
+
+    sets, _ = in_units_of({"train": as_data(endless(), "train")}, resolve_loss(pairs), None, 256)
+    assert sets["train"].available(4) == 4
+    assert choose(sets["train"], 5).tolist() == [0, 1, 2, 3, 4]
+    assert [batch.samples for batch in sets["train"].fetch(range(5))] == [2, 3, 2, 3, 2]
+
+
 def test_a_sampler_that_draws_its_batches_draws_the_same_in_every_run_and_no_random_number_is_used():
     class Draws:
         def __iter__(self):

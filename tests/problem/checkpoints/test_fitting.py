@@ -56,6 +56,17 @@ def test_a_prefix_that_tells_two_parts_apart_is_kept():
         assert same(fresh, other)
 
 
+def test_of_two_networks_whose_names_differ_by_a_wrapper_alone_none_is_taken_for_the_other(trained):
+    tensors = trained.state_dict()
+    both = tensors | {f"module.{name}": each + 1 for name, each in tensors.items()}
+    for given in (both, dict(reversed(both.items()))):
+        model = net(2)
+        before = digest(model.state_dict())
+        with pytest.raises(CheckpointError, match=r"the network does not have: module\."):
+            apply_checkpoint(model, checkpoint_of(given))
+        assert digest(model.state_dict()) == before
+
+
 def test_old_files_without_counters_and_with_more_of_them_fit(trained):
     tensors = trained.state_dict()
     del tensors["norm.num_batches_tracked"]

@@ -153,6 +153,15 @@ def test_a_criterion_given_one_output_or_a_label_that_is_no_class_is_refused():
     assert over_batches(loss, draw(2, 3), torch.tensor([255, 0]), [2])[0] == 0
 
 
+def test_a_criterion_of_ones_own_gets_targets_of_any_kind_as_they_are():
+    def boxes(output: Tensor, target: dict[str, Tensor]) -> Tensor:
+        return (output - target["boxes"]).abs().mean(1) * target["sizes"]
+
+    target = {"boxes": draw(N, 2, seed=1), "sizes": whole(4, N)}
+    values = resolve_loss(boxes)(lambda x: x, (draw(N, 2), target), check=True)["loss"]
+    torch.testing.assert_close(values, boxes(draw(N, 2), target))
+
+
 def test_a_criterion_that_fails_says_on_what():
     with pytest.raises(ProblemError, match=r"outputs float64 12 x 3 and targets float64 12"):
         over_batches(resolve_loss(nn.CrossEntropyLoss()), draw(N, 3), draw(N), [N])

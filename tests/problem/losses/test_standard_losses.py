@@ -119,6 +119,7 @@ def test_probabilities_are_told_from_numbers_by_their_rows(seed, classes):
     rows = draw(4, classes, seed=seed + 1).softmax(1)
     values = loss(lambda x: x, (logits, rows), check=True)["loss"]
     torch.testing.assert_close(values, -(rows * logits.log_softmax(1)).sum(1))
+    assert torch.equal(loss(lambda x: x, (logits[..., None], rows[..., None]), check=True)["loss"], values)
     for other in (rows * 1.1, rows - rows.mean() * 2, rows[:, :1].expand_as(rows) * 0):
         with pytest.raises(ProblemError, match="no class probabilities"):
             loss(lambda x: x, (logits, other), check=True)
@@ -127,8 +128,10 @@ def test_probabilities_are_told_from_numbers_by_their_rows(seed, classes):
 @pytest.mark.parametrize("name", ["mse", "l1", "smooth_l1", "huber", "bce_with_logits", "kl_div"])
 def test_shapes_that_would_be_broadcast_are_never(name):
     for output, target in ((draw(N, 2), draw(N)), (draw(N, 1, 3), draw(N, 3)), (draw(N, N), draw(N))):
-        with pytest.raises(ProblemError, match="the same shape"):
+        with pytest.raises(ProblemError, match=r"the same shape.*; write a loss of your own"):
             resolve_loss(name)(lambda x: x, (output, target.abs().clamp(0, 1)), check=True)
+    with pytest.raises(ProblemError, match=r"the same shape.*; cross_entropy takes class numbers"):
+        resolve_loss(name)(lambda x: x, (draw(N, 3), whole(3, N)), check=True)
 
 
 def test_targets_and_outputs_of_another_range_are_refused():
