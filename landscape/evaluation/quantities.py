@@ -117,7 +117,7 @@ def make_quantities(asked: Mapping[str, Mapping[str, Any]], setup: Any, objectiv
     """
     unknown = [name for name in asked if name not in REGISTERED]
     if unknown:
-        known = ", ".join(REGISTERED) or "none"
+        known = ", ".join(REGISTERED)
         raise UsageError(f"there is no quantity {unknown[0]!r} to measure beside the losses; there are: {known}")
     return [REGISTERED[name](setup, objective, **options) for name, options in asked.items()]
 

@@ -37,7 +37,7 @@ def chunk_slices(shape: Sequence[int], most: int | None = None) -> list[Rows]:
     [slice(0, 1, None), slice(1, 2, None), slice(2, 3, None)]
     """
     most = CHUNK if most is None else most
-    if not shape or math.prod(shape) <= most:
+    if math.prod(shape) <= most:
         return [...]
     rows = max(most // math.prod(shape[1:]), 1)
     return [slice(start, min(start + rows, shape[0])) for start in range(0, shape[0], rows)]

@@ -94,7 +94,8 @@ def test_cosines_and_lengths_are_what_they_say():
     dx, dy = (torch.cat([t.flatten() for t in d.tensors.values()]) for d in plane.directions)
     assert plane.directions[0].length == pytest.approx(float(dx.norm()), rel=1e-12)
     assert plane.cosines[0, 1] == pytest.approx(float(dx @ dy / dx.norm() / dy.norm()), rel=1e-10)
-    assert random_plane(network(), orthogonal=True).cosines[0, 1] == pytest.approx(0, abs=1e-6)
+    volume = random_plane(network(), orthogonal=True, dimensions=3)
+    np.testing.assert_allclose(volume.cosines, np.eye(3), atol=1e-6)
 
 
 def test_a_recipe_rebuilds_the_direction():

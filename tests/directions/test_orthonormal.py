@@ -54,10 +54,11 @@ def test_coordinates_are_those_of_a_qr_decomposition(folder):
     assert [direction.label.endswith(", at right angles") for direction in plane.directions] == [False, True]
 
 
-def test_of_networks_nearly_on_a_line_the_axes_are_at_right_angles_all_the_same(tmp_path):
+@pytest.mark.parametrize("size", [1.0, 1e-4, 1e4])
+def test_of_networks_nearly_on_a_line_the_axes_are_at_right_angles_all_the_same(tmp_path, size):
     torch.manual_seed(0)
     model = nn.Linear(40, 50)
-    here, along, aside = (torch.randn(50, 40, dtype=torch.float64) for _ in range(3))
+    here, along, aside = (size * torch.randn(50, 40, dtype=torch.float64) for _ in range(3))
     for name, weight in (("a", here), ("b", here + along), ("c", here + 2 * along + 5e-4 * aside)):
         torch.save({"weight": weight.float(), "bias": torch.zeros(50)}, tmp_path / f"{name}.pt")
     model.load_state_dict(torch.load(tmp_path / "a.pt"))
@@ -66,6 +67,9 @@ def test_of_networks_nearly_on_a_line_the_axes_are_at_right_angles_all_the_same(
     assert abs(float((first * second).sum())) < 1e-8
     for axis in (first, second):
         assert float((axis * axis).sum()) == pytest.approx(1, abs=1e-6)
+    torch.save({"weight": (here + 2 * along + 1e-4 * aside).float(), "bias": torch.zeros(50)}, tmp_path / "line.pt")
+    with pytest.raises(DirectionError, match="one line"):
+        orthonormal_plane(model, [tmp_path / "b.pt", tmp_path / "line.pt"])
     (_, c), there = network_coordinates(plane), torch.load(tmp_path / "c.pt")["weight"] - model.weight.detach()
     assert float((c[0] * first + c[1] * second - there).norm()) < 1e-5 * float(there.norm())
 

@@ -159,6 +159,15 @@ def test_only_at_points_far_out_the_plain_network_runs(precision, factor):
 
 
 @needs_onednn
+def test_samples_of_zeros_are_measured_like_any_others():
+    model, x = make("resnet"), images(CANARIES + 8)
+    x[:CANARIES] = 0
+    engine = prepare(model, x)
+    engine.refresh()
+    assert difference(engine(engine.batch(x)), plain(model, x)) < 1e-4
+
+
+@needs_onednn
 @pytest.mark.parametrize("value", [torch.nan, torch.inf, 1e30])
 def test_a_bad_sample_behind_those_that_are_looked_at_is_found(value):
     model = make("resnet")

@@ -203,9 +203,10 @@ class OddlyHeld(nn.Module):
         self.register_buffer("shift", torch.tensor([0.1, 0.2, 0.3]))
         self.more = nn.ParameterList([nn.Parameter(torch.ones(3, 1, 1))])
         self.embedding = nn.Embedding(4, 3)
+        self.norm = nn.InstanceNorm2d(3, affine=True, track_running_stats=True)
 
     def forward(self, x: Tensor, mask: Tensor | None = None, *, gain: float = 2.0) -> dict[str, Any]:
-        out = self.conv(x) * self.scale.exp() * gain + self.shift.square()[:, None, None] * self.more[0]
+        out = self.norm(self.conv(x)) * self.scale.exp() * gain + self.shift.square()[:, None, None] * self.more[0]
         out = out + self.embedding(torch.arange(2)).sum()
         if mask is not None:
             out = out * mask

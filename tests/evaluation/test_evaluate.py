@@ -142,19 +142,28 @@ def test_weight_decay_is_half_w_times_the_squared_length(classifier, images):
             moved = [p.detach() + a * dx[name] + b * dy[name] for name, p in classifier.named_parameters()]
             square = sum(float(each.square().sum()) for each in moved)
             assert got["train/weight_decay"][j, i] == pytest.approx(0.15 * square, rel=1e-12)
+    # Buffers that move with the weights are not decayed.
+    plane = landscape.random_plane(classifier, ignore="none", move="states")
+    got = landscape.evaluate(classifier, images, plane, x="-1:1:3", weight_decay=0.3)
+    start = dict(classifier.named_parameters())
+    squares = [
+        sum(float((p.detach() + a * plane.directions[0].tensors[n]).square().sum()) for n, p in start.items())
+        for a in (-1.0, 0.0, 1.0)
+    ]
+    np.testing.assert_allclose(got["train/weight_decay"], 0.15 * np.array(squares), rtol=1e-12)
 
 
 def test_repeats_are_the_surfaces_of_the_seeds_that_follow(classifier, images):
-    got = landscape.evaluate(
-        classifier, images, landscape.random_plane(classifier, seed=5), x="-1:1:3", y="-1:1:4", repeats=3
-    )
+    grid = {"x": "-1:1:3", "y": "-1:1:4", "weight_decay": 0.3}
+    got = landscape.evaluate(classifier, images, landscape.random_plane(classifier, seed=5), **grid, repeats=3)
     assert got.shape == (3, 4, 3)
     assert got.repeats == 3
     for number in range(3):
         plane = landscape.random_plane(classifier, seed=5 + number)
-        alone = landscape.evaluate(classifier, images, plane, x="-1:1:3", y="-1:1:4")
+        alone = landscape.evaluate(classifier, images, plane, **grid)
         one = got.repeat(number)
-        np.testing.assert_allclose(one["train/loss"], alone["train/loss"], rtol=1e-12)
+        for name, values in alone.values.items():
+            np.testing.assert_allclose(one[name], values, rtol=1e-12, err_msg=name)
         assert [axis.sha256 for axis in one.axes] == [d.sha256 for d in plane.directions]
         assert one.axes[0].recipe["seed"] == 5 + number
 

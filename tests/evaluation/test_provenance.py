@@ -13,6 +13,7 @@ import landscape
 from landscape.evaluation import provenance
 from landscape.evaluation.provenance import fingerprints, statistics
 from landscape.problem.data.datasets import as_data
+from landscape.problem.params import digest
 
 
 class Masked(nn.Module):
@@ -60,6 +61,29 @@ def test_a_caption_says_of_which_data_set_statistics_were_recomputed():
     sets = {name: (torch.randn(20, 4), torch.randint(0, 3, (20,))) for name in ("test", "train")}
     surface = landscape.evaluate(normed().eval(), sets, x="-1:1:3", batch_norm="recompute")
     assert "batch-norm statistics recomputed at each point on train" in landscape.plot.caption(surface)
+
+
+def test_a_file_says_all_that_was_asked_for_and_of_which_network():
+    model = normed().eval()
+    x, y = torch.randn(20, 4), torch.randint(0, 3, (20,))
+    plane = landscape.random_plane(model, dimensions=1, move="states", include="^1", exclude="mean", ignore="none")
+    how = {"samples": 8, "sample_seed": 3, "batch_size": 4, "noise": "common", "weight_decay": 0.5}
+    how |= {"batch_norm": "recompute", "batch_norm_data": "test", "checkpoint": "net.pt", "command": "landscape ..."}
+    surface = landscape.evaluate(model, {"train": (x, y), "test": (x[:9], y[:9])}, plane, x="-1:1:3", **how)
+    names = ["loss", "accuracy", "weight_decay"]
+    assert surface.problem == {
+        "model": {"reference": None, "args": {}, "class": "Sequential"},
+        "data": {name: {"reference": "", "size": n, "samples": 8} for name, n in (("train", 20), ("test", 9))},
+        "loss": "cross_entropy",
+        "metrics": {"train": names, "test": names},
+        **{"move": "states", "include": "^1", "exclude": "mean", "samples": 8, "sample_seed": 3, "noise": "common"},
+        **{"batch_norm": "recompute", "batch_norm_data": "test", "mode": "eval", "weight_decay": 0.5},
+        "statistics": {"batch_norm": 1, "other": [], "recomputed_on": "test"},
+        "normalize": None,
+    }
+    assert (surface.origin["checkpoint"], surface.command) == ("net.pt", "landscape ...")
+    assert surface.origin["sha256"] == digest(model.state_dict()), "of weights and buffers"
+    assert (surface.quality["batch_size"], surface.quality["precision"]) == (4, "float32")
 
 
 def test_a_fingerprint_is_of_the_first_samples_that_are_used():

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from torch.utils.data import DataLoader, TensorDataset
 
 import landscape
 from landscape.errors import ClusterError
@@ -75,6 +76,20 @@ def test_batch_sizes_are_tried_where_theta_says_that_the_run_is_long(problem, mo
     assert landscape.evaluate(*problem, x="-1:1:3").quality["batch_size"] == size
     # One that is said is not tried.
     assert landscape.evaluate(*problem, x="-1:1:3", batch_size=16).quality["batch_size"] == 16
+
+
+def test_a_run_goes_on_with_the_batch_size_of_its_file_and_else_with_its_loaders(problem, tmp_path):
+    net, data = problem
+    path = tmp_path / "s.h5"
+
+    def size(source, **how):
+        return landscape.evaluate(net, source, x="-1:1:3", **how).quality["batch_size"]
+
+    loader = DataLoader(TensorDataset(*data), batch_size=7)
+    assert size(loader) == 7
+    assert size(loader, path=path, batch_size=5, samples=10) == 5
+    assert size(loader, path=path, samples=20) == 5
+    assert size(data, path=path) == 5
 
 
 def test_a_resume_measures_no_precision_again(problem, monkeypatch, tmp_path):

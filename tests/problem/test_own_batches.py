@@ -37,6 +37,7 @@ OWN = {
     "batch_sampler of tensors": lambda: DataLoader(TensorDataset(X, Y), batch_sampler=[[9, 1, 4], [2, 3]]),
     "list of batches": lambda: [(X[[9, 1, 4]], Y[[9, 1, 4]]), (X[[2, 3]], Y[[2, 3]])],
     "generator of batches": lambda: ((X[part], Y[part]) for part in ([9, 1, 4], [2, 3])),
+    "generator with batches of nothing": lambda: ((X[part], Y[part]) for part in ([9, 1, 4], [], [2, 3], [])),
     "list of a loader": lambda: list(DataLoader(Samples(), batch_sampler=[[9, 1, 4], [2, 3]])),
 }
 

@@ -137,6 +137,11 @@ def test_a_run_is_kept_with_its_surface_and_its_plane_can_be_read_again(run, tmp
     assert stored.axes[0].label == plane.directions[0].label
     again = evaluate(model, data(), plane, **ranges, path=file, trajectories={"adam": path})
     assert set(again.trajectories) == {"sgd", "adam"}
+    longer = dataclasses.replace(path, coordinates=2 * path.coordinates)  # the run has gone on since
+    last = evaluate(model, data(), plane, **ranges, path=file, trajectories={"sgd": longer})
+    for surface in (last, read_surface(file)):
+        np.testing.assert_array_equal(surface.trajectories["sgd"].coordinates, longer.coordinates)
+        np.testing.assert_array_equal(surface.trajectories["adam"].coordinates, path.coordinates)
 
 
 def test_a_run_on_another_runs_plane_is_not_given_its_variance(run, tmp_path):

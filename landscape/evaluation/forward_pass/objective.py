@@ -140,6 +140,8 @@ class Objective:
         # Chosen apart from the measured samples, so that --samples never changes the statistics.
         data = self.data[name]
         chosen = choose(data, min(BATCH_NORM_SAMPLES, data.available(BATCH_NORM_SAMPLES)), seed)
+        if len(chosen) % self.batch_size == 1 < min(self.batch_size, len(chosen)):
+            chosen = chosen[:-1]  # alone in its batch it has no variance
         return [self.placed(batch) for batch in data.batches(chosen, self.batch_size)]
 
     def reach_all_data(self) -> None:

@@ -146,6 +146,17 @@ def test_recomputed_statistics_are_the_average_over_batches_of_fixed_samples_wha
     torch.testing.assert_close(statistics_of(classifier)["1.running_mean"], means, rtol=1e-12, atol=1e-12)
 
 
+def test_a_sample_that_would_be_alone_in_the_last_batch_is_left_out_of_statistics():
+    model, x = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3)).double().eval(), torch.randn(9, 2).double()
+    objective = make(model, (x, torch.arange(9) % 3), batch_norm="recompute", batch_size=4)
+    assert len(measure(objective).values["train", "loss"]) == 9
+    with torch.no_grad():
+        parts = model[0](x[torch.as_tensor(np.asarray(objective.orders["train"][:8]))]).split(4)
+    found = statistics_of(model)
+    torch.testing.assert_close(found["1.running_mean"], torch.stack([part.mean(0) for part in parts]).mean(0))
+    torch.testing.assert_close(found["1.running_var"], torch.stack([part.var(0) for part in parts]).mean(0))
+
+
 def test_recomputing_leaves_momentum_as_it_was_also_when_the_loss_fails(classifier, images):
     classifier[1].momentum = 0.3
     measure(make(classifier, images, batch_norm="recompute"))

@@ -321,6 +321,14 @@ def test_entries_that_share_tensors_are_all_there(tmp_path):
     assert load_checkpoint(saved(tmp_path / "b.pt", {"last": one, "best": one})).sha256 == digest(one)
 
 
+def test_views_of_one_memory_are_told_apart_and_what_is_tied_stays_one_tensor(tmp_path):
+    weight = torch.randn(4, 4)
+    views = {"own": weight, "tied": weight, "turned": weight.t(), "flat": weight.view(16), "row": weight[0]}
+    found = load_checkpoint(saved(tmp_path / "net.pt", views)).tensors
+    assert all(torch.equal(found[name], each) for name, each in views.items())
+    assert found["own"] is found["tied"]
+
+
 def test_one_number_is_a_network_too(tmp_path):
     file = saved(tmp_path / "net.pt", {"scale": torch.tensor(2.0)})
     assert load_checkpoint(file).tensors["scale"].item() == 2

@@ -69,6 +69,10 @@ def test_of_two_networks_whose_names_differ_by_a_wrapper_alone_none_is_taken_for
 
 def test_old_files_without_counters_and_with_more_of_them_fit(trained):
     tensors = trained.state_dict()
+    with_one_number = tensors | {"norm.num_batches_tracked": torch.tensor([7])}  # as torch 0.3 wrote a scalar
+    model = net(2)
+    apply_checkpoint(model, checkpoint_of(with_one_number))
+    assert torch.equal(model.norm.num_batches_tracked, torch.tensor(7))
     del tensors["norm.num_batches_tracked"]
     tensors["position_ids"] = torch.arange(9)
     model = net(2)
