@@ -15,6 +15,8 @@ from torch.utils.data import DataLoader, TensorDataset
 import landscape
 from landscape.errors import EvaluationError, ProblemError, UsageError
 from landscape.evaluation.evaluate import estimate_cost
+from landscape.problem.data.datasets import choose
+from landscape.problem.named_data import named_data
 from landscape.surface.surface import NOT_COMPUTED
 
 
@@ -151,6 +153,18 @@ def test_weight_decay_is_half_w_times_the_squared_length(classifier, images):
         for a in (-1.0, 0.0, 1.0)
     ]
     np.testing.assert_allclose(got["train/weight_decay"], 0.15 * np.array(squares), rtol=1e-12)
+
+
+def test_how_unlike_samples_are_is_kept_of_data_of_which_some_are_measured(classifier, images):
+    x, y = images
+    got = landscape.evaluate(classifier, {"train": (x, y), "test": (x[:9], y[:9])}, x="-1:1:3", samples=9)
+    assert {name.partition("/")[0] for name in got.tails} == {"train"}
+    order = choose(named_data(images)["train"], 9, 0)
+    with torch.no_grad():
+        losses = nn.functional.cross_entropy(classifier(x[order]), y[order], reduction="none").numpy()
+    off = losses - losses.mean()
+    assert got.tails["train/loss_skewness"][1] == pytest.approx((off**3).mean() / (off**2).mean() ** 1.5, rel=1e-9)
+    assert got.tails["train/loss_effective"][1] == pytest.approx((off**2).sum() ** 2 / (off**4).sum(), rel=1e-9)
 
 
 def test_repeats_are_the_surfaces_of_the_seeds_that_follow(classifier, images):

@@ -49,7 +49,7 @@ def test_the_surface_is_the_same(classifier, images, dtype, how, monkeypatch):
 
 
 def test_a_plane_that_is_kept_is_drawn_anew_from_its_recipe(classifier, images):
-    plane = landscape.random_plane(classifier, seed=5, norm="layer", orthogonal=True)
+    plane = landscape.random_plane(classifier, seed=5, norm="layer", orthogonal=True, exclude="^0")
     kept = landscape.evaluate(classifier, images, plane, **GRID)
     anew = landscape.evaluate(classifier, images, plane, **GRID, low_memory=True)
     np.testing.assert_allclose(anew["train/loss"], kept["train/loss"], rtol=1e-12)

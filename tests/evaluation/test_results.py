@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from landscape.evaluation.results import ResultTable
+from landscape.surface.anchors import AT_ORIGIN, Anchors
 from landscape.surface.grid import Axis
 from landscape.surface.statistics import moments_of
 from landscape.surface.surface import COMPUTED, INTERPOLATED, NOT_COMPUTED, Surface
@@ -32,6 +35,16 @@ def result(number=10, data=("train", "test"), seed=0):
     if "train" in data:
         found["train", "accuracy"] = moments
     return found
+
+
+TAILED = moments_of(*samples(10), tails=True)
+
+
+def plainly(value):
+    """Return a value with dataclasses in it as dicts, which NumPy compares."""
+    if isinstance(value, dict):
+        return {key: plainly(each) for key, each in value.items()}
+    return plainly(dataclasses.asdict(value)) if dataclasses.is_dataclass(value) else value
 
 
 @pytest.mark.parametrize(("train", "test"), [(10, 4), (4, 10), (10, 10), (12, 11)])
@@ -104,17 +117,29 @@ def test_interpolated_points_keep_nothing_and_may_be_taken_back():
 
 def test_a_surface_does_not_change_with_later_results_nor_the_one_it_began_with():
     first = empty()
+    start = copy.deepcopy(first)
     table = ResultTable(first, [LOSSES])
-    table.add(0, "losses", result(10), {})
+    table.begin_anchors(["train"])
+    table.anchors["train"] = Anchors(np.array([AT_ORIGIN]), {}, {}, 20)
+
+    def put(point):
+        sketches = {("train", "loss"): np.arange(3.0)}
+        table.put(point, "losses", {**result(10), ("train", "loss"): TAILED}, {"train": 1}, sketches)
+        table.note_origin("values", {"train/loss": float(point)})
+        table.note("unfinished", point)
+
+    put(0)
     before = table.surface()
-    kept = {name: values.copy() for name, values in before.values.items()}
-    table.add(1, "losses", result(10), {})
-    table.note("unfinished", 3)
-    assert all(np.array_equal(before[name], values, equal_nan=True) for name, values in kept.items())
-    assert before.counts["train"].tolist() == [10, 0, 0, 0]
-    assert before.state.tolist() == [COMPUTED, NOT_COMPUTED, NOT_COMPUTED, NOT_COMPUTED]
-    assert "unfinished" not in before.quality
-    assert not first.state.any()
+    kept = copy.deepcopy(before)
+    for point in (0, 1):
+        put(point)
+        table.add(point, "losses", result(5, seed=3), {})
+    for part in dataclasses.fields(Surface):
+        if part.name != "axes":
+            one, other = ({"": getattr(each, part.name)} for each in (before, kept))
+            np.testing.assert_equal(plainly(one), plainly(other), err_msg=part.name)
+    assert first.state.tolist() == start.state.tolist()
+    assert first.quality == start.quality
 
 
 def test_an_error_that_is_known_nowhere_is_not_stored():

@@ -312,8 +312,10 @@ def test_an_anchor_has_to_save_more_samples_than_its_own_share_of_all_points(lin
 def test_a_dry_run_says_how_many_full_passes_there_may_be(linear, data):
     cost = estimate_cost(linear, data, samples=70, anchors=4, **LINE)
     assert (cost.anchors, cost.full_samples) == (4, SIZE - 70)
+    assert cost.seconds == pytest.approx(cost.seconds_per_point * (cost.points + 4 * (SIZE - 70) / 70))
     plain = estimate_cost(linear, data, samples=50, anchors="none", **LINE)
     assert (plain.anchors, plain.full_samples) == (0, 0)
+    assert plain.seconds == pytest.approx(plain.seconds_per_point * plain.points)
 
 
 def test_a_dry_run_says_what_error_to_expect_and_measures_no_more_than_a_few_points():
