@@ -105,7 +105,8 @@ def test_the_plane_is_of_what_is_asked_to_move_and_of_the_network_that_is_named_
         net[1].running_mean.normal_()
     torch.save({"one": nets[1].state_dict(), "two": nets[2].state_dict()}, tmp_path / "b.pt")
     torch.save({"one": nets[3].state_dict(), "two": nets[1].state_dict()}, tmp_path / "c.pt")
-    plane = orthonormal_plane(nets[0], [tmp_path / "b.pt", tmp_path / "c.pt"], move="weights", exclude="bias", key="one")
+    files = [tmp_path / "b.pt", tmp_path / "c.pt"]
+    plane = orthonormal_plane(nets[0], files, move="weights", exclude="bias", key="one")
     assert (plane.move, plane.exclude) == ("weights", "bias")
     assert list(plane.directions[1].tensors) == ["0.weight", "1.weight"]
     wanted = [{name: net.state_dict()[name] for name in plane.directions[0].tensors} for net in nets]
@@ -113,7 +114,7 @@ def test_the_plane_is_of_what_is_asked_to_move_and_of_the_network_that_is_named_
         for name, here in wanted[0].items():
             step = sum(c * d.tensors[name] for c, d in zip(place, plane.directions, strict=True))
             torch.testing.assert_close(here + step, wanted[number][name])
-    assert orthonormal_plane(nets[0], [f"{tmp_path}/{name}.pt:two" for name in "bc"]).move == "states"
+    assert orthonormal_plane(nets[0], [f"{file}:two" for file in files]).move == "states"
 
 
 def test_three_networks_on_a_line_have_no_plane(folder):

@@ -163,6 +163,7 @@ def test_samples_of_zeros_are_measured_like_any_others():
     model, x = make("resnet"), images(CANARIES + 8)
     x[:CANARIES] = 0
     engine = prepare(model, x)
+    assert engine.description["engine"] == "fused"
     engine.refresh()
     assert difference(engine(engine.batch(x)), plain(model, x)) < 1e-4
 

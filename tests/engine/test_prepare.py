@@ -36,15 +36,16 @@ def test_an_engine_follows_the_network_from_point_to_point(family):
 @pytest.mark.parametrize("precision", ["float32", "bfloat16", "float16"])
 def test_the_network_is_left_as_it_was(precision):
     model = make("resnet")
+    assert any(getattr(module, "inplace", False) for module in model.modules())
     model.fc.weight.requires_grad_(False)
     before, pointers = state_of(model), [t.data_ptr() for t in model.state_dict().values()]
-    modules = [id(module) for module in model.modules()]
+    modules = [(id(module), getattr(module, "inplace", None)) for module in model.modules()]
     engine = prepare(model, images(), precision=precision)
     engine.refresh()
     engine(images())
     assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
     assert pointers == [t.data_ptr() for t in model.state_dict().values()]
-    assert modules == [id(module) for module in model.modules()]
+    assert modules == [(id(module), getattr(module, "inplace", None)) for module in model.modules()]
     assert not model.fc.weight.requires_grad
     assert model.first[0].weight.requires_grad
     assert all(parameter.dtype == torch.float32 for parameter in model.parameters())
@@ -215,11 +216,12 @@ def test_a_loss_may_use_an_engine_like_the_network(precision):
     assert difference(loss(engine), wanted) < (1e-5 if precision == "float32" else 0.03)
 
 
-def test_a_network_that_overwrites_its_input_gets_a_copy():
+@pytest.mark.parametrize(("family", "plainly"), [("vgg", True), ("resnet", False)])  # the first needs a view
+def test_a_network_that_overwrites_its_input_gets_a_copy(family, plainly):
     class Normalizing(nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.inner = make("vgg")
+            self.inner = make(family)
 
         def forward(self, x: Tensor) -> Tensor:
             return self.inner(x.sub_(0.5).div_(0.2))
@@ -228,6 +230,7 @@ def test_a_network_that_overwrites_its_input_gets_a_copy():
     x = images()
     kept = x.clone()
     engine = prepare(model, x)
+    assert (engine.description["engine"] == "plain") is plainly
     batch = engine.batch(x)
     first, second = engine(batch), engine(batch)
     assert torch.equal(first, second)

@@ -122,18 +122,13 @@ def _misfits(model: nn.Module, named: Mapping[str, Tensor]) -> tuple[list[str], 
     shapes = [
         f"{printable(name)} {_sides(tensor)} in the file, {_sides(state[name])} in the network"
         for name, tensor in named.items()
-        if name in state and not is_lazy(state[name]) and _differs(tensor, state[name])
+        if name in state and not is_lazy(state[name]) and tensor.shape != state[name].shape
     ]
     return missing, unexpected, shapes
 
 
 def _tensors_of(model: nn.Module) -> dict[str, Tensor]:
     return {name: each for name, each in model.state_dict(keep_vars=True).items() if isinstance(each, Tensor)}
-
-
-def _differs(tensor: Tensor, own: Tensor) -> bool:
-    # torch 0.3 had no scalars and wrote one number for them, which torch still reads.
-    return tensor.shape != own.shape and not (own.ndim == 0 and tensor.shape == (1,))
 
 
 def _is_inexact(tensor: Tensor) -> bool:
@@ -274,7 +269,7 @@ def _common_prefix(part: Mapping[str, Tensor], whole: Mapping[str, Tensor]) -> s
             prefix != name
             and prefix.endswith(".")
             and all(
-                prefix + each in whole and (is_lazy(tensor) or not _differs(whole[prefix + each], tensor))
+                prefix + each in whole and (is_lazy(tensor) or whole[prefix + each].shape == tensor.shape)
                 for each, tensor in needed.items()
             )
         ):

@@ -83,6 +83,7 @@ def test_an_optimizer_is_never_taken_for_a_network(tmp_path, trained):
         "optimizer_states": [optimizer.state_dict()],
         "rng_state": torch.get_rng_state(),
         "rng": {"torch": torch.get_rng_state()},
+        "queue": {"of_nothing_yet": torch.zeros(0, 4)},
     }
     assert load_checkpoint(saved(tmp_path / "net.pt", contents)).candidates == ("state_dict",)
 
