@@ -85,6 +85,8 @@ def test_the_gauss_newton_matrix_has_no_negative_eigenvalue(network, samples):
     values = np.linalg.eigvalsh(operator @ np.eye(27))
     assert values.min() > -1e-12
     assert values.max() > 0.1
+    with pytest.raises(UsageError, match="kind is 'fisher', it has to be one of hessian, gauss_newton"):
+        landscape.hessian(network, samples, kind="fisher")
 
 
 def test_vectors_and_weights_by_name_are_the_same_numbers(network, samples):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import gc
+import importlib
 import os
 import tempfile
 from pathlib import Path
@@ -87,6 +88,37 @@ def test_a_report_with_vectors_on_disk_is_that_of_vectors_in_memory(folder: Path
     longer = estimate_curvature_cost(model, data, settings=steps, batch_size=9)
     assert longer.basis_bytes == 57 * 8 * max(most_vectors(steps), 4 + 150)
     assert open_files(folder) == []
+
+
+@pytest.mark.parametrize("module", ["point", "convexity_map"])
+def test_batches_graphs_and_vectors_share_the_memory_that_may_be_used(module: str, monkeypatch) -> None:
+    code, budget, taken = importlib.import_module(f"landscape.curvature.{module}"), 10**6, {}
+    monkeypatch.setattr(code, "resident_budget", lambda *_: budget)
+    for name in ("SampledLoss", "Products"):
+        own = getattr(code, name)
+
+        def made(*given, own=own, name=name, **named):
+            taken[name] = named["budget"]
+            return own(*given, **named)
+
+        monkeypatch.setattr(code, name, made)
+    model, data = nn.Linear(40, 30), (torch.randn(23, 40), torch.arange(23) % 3)
+    if module == "convexity_map":
+        pairs = code.extreme_eigenpairs
+        size = 1200
+
+        def found(*given, basis, **named):
+            taken["vectors"] = 8 * size * basis
+            return pairs(*given, basis=basis, **named)
+
+        monkeypatch.setattr(code, "extreme_eigenpairs", found)
+        landscape.evaluate(model, data, x="0:1:2", quantities={"curvature": {"products": 30}})
+    else:
+        with code.at_weights(model, data) as point:
+            taken["vectors"] = 8 * 1230 * point.room(point.products()).held
+    assert set(taken) == {"SampledLoss", "Products", "vectors"}
+    assert sum(taken.values()) < budget
+    assert min(taken.values()) > 0.09 * budget
 
 
 def test_the_file_has_no_name_and_goes_when_the_work_is_cut_short(folder: Path) -> None:

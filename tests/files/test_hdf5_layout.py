@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import numpy as np
 
 from landscape.files import store
 from landscape.files.store import read_directions, read_surface, write_surface
+from landscape.surface.surface import Trajectory
 
 OLD = Path(__file__).with_name("version1.h5")  # as the first version wrote it; never written again
 
@@ -45,7 +47,17 @@ def entry_of(name: str) -> str:
 
 
 def test_every_name_and_type_in_a_file_is_the_specifications(tmp_path):
-    write_surface(tmp_path / "net.h5", read_surface(OLD), directions=read_directions(OLD))
+    old = read_surface(OLD)
+
+    def narrow(arrays: Any) -> Any:  # whatever types a caller's arrays are of, the file's are the specified ones
+        return {name: each.astype("f4" if each.dtype.kind == "f" else "i4") for name, each in arrays.items()}
+
+    groups = {name: narrow(getattr(old, name)) for name in ("values", "stderr", "paired_stderr", "counts")}
+    run = old.trajectories["a/b"]
+    run = Trajectory(**narrow({name: each for name, each in vars(run).items() if name != "attributes"}))
+    surface = dataclasses.replace(old, **groups, cosines=old.cosines.astype("f4"), trajectories={"a/b": run})
+    write_surface(tmp_path / "net.h5", surface, directions=read_directions(OLD))
+    assert read_surface(tmp_path / "net.h5").trajectories["a/b"].loss.tolist() == [2.0, np.inf]
     said, seen = specified(), set()
 
     def look(name: str, member: Any) -> None:

@@ -103,6 +103,12 @@ def test_text_that_hdf5_cannot_hold_is_escaped(tmp_path):
     assert read_surface(tmp_path / "net.h5").command == r"a\x00b\udcffc"
 
 
+def test_text_of_variable_length_is_read_too(tmp_path):
+    write_surface(tmp_path / "net.h5", plane())
+    edit(tmp_path / "net.h5", lambda file: file.attrs.__setitem__("command", "größe"))  # as h5py writes it
+    assert read_surface(tmp_path / "net.h5").command == "größe"
+
+
 def test_settings_longer_than_an_object_header_are_held(tmp_path):
     problem = {"model": {"args": "x" * 300_000}}
     write_surface(tmp_path / "net.h5", plane(problem=problem))

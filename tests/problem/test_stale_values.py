@@ -95,8 +95,10 @@ def test_a_walk_along_the_gradient_forgets_and_refuses_too(run):
     wanted, found = (measure_run_walk(network(keeps), DATA, run, rate=0.1) for keeps in ("", "attribute"))
     for name in ("losses", "gradients", "changes"):
         np.testing.assert_allclose(getattr(found, name), getattr(wanted, name), rtol=1e-6)
-    with pytest.raises(EvaluationError, match="keeps matrix"):
-        measure_run_walk(network("attribute", called=True), DATA, run, rate=0.1)
+    old = network("attribute", called=True)
+    for model, mode in ((old, "eval"), (nn.Sequential(*old, nn.Dropout(0.2)), "train")):
+        with pytest.raises(EvaluationError, match="keeps matrix"):
+            measure_run_walk(model, DATA, run, rate=0.1, mode=mode)
 
 
 class Beside(nn.Module):

@@ -128,6 +128,17 @@ def test_an_array_that_is_not_what_is_needed_is_told_from_what_is():
         required({"rates": np.zeros(3)}, "rates", np.float64, (-1, 2))
 
 
+@pytest.mark.parametrize("layout", RESULTS)
+def test_a_file_of_another_kind_is_written_over_only_where_that_is_asked_for(layout, tmp_path):
+    path = tmp_path / "r.h5"
+    path.write_text("notes")
+    with pytest.raises(FormatError, match=f"holds no {layout.noun} but is a text file; it is left as it is"):
+        layout.check_writable(path)
+    layout.check_writable(path, overwrite=True)
+    layout.write(path, RESULTS[layout])
+    layout.check_writable(path)
+
+
 @pytest.mark.parametrize("error", [KeyError("x"), TypeError("x"), ValueError("x"), AttributeError("x")])
 def test_whatever_stops_a_reader_is_said_of_the_file(error, tmp_path):
     def stopped(*_: Any) -> Any:

@@ -102,7 +102,12 @@ def test_without_sketches_both_intervals_add_up_and_of_all_data_nothing_is_left_
     np.testing.assert_allclose(found.half_widths, half_widths(first, NAME) + half_widths(second, NAME))
     assert found.at_most.all()
     assert found.half_width_at_start == pytest.approx(found.half_widths[4])
-    exact = difference(*pair(data, samples=None), NAME)
+    known = pair(data, samples=None)
+    for both in ((known[0], second), (first, known[1])):  # what one of all data is off by is the other's
+        found = difference(*both, NAME)
+        np.testing.assert_allclose(found.half_widths, half_widths(both[0], NAME) + half_widths(both[1], NAME))
+        assert not found.at_most.any()
+    exact = difference(*known, NAME)
     assert (exact.half_widths == 0).all()
     assert (exact.higher | exact.lower).all()
 
