@@ -125,6 +125,9 @@ def test_products_are_those_of_the_whole_hessian(name: str, budget: int) -> None
         vectors = torch.randn(3, found.size, dtype=torch.float64)
         images = torch.stack([found(vector).vector for vector in vectors])
         one = found(torch.ones(found.size, dtype=torch.float64))
+        assert found.kept == (3 if budget else 0)
+        found.forget()
+        assert found.kept == 0
     wanted = whole_hessian(model, x, y, list(chosen))
     np.testing.assert_allclose(images, vectors @ wanted, atol=1e-9)
     # Batches of 4, 4 and 3: the mean of each alone, weighted by its samples, is the whole.

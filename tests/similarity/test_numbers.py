@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import types
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from landscape.similarity.components import cosines, principal_components
 from landscape.similarity.grams import NotFinite, Reference, Tap, centred_features
 from landscape.similarity.hsic import lengths_of_pairs, median_distance
 from landscape.similarity.layer_similarity import similarity_cost
-from landscape.similarity.layers import find_layers
+from landscape.similarity.layers import Layer, features_of, find_layers
 from landscape.similarity.moments import Moments, PassMoments, ratio
 from landscape.similarity.shuffled_batches import Samples
 
@@ -35,6 +36,24 @@ def test_distances_and_lengths_are_of_pairs_of_different_samples(features: Tenso
     sizes = features.norm(dim=1)
     squares = [float((sizes[i] * sizes[j]) ** 2) for i, j in itertools.permutations(range(6), 2)]
     assert lengths_of_pairs(features @ features.T) == pytest.approx(np.sqrt(sum(squares)))
+
+
+def test_features_are_a_row_a_sample_wherever_these_are_and_both_parts_of_complex_numbers(features: Tensor) -> None:
+    def of(output: Any, layer: Layer, tokens: str = "flatten") -> Tensor:
+        return features_of((torch.ones(2, dtype=torch.long), None, output), layer, 3, tokens)
+
+    first, second = Layer("a", 1, "A", 0, 0, 1), Layer("a", 1, "A", 0, 1, 1)
+    x = features[:, :2].reshape(3, 2, 2)  # of three samples two tokens
+    twin = torch.view_as_complex(x)
+    assert torch.equal(of(twin, first), x.flatten(1))
+    assert torch.equal(of(x.movedim(0, 1), second), x.flatten(1))
+    assert torch.equal(of(x, first, "mean"), x.mean(1))
+    assert torch.equal(of(x.half(), first), x.half().float().flatten(1))
+    folded = x.flatten(0, 1)  # windows of each sample one after the other
+    assert torch.equal(of(folded, replace(first, fold=2)), x.flatten(1))
+    assert torch.equal(of(folded[:, None], replace(first, fold=2), "mean"), x.mean(1))
+    with pytest.raises(EvaluationError, match=r"layer a gives 6 rows for 3 samples, 3 were expected"):
+        of(folded, first)
 
 
 def test_of_samples_that_are_not_finite_the_first_is_named(features: Tensor) -> None:
@@ -174,6 +193,8 @@ def test_what_a_run_takes_is_counted_and_its_time_is_that_of_what_is_left(monkey
     assert cost.gram_bytes == 8 * 4 * (17 * 16 // 2)
     assert cost.feature_bytes == 2 * 4 * 9 * 17
     assert not cost.on_disk
+    alone = similarity_cost(networks, data, batch_size=20, components=False)
+    assert (alone.seconds, alone.component_bytes) == (alone.batches, 0)
     seen = set()
     for known in kept:
         left = similarity_cost(networks, data, **how, known=known)

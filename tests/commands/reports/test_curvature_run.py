@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 from pathlib import Path
@@ -20,6 +21,7 @@ from landscape.errors import FormatError
 from landscape.files.reports.curvature_file import read_curvature
 from landscape.files.reports.curvature_run_file import read_curvature_run
 from landscape.trajectory import curvature_steps
+from landscape.trajectory.runs import find_run
 from tests.helpers import jobs
 
 pytestmark = pytest.mark.usefixtures("coarse_pictures")
@@ -111,6 +113,27 @@ def test_a_run_cut_short_goes_on_where_it_was(folder, capsys, monkeypatch):
         assert main([*BASE, "-o", "short.h5", f"--{name.replace('_', '-')}", "7"]) == 1
         assert re.search(rf"{name} \d+, not 7", capsys.readouterr().err), name
     assert len(read_curvature_run("short.h5")["train"].reports) == 3
+
+
+def test_what_is_known_of_later_steps_stays_theirs_while_earlier_ones_are_measured(monkeypatch):
+    model, data, run = networks()[0], landscape.digits(), find_run("run/step*.pt")
+    how: dict[str, Any] = {"samples": 40, "batch_size": 20, "probes": 2, "steps": 1, "eigenvalues": 1, "most": 3}
+    whole = curvature_steps.measure_run_curvature(model, data, run, **how)["train"]
+    last = dataclasses.replace(
+        whole, steps=whole.steps[2:], learning_rates=whole.learning_rates[2:], reports=whole.reports[2:], complete=False
+    )
+    measured = iter(whole.reports)
+    monkeypatch.setattr(curvature_steps, "measure_curvature", lambda *_, **__: next(measured))
+    seen: list[Any] = []
+    found = {"train": last}
+    curvature_steps.measure_run_curvature(model, data, run, found=found, each_step=seen.append, **how)
+    assert [(each["train"].steps, each["train"].learning_rates, each["train"].complete) for each in seen] == [
+        ((0, 20), (RATES[0], RATES[2]), False),
+        ((0, 10, 20), RATES, True),
+    ]
+    for each, numbers in zip(seen, ((0, 2), (0, 1, 2)), strict=True):
+        wanted = [whole.reports[number].raw.trace for number in numbers]
+        assert each["train"].over_steps(lambda report: report.trace).tolist() == wanted
 
 
 def test_json_and_tables_have_the_steps(capsys):

@@ -86,6 +86,12 @@ def test_what_lies_between_edges_is_the_weight_there_times_the_size():
     share, low, high = SPECTRUM.negative_share()
     assert share == pytest.approx(np.mean([0.25 / 1.75, 1 / 1.5, 0]))
     assert (low, high) == (0.0, 1.0)  # of three probes that tell so different things nothing is sure
+    twins, triplets = (
+        dataclasses.replace(SPECTRUM, nodes=SPECTRUM.nodes[[0] * n], weights=SPECTRUM.weights[[0] * n]) for n in (2, 3)
+    )
+    assert twins.negative_share() == pytest.approx(triplets.negative_share())  # two that agree are enough
+    assert 0 < twins.negative_share()[2] < 1
+    assert of_one(SPECTRUM).negative_share()[1:] == (0.0, 1.0)
 
 
 def test_one_probe_has_a_mean_and_no_error():
