@@ -9,7 +9,6 @@ from torch import nn
 
 import landscape
 from landscape.errors import EvaluationError
-from landscape.evaluation.forward_pass.noise import why_changing
 from landscape.evaluation.forward_pass.objective import Objective
 from landscape.problem.losses.losses import resolve_loss
 from landscape.problem.named_data import named_data
@@ -137,11 +136,6 @@ def test_the_mode_is_no_attribute_that_is_put_back_between_batches(training):
     assert found[0] == pytest.approx(float(wanted), rel=1e-5)
     assert model.training is training
     assert model.passes == 0
-
-
-def test_what_is_changed_is_counted_and_the_first_are_named():
-    assert "changes a, b, c, so that" in why_changing(list("abc"))
-    assert "changes a, b, c and 2 more, so that" in why_changing(list("abcde"))
 
 
 def test_where_the_next_pass_gives_something_else_the_buffer_is_named():

@@ -65,8 +65,8 @@ KINDS = {
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_samples_are_read_by_number_whatever_holds_them(kind):
-    data = as_data(KINDS[kind](), "train")
-    assert data.size == 10
+    data = as_data(KINDS[kind](), "train", "nets.py:data")
+    assert (data.name, data.reference, data.size) == ("train", "nets.py:data", 10)
     for numbers in ([3], [0, 1, 2], [9, 0, 4, 5, 5], list(range(10))):
         x, y = data.fetch(numbers)
         assert torch.equal(x, X[numbers])
