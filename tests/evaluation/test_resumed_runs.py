@@ -77,6 +77,18 @@ def test_more_samples_extend_a_file_of_a_criterion_with_class_weights_exactly(cl
     assert more.origin["values"] == pytest.approx(at_once.origin["values"], rel=1e-12)
 
 
+def test_a_standard_error_goes_on_with_the_eps_that_its_file_has(tmp_path):
+    torch.manual_seed(0)
+    model, data = nn.Linear(3, 2), (torch.randn(300, 3), torch.arange(300) % 2)
+    settings = {"x": "-1:1:5", "anchors": "none", "path": tmp_path / "s.h5"}
+    first = landscape.evaluate(model, data, standard_error=0.5, **settings)
+    noted = {"target": 0.5, "eps": {"train": 0.0123}, "first_look": {"train": 256}}  # of first looks, long ago
+    other = dataclasses.replace(first, quality={**first.quality, "standard_error": noted})
+    landscape.write_surface(settings["path"], other, overwrite=True)
+    again = landscape.evaluate(model, data, standard_error=0.4, **settings)
+    assert again.quality["standard_error"] == {**noted, "target": 0.4}
+
+
 def changed_network(model):
     other = copy.deepcopy(model)
     with torch.no_grad():

@@ -22,11 +22,15 @@ class Cache:
     states: list
 
 
-class Slotted:
+class Named:
+    __slots__ = "name"
+
+
+class Slotted(Named):
     __slots__ = ("value",)
 
     def __init__(self, value):
-        self.value = value
+        self.name, self.value = "a", value
 
 
 class Keeper(nn.Module):
@@ -71,6 +75,7 @@ CHANGES = {
     "field": lambda m: setattr(m.cache, "length", 5),
     "list in a field": lambda m: m.cache.states.append(1),
     "slot": lambda m: setattr(m.slotted, "value", 2),
+    "slot of a base class": lambda m: setattr(m.slotted, "name", "b"),
     "list in a slot": lambda m: m.slotted.value.append(2),
     "module in a list": lambda m: setattr(m.hidden[0], "state", 1),
     "submodule": lambda m: setattr(m.layer, "calls", 1),
@@ -104,7 +109,7 @@ def described(each, seen=()):
     if isinstance(each, (random.Random, np.random.RandomState)):
         return str(each.getstate() if isinstance(each, random.Random) else each.get_state(legacy=False))
     if isinstance(each, Slotted):
-        return id(each), described(each.value, seen)
+        return id(each), each.name, described(each.value, seen)
     return (id(each), described(vars(each), seen)) if hasattr(each, "__dict__") else each
 
 

@@ -108,6 +108,16 @@ def test_a_batch_of_a_class_of_ones_own_is_moved_by_its_own_method():
     assert len(slice_batch(moved, 1, 3)) == 2
 
 
+def test_tensors_of_several_lengths_are_as_many_samples_as_the_batch_itself_says():
+    @dataclasses.dataclass
+    class Graphs:
+        nodes: Tensor
+        edges: Tensor
+        num_graphs: int
+
+    assert batch_size_of(Graphs(torch.zeros(7, 2), torch.zeros(2, 9), 3)) == 3
+
+
 def test_what_is_no_tensor_stays_in_a_moved_batch():
     assert to_device({"x": x(), "name": "a", "flag": True, "nothing": None}, "cpu")["name"] == "a"
 
