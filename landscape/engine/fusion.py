@@ -145,7 +145,7 @@ def _is_fixed_norm(node: fx.Node) -> bool:
     if not isinstance(module, _NORMS) or len(node.args) != 1 or node.kwargs:
         return False
     plain = any(type(module).forward is kind.forward for kind in _NORMS)
-    return plain and not module.training and module.running_mean is not None and module.running_var is not None
+    return plain and not module.training and module.running_mean is not None
 
 
 def _folds_into(layer: fx.Node, norm: fx.Node) -> bool:

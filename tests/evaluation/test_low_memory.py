@@ -131,7 +131,11 @@ def test_a_dry_run_counts_what_is_kept(classifier, images):
     data = images[0].float(), images[1]
     size = sum(t.numel() * t.element_size() for t in model.state_dict().values())
     moved = sum(p.numel() * p.element_size() for p in model.parameters())
-    kept, lean = (estimate_cost(model, data, **GRID, low_memory=low) for low in (False, True))
+    sets = {"train": data, "test": (data[0][:5], data[1][:5])}
+    kept, lean = (estimate_cost(model, sets, **GRID, low_memory=low, samples=7) for low in (False, True))
+    assert kept.data_bytes == lean.data_bytes == 12 * (data[0][0].nbytes + 8)
+    assert (kept.points, kept.total_points, kept.samples, kept.ranks) == (12, 12, {"train": 7, "test": 5}, 1)
+    assert (kept.resident, kept.drawn, lean.drawn, kept.at_most) == (True, False, True, False)
     assert kept.weight_bytes == size + 3 * moved
     assert lean.weight_bytes == size + moved
     assert lean.copies_bytes == 0

@@ -9,6 +9,7 @@ from torch import nn
 
 import landscape
 from landscape.errors import EvaluationError, UsageError
+from landscape.problem.stale_values import forget_computed
 from landscape.trajectory.runs import find_run
 from landscape.trajectory.walk_steps import measure_run_walk
 
@@ -198,6 +199,22 @@ def test_numbers_without_an_effect_and_weights_of_an_adapter_at_zero_are_no_matt
             return super().forward(x) + self.scaling * (x @ self.a.T @ self.b.T)
 
     assert np.ptp(surface(nn.Sequential(Adapted()).double().eval())) > 0.01
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_to_let_a_network_forget_leaves_every_modules_mode(training):
+    class Empties(nn.Linear):
+        kept = 1
+
+        def train(self, mode=True):
+            self.kept = None
+            return super().train(mode)
+
+    model = nn.Sequential(nn.Dropout(), Empties(4, 3), nn.BatchNorm1d(3)).train(training)
+    model[2].training = not training
+    forget_computed(model)
+    assert model[1].kept is None
+    assert [module.training for module in model.modules()] == [training, training, training, not training]
 
 
 def test_weights_that_a_change_of_mode_merges_are_refused():
