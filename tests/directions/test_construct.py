@@ -351,6 +351,11 @@ def test_what_is_infinite_in_both_networks_stays_where_it_is(tmp_path):
     (direction,) = checkpoint_plane(model, [tmp_path / "other.pt"]).directions
     assert direction.tensors["mask"].tolist() == [0, 0]
     torch.testing.assert_close(direction.tensors["weight"], (other.weight - model.weight).detach())
+    # What is no number in both is nothing that is left behind.
+    for each in (model, other):
+        each.mask[0] = torch.nan
+    torch.save(other.state_dict(), tmp_path / "other.pt")
+    assert checkpoint_plane(model, [tmp_path / "other.pt"], move="weights").directions[0].recipe["differs"] == []
 
 
 @pytest.mark.parametrize("seed", [2**53 + 1, -(2**53) - 1])

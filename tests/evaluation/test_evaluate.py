@@ -180,6 +180,12 @@ def test_repeats_are_the_surfaces_of_the_seeds_that_follow(classifier, images):
             np.testing.assert_allclose(one[name], values, rtol=1e-12, err_msg=name)
         assert [axis.sha256 for axis in one.axes] == [d.sha256 for d in plane.directions]
         assert one.axes[0].recipe["seed"] == 5 + number
+        said = got.axes[-1].recipe
+        np.testing.assert_array_equal(said["cosines"][number], plane.cosines)
+        assert said["seeds"][number] == 5 + number
+        assert said["repeats"][number] == [
+            {"recipe": d.recipe, "length": d.length, "sha256": d.sha256} for d in plane.directions
+        ]
 
 
 def test_losses_that_are_not_finite_are_results(bowl, tmp_path):

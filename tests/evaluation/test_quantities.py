@@ -141,6 +141,31 @@ def test_a_refined_grid_has_it_where_losses_are_measured_and_interpolates_the_re
     np.testing.assert_allclose(got["train/gradient_norm"], whole["train/gradient_norm"], atol=0.05)
 
 
+@pytest.mark.parametrize("how", [{"samples": 60}, {"standard_error": 0.1}])
+def test_beside_estimates_from_anchors_it_is_what_it_is_without_them(tmp_path, made, how):
+    torch.manual_seed(0)
+    model, data = tiny_problem.net().eval(), tiny_problem.data()
+    how = {"x": "-1:1:5", "y": "-1:1:4", **how}
+    alone = landscape.evaluate(model, data, anchors=3, **how)
+    path = tmp_path / "s.h5"
+    shown = []
+
+    def interrupt(done, total):
+        shown.append(done)
+        if sum(len(each.measured) for each in made) == 4:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        landscape.evaluate(model, data, anchors=3, path=path, progress=interrupt, **how, **ASKED)
+    got = landscape.evaluate(model, data, anchors=3, path=path, **how, **ASKED)
+    assert sorted(number for each in made for number in each.measured) == list(range(20))
+    plain = landscape.evaluate(model, data, anchors="none", **{**how, "standard_error": None}, **ASKED)
+    for name, values in alone.values.items():
+        np.testing.assert_allclose(got[name], values, rtol=1e-9, err_msg=name)
+    np.testing.assert_allclose(got["train/gradient_norm"], plain["train/gradient_norm"], rtol=1e-12)
+    np.testing.assert_array_equal(got["train/gradient_samples"], plain["train/gradient_samples"])
+
+
 SCRIPT = """
 import sys, torch, landscape
 from tests.helpers import gradient_norm, tiny_problem

@@ -54,7 +54,7 @@ def test_what_makes_a_network_give_something_else_is_named(does, words, when_see
             model[1].calls[0] += 1
 
     told = why_different(model, measure, seeded=seeded)
-    assert (seeded and when_seeded or words) in told
+    assert ((seeded and when_seeded) or words) in told
     assert ("random numbers" in told) is (does == "draws" and not seeded)
     assert ("were seeded alike" in told) is (seeded and does != "writes")
 

@@ -106,7 +106,9 @@ def test_tensors_that_are_one_in_the_network_and_two_in_the_file_are_refused():
 @pytest.mark.parametrize("precision", [torch.float16, torch.bfloat16, torch.float64])
 def test_a_network_takes_the_checkpoints_precision(trained, precision):
     model = net(2)
+    model.register_buffer("times", torch.arange(3.0, dtype=torch.float64), persistent=False)
     apply_checkpoint(model, checkpoint_of(copy.deepcopy(trained).to(precision).state_dict()))
+    assert model._buffers.pop("times").dtype == torch.float64, "another precision than the rest to begin with"
     assert {tensor.dtype for tensor in (*model.parameters(), *model.buffers())} == {precision, torch.int64}
     assert model.head.weight is model.embed.weight
     assert not model.scale.requires_grad

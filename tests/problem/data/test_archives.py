@@ -58,6 +58,11 @@ def test_batches_written_by_python_2_are_read(tmp_path):
     x, y = read_cifar10(folder, "test")
     np.testing.assert_array_equal(x.reshape(1, -1), raw)
     assert y.tolist() == [7]
+    turned = {"data": np.asfortranarray(images(4, 9)), "labels": [1, 0, 2, 3]}  # written again, in another order
+    (folder / "test_batch").write_bytes(pickle.dumps(turned, 2))
+    x, y = read_cifar10(folder, "test")
+    np.testing.assert_array_equal(x.reshape(4, -1), images(4, 9))
+    assert y.tolist() == [1, 0, 2, 3]
 
 
 def test_a_missing_batch_says_what_folder_is_wanted(tmp_path):

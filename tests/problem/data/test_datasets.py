@@ -100,6 +100,8 @@ def test_the_fingerprint_tells_contents_and_not_containers():
     for x in (X.view(torch.int32), X[:, None]):
         assert fingerprint(as_data((x, Y), "train"), range(10)) not in prints.values()
     assert fingerprint(as_data((X, Y), "train"), [*range(1, 10), 0]) not in prints.values()
+    named = {name: fingerprint(as_data({name: X, "y": Y}, "train"), range(10)) for name in ("x", "ids")}
+    assert named["x"] != named["ids"]
 
 
 def test_a_fingerprint_covers_what_is_not_a_tensor():
