@@ -22,7 +22,7 @@ Samples = tuple[Tensor, Tensor]
 
 @pytest.fixture
 def network() -> nn.Module:
-    torch.manual_seed(1)
+    torch.manual_seed(8)  # whose eigenvectors have a largest entry of another sign than their sum
     return nn.Sequential(nn.Flatten(), nn.Linear(6, 4), nn.Tanh(), nn.Linear(4, 3)).double().eval()
 
 

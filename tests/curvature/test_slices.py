@@ -66,6 +66,9 @@ def test_a_polynomial_of_degree_four_is_fitted_exactly():
     fitted, error = fitted_curvature(surface(21), "train/loss")
     np.testing.assert_allclose(fitted, [[3.0, -0.7], [-0.7, 0.5]], atol=1e-9)
     assert (error < 0.02).all()
+    turned = dataclasses.replace(surface(21), values={"train/loss": -surface(21)["train/loss"]})
+    for one, other in zip(fitted_curvature(turned, "train/loss"), (-fitted, error), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-9)
     coarse = fitted_curvature(surface(5), "train/loss")[1]
     assert coarse.max() > error.max(), "terms of higher degree show in coarse grids"
 

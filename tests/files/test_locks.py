@@ -299,8 +299,9 @@ def test_of_two_hosts_that_take_over_one_stale_lock_the_last_one_has_it(tmp_path
 FORK = """
 import os, sys, time
 from landscape.files.locks import Lock
-with Lock(sys.argv[1]):
+with Lock(sys.argv[1]) as lock:
     if os.fork() == 0:
+        lock.release()
         print("forked", flush=True)
         time.sleep(60)
     else:

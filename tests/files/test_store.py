@@ -109,6 +109,22 @@ def test_text_of_variable_length_is_read_too(tmp_path):
     assert read_surface(tmp_path / "net.h5").command == "größe"
 
 
+def test_numbers_of_another_byte_order_are_read_in_this_machines(tmp_path):
+    def swap(file: h5py.File) -> None:
+        for name in ("axes/0", "data/train/loss", "data/train/count", "directions/0/0"):
+            array, said = file[name][()], dict(file[name].attrs)
+            del file[name]
+            file[name] = array.astype(array.dtype.newbyteorder(">"))
+            file[name].attrs.update(said)
+
+    path = tmp_path / "net.h5"
+    write_surface(path, plane(), directions=[{"w": np.arange(3.0)}, {"w": np.ones(3)}])
+    edit(path, swap)
+    assert_same(read_surface(path), plane())
+    tensor = read_directions(path)[0]["w"]
+    assert (tensor.dtype, tensor.tolist()) == (np.float64, [0.0, 1.0, 2.0])
+
+
 def test_settings_longer_than_an_object_header_are_held(tmp_path):
     problem = {"model": {"args": "x" * 300_000}}
     write_surface(tmp_path / "net.h5", plane(problem=problem))
@@ -311,7 +327,8 @@ def replace(name: str, make: Callable[[h5py.Group], None]) -> Callable[[h5py.Fil
         replace("state", lambda f: f.create_dataset("state", data=np.full((2, 3), 3, np.uint8))),
         replace("state", lambda f: f.create_dataset("state", data=b"text")),
         replace("state", lambda f: f.__setitem__("state", h5py.ExternalLink("other.h5", "/state"))),
-        replace("state", lambda f: f.create_dataset("state", (2, 3), "u1", external=[("/etc/passwd", 0, 6)])),
+        replace("state", lambda f: f.create_dataset("state", (2, 3), "u1", external=[("/dev/zero", 0, 6)])),
+        replace("data/train/loss", lambda f: f.create_dataset("data/train/loss", (2, 3), "f8", external="/dev/zero")),
         lambda f: f.attrs.__setitem__("problem", "[1]"),
         lambda f: f.attrs.__setitem__("problem", "NaN"),
         lambda f: f.attrs.__setitem__("problem", 3),
