@@ -67,10 +67,16 @@ def test_one_rank_gets_the_points_in_their_order():
     assert given_out == list(range(49, -1, -1))
 
 
-def test_points_that_lack_different_samples_are_not_put_together():
-    tasks = [Task(0, (("train", 0, 5),)), Task(1, (("train", 0, 5),)), Task(2, (("train", 3, 5),))]
+def test_points_that_lack_different_samples_or_quantities_are_not_put_together():
+    whole, rest = (("train", 0, 5),), (("train", 3, 5),)
+    tasks = [Task(0, whole), Task(1, whole), Task(2, rest)]
+    tasks += [Task(3, rest, "curvature", 30.0, False), Task(4, rest, "curvature", 30.0, False), Task(5, rest)]
     pieces = drain(Scheduler(tasks, seconds_per_sample=1e-9))
-    assert all(len({tasks[point].spans for point in piece.points}) == 1 for piece in pieces)
+    assert [point for piece in pieces for point in piece.points] == list(range(6))
+    for piece in pieces:
+        for task in (tasks[point] for point in piece.points):
+            said = (piece.spans, piece.part, piece.quantity, piece.weight)
+            assert said == (task.spans, task.spans, task.quantity, task.weight)
 
 
 def test_an_extension_of_a_point_is_divided_between_its_own_batches():
