@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -270,7 +271,15 @@ def test_the_command_writes_what_info_and_plot_read(tmp_path, monkeypatch, capsy
     words += ["--normalize", "0.3/0.25", "--epsilon", "0.05,0.1", "--clip", "0:1", "--steps", "4", "--random", "2"]
     words += ["--restarts", "3", "--seed", "5", "--sample-seed", "2", "--batch-size", "40", "--norm", "linf"]
     monkeypatch.setattr("sys.argv", ["/somewhere/landscape", *words])
+    Path("there.npz").touch()
+    assert main([*words, "--save-examples", "there.npz"]) == 2
+    assert not Path("net.robustness.h5").exists()  # refused before anything was attacked
+    capsys.readouterr()
     assert main([*words, "--save-examples", "adv.npz"]) == 0
+    said = capsys.readouterr().out
+    assert "wrote adv.npz: 60 samples within 0.1 (before normalisation: give --normalize again)" in " ".join(
+        said.split()
+    )
     stored = read_robustness("net.robustness.h5")
     asked = {"steps": 4, "restarts": 3, "random": 2, "seed": 5, "clip": [0.0, 1.0], "batch_size": 40}
     assert (stored.settings, stored.norm, stored.problem["sample_seed"]) == (asked, "linf", 2)
@@ -278,7 +287,6 @@ def test_the_command_writes_what_info_and_plot_read(tmp_path, monkeypatch, capsy
     assert abs((datetime.now(UTC) - datetime.fromisoformat(stored.created)).total_seconds()) < 60
     assert stored.origin == {"checkpoint": "net.pt", "sha256": landscape.load_checkpoint("net.pt").sha256}
     assert stored.problem["model"]["reference"] == "nets.py:net"
-    capsys.readouterr()
     assert main(["info", "--json", "net.robustness.h5"]) == 0
     facts = json.loads(capsys.readouterr().out)["robustness"]
     together = facts["attacks"]["all"]["accuracy"]

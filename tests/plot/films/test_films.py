@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from landscape.plot.films.films import _lay_out, caption_lines, draw_frame, encode, padded, plan_film, write_film
 from landscape.plot.films.flights import FLIGHTS, azimuths, flight
+from landscape.plot.scale.scale import Scale
 from landscape.plot.style.captions import caption
 from landscape.plot.surfaces.camera import Camera
 from landscape.plot.surfaces.scenes import SurfaceImage
@@ -269,7 +270,8 @@ def test_the_command_hands_on_what_was_asked_of_a_film(tmp_path: Path, monkeypat
         path.write_bytes(b"film")
 
     monkeypatch.setattr("landscape.plot.films.films.write_film", film)
-    for surface, title in ((valley(9, 8), "a"), (valley(7, 8), "b")):
+    higher = {name: 0.9 * values for name, values in valley(7, 8).values.items()}
+    for surface, title in ((valley(9, 8), "a"), (dataclasses.replace(valley(7, 8), values=higher), "b")):
         write_surface(tmp_path / f"{title}.h5", surface)
     words = ["plot", str(tmp_path / "b.h5"), str(tmp_path / "a.h5"), "-o", str(tmp_path / "film.gif"), "--film"]
     look = ["--name", "train/accuracy", "--colormap", "cividis", "--scale", "linear"]
@@ -279,6 +281,8 @@ def test_the_command_hands_on_what_was_asked_of_a_film(tmp_path: Path, monkeypat
     scale = asked["scale"]
     assert (asked["name"], scale.kind, scale.colormap) == ("train/accuracy", "linear", "cividis")
     assert scale.percent
+    both = Scale.of(asked["surfaces"], "train/accuracy", kind="linear")
+    assert (scale.low, scale.high) == (both.low, both.high)
     assert [asked[each] for each in ("kind", "seconds", "rate", "size")] == ["epochs", 3.0, 7, (420, 320)]
     assert Camera.of(asked["camera"]) == Camera(10, 20)
     assert not asked["interpolate"]

@@ -74,6 +74,20 @@ def test_nothing_leaves_the_frame_and_the_first_free_place_is_taken() -> None:
         assert room.first_free([(50, 8), (50, 16), (50, 17)], (10.0, 4.0), clear=clear) == pytest.approx(expected)
 
 
+def test_what_is_invisible_takes_no_room() -> None:
+    ax = Figure(figsize=(4, 3)).add_subplot()
+    drawn = [*ax.plot([0, 1], [0, 1]), *ax.plot([0, 1], [1, 0], "o", ls="none"), ax.scatter([0.5], [0.2])]
+    drawn.append(ax.text(0.1, 0.5, "level 0.5"))
+    for number, each in enumerate(drawn):
+        for other in drawn:
+            other.set_visible(other is each)
+        taken = Room.of(ax)
+        assert len(taken.spots) + len(taken.boxes) > 0, number
+        each.set_visible(False)
+        empty = Room.of(ax)
+        assert len(empty.spots) + len(empty.boxes) == 0, number
+
+
 def test_a_text_that_is_drawn_is_taken_as_it_stands() -> None:
     ax = Figure(figsize=(4, 3), dpi=150).add_subplot()
     for turn in (0, 30, 90):

@@ -245,6 +245,15 @@ def test_picture_of_a_rough_network_from_another_side():
     return without_text(panel_of(network(2.5, 12.0, 5), camera=Camera(30, 30)))
 
 
+def test_the_floor_has_the_contours_below_the_cap():
+    given = valley()
+    for cap in (None, 5.0):
+        scale = Scale.of(given, "train/loss", cap=cap, levels=[2.0, 4.0, 6.0])
+        drawn = {str(found.get_gid()) for found in panel_of(given, scale=scale).axes.collections}
+        levels = {float(name.split()[1]) for name in drawn if name.startswith("level")}
+        assert levels == ({2.0, 4.0, 6.0} if cap is None else {2.0, 4.0}), cap
+
+
 @pytest.mark.parametrize("cap", [None, 5.0])
 def test_the_star_is_on_the_surface_only_where_the_surface_is_drawn(cap):
     given = dataclasses.replace(valley(), values={"train/loss": valley()["train/loss"] + 9.5})

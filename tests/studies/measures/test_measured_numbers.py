@@ -187,7 +187,12 @@ def test_between_two_networks_each_width_is_about_its_own_end(networks, data, tm
 
 
 def test_a_task_is_forgotten_where_its_own_loss_and_curvature_are_taken(networks, data, tmp_path, monkeypatch):
-    network = networks[2]
+    (tmp_path / "twice.py").write_text(
+        "from torch.nn.functional import cross_entropy\n"
+        "def twice(output, target):\n    return 2 * cross_entropy(output, target, reduction='none')\n"
+    )
+    recipe = dataclasses.replace(networks[2].recipe, loss=f"{tmp_path / 'twice.py'}:twice")
+    network = dataclasses.replace(networks[2], recipe=recipe)
     tasks, (x, y) = TaskSequence.of(network.recipe.tasks), data["train"].fetch(range(60))
     ends = []
     for task in range(3):
@@ -197,7 +202,7 @@ def test_a_task_is_forgotten_where_its_own_loss_and_curvature_are_taken(networks
 
     def loss(end, task):
         with torch.no_grad():
-            return float(nn.functional.cross_entropy(ends[end](tasks.inputs(x, task)), y))
+            return 2 * float(nn.functional.cross_entropy(ends[end](tasks.inputs(x, task)), y))
 
     def spectrum(context, model, own, **how):
         """Say of a network and its data which task both are of."""

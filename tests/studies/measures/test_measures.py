@@ -217,6 +217,7 @@ def test_stability_plasticity_and_robustness_are_those_of_the_tables(networks, d
     assert found["stability"] == pytest.approx(1 - networks[2].scores["forgetting"])
     under = read_table(tmp_path / "robustness.curve.csv")["accuracy_under_attack"]
     assert (under <= grid.diagonal() + 1e-12).all()
+    np.testing.assert_allclose([each.clean.mean() for each in attacked], grid.diagonal())  # on each task's own images
     assert found["robustness"] == pytest.approx(under.mean())
     assert found["robustness_lost"] == pytest.approx(under[0] - under[2])
     assert found["suspicious"] == sum(check.suspicious for each in attacked for check in each.checks()) >= 3
@@ -254,6 +255,14 @@ def test_the_joint_plane_leads_through_the_three_networks(networks, jointly, dat
         assert way[-1] - way[0] == pytest.approx(found[f"{network.variant}/first_rise"], abs=1e-6)
         assert found[f"{network.variant}/highest"] == pytest.approx(way.max() - way[0], abs=1e-6)
         assert abs(way[-1] - way[0]) > 1e-3  # it matters from where
+
+    def way_to(path):
+        ends = [load_checkpoint(each).tensors for each in (start, path)]
+        return torch.cat([(ends[1][name] - each).double().flatten() for name, each in ends[0].items()])
+
+    ways = [way_to(network.folder / "task-1.pt") for network in (alone, jointly)]
+    cosine = float(nn.functional.cosine_similarity(*ways, dim=0))
+    assert found["angle"] == pytest.approx(math.degrees(math.acos(cosine)), abs=0.01)
     first = surface.axes[0].values
     assert first.min() < 0 < found[f"{alone.variant}/distance"] < first.max()
     with pytest.raises(UsageError, match="has to be trained in sequence"):

@@ -20,7 +20,7 @@ from landscape.studies.training import trainer
 from landscape.studies.training.augmentation import augment
 from landscape.studies.training.learning_rates import rate_factor
 from landscape.studies.training.sharpness_aware import sharpness_aware_gradient
-from landscape.studies.training.task_sequences import TaskSequence
+from landscape.studies.training.task_sequences import TaskSequence, forgetting_of
 from landscape.studies.training.training_files import recipe_digest, write_table
 from landscape.trajectory.gradient_walk import gradient_walk
 
@@ -339,6 +339,14 @@ def test_what_is_forgotten_is_what_was_lost_since_a_task_was_known_best(data, tm
     last = load_checkpoint(tmp_path / "task-2.pt").tensors
     final = load_checkpoint(tmp_path / "final.pt").tensors
     assert all(torch.equal(last[name], final[name]) for name in final)
+
+
+def test_what_a_task_was_known_before_it_was_learnt_is_not_lost_and_the_last_one_loses_nothing():
+    accuracies = [[0.5, 0.9, 0.8], [0.6, 0.7, 0.1], [0.2, 0.4, 0.3]]
+    rows = [(after, task, 0.0, found) for after, each in enumerate(accuracies) for task, found in enumerate(each)]
+    found = forgetting_of(rows)
+    assert found == pytest.approx({"task_accuracy": 0.3, "forgetting": ((0.6 - 0.2) + (0.7 - 0.4)) / 2})
+    assert math.isnan(forgetting_of(rows[:1])["forgetting"])
 
 
 def test_training_against_an_attack_trains_on_what_it_found(data, tmp_path):
