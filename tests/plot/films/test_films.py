@@ -281,8 +281,6 @@ def test_the_command_hands_on_what_was_asked_of_a_film(tmp_path: Path, monkeypat
     scale = asked["scale"]
     assert (asked["name"], scale.kind, scale.colormap) == ("train/accuracy", "linear", "cividis")
     assert scale.percent
-    both = Scale.of(asked["surfaces"], "train/accuracy", kind="linear")
-    assert (scale.low, scale.high) == (both.low, both.high)
     assert [asked[each] for each in ("kind", "seconds", "rate", "size")] == ["epochs", 3.0, 7, (420, 320)]
     assert Camera.of(asked["camera"]) == Camera(10, 20)
     assert not asked["interpolate"]
@@ -294,6 +292,9 @@ def test_the_command_hands_on_what_was_asked_of_a_film(tmp_path: Path, monkeypat
     assert [asked[each] for each in ("kind", "seconds", "rate", "size")] == ["orbit", 8.0, 24, (1280, 720)]
     assert asked["camera"] is None
     assert asked["interpolate"]
+    assert main([*words, "epochs", "--scale", "linear"]) == 0
+    both, first = (Scale.of(given, "train/loss", kind="linear") for given in (asked["surfaces"], asked["surfaces"][0]))
+    assert asked["scale"].high == both.high > first.high
 
 
 @pytest.mark.slow
