@@ -39,7 +39,6 @@ class _Recording:
         self._settings = settings
         self._recorder: Recorder | None = None
         self._last = -1  # the last step that was recorded
-        self._seen = -1  # the last step there was a call for
 
     def begin(self, model: nn.Module, step: int, steps: float) -> None:
         """Start, and record the weights training starts from."""
@@ -51,17 +50,16 @@ class _Recording:
                 )
             settings["steps"] = int(steps)
         self._recorder = Recorder(self._folder, model, **settings)
-        self._last = self._seen = -1
+        self._last = -1
         self.step(step, always=True)
 
     def step(self, step: int, *, always: bool = False, **values: float | Tensor | None) -> None:
-        """Record a step, if it or one since the last call is due and it has not been recorded."""
+        """Record a step, if it or one since the last record is due and it has not been recorded."""
         # Trainers call after each batch, also where several make one step, and where one makes several: with two
         # optimizers Lightning counts by twos.
         if self._recorder is None:
             return
-        seen, self._seen = self._seen, max(step, self._seen)
-        if step <= self._last or not (always or self._recorder.due_between(seen, step)):
+        if step <= self._last or not (always or self._recorder.due_between(self._last, step)):
             return
         known = {name: value for name, value in values.items() if value is not None}
         self._recorder.record(step, always=True, **known)

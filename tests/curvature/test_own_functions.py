@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 import landscape
-from landscape.curvature.own_functions import own_functions
+from landscape.curvature.own_functions import own_functions, require_true_second
 from landscape.errors import EvaluationError
 
 X = torch.randn(30, 5, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
@@ -132,6 +132,41 @@ def test_what_is_not_symmetric_is_no_hessian_in_any_precision(dtype):
     model = nn.Sequential(Gated(), nn.ReLU(), nn.Linear(8, 3)).to(dtype)
     with pytest.raises(EvaluationError, match=r"through Skewed are not true: what should be symmetric differs"):
         eigenvalues(model, (X.to(dtype), DATA[1]))
+
+
+@pytest.mark.parametrize("unit", [1e-9, 1e6])
+def test_whatever_unit_a_loss_is_in_wrong_ones_are_refused_and_right_ones_are_not(unit, caplog):
+    def loss_of(model):
+        return lambda: unit * nn.functional.cross_entropy(model(X.float()), DATA[1])
+
+    torch.manual_seed(1)
+    right, wrong = network(FromInput.apply, torch.float32), nn.Sequential(Gated(), nn.Linear(8, 3))
+    require_true_second(loss_of(right), list(right.parameters()))
+    with pytest.raises(EvaluationError, match="what should be symmetric differs"):
+        require_true_second(loss_of(wrong), list(wrong.parameters()))
+    assert not caplog.records
+
+
+def test_weights_of_two_precisions_are_tried_by_steps_that_the_coarser_one_can_take(caplog):
+    generator = torch.Generator().manual_seed(2)
+    wide = torch.randn(5, 8, generator=generator, dtype=torch.float64, requires_grad=True)
+    narrow = torch.randn(8, 3, generator=generator, requires_grad=True)
+    require_true_second(lambda: (FromInput.apply(X @ wide).float() @ narrow).square().mean(), [wide, narrow])
+    assert not caplog.records
+
+
+def test_weights_are_put_back_where_the_loss_fails_beside_them():
+    weight = torch.randn(5, generator=torch.Generator().manual_seed(2), dtype=torch.float64, requires_grad=True)
+    before = weight.detach().clone()
+
+    def loss():
+        if not torch.equal(weight, before):
+            raise EvaluationError("not finite here")
+        return FromInput.apply(X @ weight).square().mean()
+
+    with pytest.raises(EvaluationError, match="not finite here"):
+        require_true_second(loss, [weight])
+    assert torch.equal(weight, before)
 
 
 class Straight(torch.autograd.Function):

@@ -163,6 +163,10 @@ def test_half_precision_weights_have_the_curvature_of_their_float32_copies() -> 
     wide = nn.Sequential(nn.Linear(4, 3), nn.Tanh(), nn.Linear(3, 3))
     wide.load_state_dict({name: each.float() for name, each in model.state_dict().items()})
     np.testing.assert_allclose(found, whole_hessian(wide, x, LABELS, list(moved_tensors(wide))), atol=1e-5)
+    part = moved_tensors(model, include="^0")
+    with differentiable(model, part) as leaves:  # beside others that stay where they are
+        found = matrix_of(products(model, leaves, x, LABELS))
+    np.testing.assert_allclose(found, whole_hessian(wide, x, LABELS, list(part)), atol=1e-5)
     assert all(each.dtype == torch.bfloat16 and each.grad is None for each in model.parameters())
 
 

@@ -4,6 +4,7 @@ import importlib
 import math
 import pickle
 import sys
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -49,7 +50,8 @@ def module_of(lightning, fail_at=None):
             return nn.functional.cross_entropy(self.net(x), y)
 
         def configure_optimizers(self):
-            optimizer = torch.optim.SGD(self.parameters(), lr=0.1)
+            groups = [{"params": [self.net.weight]}, {"params": [self.net.bias], "lr": 0.7}]
+            optimizer = torch.optim.SGD(groups, lr=0.1)  # the first group's rate is recorded
             return [optimizer], [torch.optim.lr_scheduler.StepLR(optimizer, 1, gamma=0.1)]
 
     torch.manual_seed(0)
@@ -232,6 +234,23 @@ def test_a_callback_can_be_sent_to_another_process(lightning, transformers, name
     assert type(pickle.loads(pickle.dumps(callback))) is type(callback)
     with pytest.raises(TypeError, match="known to the trainer"):
         getattr(landscape.trajectory.callbacks, name)(tmp_path, log_points=3, steps=10)
+
+
+def test_of_several_processes_only_the_first_records(lightning, transformers, tmp_path):
+    from landscape.trajectory.callbacks import LightningRecorder, TrainerRecorder
+
+    one, two = LightningRecorder(tmp_path / "one"), TrainerRecorder(tmp_path / "two")
+    trainer = SimpleNamespace(is_global_zero=False, global_step=0, estimated_stepping_batches=3, optimizers=[])
+    trainer.current_epoch = 0
+    state = SimpleNamespace(is_world_process_zero=False, global_step=0, max_steps=3, epoch=0.0)
+    one.on_train_start(trainer, nn.Linear(3, 2))
+    two.on_train_begin(None, state, None, model=nn.Linear(3, 2))
+    trainer.global_step = state.global_step = 1
+    one.on_train_batch_end(trainer, nn.Linear(3, 2), None, None, 0)
+    one.on_train_end(trainer, nn.Linear(3, 2))
+    two.on_step_end(None, state, None)
+    two.on_train_end(None, state, None)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_neither_library_is_loaded_before_its_callback_is_asked_for():

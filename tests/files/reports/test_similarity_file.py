@@ -25,6 +25,7 @@ def test_what_is_written_comes_back(tmp_path):
     state = read_state(path)
     assert state is not None
     assert state[0] == {"pass": 2}
+    assert list(state[1]) == ["sums"]
     np.testing.assert_array_equal(state[1]["sums"], np.eye(3))
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from landscape.surface.reports.block_structure import find_block
-from tests.helpers.similarities import block_matrix
+from landscape.surface.reports.block_structure import blocks_of, find_block
+from tests.helpers.similarities import LAYERS, block_matrix, similarity
 
 
 def test_a_block_is_found_where_it_is_also_between_layers_that_are_left_out():
@@ -78,3 +80,23 @@ def test_nine_of_ten_pairs_of_a_block_are_alike_and_its_numbers_are_means_over_p
     ends[4, 13] = ends[13, 4] = 0.79  # both ends have to be alike themselves
     block = find_block(ends)
     assert block is None or block.extent < 10
+
+
+def test_how_much_of_a_block_another_network_has_is_of_its_layers_of_the_same_names():
+    found = similarity()
+    first, second = found.networks
+    # Of other places, the last of the block left out, and one that is called twice.
+    names = (*LAYERS[::-1][:2], "head", *LAYERS[8::-1])
+    turned = replace(second, layers=names, calls=(1,) * len(names))
+    block, other = blocks_of(replace(found, networks=(first, turned)))
+    assert block is not None
+    assert (block.first, block.last) == (4, 8)
+    pairs = [(row, 12 + names.index(LAYERS[column])) for row in range(4, 9) for column in range(4, 9)]
+    assert block.shared == {"b": pytest.approx(np.mean([found.cka[pair] for pair in pairs]))}
+    assert other is not None
+    kept = [column for column in range(other.first, other.last + 1) if names[column] in LAYERS]
+    pairs = [(12 + row, LAYERS.index(names[c])) for row in range(other.first, other.last + 1) for c in kept]
+    assert other.shared == {"a": pytest.approx(np.mean([found.cka[pair] for pair in pairs]))}
+    (alone, _) = blocks_of(replace(found, networks=(first, replace(turned, calls=(2,) * len(names)))))
+    assert alone is not None
+    assert alone.shared == {}

@@ -74,6 +74,13 @@ def test_halves_of_one_group_have_nothing_left_over_and_few_networks_no_null():
     assert found is not None
     assert found.low < 0 < found.high
     assert found.observed > 5 * abs(found.value)
+    ways = [halves(10, half) for half in range(8)]
+    each = [excess(correct[a], correct[b], resamples=500 if a is ways[0][0] else 1) for a, b in ways]
+    for name in ("observed", "noise", "value"):
+        assert getattr(found, name) == pytest.approx(np.mean([getattr(one, name) for one in each]))
+    # The first way's interval, about the mean of all.
+    ends = (found.low - found.value, found.high - found.value)
+    assert ends == pytest.approx((each[0].low - each[0].value, each[0].high - each[0].value))
     assert null(correct[:3]) is None
     first, second = halves(9)
     assert len({*first, *second}) == 2 * len(first) == 2 * len(second) == 8
