@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
@@ -9,6 +10,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 
@@ -167,3 +169,20 @@ def test_a_shape_is_believed_as_far_as_there_are_bytes_for_it(shape, chunks, sto
     dataset.is_virtual = True
     with pytest.raises(sandbox_child.Refused, match="in another file"):
         sandbox_child.check("a", dataset)
+
+
+def test_all_numbers_of_a_file_together_are_no_more_than_there_is_room_for(monkeypatch):
+    with h5py.File(io.BytesIO(), "w") as file:
+        for name in "abc":
+            file[name] = np.zeros(8)
+        for wanted, right in (("ab", True), ("abc", False), ("aa", True)):
+            out = io.BytesIO()
+            monkeypatch.setattr(sandbox_child, "open", lambda *_, **__: contextlib.nullcontext(), raising=False)
+            monkeypatch.setattr(sandbox_child.sys, "stdout", SimpleNamespace(buffer=out))
+            task = {"most": 9, "wanted": list(wanted), "payload": 128}
+            sandbox_child.reply(SimpleNamespace(File=lambda *_: file), task)
+            monkeypatch.undo()
+            said, _, numbers = out.getvalue().partition(b"\n")
+            assert len(numbers) == (128 if right else 0)
+            assert right == ("error" not in json.loads(said))
+            assert right or "MB of numbers" in json.loads(said)["error"]

@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from scipy import stats
 from torch import nn
 
 import landscape
@@ -140,6 +141,10 @@ def test_accuracy_is_half_way_between_two_cutoffs_where_a_straight_line_is(found
     # Turned around: 54, 48, 24, 6 at the same cut-offs.
     assert curve(6, 24, 48, 54).half_way("high") == pytest.approx(4.25)
     assert curve(6, 30, 54, 54).half_way("low") == 2.0  # at a cut-off itself
+    for kind, numbers in (("low", (6, 24, 48, 54)), ("high", (54, 48, 24, 6))):
+        ends = [stats.binomtest(number, 60).proportion_ci(0.95, method="wilson") for number in numbers]
+        np.testing.assert_allclose(curve(6, 24, 48, 54).interval(kind), [(each.low, each.high) for each in ends])
+        np.testing.assert_allclose(curve(6, 24, 48, 54).accuracy(kind), np.array(numbers) / 60)
     # A change of less than the widest of the intervals is none, however sure both ends are.
     widths = curve(50, 30, 58, 58).interval("low")
     assert np.diff(widths)[2:].max() < (58 - 50) / 60

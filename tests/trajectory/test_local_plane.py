@@ -140,6 +140,7 @@ def test_the_command_measures_about_the_step_and_says_the_scale(tmp_path, monkey
     assert [axis.label for axis in surface.axes] == [
         f"{g}  ({d.label})" for g, d in zip("αβ", plane.directions, strict=True)
     ]
+    assert [(axis.values[0], axis.values[-1]) for axis in surface.axes] == local_ranges(plane)
     assert "velocity at step 4: " in surface.axes[0].label
     assert " a step" in surface.axes[0].label
     np.testing.assert_allclose(surface.trajectories["run"].coordinates[4], 0, atol=1e-6)

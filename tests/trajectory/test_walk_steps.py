@@ -17,6 +17,7 @@ import landscape
 from landscape.cli import main
 from landscape.errors import EvaluationError, UsageError
 from landscape.files.reports.walk_file import read_walk, write_walk
+from landscape.surface.reports.gradient_walks import Walks
 from landscape.trajectory.runs import find_run
 from tests.helpers.walks import walks
 
@@ -124,6 +125,23 @@ def test_along_a_quadratic_the_smoothness_is_the_rayleigh_quotient(tmp_path):
     np.testing.assert_allclose(found.smoothness, [1.0, 10.0, 0.0])  # nothing is walked at the minimum
     np.testing.assert_allclose(found.span, [0.5 * (1 - 0.98**2), 20 * (1 - 0.8**2), 0.0], rtol=1e-9)
     assert np.isnan(found.relative_change[2])
+
+
+def test_what_follows_from_a_walk_is_of_its_places_and_its_start():
+    rng = np.random.default_rng(0)
+    losses, changes = rng.random((5, 4)), rng.random((5, 3))
+    losses[0, 0], losses[1, 0] = -1.0, 2.0  # the start is the lowest of all, or the highest
+    losses[3, 2] = changes[4, 1] = np.nan
+    gradients, distances = rng.random(5), rng.random((5, 3))
+    gradients[2], distances[2] = 0.0, 0.0
+    found = Walks(losses, gradients, changes, distances)
+    for j in range(5):
+        steep = max((c / d if d else 0.0) for c, d in zip(changes[j], distances[j], strict=True))
+        wanted = [min(losses[j]), max(losses[j]), max(losses[j]) - min(losses[j]), max(changes[j]), steep]
+        wanted = wanted if j < 3 else [np.nan] * 5
+        names = ("low", "high", "span", "change", "smoothness")
+        np.testing.assert_allclose([getattr(found, name)[j] for name in names], wanted)
+        assert found.relative_change[j] == pytest.approx(wanted[3] / gradients[j] if j != 2 else np.nan, nan_ok=True)
 
 
 def test_a_walk_that_is_not_finite_is_counted_and_no_number():
