@@ -21,6 +21,10 @@ def test_results_that_are_not_finite_differ():
     plainly = torch.tensor([1.0, torch.nan])
     assert difference(plainly, plainly) == 0
     assert difference(torch.tensor([1.0, 2.0]), plainly) == difference(plainly[:1], plainly) == torch.inf
+    # The worst of several counts, over what the plain network gives.
+    one, far = torch.tensor([1.0, 4.0]), torch.tensor([1.0, 6.0])
+    for ours, wanted in (((far, one), 0.5), ((one, far), 0.5), ((one, one), 0.0)):
+        assert difference({"a": ours[0], "b": [ours[1]]}, {"a": one, "b": [one]}) == wanted
     # Of complex results both parts count.
     assert difference(torch.tensor([2 + 1j]), torch.tensor([2 - 1j])) == 1.0
 
