@@ -22,6 +22,7 @@ from landscape.evaluation.adaptive import (
 )
 from landscape.evaluation.scattered import predict_each
 from landscape.surface.grid import axis_levels
+from landscape.surface.heights import suitable_eps
 from tests.benchmarks.held_out import bowl, draw, measure
 
 LOSS = "train/loss"
@@ -42,6 +43,15 @@ def run(coordinates, values, tolerance=0.02, known=None, seed=0):
 def errors(filled, values, name=LOSS):
     heights = filled.heights[name]
     return np.abs(heights.to(filled.values[name]) - heights.to(values[name]))
+
+
+def test_heights_are_those_of_a_picture_of_all_repetitions():
+    coordinates = grid(33)
+    one = surface(bowl, coordinates)
+    values = {LOSS: np.concatenate([0.01 * one, one])}
+    filled, _ = run(coordinates, values, 0.05)
+    base = np.broadcast_to(base_points(coordinates), values[LOSS].shape)
+    assert filled.heights[LOSS] == Heights("log", suitable_eps(values[LOSS][base], "log"))
 
 
 @pytest.mark.parametrize(

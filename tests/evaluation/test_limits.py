@@ -52,6 +52,14 @@ def test_a_stream_without_an_end_is_refused_before_it_fills_the_memory(net, monk
     assert landscape.evaluate(net, Long(), x="-1:1:3").counts["train"].max() == 50
 
 
+def test_data_sets_that_have_to_be_kept_share_the_memory(net, monkeypatch):
+    monkeypatch.setattr(setup, "resident_budget", lambda *_: 10_000_000)
+    given = []
+    monkeypatch.setattr(samples.Stream, "limit_memory", lambda stream, most: given.append(most))
+    landscape.evaluate(net, {"train": Long(), "test": Long()}, x="0:1:2")
+    assert given == [5_000_000, 5_000_000]
+
+
 @pytest.mark.parametrize("asked", [{"x": "-1:1:100000", "y": "-1:1:100000"}, {"x": "-1:1:5", "repeats": 100_000_000}])
 @pytest.mark.parametrize("call", [landscape.evaluate, estimate_cost])
 def test_a_grid_that_no_memory_holds_is_refused_at_once_with_what_it_would_take(net, data, asked, call):

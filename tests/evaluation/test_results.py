@@ -12,7 +12,7 @@ import pytest
 from landscape.evaluation.results import ResultTable
 from landscape.surface.anchors import AT_ORIGIN, Anchors
 from landscape.surface.grid import Axis
-from landscape.surface.statistics import moments_of
+from landscape.surface.statistics import moments_of, tails_of
 from landscape.surface.surface import COMPUTED, INTERPOLATED, NOT_COMPUTED, Surface
 
 LOSSES = SimpleNamespace(name="losses", stores={"train": ("loss", "accuracy"), "test": ("loss",)}, divisible=True)
@@ -76,6 +76,18 @@ def test_more_samples_of_a_point_give_the_moments_of_all():
     assert got.stderr["train/loss"][3] == pytest.approx(values.std(ddof=1) / 12**0.5, rel=1e-13)
     assert got.paired_stderr["train/loss"][3] == pytest.approx(differences.std(ddof=1) / 12**0.5, rel=1e-12)
     assert got.state.tolist() == [NOT_COMPUTED] * 3 + [COMPUTED]
+
+
+def test_how_unlike_samples_are_is_known_of_all_that_a_point_has_or_not_at_all():
+    (first, start), (more, more_start) = samples(7, 1), samples(5, 2)
+    both = tails_of(moments_of(np.concatenate([first, more]), np.concatenate([start, more_start]), tails=True))
+    for known in (True, False):
+        table = ResultTable(empty(), [LOSSES])
+        table.add(3, "losses", {("train", "loss"): moments_of(first, start, tails=True)}, {})
+        added = {("train", "loss"): moments_of(more, more_start, tails=known)}
+        table.add(3, "losses", added, {("train", "loss"): float(start.mean())})
+        np.testing.assert_allclose(table.tails("train/loss", 3), both if known else (np.nan, np.nan), rtol=1e-12)
+        assert np.isnan(table.tails("train/loss", 0)).all()
 
 
 def test_a_value_that_is_no_mean_over_samples_is_replaced():

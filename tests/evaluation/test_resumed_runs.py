@@ -12,6 +12,7 @@ from torch import nn
 
 import landscape
 from landscape.errors import SurfaceMismatch
+from landscape.surface.heights import suitable_eps
 
 
 def test_a_resumed_run_gives_the_file_of_an_uninterrupted_one(classifier, images, tmp_path):
@@ -81,11 +82,18 @@ def test_a_standard_error_goes_on_with_the_eps_that_its_file_has(tmp_path):
     torch.manual_seed(0)
     model, data = nn.Linear(3, 2), (torch.randn(300, 3), torch.arange(300) % 2)
     settings = {"x": "-1:1:5", "anchors": "none", "path": tmp_path / "s.h5"}
-    first = landscape.evaluate(model, data, standard_error=0.5, **settings)
-    noted = {"target": 0.5, "eps": {"train": 0.0123}, "first_look": {"train": 256}}  # of first looks, long ago
+    sets = {"train": data, "test": (3 * data[0][:280], data[1][:280])}
+    first = landscape.evaluate(model, sets, standard_error=0.5, **settings)
+    eps = {name: suitable_eps(first[f"{name}/loss"], "log") for name in sets}  # of 256 samples each, where they stop
+    assert first.quality["standard_error"] == {
+        "target": 0.5,
+        "eps": pytest.approx(eps, rel=1e-12),
+        "first_look": {"train": 256, "test": 256},
+    }
+    noted = {**first.quality["standard_error"], "eps": {"train": 0.0123, "test": 0.0456}}
     other = dataclasses.replace(first, quality={**first.quality, "standard_error": noted})
     landscape.write_surface(settings["path"], other, overwrite=True)
-    again = landscape.evaluate(model, data, standard_error=0.4, **settings)
+    again = landscape.evaluate(model, sets, standard_error=0.4, **settings)
     assert again.quality["standard_error"] == {**noted, "target": 0.4}
 
 

@@ -12,6 +12,7 @@ from torch import nn
 import landscape
 from landscape.evaluation.anchors.book import AnchorBook
 from landscape.surface.anchors import Anchors
+from tests.helpers import tiny_problem
 from tests.helpers.cut_runs import interrupting, measured_samples
 
 
@@ -38,6 +39,19 @@ def test_a_run_cut_between_two_looks_at_errors_measures_nothing_twice(tmp_path, 
     np.testing.assert_array_equal(found.counts["train"], whole.counts["train"])
     np.testing.assert_allclose(found["train/loss"], whole["train/loss"], rtol=1e-9)
     assert not landscape.read_surface(path).anchors["train"].kept
+
+
+def test_more_samples_of_one_data_set_have_all_measured_again(tmp_path):
+    x, y = tiny_problem.data()
+    data = {"test": (x[:30], y[:30]), "train": (x, y)}  # of the first there are no more
+    torch.manual_seed(0)
+    settings = {"x": "-1:1:5", "anchors": 3}
+    model = tiny_problem.net().eval()
+    for samples in (60, 100):
+        found = landscape.evaluate(model, data, samples=samples, path=tmp_path / "s.h5", **settings)
+    fresh = landscape.evaluate(model, data, samples=100, **settings)
+    for part in ("values", "stderr", "paired_stderr", "counts", "anchored"):
+        np.testing.assert_equal(getattr(found, part), getattr(fresh, part))
 
 
 def test_samples_in_a_file_that_are_fewer_than_a_point_has_are_not_taken_for_all_of_it():
