@@ -238,14 +238,19 @@ class AnyNumber(nn.Module):
         return sum(xs)
 
 
-def hooked() -> nn.Module:
+def hooked(*, before: bool) -> nn.Module:
     model = nn.Sequential(conv())
-    model[0].register_forward_hook(lambda module, args, result: result + 1)
+    if before:  # as pruning and old weight norms have it
+        model[0].register_forward_pre_hook(lambda module, args: (args[0] + 1,))
+    else:
+        model[0].register_forward_hook(lambda module, args, result: result + 1)
     return model
 
 
 @pytest.mark.parametrize(
-    ("model", "why"), [(Branching(), "control flow"), (AnyNumber(), "any number"), (hooked(), "hooks")]
+    ("model", "why"),
+    [(Branching(), "control flow"), (AnyNumber(), "any number")]
+    + [(hooked(before=before), "hooks") for before in (False, True)],
 )
 def test_what_cannot_be_recorded_says_why(model, why):
     with pytest.raises(NotTraceable, match=why):

@@ -10,7 +10,7 @@ import torch
 from torch.utils.data import DataLoader, TensorDataset
 
 import landscape
-from landscape.errors import ClusterError
+from landscape.errors import ClusterError, EvaluationError
 from landscape.evaluation import startup
 from landscape.evaluation.forward_pass.forward import Forward
 from landscape.evaluation.settings import Settings
@@ -112,7 +112,14 @@ def test_a_rank_whose_directions_come_out_otherwise_says_so(problem):
         setup = set_up(stack, *problem, None, Settings(x="-1:1:3", precision="float32"))
         first = startup._objective(setup, 256)
         startup.install(first, Forward(), setup.displacement.start)
-        said = (Forward(batch_size=256), startup.measure_baseline(first), ["0" * 64 for _ in setup.axes])
-        object.__setattr__(setup, "comm", Other(setup.comm, said))
+        baseline = startup.measure_baseline(first)
+        said = (Forward(batch_size=256), baseline, ["0" * 64 for _ in setup.axes])
+        own = setup.comm
+        object.__setattr__(setup, "comm", Other(own, said))
         with pytest.raises(ClusterError, match="the directions here are not those of rank 0"):
+            startup.measure_start(setup)
+        # Nor does one go on that has other data or weights.
+        baseline.samples.values["train", "loss"] += 1
+        object.__setattr__(setup, "comm", Other(own, (said[0], baseline, [axis.sha256 for axis in setup.axes])))
+        with pytest.raises(EvaluationError, match="does not measure here as on rank 0"):
             startup.measure_start(setup)

@@ -247,8 +247,9 @@ def test_an_anchor_where_the_loss_is_not_finite_is_used_nowhere(data):
 
 
 def test_an_anchor_of_which_one_sample_is_not_finite_does_not_leave_the_others_samples_in_the_file(
-    linear, data, tmp_path
+    linear, data, tmp_path, monkeypatch
 ):
+    measured = measured_samples(monkeypatch)
     subset = set(np.asarray(choose(as_data(data, "train"), 64, 0)).tolist())
     strange = data[0][min(set(range(SIZE)) - subset), 0]
     start = linear.weight.detach().clone()
@@ -261,6 +262,8 @@ def test_an_anchor_of_which_one_sample_is_not_finite_does_not_leave_the_others_s
     found = landscape.evaluate(linear, data, x="-1:1:9", loss=loss, samples=64, anchors=4, path=path)
     assert found.complete
     assert (found.counts["train"] == SIZE).sum() == 2  # chosen, and measured in full
+    assert (np.isinf(found["train/loss"]) == (found.counts["train"] == SIZE)).all()  # seen by no other point's samples
+    assert sum(measured) == 9 * 64 + 3 * (SIZE - 64), "the star and both in full, once"
     stored = landscape.read_surface(path).anchors["train"]
     assert list(stored.points) == [-1]
     assert not len(stored.kept_points)

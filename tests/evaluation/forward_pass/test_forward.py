@@ -77,7 +77,9 @@ def test_low_precision_reaches_a_loss_of_ones_own(network, data):
         seen.append(output.dtype)
         return nn.functional.cross_entropy(output.float(), batch[1], reduction="none")
 
-    landscape.evaluate(network, data, x="-1:1:3", precision="bfloat16", loss=loss)
+    low = landscape.evaluate(network, data, x="-1:1:3", precision="bfloat16", loss=loss)
+    # The star is measured at the star, not at the last probe.
+    assert low.origin["values"]["train/loss"] == pytest.approx(low["train/loss"][1], rel=1e-6)
     # float32 is what its error at the origin and the ends is measured against, before.
     assert set(seen[-3:]) == {torch.bfloat16}
 

@@ -102,6 +102,15 @@ def test_what_is_not_finite_has_to_be_so_in_both(exact, low, chosen):
     assert choice.precision == chosen
     json.dumps(choice.as_json(), allow_nan=False)
 
+    def beside(point: int, precision: str) -> dict[str, float]:
+        found = measure(point, precision)["loss"] if point == 1 else 2.0
+        return {"train/loss": found, "test/loss": 3.0}
+
+    # One loss at one of the probes is enough; where both are alike the others tell the error.
+    alike = (math.isnan(exact) and math.isnan(low)) or exact == low
+    choice = choose_precision(beside, [0, 1, 2], candidates=["bfloat16"], clock=lambda: float(next(times)))
+    assert choice.precision == ("bfloat16" if alike else "float32")
+
 
 def test_what_is_small_against_the_floor_need_not_be_right_to_a_percentage_of_itself():
     machine = Machine({"float32": 4.0, "bfloat16": 1.0, "float16": 4.0}, {"bfloat16": 0.1})
