@@ -113,8 +113,11 @@ def test_a_dry_run_says_what_it_takes_measures_nothing_and_knows_what_is_done(ch
     assert main(words) == 0
     assert "was complete" in capsys.readouterr().out
     assert path.read_bytes() == before
+    assert main([*words, "--passes", "4"]) == 0
+    assert "wrote" in capsys.readouterr().out  # to a complete file one pass was added
+    before = path.read_bytes()
     assert main([*words, "--passes", "2"]) == 1
-    assert "passes 3 instead of 2" in capsys.readouterr().err
+    assert "passes 4 instead of 2" in capsys.readouterr().err
     assert path.read_bytes() == before
 
 

@@ -70,7 +70,12 @@ def test_a_film_has_the_frames_the_size_and_the_rate_asked_for(frames: list[Any]
     if suffix in (".mp4", ".webm"):
         pytest.importorskip("av")
     path = tmp_path / f"film{suffix}"
-    path.write_bytes(encode(frames.__getitem__, len(frames), suffix, SMALL["rate"], ""))
+    path.write_bytes(encode(frames.__getitem__, len(frames), suffix, SMALL["rate"], "Training loss of net.pt"))
+    if suffix in (".mp4", ".webm"):
+        import av
+
+        with av.open(str(path)) as film:
+            assert {name.lower(): text for name, text in film.metadata.items()}["comment"] == "Training loss of net.pt"
     pictures, rate = decoded(path)
     assert len(pictures) == 4
     assert rate == pytest.approx(8, rel=0.05)
@@ -82,6 +87,7 @@ def test_a_film_has_the_frames_the_size_and_the_rate_asked_for(frames: list[Any]
 def test_a_film_over_checkpoints_shows_each_of_them(tmp_path: Path) -> None:
     surfaces = [valley(15, 12), dataclasses.replace(valley(15, 12), title="later")]
     film = planned(surfaces, kind="epochs")
+    assert film.text == caption(surfaces[0], film.scale, film.name)  # in its corner the title says which it is
     frames = [film.moment(k).frame for k in range(film.frames)]
     assert frames[0] == 0.0
     assert frames[-1] == 1.0
@@ -146,8 +152,9 @@ def test_the_white_of_a_gif_is_white_in_every_frame(tmp_path: Path) -> None:
     # Of many colours a palette keeps means, and white becomes a grey that the first frame alone has.
     rng = np.random.default_rng(0)
     pictures = [np.full((40, 60, 3), 255, np.uint8) for _ in range(3)]
-    for picture in pictures:
-        picture[8:30, 10:50] = rng.integers(0, 256, (22, 40, 3))
+    for number, picture in enumerate(pictures):
+        picture[8:30, 10:50] = 0
+        picture[8:30, 10:50, number] = rng.integers(0, 256, (22, 40))  # each of its own hue
         picture[30:, 10:50] = rng.integers(250, 256, (10, 40, 3))
     (tmp_path / "film.gif").write_bytes(encode(pictures.__getitem__, 3, ".gif", 10, "Training loss of net.pt"))
     with Image.open(tmp_path / "film.gif") as film:

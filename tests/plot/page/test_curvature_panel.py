@@ -6,13 +6,14 @@ import dataclasses
 
 import numpy as np
 import pytest
-from landscape.plot.page.curvature_panel import curvature_records
+from landscape.plot.page.curvature_panel import curvature_records, label_of
 from landscape.plot.page.html import page_text, read_page
 
 from landscape.cli import main
 from landscape.errors import PlotError
 from landscape.files.reports.curvature_file import write_curvature
 from landscape.files.store import write_surface
+from landscape.surface.reports.curvature import SliceCurvature
 from landscape.surface.surface import Surface
 from tests.helpers.curvatures import curvature
 from tests.helpers.plot_fixtures import valley
@@ -45,7 +46,11 @@ def content(tmp_path, *surfaces, **options):
 
 def test_a_report_stands_beside_the_surface_of_its_network_alone(tmp_path):
     other = dataclasses.replace(mapped(), origin={**mapped().origin, "sha256": "cd" * 32})
-    told, _ = content(tmp_path, other, mapped(), curvature=[report()])
+    parts = (
+        np.array([[own, between], [between, own / 4]]) for own, between in ((4, -0.5), (1, 0.1), (3, -0.4), (2, 0.2))
+    )
+    own = dataclasses.replace(report(), slice=SliceCurvature(("α", "β"), *parts, (0.6, np.nan)))
+    told, _ = content(tmp_path, other, mapped(), curvature=[own])
     first, second = (pane["frames"][0]["curvature"] for pane in told["panes"])
     assert first == []
     (found,) = second
@@ -56,7 +61,11 @@ def test_a_report_stands_beside_the_surface_of_its_network_alone(tmp_path):
     assert rows["least"][0] == "−0.8, residual 0.2, not converged"
     assert found["spectra"][0]["counts"] == curvature().raw.density().counts.tolist()
     assert found["spectra"][1]["eigenvalues"] == curvature().normalised.eigenvalues.tolist()
-    assert found["slice"][0] == ["α", "4 ± 4", "4 ± 4", "60 %"]
+    assert found["slice"] == [
+        ["α", "4 ± 1", "3 ± 2", "60 %"],
+        ["α × β", "−0.5 ± 0.1", "−0.4 ± 0.2", ""],
+        ["β", "1 ± 0.25", "0.75 ± 0.5", "no random one"],
+    ]
     assert [layer["name"] for layer in found["layers"]] == [f"layer{k}.weight" for k in (2, 1, 0)]
 
 
@@ -94,6 +103,8 @@ def test_the_ratio_of_both_ends_is_a_value_and_trust_counts_what_is_open(tmp_pat
     ratio = np.asarray(arrays[frame["values"]["train/convexity"]])
     np.testing.assert_allclose(ratio.ravel(), np.abs(mapped()["train/eigenvalue_min"] / 2).ravel())
     assert told["labels"]["train/convexity"] == "|least / greatest eigenvalue|"
+    assert label_of("test/eigenvalue_max") == "test: greatest eigenvalue"
+    assert label_of("train/gradient_norm") == "gradient"
     above = int((ratio > 0.5).sum())
     assert dict(frame["trust"])["convexity of train"].startswith(f"{above} of {ratio.size} ratios above 0.5")
     assert "leave 1 open" in dict(frame["trust"])["convexity of train"]

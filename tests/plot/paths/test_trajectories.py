@@ -90,6 +90,7 @@ def test_the_command_marks_steps_on_every_picture_of_a_plane(one, tmp_path, kind
     ("words", "code", "message"),
     [
         (["--marks", "50"], 2, "step 50 is to be marked, the runs go from 0 to 40"),
+        (["--marks=-1"], 2, "step -1 is to be marked, the runs go from 0 to 40"),
         (["--marks", "ten"], 2, "steps are whole numbers with commas between them, not 'ten'"),
         (["--marks", "10", "--film", "orbit", "-o", "a.gif"], 2, "--marks is for pictures"),
         (["--marks", "10", "--kind", "line"], 2, "--marks is for planes and --kind steps"),
@@ -178,6 +179,9 @@ def test_a_plane_that_is_not_of_the_run_says_how_far_the_path_is_off_it(one):
     assert explained(surface) is None
     # 1 unit of the direction is 2 long, so the way is sqrt(8) and 2 of it are off the plane.
     assert path_lines(surface) == ["path up to 71 % off the plane"]
+    for away in ((9, 0), (0, 9), (-9, 0), (0, -9)):
+        beside = dataclasses.replace(one, axes=axes, trajectories={"sgd": run_on([(0, 0), away])})
+        assert path_lines(beside)[-1] == "1 of 2 steps outside the picture"
     for residual, in_corner, in_caption in [(0, [], []), (0.009, [], ["at most 0.5 %"]), (0.02, ["1 %"], ["1 %"])]:
         near = dataclasses.replace(surface, trajectories={"sgd": run_on([(1, 0), (0, 0)], residual=[residual, 0])})
         assert path_lines(near) == [f"path up to {share} off the plane" for share in in_corner]
@@ -364,6 +368,9 @@ def test_losses_that_are_not_finite_are_crosses_at_the_top_and_said(lost):
     assert "Their own training loss differs from the plane's below them by 0.7 in the median, 0.8 at most" in notes
     assert "The own training loss of 1 of 3 steps is not finite" in notes
     assert "of 1 of 3 steps is not finite, and a gap" in recall(steps(surface))["Description"]
+    (run,) = surface.trajectories.values()
+    both = dataclasses.replace(surface, trajectories={"a": run, "b": run})
+    assert "The own training loss of 2 of 6 steps is not finite" in path_notes(both, "train/loss")
 
 
 def test_losses_beyond_the_picture_are_triangles_and_said_and_there_is_room_for_those_a_little_above():

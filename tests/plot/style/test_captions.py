@@ -389,6 +389,25 @@ def test_what_only_some_panels_or_axes_have_is_not_said_of_all():
         assert "statistics moved along the directions" in said(dataclasses.replace(plain, axes=mixed))
 
 
+def test_parameters_that_were_chosen_are_named_both_ways():
+    for chosen, text in (
+        ({"include": "conv"}, "only some parameters (include 'conv')"),
+        ({"exclude": "fc"}, "only some parameters (exclude 'fc')"),
+        ({"include": "conv", "exclude": "fc"}, "only some parameters (include 'conv', exclude 'fc')"),
+    ):
+        assert text in said(dataclasses.replace(valley(), problem={**valley().problem, **chosen}))
+
+
+def test_of_many_panels_that_differ_one_is_told_and_that_others_do():
+    many = [
+        dataclasses.replace(valley(), title=f"net{k}", problem={**valley().problem, "batch_norm": how})
+        for k, how in enumerate(("recompute", *4 * ["frozen"]))
+    ]
+    text = said(many)
+    assert "batch-norm statistics recomputed at each point (net0), the others differ" in text
+    assert text.count("batch-norm") == 1
+
+
 def test_every_panel_with_holes_is_counted_and_no_other():
     state = valley().state.copy()
     state[:2] = INTERPOLATED
