@@ -187,8 +187,7 @@ def plan_film(
     chosen = name or default_name(planes[0])
     parts = [plane.finished_part() for plane in planes]
     scale = scale or Scale.of(parts, chosen)
-    shown = given[:1] if kind == "epochs" else given
-    text = caption(shown, scale, chosen)
+    text = caption(given, scale, chosen)
     among = [(plane, chosen) for plane in planes]
     start = Camera.of(camera)
     with our_style():

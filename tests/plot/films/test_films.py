@@ -85,9 +85,11 @@ def test_a_film_has_the_frames_the_size_and_the_rate_asked_for(frames: list[Any]
 
 
 def test_a_film_over_checkpoints_shows_each_of_them(tmp_path: Path) -> None:
-    surfaces = [valley(15, 12), dataclasses.replace(valley(15, 12), title="later")]
+    later = {"problem": {**valley().problem, "batch_norm": "recompute"}, "origin": {"checkpoint": "later.pt"}}
+    surfaces = [valley(15, 12), dataclasses.replace(valley(15, 12), title="later", **later)]
     film = planned(surfaces, kind="epochs")
-    assert film.text == caption(surfaces[0], film.scale, film.name)  # in its corner the title says which it is
+    assert film.text.startswith("Training loss (cross entropy) of net.pt and later.pt on 1,000")
+    assert "statistics frozen (resnet20), batch-norm statistics recomputed at each point (later)" in film.text
     frames = [film.moment(k).frame for k in range(film.frames)]
     assert frames[0] == 0.0
     assert frames[-1] == 1.0
