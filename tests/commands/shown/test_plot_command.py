@@ -101,6 +101,8 @@ def test_what_is_asked_of_a_picture_is_what_is_drawn(files, monkeypatch):
     assert main(["plot", "plane.h5"]) == 2
     assert not {"hillshade", "interpolate", "camera", "color", "marks"} & asked.keys()
     assert (asked["caption"], asked["subtitle"], asked["headline"], asked["titles"]) == (True, True, "", None)
+    assert main(["plot", "plane.h5", "--for", "icml"]) == 2
+    assert (asked["caption"], asked["size"]) == (False, "icml")
 
 
 def test_several_formats_come_from_one_drawing(files):

@@ -83,6 +83,16 @@ def test_where_all_but_one_point_is_clipped_it_is_said_and_no_border_is_promised
     assert "Clipping to the valid range changes the input at 101 of 102 points" in text
 
 
+def test_classes_of_all_panels_have_colours_and_margins_are_of_the_classes_data(plane):
+    more = {**plane.values, "train-sample-0/predicted_class": plane["train-sample-0/predicted_class"] + 2}
+    figure = landscape.plot.draw([plane, replace(plane, values=more)], kind="regions")
+    bar = next(ax for ax in figure.axes if ax.get_label() == "colorbar")
+    assert [tick.get_text() for tick in bar.get_yticklabels()] == ["0", "1", "2", "3", "4"]
+    other = {"other/margin": np.full((5, 21), 1.0), **plane.values}
+    drawn = landscape.plot.draw(replace(plane, values=other), kind="regions").axes[0]
+    assert any(0 in np.atleast_1d(getattr(each, "levels", ())) for each in drawn.collections)
+
+
 def test_what_has_no_regions_is_refused(plane):
     with pytest.raises(PlotError, match="--space input --sample K"):
         landscape.plot.regions(plane, name="train-sample-0/loss")

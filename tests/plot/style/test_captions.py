@@ -200,6 +200,19 @@ def test_what_happens_to_running_statistics_depends_on_the_directions(source, ig
 def test_seeds_of_repetitions_are_listed():
     assert "seeds 10 to 14" in said(repeated(valley()))
     assert "5 times 31 × 23 points" in said(repeated(valley()))
+    apart = [
+        dataclasses.replace(axis, recipe={**axis.recipe, "seed": 3 + 2 * k}) for k, axis in enumerate(valley().axes)
+    ]
+    assert "(seeds 3, 5;" in said(dataclasses.replace(valley(), axes=tuple(apart)))
+
+
+@pytest.mark.parametrize(("value", "sure"), [(50.0, True), (-50.0, True), (10.0, False), (0.3, False)])
+def test_an_eigenvalue_is_as_sure_as_its_residual_is_small_beside_it(value, sure):
+    recipe = {"index": 0, "tolerance": 0.05, "measured": {"eigenvalue": value, "residual": 1.0}}
+    first = dataclasses.replace(valley().axes[0], source="hessian", recipe=recipe)
+    text = said(dataclasses.replace(valley(), axes=(first, valley().axes[1])))
+    assert "the eigenvector of the Hessian's greatest eigenvalue" in text
+    assert ("not converged: residual 1" not in text) is sure
 
 
 def test_several_data_sets_are_named_with_their_sizes():
