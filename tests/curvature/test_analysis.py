@@ -17,6 +17,7 @@ from torch.utils.data import DataLoader, TensorDataset
 import landscape
 import landscape.curvature
 from landscape.curvature.analysis import batch_error, measure_curvature
+from landscape.curvature.point import _agree
 from landscape.curvature.scales import normalising_scale
 from landscape.curvature.verdict import verdict
 from landscape.directions.construct import random_plane
@@ -251,6 +252,19 @@ def test_a_trace_lies_in_its_interval_as_often_as_stated(network, samples, whole
     assert 0.90 < inside < 0.995, inside
 
 
+def test_losses_of_two_processes_agree_but_for_rounding_in_half_precision():
+    here = np.random.default_rng(0).uniform(0.5, 1.5, 1000)
+    for share, number, same in ((0.019, 1000, True), (0.1, 1000, False), (9.0, 10, True), (9.0, 11, False)):
+        there = here.copy()
+        there[:number] *= 1 + share
+        assert _agree(there, here) is same
+    assert not _agree(here, here[1:])
+    here[:30], here[30:60] = np.nan, np.inf
+    assert _agree(here.copy(), here)
+    assert not _agree(here[[0, 70]], here[[70, 0]])
+    assert _agree(np.zeros(3), np.zeros(3))
+
+
 def test_the_error_from_batches_is_that_of_a_weighted_mean():
     # Three batches of which one is half as long: by hand.
     shares, values = np.array([0.4, 0.4, 0.2]), np.array([1.0, 2.0, 4.0])
@@ -328,6 +342,8 @@ def test_bad_input_is_refused_with_what_to_do(network, samples):
     bad[7] = float("nan")
     with pytest.raises(EvaluationError, match=r"not finite at these weights \(sample 7"):
         measure_curvature(network, (bad, y))
+    with pytest.raises(EvaluationError, match=r"not finite at these weights \(sample 7"):  # wherever it comes
+        measure_curvature(network, (bad, y), samples=22, sample_seed=3)
     broken = copy.deepcopy(network)
     with torch.no_grad():
         broken[5].weight[0, 0] = float("nan")

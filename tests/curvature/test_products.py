@@ -170,6 +170,21 @@ def test_half_precision_weights_have_the_curvature_of_their_float32_copies() -> 
     assert all(each.dtype == torch.bfloat16 and each.grad is None for each in model.parameters())
 
 
+class _Mixed(nn.Sequential):
+    def forward(self, x: Tensor) -> Tensor:
+        return self[1](torch.tanh(self[0](x)).to(self[1].weight.dtype))
+
+
+def test_of_weights_in_two_precisions_products_are_as_exact_as_the_coarser_one() -> None:
+    torch.manual_seed(0)
+    model, x = _Mixed(nn.Linear(4, 3).double(), nn.Linear(3, 3)), inputs(11, 4)
+    with differentiable(model, moved_tensors(model)) as leaves:
+        hessian = products(model, leaves, x, LABELS)
+        assert (hessian.dtype, hessian.rounding) == (torch.float64, torch.finfo(torch.float32).eps)
+        found = matrix_of(hessian)
+    np.testing.assert_allclose(found, whole_hessian(model.double(), x, LABELS, list(moved_tensors(model))), atol=1e-5)
+
+
 def test_a_network_is_left_with_its_own_parameters_whatever_happens() -> None:
     torch.manual_seed(0)
     model = Tied()

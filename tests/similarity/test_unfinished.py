@@ -226,6 +226,22 @@ def test_gram_matrices_on_disk_outlive_a_run_that_was_cut_short(networks, data, 
     assert calls.count("a") == calls.count("b")
 
 
+def test_rows_are_noted_as_done_once_they_are_on_the_disk(monkeypatch, tmp_path):
+    from landscape.similarity.gram_file import GramFile
+
+    file, seen = GramFile(str(tmp_path / "grams"), "a", 4, 3), []
+
+    def flush(*parts: np.ndarray) -> None:
+        seen.append((parts[0].shape, file.has(slice(1, 3))))
+
+    monkeypatch.setattr(GramFile, "_flush", staticmethod(flush))
+    file.vectors[1:3] = 7.0
+    file.finish(slice(1, 3))
+    assert seen == [((4, 3), False), ((4,), True)]
+    assert not file.has(slice(0, 3))
+    file.close()
+
+
 def test_a_disk_without_room_for_gram_matrices_is_an_error_before_they_are_made(networks, data, monkeypatch, tmp_path):
     from landscape.similarity import gram_file, layer_analysis
 

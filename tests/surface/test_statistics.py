@@ -17,7 +17,10 @@ def test_two_parts_merge_to_the_whole(pairs, data):
     values, baseline = np.array(pairs).T
     cut = data.draw(st.integers(1, len(values) - 1))
     whole = moments_of(values, baseline)
-    parts = merge(moments_of(values[:cut], baseline[:cut]), moments_of(values[cut:], baseline[cut:]))
+    halves = (slice(None, cut), slice(cut, None))
+    parts = merge(*(moments_of(values[half], baseline[half], keep=True) for half in halves))
+    assert parts.samples.tolist() == values.tolist()  # in their order
+    assert parts.baseline == pytest.approx(baseline.mean(), rel=1e-9, abs=1e-7)
     # Deviations of 1e6 leave 1e-16 * 1e6 absolute; errors are square roots of differences of such squares.
     assert parts.count == whole.count
     assert parts.mean == pytest.approx(whole.mean, rel=1e-9, abs=1e-7)

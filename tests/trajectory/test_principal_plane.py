@@ -149,7 +149,9 @@ def test_a_run_on_another_runs_plane_is_not_given_its_variance(run, tmp_path):
     plane = principal_plane(model, run)
     other = train(tmp_path / "other", lr=0.05)
     assert "explained_variance" in project(model, run, plane).attributes
-    assert not {"explained_variance", "total_variance"} & set(project(model, other, plane).attributes)
+    shorter = dataclasses.replace(run, records=run.records[:-1])  # of the same name
+    for one in (other, shorter):
+        assert not {"explained_variance", "total_variance"} & set(project(model, one, plane).attributes)
     surface = evaluate_runs(model, data(), other, plane, points=2, path=tmp_path / "other.h5", save_directions=True)
     share = f"{100 * plane.shares[0]:.1f} % of the variance of {run.name}"
     assert surface.axes[0].label == f"PC 1 ({share})"
