@@ -159,11 +159,7 @@ def untouched(model: nn.Module) -> Iterator[None]:
     contents (see `landscape.problem.attributes`).
     """
     require_network(model)
-    buffers = [
-        (module, name, buffer, None if buffer is None else buffer.detach().clone())
-        for module in model.modules()
-        for name, buffer in module._buffers.items()
-    ]
+    buffers = [(buffer, buffer.detach().clone()) for buffer in model.buffers()]
     modes = [(module, module.training) for module in model.modules()]
     gradients = [(p, p.requires_grad, p.grad, None if p.grad is None else p.grad.clone()) for p in model.parameters()]
     devices = {parameter.device for parameter in model.parameters() if parameter.device.type == "cuda"}
@@ -172,11 +168,8 @@ def untouched(model: nn.Module) -> Iterator[None]:
             yield
         finally:
             with torch.no_grad():
-                for module, name, buffer, value in buffers:
-                    if buffer is not None and value is not None:
-                        buffer.copy_(value)
-                    # A forward pass may have put another tensor in its place.
-                    module._buffers[name] = buffer
+                for buffer, value in buffers:
+                    buffer.copy_(value)
                 for parameter, flag, gradient, value in gradients:
                     if parameter.requires_grad != flag:  # one made under inference_mode takes no flag
                         parameter.requires_grad_(flag)

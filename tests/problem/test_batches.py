@@ -216,6 +216,22 @@ def test_a_tuple_goes_in_as_arguments_where_the_network_takes_so_many_else_whole
     assert torch.equal(call_model(Whole(), x()), x())
 
 
+def test_an_object_goes_in_by_the_attributes_that_the_network_asks_for_else_whole():
+    class Graph:
+        def __init__(self, **parts: Tensor) -> None:
+            vars(self).update(parts)
+
+    class ByParts(nn.Module):
+        def forward(self, nodes: Tensor, edges: Tensor, weights: Tensor | None = None) -> Any:
+            return nodes, edges, weights
+
+    graph, lone = Graph(edges=y(), nodes=x(), weights=x()), Graph(nodes=x())
+    assert call_model(ByParts(), graph) == (graph.nodes, graph.edges, None)
+    assert call_model(Whole(), graph) is graph
+    with pytest.raises(TypeError, match="edges"):  # and says itself what it lacks
+        call_model(ByParts(), lone)
+
+
 def test_a_wrapper_takes_what_the_network_in_it_takes():
     class Wrapper(nn.Module):
         def __init__(self, module: nn.Module) -> None:

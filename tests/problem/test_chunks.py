@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from landscape.problem.chunks import LazyTensors, common_slices, zip_chunks
+from landscape.problem.chunks import LazyTensors, common_slices, one_thread, zip_chunks
 
 
 class Cut(LazyTensors):
@@ -31,6 +31,18 @@ class Cut(LazyTensors):
 
     def about(self, weights):
         return Cut(weights, self.rows)
+
+
+def test_one_thread_computes_and_afterwards_as_many_as_before():
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        with pytest.raises(KeyError), one_thread():
+            assert torch.get_num_threads() == 1
+            raise KeyError
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
 
 
 @pytest.mark.parametrize(

@@ -157,9 +157,11 @@ def test_a_network_without_values_yet_gets_them(trained):
         model = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4))
     lazy = nn.Sequential(nn.LazyLinear(4), nn.LazyBatchNorm1d())
     source = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4)).double()
+    model[0].weight.requires_grad_(False)
     for empty in (model, lazy):
         apply_checkpoint(empty, checkpoint_of(source.state_dict()))
         assert same(empty, source)
+        assert [p.requires_grad for p in empty.parameters()] == [empty is lazy, True, True, True]
         x = torch.ones(5, 3, dtype=torch.float64)
         assert torch.equal(empty.eval()(x), source.eval()(x))
     with torch.device("meta"):

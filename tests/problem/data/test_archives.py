@@ -146,6 +146,7 @@ BAD = {
     "no y": ({"x.npy": Y, "z.npy": Y}, "has no array y; it holds x, z"),
     "nothing": ({}, "has no array x and no array y; it holds nothing"),
     "unlike lengths": ({"x.npy": Y, "y.npy": npy(np.arange(4))}, r"x of shape \(3,\) and y of \(4,\)"),
+    "fewer labels than images": ({"x.npy": npy(np.arange(4)), "y.npy": Y}, r"x of shape \(4,\) and y of \(3,\)"),
     "a scalar": ({"x.npy": npy(np.array(3)), "y.npy": Y}, "one row a sample"),
     "no samples": ({"x.npy": npy(np.zeros((0, 2))), "y.npy": npy(np.zeros(0))}, "no samples"),
     "objects": ({"x.npy": npy(np.array([{}, [], 3], dtype=object)), "y.npy": Y}, "Python objects"),

@@ -226,6 +226,8 @@ def test_names_of_losses_and_metrics_that_cannot_be_are_errors():
 
     with pytest.raises(UsageError, match="already"):
         resolve_loss("cross_entropy", [accuracy])
+    with pytest.raises(UsageError, match="already"):
+        resolve_loss("mse", [accuracy, accuracy])
     with pytest.raises(UsageError, match="no loss 'hinge'; built in are cross_entropy, mse, nll, bce"):
         resolve_loss("hinge")
     with pytest.raises(UsageError, match="built-in loss"):
