@@ -168,8 +168,8 @@ def untouched(model: nn.Module) -> Iterator[None]:
             yield
         finally:
             with torch.no_grad():
-                for buffer, value in buffers:
-                    buffer.copy_(value)
+                for buffer, kept in buffers:
+                    buffer.copy_(kept)
                 for parameter, flag, gradient, value in gradients:
                     if parameter.requires_grad != flag:  # one made under inference_mode takes no flag
                         parameter.requires_grad_(flag)

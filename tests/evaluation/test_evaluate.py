@@ -172,6 +172,7 @@ def test_repeats_are_the_surfaces_of_the_seeds_that_follow(classifier, images):
     got = landscape.evaluate(classifier, images, landscape.random_plane(classifier, seed=5), **grid, repeats=3)
     assert got.shape == (3, 4, 3)
     assert got.repeats == 3
+    assert got.cosines is None  # each has its own
     for number in range(3):
         plane = landscape.random_plane(classifier, seed=5 + number)
         alone = landscape.evaluate(classifier, images, plane, **grid)
@@ -186,6 +187,19 @@ def test_repeats_are_the_surfaces_of_the_seeds_that_follow(classifier, images):
         assert said["repeats"][number] == [
             {"recipe": d.recipe, "length": d.length, "sha256": d.sha256} for d in plane.directions
         ]
+
+
+def test_a_loss_that_fails_at_a_point_says_at_which(bowl):
+    start = bowl.weight.detach().clone()
+
+    def failing(model, batch):
+        if not torch.equal(model.weight, start):
+            raise ValueError("too far")
+        return model(batch)
+
+    data = torch.zeros(4, 4, dtype=torch.float64)
+    with pytest.raises(EvaluationError, match=r"measuring failed at x=0\.5, y=-0\.25: ValueError: too far"):
+        landscape.evaluate(bowl, data, x=[0.5], y=[-0.25], loss=failing)
 
 
 def test_losses_that_are_not_finite_are_results(bowl, tmp_path):

@@ -94,6 +94,22 @@ def test_a_file_says_all_that_was_asked_for_and_of_which_network():
     assert (surface.quality["batch_size"], surface.quality["precision"]) == (4, "float32")
 
 
+SINGLE, DOUBLE = torch.float32, torch.float64
+
+
+@pytest.mark.parametrize(
+    ("types", "said"), [((SINGLE, DOUBLE), "mixed"), ((DOUBLE, SINGLE), "mixed"), ((DOUBLE,), "float64")]
+)
+def test_the_precision_of_a_network_is_named_where_it_has_one(types, said):
+    class Casting(nn.Linear):
+        def forward(self, x: Tensor) -> Tensor:
+            return super().forward(x.to(self.weight.dtype))
+
+    model = nn.Sequential(*(Casting(4, 4, dtype=dtype) for dtype in types)).eval()
+    data = (torch.randn(20, 4), torch.randint(0, 3, (20,)))
+    assert landscape.evaluate(model, data, x="0:1:2").quality["precision"] == said
+
+
 def test_a_fingerprint_is_of_the_first_samples_that_are_used():
     order = np.array([7, 2, 11, 0, 5])
 

@@ -32,7 +32,8 @@ class SampleValues:
         values = dict(self.values)
         for key, more in later.values.items():
             values[key] = np.concatenate([values[key], more]) if key in values else more
-        return SampleValues(values, {**self.per_sample, **later.per_sample})
+        known = {key: each and self.per_sample.get(key, True) for key, each in later.per_sample.items()}
+        return SampleValues(values, {**self.per_sample, **known})
 
     def first_of(self, other: SampleValues) -> SampleValues:
         """Return as many of these samples as there are in another's, whose first they are."""

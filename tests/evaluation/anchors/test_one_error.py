@@ -70,6 +70,7 @@ def test_one_error_sets_all_parts_and_what_is_stated_holds(linear, tmp_path):
     shares = share_out(0.05, found.quality["precision_error"])
     assert found.quality["standard_error"]["target"] == shares.standard_error
     assert found.quality["interpolation"]["tolerance"] == shares.tolerance
+    assert found.quality["interpolation_error"] == found.quality["interpolation"]["errors"][name]["bound"]
 
     with pytest.raises(UsageError, match="error sets tolerance itself"):
         landscape.evaluate(linear, data, error=0.05, tolerance=0.1, **grid)

@@ -54,6 +54,17 @@ def test_means_at_the_checkpoint_are_of_the_samples_that_a_file_says_or_of_all()
     assert found.means({"train": {"samples": 99}, "test": {"samples": 2}}) == found.means() | {"test/loss": 0.5}
 
 
+def test_samples_are_known_where_they_are_in_every_part():
+    parts = [SampleValues({KEY: np.ones(2)}, {KEY: each}) for each in (True, False)]
+    for first in parts:
+        for second in parts:
+            both = first.joined(second)
+            assert both.per_sample[KEY] is (first.per_sample[KEY] and second.per_sample[KEY])
+            assert len(both.values[KEY]) == 4
+    other = SampleValues({OTHER: np.zeros(3)}, {OTHER: False})
+    assert parts[0].joined(other).per_sample == {KEY: True, OTHER: False}
+
+
 def test_a_process_with_other_values_at_the_checkpoint_is_refused(monkeypatch):
     there = SampleValues({KEY: np.full(200, 2.0)}, {KEY: True})
     objective = SimpleNamespace(

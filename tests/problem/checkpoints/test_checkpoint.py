@@ -96,6 +96,17 @@ def test_a_networks_own_weights_are_preferred_to_an_average_of_them(tmp_path, tr
     assert load_checkpoint(tmp_path / "net.pt", key="ema").sha256 == digest(net(2).state_dict())
 
 
+@pytest.mark.parametrize(
+    "average", ["ema", "Body_EMA", "swa.model", "teacher", "momentum_encoder", "target_network", "averaged"]
+)
+def test_an_average_by_any_usual_name_is_no_second_network(tmp_path, trained, average):
+    outer, _, inner = average.partition(".")
+    second = {inner: net(2).state_dict()} if inner else net(2).state_dict()
+    checkpoint = load_checkpoint(saved(tmp_path / "net.pt", {outer: second, "body": trained.state_dict()}))
+    assert checkpoint.sha256 == digest(trained.state_dict())
+    assert f"also there: {average}" in checkpoint.description
+
+
 def test_of_several_networks_one_has_to_be_chosen(tmp_path, trained):
     contents = {"generator": trained.state_dict(), "discriminator": {"deep": net(2).state_dict()}}
     file = saved(tmp_path / "gan.pt", contents)
