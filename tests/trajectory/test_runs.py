@@ -135,6 +135,15 @@ def test_steps_in_the_files_come_before_those_in_names(tmp_path):
     assert run.unit == "step"
 
 
+def test_of_several_numbers_of_one_name_in_a_file_the_outermost_counts(tmp_path):
+    for number in (3, 1, 2):
+        inner = {"step": 9 - number, "lr": 0.5, "deeper": {"step": 7, "loss": 7.0, "lr": 7.0}, "loss": 0.25}
+        save(tmp_path / f"{number}.pt", number, inner=inner, step=number, lr=0.1)
+    run = find_run(tmp_path)
+    assert steps_and_values(run) == [(1, 1.0), (2, 2.0), (3, 3.0)]
+    assert [(record.loss, record.learning_rate) for record in run.records] == [(0.25, 0.1)] * 3
+
+
 def test_files_without_any_number_come_in_the_order_of_their_names(tmp_path):
     for value, name in enumerate(["a.pt", "b.pt"]):
         save(tmp_path / name, value)
