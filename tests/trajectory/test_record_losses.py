@@ -1,5 +1,7 @@
 """Losses at each record of a run and below it: against the network itself, and against what `evaluate` finds."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -80,6 +82,13 @@ def test_at_the_last_record_each_setting_does_what_it_does_in_a_surface(run, set
             assert values[-1] == pytest.approx(float(expected[name][0]), rel=1e-4), name
         # The setting matters here: had it been dropped, the values would differ.
         assert set(found) != set(plain) or abs(found["train/loss"][-1] - plain["train/loss"][-1]) > 1e-3
+
+
+def test_fresh_noise_is_another_at_each_record_and_common_noise_the_same(run):
+    twice = dataclasses.replace(run, records=run.records[:1] * 2)
+    for noise in ("fresh", "common"):
+        one, two = measure_run(network(), (X, Y), twice, loss=noisy, noise=noise)["train/loss"]
+        assert (one == two) == (noise == "common")
 
 
 @pytest.mark.parametrize("fails", [False, True])

@@ -65,9 +65,10 @@ def test_stated_intervals_hold_as_often_as_they_say(anchors):
         assert ((shares >= 0.92) & (shares <= 0.985)).all(), (name, shares)
 
 
-def test_a_skewness_that_is_no_number_any_more_is_the_largest_there_can_be():
+def test_a_skewness_that_is_infinite_is_the_largest_there_can_be_and_an_unknown_one_is_none():
     with np.errstate(all="raise"):
         assert interval_factor([2.0], [np.inf]) == interval_factor([2.0], [1.0])
+        assert interval_factor([2.0], [np.nan]) == interval_factor([2.0], [0.0])  # one that is not known tells nothing
 
 
 def test_where_few_samples_carry_a_mean_skewness_makes_intervals_wider_and_elsewhere_not():

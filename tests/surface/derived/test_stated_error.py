@@ -61,6 +61,22 @@ def test_each_part_bounds_19_of_20_measured_points_relative_to_loss_and_eps():
     assert stated_error(none, NAME) is None
 
 
+def test_what_is_stated_of_one_data_set_is_its_own():
+    quality = {"standard_error": {"eps": {"train": 0.5, "test": 9.0}}, "interpolation": {"errors": {}}}
+    quality["interpolation"]["errors"] = {NAME: {"bound": 0.03}, "test/loss": {"bound": 0.07}}
+    found, other = surface(**quality), "test/loss"
+    both = dataclasses.replace(
+        found,
+        values={NAME: found[NAME], other: 2 * found[NAME]},
+        stderr={NAME: found.stderr[NAME], other: 3 * found.stderr[NAME]},
+        counts={"train": found.counts["train"], "test": np.full(N, 300)},
+        problem={"data": {"train": {"size": 400}, "test": {"size": 1200}}},
+    )
+    assert stated_error(both, NAME) == stated_error(found, NAME)
+    each = (3 * half_widths(found, NAME) / (2 * np.abs(found[NAME]) + 9.0))[:-1]
+    assert stated_error(both, other) == StatedError(pytest.approx(np.sort(each)[38]), 0.07, 0.0, None)
+
+
 @pytest.mark.parametrize("bound", [0.02, 3.0])
 @pytest.mark.parametrize("ratio", [0.0, 0.05, 0.3, 1.0, 4.0])
 def test_95_percent_of_normal_errors_that_are_shifted_are_below_what_is_stated(bound, ratio):
