@@ -28,6 +28,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--keep", action="store_true", help="write anew what tests compare with (tests/helpers/kept.py)")
     parser.addoption("--shuffle", type=int, metavar="SEED", help="run the tests in another order, given by the seed")
 
 

@@ -16,6 +16,8 @@ from matplotlib.figure import Figure
 import landscape
 from landscape.errors import UsageError
 from tests.helpers.attacks import filtered, robust
+from tests.helpers.drawn import held_by
+from tests.helpers.kept import assert_kept
 from tests.helpers.pictures import assert_readable, distances
 from tests.helpers.plot_fixtures import (
     corners_of,
@@ -106,7 +108,7 @@ def test_every_kind_of_picture_is_tried():
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_no_text_lies_on_another_or_on_a_mark_at_any_size(kind):
+def test_no_text_lies_on_another_or_on_a_mark_at_any_size(kind, pytestconfig):
     drawn = KINDS[kind]()
     sizes = SOLID if kind.startswith("surface") else [*SIZES, LARGER[list(KINDS).index(kind) % len(LARGER)]]
     sizes = [*sizes, *(["single"] if kind in ("surface", "surfaces") else [])]
@@ -130,6 +132,9 @@ def test_no_text_lies_on_another_or_on_a_mark_at_any_size(kind):
                 assert_off_floor(figure)
             if kind.startswith("steps"):
                 assert_off_curves(figure)
+            if size is None:
+                kept = f"drawn/{kind.replace(', ', '-').replace(' ', '-')}"
+                assert_kept(kept, held_by(figure), write=pytestconfig.getoption("keep"))
         if isinstance(size, tuple):
             assert tuple(figure.get_size_inches()) == pytest.approx(size)
 

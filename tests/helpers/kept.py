@@ -1,0 +1,47 @@
+"""What was found right once and is kept: a careless change shows as a difference, an intended one is written anew.
+
+``pytest --keep`` writes the files of ``tests/baseline`` anew; look at what changed in them before they are committed.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+FOLDER = Path(__file__).parents[1] / "baseline"
+
+
+def assert_kept(name: str, found: Any, *, write: bool, relative: float = 1e-3) -> None:
+    """Compare what JSON can say, found just now, with what is kept under a name; numbers within a share of each."""
+    path = FOLDER / f"{name}.json"
+    entries = found.items() if isinstance(found, dict) else enumerate(found)
+    if write:
+        # An entry a line, so that a difference between two versions can be read.
+        lines = ",\n".join(f"{json.dumps(str(key))}: {json.dumps(each, ensure_ascii=False)}" for key, each in entries)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"{{\n{lines}\n}}\n", encoding="utf-8")
+        return
+    kept = json.loads(path.read_text(encoding="utf-8"))
+    now = json.loads(json.dumps({str(key): each for key, each in entries}))
+    difference = first_difference(kept, now, relative)
+    assert difference is None, f"{name}: {difference}; --keep writes it anew, where that is right"
+
+
+def first_difference(kept: Any, found: Any, relative: float, place: str = "") -> str | None:
+    """Say where two values differ first, and how; None where they do not."""
+    if isinstance(kept, dict) and isinstance(found, dict):
+        if kept.keys() != found.keys():
+            return f"{place}: {sorted(kept.keys() - found.keys())} are gone, {sorted(found.keys() - kept.keys())} new"
+        pairs = [(f"{place}/{key}", each, found[key]) for key, each in kept.items()]
+    elif isinstance(kept, list) and isinstance(found, list):
+        if len(kept) != len(found):
+            return f"{place}: {len(kept)} are kept, {len(found)} found: {kept} and {found}"
+        pairs = [(f"{place}/{number}", *both) for number, both in enumerate(zip(kept, found, strict=True))]
+    elif isinstance(kept, float | int) and isinstance(found, float | int) and not isinstance(kept, bool):
+        near = math.isclose(kept, found, rel_tol=relative, abs_tol=relative) or (kept != kept and found != found)
+        return None if near else f"{place}: {kept} is kept, {found} found"
+    else:
+        return None if kept == found else f"{place}: {kept!r} is kept, {found!r} found"
+    return next((said for path, one, other in pairs if (said := first_difference(one, other, relative, path))), None)

@@ -1,0 +1,107 @@
+"""Pictures of reports and studies, frames of films and pages hold what they held (`tests.helpers.kept`)."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+from landscape.plot.comparisons.seed_bands import Band, seed_bands
+from landscape.plot.comparisons.seed_values import SeedValues, seed_values
+from landscape.plot.comparisons.triangles import Triangle, triangles
+from landscape.plot.figures import draw
+from landscape.plot.films.films import _lay_out, plan_film
+from landscape.plot.page.html import page_text, read_page
+from landscape.plot.spectra.run_figures import draw_curvature_run
+from landscape.plot.spectra.spectrum_figures import draw_curvature
+from landscape.plot.style.style import our_style
+
+import landscape
+from landscape.surface.grid import Axis
+from landscape.surface.reports.curvature import CurvatureRun
+from landscape.surface.surface import INTERPOLATED
+from tests.helpers.curvatures import curvature
+from tests.helpers.drawn import held_by, sums
+from tests.helpers.kept import assert_kept
+from tests.helpers.plot_fixtures import half_finished_valley, line_surface, noisy, repeated, surface_of, valley
+from tests.helpers.population_results import populations
+from tests.helpers.runs_on_planes import winding, with_steps
+from tests.helpers.similarities import similarity
+
+SPREAD = np.linspace(0.8, 1.2, 5)[:, None] * np.linspace(1, 2, 7)
+SCORES, UNKNOWN = np.array([0.5, 0.8, 0.2]), np.full(3, np.nan)
+
+
+def volume():
+    """Return a volume of five slices."""
+    axes = [Axis(np.linspace(-1, 1, number), f"direction {k}") for k, number in enumerate((7, 6, 5))]
+    z, y, x = np.meshgrid(*(axis.values for axis in reversed(axes)), indexing="ij")
+    return surface_of({"train/loss": 0.2 + x**2 + 2 * y**2 + 0.5 * (z - 0.3) ** 2}, *axes, cosines=np.eye(3))
+
+
+def patchy():
+    """Return a plane of which some points were interpolated, and whose error is known."""
+    base = noisy(9, 0)
+    state = base.state.copy()
+    state[2:4] = INTERPOLATED
+    return dataclasses.replace(base, state=state, quality={"interpolation": {"held_out": 60}})
+
+
+def frame():
+    """Return one frame of a film along a run."""
+    how = {"name": None, "scale": None, "camera": None, "interpolate": False, "seconds": 1.0, "rate": 3}
+    film = plan_film(winding(), Path("film.webp"), kind="path", size=(640, 480), **how)
+    return _lay_out(film, film.moment(1))
+
+
+PICTURES = {
+    "similarity": lambda: landscape.plot.similarity(similarity()),
+    "predictions": lambda: landscape.plot.predictions(populations()),
+    "curvature": lambda: draw_curvature({"train": curvature()}),
+    "curvature run": lambda: draw_curvature_run(
+        {"train": CurvatureRun("sgd", "epoch", (0, 5, 10), (0.1, 0.1, np.nan), tuple(curvature(k) for k in range(3)))}
+    ),
+    "bands": lambda: seed_bands(
+        [Band(name, np.arange(7.0), *(f * SPREAD.mean(0) for f in (k, 0.8 * k, 1.2 * k)), k * SPREAD)
+         for name, k in (("a", 1), ("b", 3))], x="epoch", y="loss", title="t", caption="c"
+    ),
+    "seed values": lambda: seed_values(
+        [SeedValues("a", np.array([1.0, 2, 4]), 2.3, 1.1, 3.9, np.array([7.0])),
+         SeedValues("b", np.array([3.0, 5]), 4, np.nan, np.nan)], x="width", title="t", caption="c"
+    ),
+    "triangles": lambda: triangles(
+        [Triangle("a", SCORES, SCORES - 0.1, SCORES + 0.1), Triangle("b", 1 - SCORES, UNKNOWN, UNKNOWN)],
+        ("stability", "plasticity", "robustness"), title="t", caption="c"
+    ),
+    "volume": lambda: draw(volume()),
+    "unfinished": lambda: draw(half_finished_valley()),
+    "interpolated": lambda: draw(patchy(), kind="heatmap"),
+    "seeds of a line": lambda: draw(repeated(line_surface(17), 3)),
+    "frame of a film": frame,
+}  # fmt: skip
+
+PAGES = {
+    "planes": lambda: [valley(9, 7), patchy()],
+    "seeds": lambda: [repeated(valley(9, 7), 3)],
+    "run": lambda: [with_steps("adam")],
+    "unfinished": lambda: [half_finished_valley()],
+    "volume": lambda: [volume()],
+}
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_a_picture_holds_what_it_held(name, pytestconfig):
+    figure = PICTURES[name]()
+    with our_style():
+        figure.draw_without_rendering()
+        assert_kept(f"drawn/{name.replace(' ', '-')}", held_by(figure), write=pytestconfig.getoption("keep"))
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_is_told_what_it_was_told(name, tmp_path, pytestconfig):
+    (tmp_path / "page.html").write_text(page_text(PAGES[name](), poster=b"\x89PNG"))
+    told, arrays = read_page(tmp_path / "page.html")
+    told = {name: each for name, each in told.items() if name not in ("software", "colormaps")}
+    found = {**told, "arrays": [[np.shape(each), sums(each)] for each in arrays]}
+    assert_kept(f"pages/{name}", found, write=pytestconfig.getoption("keep"))
