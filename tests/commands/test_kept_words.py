@@ -1,0 +1,112 @@
+"""What `info` says of every kind of file is what it said, in words and in JSON (`tests.helpers.kept`)."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from landscape.cli import main
+from landscape.files.reports.curvature_file import write_curvature
+from landscape.files.reports.curvature_run_file import write_curvature_run
+from landscape.files.reports.frequencies_file import write_frequencies
+from landscape.files.reports.predictions_file import write_predictions
+from landscape.files.reports.robustness_file import write_robustness
+from landscape.files.reports.similarity_file import write_similarity
+from landscape.files.reports.walk_file import write_walk
+from landscape.files.store import write_surface
+from landscape.surface.reports.curvature import CurvatureRun
+from landscape.surface.surface import INTERPOLATED
+from tests.helpers.attacks import filtered, robust
+from tests.helpers.curvatures import curvature
+from tests.helpers.kept import assert_kept
+from tests.helpers.plot_fixtures import (
+    damaged_valley,
+    half_finished_valley,
+    interpolation,
+    line_surface,
+    noisy,
+    repeated,
+    valley,
+)
+from tests.helpers.population_results import populations
+from tests.helpers.runs_on_planes import with_steps
+from tests.helpers.similarities import similarity
+from tests.helpers.walks import walks
+
+
+def patchy() -> Any:
+    """Return a plane of which some points were interpolated, and whose error is known."""
+    base = noisy(9, 0)
+    state = base.state.copy()
+    state[2:4] = INTERPOLATED
+    return dataclasses.replace(base, state=state, quality={"interpolation": {"held_out": 60}})
+
+
+def checkpoint(path: Path) -> None:
+    """Write a few tensors of several types."""
+    tensors = {"a.weight": torch.arange(12.0).reshape(3, 4), "a.bias": torch.zeros(3, dtype=torch.float64)}
+    torch.save({"state_dict": {**tensors, "bn.num_batches_tracked": torch.tensor(7)}, "epoch": 3}, path)
+
+
+def run() -> CurvatureRun:
+    """Return curvature at three steps."""
+    return CurvatureRun("sgd", "epoch", (0, 5, 10), (0.1, 0.1, np.nan), tuple(curvature(k) for k in range(3)))
+
+
+SURFACES = {
+    "plane": valley, "damaged": damaged_valley, "unfinished": half_finished_valley, "patchy": patchy,
+    "line": line_surface, "between": interpolation, "seeds": lambda: repeated(valley(9, 7), 3),
+    "run": lambda: with_steps("adam"),
+}  # fmt: skip
+WRITERS = {
+    **{name: lambda path, made=made: write_surface(path, made()) for name, made in SURFACES.items()},
+    "curvature": lambda path: write_curvature(path, {"train": curvature()}, {}),
+    "curvature-run": lambda path: write_curvature_run(path, {"train": run()}, {}),
+    "similarity": lambda path: write_similarity(path, similarity()),
+    "predictions": lambda path: write_predictions(path, populations()),
+    "robustness": lambda path: write_robustness(path, robust()),
+    "frequencies": lambda path: write_frequencies(path, filtered(attacked=True)),
+    "walk": lambda path: write_walk(path, walks()),
+    "checkpoint": checkpoint,
+}
+# What libraries, the clock and this version of ours decide.
+_CHANGES = re.compile(r"[0-9a-f]{64}|SHA-256 [0-9a-f]+|landscape \d[\w.]*|\d{4}-\d\d-\d\d[T ][\d:.+]+Z?")
+
+
+def steady(value: Any) -> Any:
+    """Return what was found without digests, versions and times."""
+    return json.loads(_CHANGES.sub("…", json.dumps(value)))
+
+
+def said(words: list[str], capsys: pytest.CaptureFixture[str]) -> list[str]:
+    """Return the lines that a command printed, without the blanks at their ends."""
+    assert main(words) == 0
+    return [line.rstrip() for line in capsys.readouterr().out.splitlines()]
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_info_says_what_it_said(name, tmp_path, monkeypatch, capsys, pytestconfig):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "110")
+    file = "net.pt" if name == "checkpoint" else "net.h5"
+    WRITERS[name](Path(file))
+    (line,) = said(["info", "--json", file], capsys)
+    found = json.loads(line) | {"words": said(["info", file], capsys)}
+    assert_kept(f"said/{name}", steady(found), write=pytestconfig.getoption("keep"))
+
+
+def test_a_comparison_says_what_it_said(tmp_path, monkeypatch, capsys, pytestconfig):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "110")
+    for seed in (0, 1):
+        write_surface(tmp_path / f"{seed}.h5", noisy(9, seed))
+    words = ["info", "--compare", "0.h5", "1.h5"]
+    found = json.loads(said([*words, "--json"], capsys)[0]) | {"words": said(words, capsys)}
+    assert_kept("said/comparison", steady(found), write=pytestconfig.getoption("keep"))
