@@ -143,6 +143,9 @@ def test_outside_a_command_and_after_it_a_file_may_be_read_and_written(tmp_path)
             require_no_input(f"{tmp_path}/./net.h5")
         with pytest.raises(UsageError, match=r"net\.h5 is a file that this command reads; write"):
             require_no_input(path)
+        (tmp_path / "link.h5").symlink_to(path)  # through which it would be written
+        with pytest.raises(UsageError, match=r"link\.h5 is a file that this command reads \(given as"):
+            require_no_input(tmp_path / "link.h5")
         with pytest.raises(UsageError, match="is a file that this command reads"):
             require_no_input(os.__file__)  # code
     write_surface(path, read_surface(path))

@@ -27,6 +27,10 @@ def test_curvature_that_is_to_come_is_counted_apart_from_what_is_not_finite():
     )
     assert not_measured_yet(found, "train/eigenvalue_max").sum() == number
     assert not not_measured_yet(found, "train/loss").any()
+    other = {"test/eigenvalue_max": values[::-1], "test/curvature_samples": counts[::-1]}
+    both = dataclasses.replace(found, values={**found.values, **other})
+    for name, row in (("train/eigenvalue_max", 0), ("test/eigenvalue_max", -1), ("test/curvature_samples", -1)):
+        assert not_measured_yet(both, name).sum() == not_measured_yet(both, name)[row].sum() == number
     facts = surface_facts(found)["values"]
     assert [facts["train/eigenvalue_max"][key] for key in ("not_finite", "not_measured_yet")] == [3, number]
     assert [facts["train/curvature_samples"][key] for key in ("not_finite", "not_measured_yet")] == [0, number]

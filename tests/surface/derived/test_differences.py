@@ -139,6 +139,35 @@ def test_what_was_not_measured_alike_is_refused(data):
     assert difference(first, moved, NAME).at_start == difference(first, second, NAME).at_start
 
 
+def beside_another(surface: Surface) -> Surface:
+    """Return a surface that has, before its own, values of another data set and of another metric."""
+
+    def grown(arrays):
+        return {**{name.replace("train", "other"): 3 * each for name, each in arrays.items()}, **arrays}
+
+    names = ("values", "stderr", "paired_stderr", "counts", "anchored", "tails")
+    parts = {name: grown(getattr(surface, name)) for name in names}
+    own = surface.anchors["train"]
+    sketches = {"first": 5 * own.sketches["loss"], **own.sketches}
+    other = dataclasses.replace(own, points=own.points + 1, sketches={"loss": 2 * own.sketches["loss"]})
+    anchors = {"other": other, "train": dataclasses.replace(own, sketches=sketches)}
+    origin = {**surface.origin, "values": {"other/loss": 9.0, **surface.origin["values"]}}
+    sets = {"other": {"size": 451, "samples": 451}, **surface.problem["data"]}
+    return dataclasses.replace(
+        surface, **parts, anchors=anchors, origin=origin, problem={**surface.problem, "data": sets}
+    )
+
+
+def test_a_difference_is_of_the_data_set_and_the_metric_that_it_is_asked_of(data):
+    plain = pair(data, anchors=2, x="-1:1:8")  # theta* not among them
+    both = [beside_another(each) for each in plain]
+    for one, two in (both, (both[0], plain[1]), (plain[0], both[1])):
+        found, wanted = difference(one, two, NAME), difference(*plain, NAME)
+        for field in dataclasses.fields(wanted):
+            np.testing.assert_array_equal(getattr(found, field.name), getattr(wanted, field.name), field.name)
+        np.testing.assert_array_equal(standard_errors(one, two, NAME), standard_errors(*plain, NAME))
+
+
 def test_planes_that_differ_along_one_axis_are_not_compared():
     axes = Axis(np.array([0.0, 1.0])), Axis(np.array([0.0, 2.0]))
     first = Surface(axes, {NAME: np.zeros((2, 2))}, np.ones((2, 2), np.uint8))

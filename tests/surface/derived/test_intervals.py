@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from landscape.evaluation.anchors.regression import Regression
+from landscape.surface.anchors import Anchors
 from landscape.surface.derived.intervals import FEWEST, carried_by_few, half_widths, interval_factor
+from landscape.surface.derived.unseen import all_alike, left_to_chance, uncounted, unlike_share_of
 from landscape.surface.grid import Axis
 from landscape.surface.statistics import Moments, merge, moments_of, powers_of, tails_of
 from landscape.surface.surface import Surface
@@ -123,3 +125,36 @@ def test_a_surface_says_where_too_few_samples_carry_a_mean_and_where_nothing_is_
     np.testing.assert_allclose(skewed / np.sqrt(0.75) / 0.5, factors, atol=0.01)
     assert skewed[0] > 1.2 * widths[0]
     np.testing.assert_array_equal(carried_by_few(surface, "train/loss"), [True, False, False])
+
+
+def test_what_is_known_of_one_data_set_is_said_of_it_alone():
+    rng, alone, parts = (
+        np.random.default_rng(0),
+        {},
+        ("values", "stderr", "paired_stderr", "counts", "tails", "anchors"),
+    )
+    for data, size, number in (("other", 5000, 40), ("train", 300, 200), ("test", 0, 900)):
+        counts = np.full(6, number)
+        counts[0] = min(size, 300) or 900
+        losses, shares = rng.uniform(1, 2, 6), np.array([0.9, 0.995, 1.0, 0.5, 1.0, 0.99])
+        errors = {f"{data}/loss": 0.1 * losses, f"{data}/accuracy": np.sqrt(shares * (1 - shares) / counts)}
+        known = np.array([-1] if data == "train" else [3])
+        alone[data] = Surface(
+            (Axis(np.linspace(-1, 1.5, 6)),),
+            {f"{data}/loss": losses, f"{data}/accuracy": shares},
+            np.ones(6, np.uint8),
+            stderr=errors,
+            paired_stderr={name: 0.5 * each for name, each in errors.items()},
+            counts={data: counts},
+            tails={f"{data}/loss_effective": rng.uniform(2, 6, 6), f"{data}/loss_skewness": rng.uniform(3, 9, 6)},
+            anchors={data: Anchors(known, {}, {}, size)},
+            problem={"data": {data: {"size": size} if size else {}}},
+        )
+    merged = {part: {k: v for each in alone.values() for k, v in getattr(each, part).items()} for part in parts}
+    sizes = {data: each.problem["data"][data] for data, each in alone.items()}
+    together = dataclasses.replace(alone["train"], **merged, problem={"data": sizes})
+    for one in alone.values():
+        for name in one.values:
+            for say in (half_widths, left_to_chance, unlike_share_of, all_alike, carried_by_few, uncounted):
+                np.testing.assert_array_equal(say(together, name), say(one, name), err_msg=f"{say.__name__} {name}")
+            np.testing.assert_array_equal(*(left_to_chance(each, name, paired=True) for each in (together, one)))
