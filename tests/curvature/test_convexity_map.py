@@ -69,6 +69,19 @@ def test_the_tensors_are_those_that_the_planes_directions_move(small, images):
         assert found["train/gradient_norm"][0] == pytest.approx(wanted[2], rel=1e-9)
 
 
+def test_each_data_sets_curvature_is_of_the_samples_that_its_losses_are_of(small, images):
+    x, y = images
+    sets = {"other": (x[:9] + 1, y[:9]), "train": images}
+    quantities = {"curvature": {"tolerance": 1e-3}}
+    found = landscape.evaluate(small, sets, x="0.5:0.5:1", samples=7, sample_seed=3, quantities=quantities)
+    for name, (inputs, labels) in sets.items():
+        chosen = np.random.Generator(np.random.PCG64(3)).permutation(len(inputs))[:7]
+        wanted = ends_by_hand(small, (inputs[chosen], labels[chosen]), 0.5)
+        assert [found[f"{name}/{end}"][0] for end in NAMES[:2]] == pytest.approx(wanted[:2], rel=1e-2)
+        assert found[f"{name}/gradient_norm"][0] == pytest.approx(wanted[2], rel=1e-9)
+        np.testing.assert_array_equal(found[f"{name}/curvature_samples"], 7)
+
+
 def test_residuals_are_no_smaller_than_what_products_round_to(images):
     torch.manual_seed(0)
     single = nn.Sequential(nn.Flatten(), nn.Linear(25, 3), nn.Tanh(), nn.Linear(3, 3)).eval()
