@@ -100,6 +100,10 @@ def test_directions_of_a_picture_are_measured_as_its_points_are(network, samples
     ]
     assert line.axes[0].sha256 == made[0]
     assert made[0] not in made[1:]
+    sets = {"other": (samples[0] + 1, samples[1]), "train": samples}  # of several, those trained on count
+    for data, same in ((sets, True), ({"other": sets["other"]}, False)):
+        (found,) = curvature_directions(network, data, ["gradient"], DirectionSettings(**asked))
+        assert (found.sha256 == made[0], found.recipe["data"]) == (same, "train" if same else "other")
 
 
 def test_a_file_keeps_measured_directions_and_goes_on_with_them(network, samples, tmp_path, monkeypatch):

@@ -97,8 +97,11 @@ def test_test_values_are_read_unless_they_are_only_room_for_some(tmp_path):
     surface = read_surface(tmp_path / "s.h5")
     np.testing.assert_array_equal(surface["test/loss"], [0.5, np.nan])
     np.testing.assert_array_equal(surface["test/accuracy"], [0.8, np.nan])
-    write_like_the_tool(tmp_path / "s.h5", [0.0, 1.0], test_loss=[-1.0, -1.0], test_acc=[-1.0, -1.0])
+    room = {"test_loss": [-1.0, -1.0], "test_acc": [-1.0, -1.0]}
+    write_like_the_tool(tmp_path / "s.h5", [0.0, 1.0], **room)
     assert list(read_surface(tmp_path / "s.h5").values) == ["train/loss", "train/accuracy"]
+    write_like_the_tool(tmp_path / "s.h5", [0.0, 1.0], **room, min_eig=[-2.0, 1.0], max_eig=[3.0, -1.0])
+    np.testing.assert_array_equal(read_surface(tmp_path / "s.h5")["train/max_eig"], [3.0, np.nan])
 
 
 def test_coordinates_that_decrease_are_turned_around_with_their_values(tmp_path):
