@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import re
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,7 @@ from landscape.surface.reports.curvature import CurvatureRun
 from landscape.surface.surface import INTERPOLATED
 from tests.helpers.attacks import filtered, robust
 from tests.helpers.curvatures import curvature
-from tests.helpers.kept import assert_kept
+from tests.helpers.kept import assert_kept, steady
 from tests.helpers.plot_fixtures import (
     damaged_valley,
     half_finished_valley,
@@ -76,13 +75,6 @@ WRITERS = {
     "walk": lambda path: write_walk(path, walks()),
     "checkpoint": checkpoint,
 }
-# What libraries, the clock and this version of ours decide.
-_CHANGES = re.compile(r"[0-9a-f]{64}|SHA-256 [0-9a-f]+|landscape \d[\w.]*|\d{4}-\d\d-\d\d[T ][\d:.+]+Z?")
-
-
-def steady(value: Any) -> Any:
-    """Return what was found without digests, versions and times."""
-    return json.loads(_CHANGES.sub("…", json.dumps(value)))
 
 
 def said(words: list[str], capsys: pytest.CaptureFixture[str]) -> list[str]:

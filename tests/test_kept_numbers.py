@@ -1,0 +1,121 @@
+"""What commands find of a small network trained here is what they found, however it is asked (`tests.helpers.kept`).
+
+The network is in double precision, so that only sums in another order differ between machines.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import landscape
+from landscape.cli import main
+from tests.helpers import kept_problem
+from tests.helpers.drawn import sums
+from tests.helpers.kept import assert_kept, steady
+
+PROBLEM = ["--model", "nets.py:network", "--data", "train=nets.py:data", "--batch-size", "40"]
+BOTH = [*PROBLEM, "--data", "test=nets.py:held_out"]
+LINE, PLANE = ["--x=-1:1.5:6"], ["--x=-1:1:4", "--y=-0.5:1:3"]
+
+NORMS = ("filter", "layer", "weight", "dfilter", "dlayer", "model", "none")
+INPUT = [*PROBLEM, *PLANE, "--space", "input"]
+SURFACES = {
+    "plane": [*BOTH, *PLANE],
+    **{f"norm-{norm}": [*PROBLEM, *LINE, "--norm", norm] for norm in NORMS},
+    **{f"norm-{norm}-all": [*PROBLEM, *LINE, "--norm", norm, "--ignore", "none"] for norm in NORMS[::5]},
+    "seed": [*PROBLEM, *LINE, "--seed", "4"],
+    "orthogonal": [*PROBLEM, *PLANE, "--orthogonal"],
+    "states": [*PROBLEM, *LINE, "--move", "states", "--ignore", "none"],
+    "recomputed": [*PROBLEM, *LINE, "--batch-norm", "recompute"],
+    "training-mode": [*PROBLEM, *LINE, "--mode", "train", "--noise", "common"],
+    "fresh-noise": [*PROBLEM, *LINE, "--mode", "train", "--noise", "fresh"],
+    "some-samples": [*PROBLEM, *LINE, "--samples", "50", "--sample-seed", "3", "--anchors", "none"],
+    "anchors": [*PROBLEM, *PLANE, "--samples", "40", "--anchors", "3"],
+    "repeats": [*PROBLEM, *LINE, "--repeats", "3"],
+    "weight-decay": [*PROBLEM, *LINE, "--weight-decay", "0.01"],
+    "included": [*PROBLEM, *LINE, "--include", "3", "--keep-zeros"],
+    "each-axis-its-own": [*PROBLEM, *PLANE, "--x-include", "0", "--y-include", "7"],
+    "gradient": [*PROBLEM, *PLANE, "--directions", "gradient,random"],
+    "hessian": [*PROBLEM, *PLANE, "--directions", "hessian"],
+    "sharpest": [*PROBLEM, *LINE, "--directions", "sharpest"],
+    "towards": [*PROBLEM, "--directions", "b.pt", "--x=-0.5:1.5:5"],
+    "networks": [*PROBLEM, "--directions", "b.pt,c.pt", "--axes", "orthonormal", *PLANE],
+    "curvature": [*PROBLEM, "--x=-1:1:3", "--curvature"],
+    "metric": [*PROBLEM, *LINE, "--metric", "nets.py:margin"],
+    "input": [*INPUT, "--directions", "sign,random", "--samples", "20"],
+    "one-input": [*INPUT, "--directions", "pgd,random", "--sample", "3", "--epsilon", "0.3"],
+}
+PAIR = ["a.pt", "b.pt", *PROBLEM]
+REPORTS = {
+    "curvature": ["curvature", "a.pt", *PROBLEM, "--probes", "3", "--eigenvalues", "2", "--samples", "40"],
+    "curvature-run": ["curvature", "a", *PROBLEM, "--probes", "2", "--eigenvalues", "1", "--samples", "40"],
+    "walk": ["walk", "a", *PROBLEM, "--rate", "0.1"],
+    "similarity": ["similarity", *PAIR, "--passes", "2", "--procrustes", "1", "--without-components", "1"],
+    "similarity-rbf": ["similarity", *PAIR, "--kernel", "rbf", "--without-dominant", "2"],
+    "predictions": ["predictions", "--group", "one=a.pt,b.pt", "--group", "other=c.pt", *PROBLEM],
+    "robustness": ["robustness", "a.pt", *PROBLEM, "--epsilon", "0.2,0.5", "--steps", "5", "--transfer", "b.pt"],
+    "robustness-l2": ["robustness", "a.pt", *PROBLEM, "--epsilon", "0.5,2", "--norm", "l2", "--steps", "5"],
+    "frequencies": ["frequencies", "a.pt", *PROBLEM, "--epsilon", "0.3", "--steps", "5"],
+}
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with three trained networks and their runs."""
+    folder = tmp_path_factory.mktemp("kept")
+    shutil.copy(kept_problem.__file__, folder / "nets.py")
+    for seed, name in enumerate("abc"):
+        kept_problem.train(folder / name, seed)
+    return folder
+
+
+def measured(surface: landscape.Surface) -> dict[str, Any]:
+    """Return all numbers of a surface, in sums that tell its points apart."""
+    found = {group: getattr(surface, group) for group in ("values", "stderr", "paired_stderr", "counts", "anchored")}
+    return {
+        **{f"{group} {name}": sums(array) for group, each in found.items() for name, array in each.items()},
+        "state": sums(surface.state),
+        "cosines": [] if surface.cosines is None else sums(surface.cosines),
+        "axes": [[axis.label, sums(axis.values), axis.length, axis.recipe.get("source")] for axis in surface.axes],
+        "origin": surface.origin.get("values"),
+        "trajectories": {
+            name: [sums(run.coordinates), sums(run.residual), sums(run.loss), run.step.tolist()]
+            for name, run in surface.trajectories.items()
+        },
+    }
+
+
+@pytest.mark.parametrize("name", SURFACES)
+def test_a_surface_is_what_it_was(name, place, monkeypatch, pytestconfig):
+    monkeypatch.chdir(place)
+    path = f"{name}.h5"
+    assert main(["evaluate", "a.pt", *SURFACES[name], "-o", path, "--overwrite"]) == 0
+    kept = steady(measured(landscape.read_surface(path)))
+    assert_kept(f"numbers/{name}", kept, write=pytestconfig.getoption("keep"))
+
+
+def test_a_trajectory_is_what_it_was(place, monkeypatch, pytestconfig):
+    monkeypatch.chdir(place)
+    assert main(["trajectory", "a", "b", *PROBLEM, "--points", "4", "-o", "runs.h5", "--overwrite"]) == 0
+    kept = steady(measured(landscape.read_surface("runs.h5")))
+    assert_kept("numbers/runs", kept, write=pytestconfig.getoption("keep"))
+
+
+@pytest.mark.parametrize("name", REPORTS)
+def test_a_report_is_what_it_was(name, place, monkeypatch, capsys, pytestconfig):
+    monkeypatch.chdir(place)
+    assert main([*REPORTS[name], "-o", "report.h5", "--overwrite"]) == 0
+    capsys.readouterr()
+    assert main(["info", "--json", "report.h5"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    kept = {
+        key: each
+        for key, each in found.items()
+        if key not in ("command", "problem", "settings", "path", "software", "created")
+    }
+    assert_kept(f"numbers/report-{name}", steady(kept), write=pytestconfig.getoption("keep"))
