@@ -73,3 +73,21 @@ def test_the_rate_of_a_run_that_goes_on_is_that_of_what_it_did_itself(monkeypatc
         clock.now = 120.0
         tell(70, 100)
     assert capsys.readouterr().err == "evaluating: 70 of 100 points, 0.5 a second, 1.0 min left\n"
+
+
+def test_of_several_things_each_has_lines_of_its_own_counted_from_its_own_start(monkeypatch, capsys):
+    clock = types.SimpleNamespace(now=0.0)
+    monkeypatch.setattr("landscape.parallel.progress.time", types.SimpleNamespace(monotonic=lambda: clock.now))
+    with landscape.parallel.progress.progress_bars() as show:
+        for what, unit, done, now in (
+            ("a", "points", 0, 0),
+            ("b", "steps", 6, 10),
+            ("b", "steps", 10, 12),
+            ("a", "points", 10, 20),
+        ):
+            clock.now = float(now)
+            show(what, unit, done, 10)
+    assert capsys.readouterr().err.splitlines() == [
+        "b: 10 of 10 steps, 2 a second",
+        "a: 10 of 10 points, 0.5 a second",
+    ]
