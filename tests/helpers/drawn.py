@@ -37,7 +37,8 @@ def held_by(figure: Figure) -> dict[str, Any]:
             if (told := _artist(each)) is not None:
                 found[f"{name}, {place} {type(each).__name__}"] = told
         if (legend := ax.get_legend()) is not None:
-            found[f"{name}, legend"] = [each.get_text() for each in legend.get_texts()]
+            box = legend.get_window_extent().get_points() * 72 / figure.dpi
+            found[f"{name}, legend"] = [*(each.get_text() for each in legend.get_texts()), *_rounded(box)]
     return found
 
 
