@@ -63,7 +63,7 @@ browser-env: node_modules/.package-lock.json
 
 node_modules/.package-lock.json: package-lock.json tests/browser/install.sh
 	sh tests/browser/install.sh
-	touch $@
+	mkdir -p $(@D) && touch $@
 
 unit: install mpi-env browser-env
 	$(PY) -m pytest -n 2 --shuffle $(SEED) --hypothesis-seed $(SEED)

@@ -18,7 +18,7 @@ from tests.helpers import kept_problem
 from tests.helpers.drawn import sums
 from tests.helpers.kept import assert_kept, steady
 
-PROBLEM = ["--model", "nets.py:network", "--data", "train=nets.py:data", "--batch-size", "40"]
+PROBLEM = ["--model", "nets.py:network", "--data", "train=nets.py:data", "--batch-size", "40", "--device", "cpu"]
 BOTH = [*PROBLEM, "--data", "test=nets.py:held_out"]
 LINE, PLANE = ["--x=-1:1.5:6"], ["--x=-1:1:4", "--y=-0.5:1:3"]
 
@@ -118,4 +118,5 @@ def test_a_report_is_what_it_was(name, place, monkeypatch, capsys, pytestconfig)
         for key, each in found.items()
         if key not in ("command", "problem", "settings", "path", "software", "created")
     }
-    assert_kept(f"numbers/report-{name}", steady(kept), write=pytestconfig.getoption("keep"))
+    # Residuals and errors of an iteration that ends early are of the size of what ends it.
+    assert_kept(f"numbers/report-{name}", steady(kept), write=pytestconfig.getoption("keep"), absolute=1e-4)

@@ -29,6 +29,8 @@ GREEK = ("α", "β", "γ")
 
 # Of a title within a sentence, in letters.
 LONGEST_TITLE = 30
+# A list of more would be longer than the rest of the caption; the file's metadata has it all.
+MOST_LISTED = 4
 _COUNT_WORDS = {1: "one", 2: "two", 3: "three"}
 
 
@@ -159,8 +161,7 @@ def _merged(texts: Sequence[str], titles: Sequence[str]) -> str:
     """Say it once where all panels agree, else for each panel, with its title."""
     if len(set(texts)) <= 1:
         return texts[0] if texts else ""
-    if len(texts) > 4:
-        # A list of many would be longer than the rest of the caption; the file's metadata has it all.
+    if len(texts) > MOST_LISTED:
         return f"{texts[0]} ({titles[0]}), the others differ"
     return ", ".join(f"{text or 'not recorded'} ({title})" for text, title in zip(texts, titles, strict=True))
 
@@ -406,7 +407,10 @@ def _holes_of_all(
     texts = [_holes(each, names, scale) for each, scale in zip(panels, scales, strict=True)]
     if len(panels) == 1:
         return texts
-    return [f"{title}: {text}" for title, text in zip(titles, texts, strict=True) if text]
+    told = [f"{title}: {text}" for title, text in zip(titles, texts, strict=True) if text]
+    if len(told) <= MOST_LISTED:
+        return told
+    return [*told[:MOST_LISTED], f"{len(told) - MOST_LISTED} others have such points, too"]
 
 
 def _holes(surface: Surface, names: Sequence[str], scale: Scale | None) -> str:

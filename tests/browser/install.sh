@@ -3,6 +3,7 @@
 # On Debian and Ubuntu, as root; elsewhere install Chromium and Node.js 20 or newer by hand.
 set -eu
 missing=""
+[ -z "${LANDSCAPE_NO_BROWSER:-}" ] || exit 0
 command -v chromium >/dev/null || command -v google-chrome >/dev/null || missing="chromium"
 command -v node >/dev/null || missing="$missing nodejs npm"
 if [ -n "$missing" ] && [ "$(id -u)" != 0 ]; then

@@ -1,4 +1,4 @@
-/** What a page holds and draws in each of its states is what it held and drew: `KEEP=1 node --test` writes it anew. */
+/** What a page holds and draws in each of its states is what it held and drew: `LANDSCAPE_KEEP=1 node --test` writes it anew. */
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -70,7 +70,7 @@ function difference(kept, found, place = "") {
 /** @param {string} name @param {Record<string, any>} found */
 function assertKept(name, found) {
   const file = new URL(`${name}.json`, FOLDER);
-  if (process.env.KEEP) {
+  if (process.env.LANDSCAPE_KEEP === "1") {
     mkdirSync(FOLDER, { recursive: true });
     writeFileSync(file, `{\n${Object.entries(found).map(([key, each]) => `${JSON.stringify(key)}: ${JSON.stringify(each)}`).join(",\n")}\n}\n`);
   }

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
 import torch
 
@@ -20,10 +17,8 @@ from landscape.files.reports.robustness_file import write_robustness
 from landscape.files.reports.similarity_file import write_similarity
 from landscape.files.reports.walk_file import write_walk
 from landscape.files.store import write_surface
-from landscape.surface.reports.curvature import CurvatureRun
-from landscape.surface.surface import INTERPOLATED
 from tests.helpers.attacks import filtered, robust
-from tests.helpers.curvatures import curvature
+from tests.helpers.curvatures import curvature, curvature_run
 from tests.helpers.kept import assert_kept, steady
 from tests.helpers.plot_fixtures import (
     damaged_valley,
@@ -31,6 +26,7 @@ from tests.helpers.plot_fixtures import (
     interpolation,
     line_surface,
     noisy,
+    patchy,
     repeated,
     valley,
 )
@@ -40,23 +36,10 @@ from tests.helpers.similarities import similarity
 from tests.helpers.walks import walks
 
 
-def patchy() -> Any:
-    """Return a plane of which some points were interpolated, and whose error is known."""
-    base = noisy(9, 0)
-    state = base.state.copy()
-    state[2:4] = INTERPOLATED
-    return dataclasses.replace(base, state=state, quality={"interpolation": {"held_out": 60}})
-
-
 def checkpoint(path: Path) -> None:
     """Write a few tensors of several types."""
     tensors = {"a.weight": torch.arange(12.0).reshape(3, 4), "a.bias": torch.zeros(3, dtype=torch.float64)}
     torch.save({"state_dict": {**tensors, "bn.num_batches_tracked": torch.tensor(7)}, "epoch": 3}, path)
-
-
-def run() -> CurvatureRun:
-    """Return curvature at three steps."""
-    return CurvatureRun("sgd", "epoch", (0, 5, 10), (0.1, 0.1, np.nan), tuple(curvature(k) for k in range(3)))
 
 
 SURFACES = {
@@ -67,7 +50,7 @@ SURFACES = {
 WRITERS = {
     **{name: lambda path, made=made: write_surface(path, made()) for name, made in SURFACES.items()},
     "curvature": lambda path: write_curvature(path, {"train": curvature()}, {}),
-    "curvature-run": lambda path: write_curvature_run(path, {"train": run()}, {}),
+    "curvature-run": lambda path: write_curvature_run(path, {"train": curvature_run()}, {}),
     "similarity": lambda path: write_similarity(path, similarity()),
     "predictions": lambda path: write_predictions(path, populations()),
     "robustness": lambda path: write_robustness(path, robust()),
@@ -87,6 +70,7 @@ def said(words: list[str], capsys: pytest.CaptureFixture[str]) -> list[str]:
 def test_info_says_what_it_said(name, tmp_path, monkeypatch, capsys, pytestconfig):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "110")
+    monkeypatch.delenv("FORCE_COLOR", raising=False)
     file = "net.pt" if name == "checkpoint" else "net.h5"
     WRITERS[name](Path(file))
     (line,) = said(["info", "--json", file], capsys)
@@ -97,6 +81,7 @@ def test_info_says_what_it_said(name, tmp_path, monkeypatch, capsys, pytestconfi
 def test_a_comparison_says_what_it_said(tmp_path, monkeypatch, capsys, pytestconfig):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "110")
+    monkeypatch.delenv("FORCE_COLOR", raising=False)
     for seed in (0, 1):
         write_surface(tmp_path / f"{seed}.h5", noisy(9, seed))
     words = ["info", "--compare", "0.h5", "1.h5"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from landscape.surface.reports.curvature import Curvature, FilterCurvature, LayerCurvature, SliceCurvature
+from landscape.surface.reports.curvature import Curvature, CurvatureRun, FilterCurvature, LayerCurvature, SliceCurvature
 from landscape.surface.reports.matrix_spectrum import Spectrum
 
 
@@ -51,3 +51,8 @@ def curvature(seed: int = 0, data: str = "train") -> Curvature:
         gradient_null_stderr=0.0021,
         batches=8,
     )
+
+
+def curvature_run() -> CurvatureRun:
+    """Return reports at three steps of a run, the last of which says no learning rate."""
+    return CurvatureRun("sgd", "epoch", (0, 5, 10), (0.1, 0.1, np.nan), tuple(curvature(k) for k in range(3)))

@@ -1,4 +1,7 @@
-"""What a figure holds, in words and a few numbers: every line, mark, cell, text and colour, and where it is."""
+"""What a figure holds, in words and a few numbers: lines, marks, cells and texts, their colours, and where they are.
+
+Not the pixels of a lit surface, which baselines of image tests hold.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ import numpy as np
 from matplotlib.collections import Collection
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.text import Text
@@ -29,6 +33,8 @@ def held_by(figure: Figure) -> dict[str, Any]:
             "titles": [ax.get_title(loc=place) for place in ("left", "center", "right")],
             "ticks": [[tick.get_text() for tick in axis.get_ticklabels() if tick.get_visible()] for axis in (x, y)],
             "at": [_rounded(axis.get_majorticklocs()) for axis in (x, y)],
+            "sizes": [[axis.label.get_size(), *{each.get_size() for each in axis.get_ticklabels()}] for axis in (x, y)],
+            "spines": [name for name, spine in ax.spines.items() if ax.axison and spine.get_visible()],
         }
         shown = [
             each for each in ax.get_children() if each.get_visible() and each not in (ax.patch, *ax.spines.values())
@@ -38,7 +44,7 @@ def held_by(figure: Figure) -> dict[str, Any]:
                 found[f"{name}, {place} {type(each).__name__}"] = told
         if (legend := ax.get_legend()) is not None:
             box = legend.get_window_extent().get_points() * 72 / figure.dpi
-            found[f"{name}, legend"] = [*(each.get_text() for each in legend.get_texts()), *_rounded(box)]
+            found[f"{name}, legend"] = [[each.get_text() for each in legend.get_texts()], {"points": _rounded(box)}]
     return found
 
 
@@ -48,6 +54,12 @@ def _artist(each: Any) -> Any:
         return _text(each) if each.get_text() else None
     if isinstance(each, Line2D):
         look = [to_hex(each.get_color()), each.get_linewidth(), each.get_linestyle(), str(each.get_marker())]
+        look += [
+            each.get_markersize(),
+            str(each.get_markerfacecolor()),
+            str(each.get_markeredgecolor()),
+            each.get_alpha(),
+        ]
         return common | {"label": each.get_label(), "look": look, "data": [sums(a) for a in each.get_data()]}
     if isinstance(each, Collection):
         paths = [path.vertices for path in each.get_paths()]
@@ -66,13 +78,15 @@ def _artist(each: Any) -> Any:
         path = each.get_path().vertices
         look = [to_hex(each.get_facecolor(), keep_alpha=True), to_hex(each.get_edgecolor()), each.get_hatch()]
         return common | {"look": look, "path": [sums(a) for a in path.T]}
+    if isinstance(each, AxesImage):
+        return common | {"values": sums(each.get_array()), "limits": _rounded(each.get_extent())}
     return common or None
 
 
 def _text(text: Text) -> list[Any]:
-    size, turn = round(float(text.get_fontsize()), 2), _rounded(text.get_rotation())[0]
+    look = [to_hex(text.get_color()), text.get_alpha(), text.get_fontweight(), *_rounded([text.get_fontsize()])]
     box = text.get_window_extent().get_points() * 72 / text.get_figure(root=True).dpi
-    return [text.get_text(), size, turn, to_hex(text.get_color()), text.get_fontweight(), *_rounded(box.mean(axis=0))]
+    return [text.get_text(), *look, {"points": _rounded(box.mean(axis=0))}, {"turn": _rounded(text.get_rotation())}]
 
 
 def _colours(colours: Any) -> list[Any]:

@@ -14,7 +14,7 @@ from landscape.plot.surfaces.scenes import SurfaceImage
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from landscape.surface.grid import Axis, Floats
-from landscape.surface.surface import COMPUTED, NOT_COMPUTED, Surface
+from landscape.surface.surface import COMPUTED, INTERPOLATED, NOT_COMPUTED, Surface
 
 ORIGIN = {"checkpoint": "runs/net.pt", "sha256": "ab" * 32, "values": {"train/loss": 0.41, "train/accuracy": 0.85}}
 PROBLEM = {
@@ -240,6 +240,14 @@ def noisy(number: int, seed: int) -> Surface:
     return surface_of(
         values, random_axis(x, 0), random_axis(x, 1), stderr={name: 0.01 * array for name, array in values.items()}
     )
+
+
+def patchy() -> Surface:
+    """Return a plane of which some points were interpolated, and whose error is known."""
+    base = noisy(9, 0)
+    state = base.state.copy()
+    state[2:4] = INTERPOLATED
+    return dataclasses.replace(base, state=state, quality={"interpolation": {"held_out": 60}})
 
 
 def seeded(*seeds: int) -> Surface:

@@ -21,11 +21,19 @@ WAS = {"a": [1.0, {"b": "text", "c": None}], "d": [True, 1e-9, float("nan")]}
         ({"a": [1.0], "d": WAS["d"]}, "/a: 2 are kept, 1 found"),
         ({"a": WAS["a"], "d": [False, 1e-9, float("nan")]}, "/d/0: True is kept, False found"),
         ({"a": WAS["a"], "d": [True, 1e-9, 1.0]}, "/d/2: nan is kept, 1.0 found"),
+        ({"a": WAS["a"], "d": [1, 1e-9, float("nan")]}, "/d/0: True is kept, 1 found"),
+        ({"a": WAS["a"], "d": [True, 1e-5, float("nan")]}, "/d/1: 1e-09 is kept, 1e-05 found"),
     ],
 )
 def test_the_first_difference_is_named_with_its_place(found, said):
-    difference = first_difference(WAS, found, 1e-3)
+    difference = first_difference(WAS, found, 1e-3, 1e-6)
     assert (difference is None) if said is None else difference.startswith(said)
+
+
+def test_texts_may_stand_three_points_elsewhere_and_nothing_else_may():
+    assert first_difference({"points": [10.0]}, {"points": [12.9]}, 1e-3, 1e-6) is None
+    assert first_difference({"points": [10.0]}, {"points": [13.1]}, 1e-3, 1e-6) is not None
+    assert first_difference({"size": [10.0]}, {"size": [12.9]}, 1e-3, 1e-6) is not None
 
 
 def test_what_is_written_is_what_is_compared_with(tmp_path, monkeypatch):

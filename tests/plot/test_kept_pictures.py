@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -19,12 +18,10 @@ from landscape.plot.style.style import our_style
 
 import landscape
 from landscape.surface.grid import Axis
-from landscape.surface.reports.curvature import CurvatureRun
-from landscape.surface.surface import INTERPOLATED
-from tests.helpers.curvatures import curvature
+from tests.helpers.curvatures import curvature, curvature_run
 from tests.helpers.drawn import held_by, sums
 from tests.helpers.kept import assert_kept
-from tests.helpers.plot_fixtures import half_finished_valley, line_surface, noisy, repeated, surface_of, valley
+from tests.helpers.plot_fixtures import half_finished_valley, line_surface, patchy, repeated, surface_of, valley
 from tests.helpers.population_results import populations
 from tests.helpers.runs_on_planes import winding, with_steps
 from tests.helpers.similarities import similarity
@@ -40,14 +37,6 @@ def volume():
     return surface_of({"train/loss": 0.2 + x**2 + 2 * y**2 + 0.5 * (z - 0.3) ** 2}, *axes, cosines=np.eye(3))
 
 
-def patchy():
-    """Return a plane of which some points were interpolated, and whose error is known."""
-    base = noisy(9, 0)
-    state = base.state.copy()
-    state[2:4] = INTERPOLATED
-    return dataclasses.replace(base, state=state, quality={"interpolation": {"held_out": 60}})
-
-
 def frame():
     """Return one frame of a film along a run."""
     how = {"name": None, "scale": None, "camera": None, "interpolate": False, "seconds": 1.0, "rate": 3}
@@ -60,7 +49,7 @@ PICTURES = {
     "predictions": lambda: landscape.plot.predictions(populations()),
     "curvature": lambda: draw_curvature({"train": curvature()}),
     "curvature run": lambda: draw_curvature_run(
-        {"train": CurvatureRun("sgd", "epoch", (0, 5, 10), (0.1, 0.1, np.nan), tuple(curvature(k) for k in range(3)))}
+        {"train": curvature_run()}
     ),
     "bands": lambda: seed_bands(
         [Band(name, np.arange(7.0), *(f * SPREAD.mean(0) for f in (k, 0.8 * k, 1.2 * k)), k * SPREAD)

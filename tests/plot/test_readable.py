@@ -63,7 +63,7 @@ def decided():
 KINDS = {
     "line": lambda: draw_of(line_surface(17)),
     "between": lambda: draw_of(interpolation()),
-    "two lines": lambda: draw_of([line_surface(17), interpolation()]),
+    "two lines": lambda: draw_of([line_surface(17), dataclasses.replace(interpolation(), title="between")]),
     "contour": lambda: draw_of(valley(15, 11)),
     "contour, holes": lambda: draw_of(damaged_valley(), cap=100.0),
     "contour, zoomed": lambda: draw_of(zoomed()),
@@ -72,7 +72,7 @@ KINDS = {
     "accuracy": lambda: draw_of(valley(15, 11), name="train/accuracy"),
     "heatmap": lambda: draw_of(damaged_valley(), kind="heatmap", cap=100.0),
     "seeds": lambda: draw_of(repeated(valley(9, 7), 3), kind="heatmap"),
-    "independent": lambda: draw_of([valley(9, 7), zoomed()], independent=True),
+    "independent": lambda: draw_of([valley(9, 7), dataclasses.replace(zoomed(), title="zoomed")], independent=True),
     "steps": lambda: draw_of(with_steps(), kind="steps"),
     "steps of two": lambda: draw_of(with_steps("adam, with a long name"), kind="steps"),
     "convexity": lambda: draw_of(curved(), kind="convexity"),

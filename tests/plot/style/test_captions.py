@@ -360,6 +360,14 @@ def test_every_panel_with_holes_is_counted_and_no_other():
     assert "damaged: 105 above the cap of 100 (hatched), 13 not finite" in text
 
 
+def test_of_many_panels_with_holes_four_are_told_and_how_many_others_there_are():
+    many = [dataclasses.replace(damaged_valley(), title=f"net{k}") for k in range(7)]
+    text = said(many)
+    assert text.count("13 not finite") == 4
+    assert "net3: 13 not finite; 3 others have such points, too" in text
+    assert "others" not in said(many[:4])
+
+
 def test_anchors_are_those_of_points_that_are_estimates():
     state = np.array([COMPUTED, COMPUTED, COMPUTED, INTERPOLATED])
     surface = SimpleNamespace(
