@@ -36,7 +36,9 @@ def test_a_move_is_theta_plus_multiples_of_the_directions(classifier, dtype):
     assert all(torch.equal(before[n], p) for n, p in model.named_parameters())
 
 
-def test_a_running_variance_never_falls_below_zero(classifier):
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+def test_a_running_variance_never_falls_below_zero(classifier, dtype):
+    classifier.to(dtype)
     tensors = moved_tensors(classifier, move="states")
     displacement = Displacement(classifier, tensors, [{name: torch.ones_like(t) for name, t in tensors.items()}])
     displacement.move_to((-3.0,))

@@ -17,7 +17,7 @@ from landscape.errors import SurfaceMismatch
 from landscape.surface.derived.differences import Difference, difference, standard_errors
 from landscape.surface.derived.intervals import half_widths, interval_factor
 from landscape.surface.grid import Axis
-from landscape.surface.surface import Surface, sampling_factor
+from landscape.surface.surface import COMPUTED, Surface, sampling_factor
 
 SIZE = 900
 NAME = "train/loss"
@@ -172,6 +172,10 @@ def test_planes_that_differ_along_one_axis_are_not_compared():
     axes = Axis(np.array([0.0, 1.0])), Axis(np.array([0.0, 2.0]))
     first = Surface(axes, {NAME: np.zeros((2, 2))}, np.ones((2, 2), np.uint8))
     assert (difference(first, first, NAME).values == 0).all()
+    # A point that one of both only interpolated has no difference: its error is another's.
+    state = np.array([[1, 2], [0, 1]], np.uint8)
+    for pair_of in ((first, dataclasses.replace(first, state=state)), (dataclasses.replace(first, state=state), first)):
+        np.testing.assert_array_equal(np.isnan(difference(*pair_of, NAME).values), state != COMPUTED)
     others = Axis(np.array([0.0, 3.0])), Axis(axes[1].values, kind="repeat")
     for changed in ((axes[0], others[0]), (others[0], axes[1]), (axes[0], others[1])):
         with pytest.raises(SurfaceMismatch, match="grids are not the same"):
