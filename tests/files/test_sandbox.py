@@ -134,6 +134,22 @@ def test_the_child_starts_without_torch_and_without_what_python_was_told_by_othe
 
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/fd"), reason="needs /proc")
+def test_links_are_not_followed(tmp_path):
+    with h5py.File(tmp_path / "other.h5", "w") as other:
+        other["secret"] = np.arange(3.0)
+    with h5py.File(tmp_path / "s.h5", "w") as file:
+        file["train_loss"] = np.zeros((2, 2))
+        file["group/own"] = np.ones(2)
+        for name in ("xcoordinates", "group/soft"):
+            file[name] = h5py.SoftLink("/train_loss")
+        for name in ("ycoordinates", "group/external"):
+            file[name] = h5py.ExternalLink(str(tmp_path / "other.h5"), "/secret")
+        file["linked"] = h5py.SoftLink("/group")
+        wanted = ["train_loss", "xcoordinates", "ycoordinates", "group/*", "linked/*"]
+        found = [name for name, _ in sandbox_child.wanted_datasets(file, wanted, 10)]
+    assert found == ["train_loss", "group/own"]
+
+
 def test_reading_leaves_no_open_files_behind(tmp_path):
     write_like_the_tool(tmp_path / "s.h5", [0.0, 1.0])
     read_surface(tmp_path / "s.h5")

@@ -60,6 +60,8 @@ def test_a_report_stands_beside_the_surface_of_its_network_alone(tmp_path):
     assert rows["greatest"] == ["9, residual 0.001", "0.9, residual 10⁻⁴"]
     assert rows["least"][0] == "−0.8, residual 0.2, not converged"
     assert found["spectra"][0]["counts"] == curvature().raw.density().counts.tolist()
+    assert found["spectra"][0]["errors"] == np.nan_to_num(curvature().raw.density().errors).tolist()
+    assert max(found["spectra"][0]["errors"]) > 0
     assert found["spectra"][1]["eigenvalues"] == curvature().normalised.eigenvalues.tolist()
     assert found["slice"] == [
         ["α", "4 ± 1", "3 ± 2", "60 %"],

@@ -157,6 +157,12 @@ def test_flipping_signs_gives_what_scipy_gives_by_permutation():
         assert f"by flipping signs {sign_flip_test(differences - margin):.2g}" in said
 
 
+def test_of_few_seeds_it_is_said_how_little_flipping_signs_can_give():
+    few = [1.0, 1.01, 1.02, 1.03, 1.04]
+    said = judge(ask(">"), {"a": by_seed(few), "b": by_seed([0.0] * 5)}).text
+    assert "by flipping signs 0.062 (no less than 0.062 is possible)" in said  # 2 patterns of 32
+
+
 def test_holm_turns_what_was_found_by_chance_into_not_resolved():
     ps = [0.01, 0.02, 0.04, math.nan]
     given = [Verdict(str(p), REPRODUCED, 1.0, (0.5, 1.5), 4, p, p) for p in ps]

@@ -4,9 +4,15 @@ import numpy as np
 import pytest
 
 from landscape.surface.derived.projected_runs import distances, shares_off_plane, values_below
-from landscape.surface.derived.variance_shares import random_walk_shares
+from landscape.surface.derived.variance_shares import component_label, random_walk_shares
 from landscape.surface.grid import Axis
 from landscape.surface.surface import Surface, Trajectory
+
+
+def test_a_component_is_of_all_runs_that_it_was_found_from():
+    runs = {"source": "pca", "runs": [{"name": "sgd"}, {"name": "adam"}]}
+    assert component_label("PC 2 (20 % of variance)", runs) == "PC 2 (20 % of the variance of sgd, adam)"
+    assert component_label("PC 2 (20 % of variance)", {}) == "PC 2 (20 % of variance)"
 
 
 def plane(x, y, function, lengths=(1.0, 1.0), cosine=0.0, state=None):
