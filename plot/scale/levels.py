@@ -55,7 +55,7 @@ def log_levels(low: float, high: float) -> tuple[float, ...]:
         for mantissas in reversed(_MANTISSAS[:plain]):
             best = ladder(low, high, mantissas)
             if len(best) >= FEWEST_LEVELS:
-                return best[:: -(-len(best) // MOST_LEVELS)]
+                return best
         return linear_steps(low, high)
     for mantissas in _MANTISSAS[plain:]:
         best = ladder(low, high, mantissas)

@@ -23,6 +23,7 @@ from landscape.directions.direction_files import read_plane
 from landscape.errors import DirectionError, UsageError
 from landscape.problem.params import moved_tensors
 from landscape.surface.recipes import NORMALIZATIONS
+from tests.helpers.tied_network import net
 
 # random_tensor(0, 1, "fc.weight", (2, 2)), written down when the rule was made.
 PINNED = [-1.3077266792791995, 1.9659018253228266, -0.3133419662417677, -2.164504424497985]
@@ -356,6 +357,10 @@ def test_what_is_infinite_in_both_networks_stays_where_it_is(tmp_path):
         each.mask[0] = torch.nan
     torch.save(other.state_dict(), tmp_path / "other.pt")
     assert checkpoint_plane(model, [tmp_path / "other.pt"], move="weights").directions[0].recipe["differs"] == []
+
+
+def test_a_tied_weight_is_not_left_behind_under_its_other_name(tmp_path):
+    assert towards(tmp_path, net(0), net(1), move="weights").directions[0].recipe["differs"] == []
 
 
 @pytest.mark.parametrize("seed", [2**53 + 1, -(2**53) - 1])

@@ -94,3 +94,17 @@ def test_a_criterion_comes_by_reference_and_with_metrics(tmp_path):
         resolve_loss("torch.nn:GaussianNLLLoss")(lambda x: x, batch)
     with pytest.raises(ProblemError, match=r"torch\.nn:Linear\(\) failed"):
         resolve_loss("torch.nn:Linear")
+
+
+def test_what_a_loss_cannot_do_without_beyond_two_is_refused_and_what_it_can_is_left():
+    def three(output, target, weight):
+        return weight * nn.functional.cross_entropy(output, target, reduction="none")
+
+    def optional(output, target, weight=2.0):
+        return three(output, target, weight)
+
+    with pytest.raises(UsageError, match="wants output, target, weight; a loss is called with two"):
+        resolve_loss(three)
+    batch = torch.randn(4, 3), torch.arange(4) % 3
+    values = resolve_loss(optional)(nn.Identity(), batch)["loss"]
+    torch.testing.assert_close(values, 2 * nn.functional.cross_entropy(*batch, reduction="none"))
