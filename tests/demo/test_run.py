@@ -143,3 +143,12 @@ def test_a_folder_that_cannot_be_made_is_a_line(tmp_path, capsys):
     assert main(["demo", "-o", str(tmp_path / "file" / "out")]) == 1
     assert "cannot make the folder" in capsys.readouterr().err
     assert Path(tmp_path / "file").read_text() == ""
+
+
+@pytest.mark.parametrize(("cores", "here"), [(1, True), (2, False), (8, False)])
+def test_on_one_core_both_networks_are_trained_in_this_process(cores, here, tmp_path, monkeypatch):
+    monkeypatch.setattr("landscape.demo.run._cores", lambda: cores)
+    monkeypatch.setattr("landscape.demo.run.work_on", lambda network, *given: {"train/loss": len(network)})
+    monkeypatch.setattr("landscape.demo.run._in_processes", lambda *given: "in processes")
+    found = run_demo(tmp_path, DemoSettings(), print)
+    assert found == ({"residual": {"train/loss": 8}, "plain": {"train/loss": 5}} if here else "in processes")
