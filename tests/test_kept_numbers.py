@@ -6,7 +6,9 @@ The network is in double precision, so that only sums in another order differ be
 from __future__ import annotations
 
 import json
+import re
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,14 @@ PROBLEM = ["--model", "nets.py:network", "--data", "train=nets.py:data", "--batc
 BOTH = [*PROBLEM, "--data", "test=nets.py:held_out"]
 LINE, PLANE = ["--x=-1:1.5:6"], ["--x=-1:1:4", "--y=-0.5:1:3"]
 
+# What the clock and the machine decide, and what is zero but for rounding.
+_CHANGES = {
+    r"\d[\d.,]*(?:e-?\d+)? ?(?:µs|ms|s|min|minutes?|seconds?|hours?|h|GiB|MiB|KiB)\b": "…",
+    r"\b(?=[0-9a-f]*[a-f])(?=[0-9a-f]*\d)[0-9a-f]{12,}\b": "…",
+    r"(torch|numpy|Python) \d[\w.+]*": r"\1",
+    r"-?\d[\d.]*e-(?:0[7-9]|1\d)": "0",
+    r"  +": "  ",
+}
 NORMS = ("filter", "layer", "weight", "dfilter", "dlayer", "model", "none")
 INPUT = [*PROBLEM, *PLANE, "--space", "input"]
 SURFACES = {
@@ -49,6 +59,26 @@ SURFACES = {
     "metric": [*PROBLEM, *LINE, "--metric", "nets.py:margin"],
     "input": [*INPUT, "--directions", "sign,random", "--samples", "20"],
     "one-input": [*INPUT, "--directions", "pgd,random", "--sample", "3", "--epsilon", "0.3"],
+}
+RUNS = {
+    "runs": ["a", "b", *PROBLEM, "--points", "4"],
+    "run-pca": ["a", *BOTH, "--points", "3", "--ignore", "biasbn", "--origin", "b.pt"],
+    "run-line": ["a", *PROBLEM, "--line", "pca", "--points", "4", "--margin", "0.3"],
+    "run-ends": ["a", *PROBLEM, "--line", "ends", "--points", "4"],
+    "run-local": ["a", *PROBLEM, "--plane", "local", "--at", "12", "--points", "3"],
+    "run-networks": ["a", *PROBLEM, "--plane", "a.pt,b.pt,c.pt", "--points", "3"],
+    "run-square": ["a", *PROBLEM, "--plane", "a.pt,b.pt,c.pt", "--axes", "orthonormal", "--points", "3"],
+    "run-onto": ["b", *PROBLEM[:2], "--onto", "onto.h5"],
+    "run-plane-only": ["c", *PROBLEM[:2], "--plane-only"],
+}
+ESTIMATES = {
+    "surface": ["evaluate", "a.pt", *BOTH, *PLANE],
+    "adaptive": ["evaluate", "a.pt", *PROBLEM, "--x=-1:1:11", "--y=-1:1:9", "--tolerance", "0.1"],
+    "samples": ["evaluate", "a.pt", *PROBLEM, *PLANE, "--samples", "40", "--anchors", "3"],
+    "curvature-map": ["evaluate", "a.pt", *PROBLEM, *LINE, "--curvature"],
+    "trajectory": ["trajectory", "a", *PROBLEM, "--points", "4"],
+    "curvature": ["curvature", "a.pt", *PROBLEM, "--probes", "3", "--eigenvalues", "2"],
+    "similarity": ["similarity", "a.pt", "b.pt", *PROBLEM],
 }
 PAIR = ["a.pt", "b.pt", *PROBLEM]
 REPORTS = {
@@ -90,27 +120,54 @@ def measured(surface: landscape.Surface) -> dict[str, Any]:
     }
 
 
+def said(words: list[str], place: Path, capsys: pytest.CaptureFixture[str]) -> list[str]:
+    """Run a command; return what it printed."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["landscape", *words])  # which files keep
+        assert main(words) == 0
+    captured = capsys.readouterr()
+    text = captured.out.replace(f"{place}/", "") + captured.err
+    for pattern, put in _CHANGES.items():
+        text = re.sub(pattern, put, text)
+    return [line.rstrip() for line in text.splitlines() if "a second" not in line]
+
+
 @pytest.mark.parametrize("name", SURFACES)
-def test_a_surface_is_what_it_was(name, place, monkeypatch, pytestconfig):
+def test_a_surface_is_what_it_was(name, place, monkeypatch, capsys, pytestconfig):
     monkeypatch.chdir(place)
+    monkeypatch.setenv("COLUMNS", "400")
     path = f"{name}.h5"
-    assert main(["evaluate", "a.pt", *SURFACES[name], "-o", path, "--overwrite"]) == 0
-    kept = steady(measured(landscape.read_surface(path)))
+    told = said(["evaluate", "a.pt", *SURFACES[name], "-o", path, "--overwrite"], place, capsys)
+    told += said(["info", path], place, capsys)
+    kept = steady(measured(landscape.read_surface(path)) | {"said": told})
     assert_kept(f"numbers/{name}", kept, write=pytestconfig.getoption("keep"))
 
 
-def test_a_trajectory_is_what_it_was(place, monkeypatch, pytestconfig):
+@pytest.mark.parametrize("name", RUNS)
+def test_a_trajectory_is_what_it_was(name, place, monkeypatch, capsys, pytestconfig):
     monkeypatch.chdir(place)
-    assert main(["trajectory", "a", "b", *PROBLEM, "--points", "4", "-o", "runs.h5", "--overwrite"]) == 0
-    kept = steady(measured(landscape.read_surface("runs.h5")))
-    assert_kept("numbers/runs", kept, write=pytestconfig.getoption("keep"))
+    monkeypatch.setenv("COLUMNS", "400")
+    if name == "run-onto":
+        said(["evaluate", "a.pt", *PROBLEM, *PLANE, "-o", "onto.h5", "--overwrite"], place, capsys)
+    told = said(["trajectory", *RUNS[name], "-o", "runs.h5", "--overwrite"], place, capsys)
+    told += said(["info", "runs.h5"], place, capsys)
+    kept = steady(measured(landscape.read_surface("runs.h5")) | {"said": told})
+    assert_kept(f"numbers/{name}", kept, write=pytestconfig.getoption("keep"))
+
+
+@pytest.mark.parametrize("name", ESTIMATES)
+def test_what_something_will_cost_is_what_it_was(name, place, monkeypatch, capsys, pytestconfig):
+    monkeypatch.chdir(place)
+    monkeypatch.setenv("COLUMNS", "400")
+    told = said([*ESTIMATES[name], "--dry-run", "-o", "none.h5"], place, capsys)
+    assert_kept(f"said/estimate-{name}", {"said": told}, write=pytestconfig.getoption("keep"))
 
 
 @pytest.mark.parametrize("name", REPORTS)
 def test_a_report_is_what_it_was(name, place, monkeypatch, capsys, pytestconfig):
     monkeypatch.chdir(place)
-    assert main([*REPORTS[name], "-o", "report.h5", "--overwrite"]) == 0
-    capsys.readouterr()
+    monkeypatch.setenv("COLUMNS", "400")
+    told = said([*REPORTS[name], "-o", "report.h5", "--overwrite"], place, capsys)
     assert main(["info", "--json", "report.h5"]) == 0
     found = json.loads(capsys.readouterr().out)
     kept = {
@@ -118,5 +175,6 @@ def test_a_report_is_what_it_was(name, place, monkeypatch, capsys, pytestconfig)
         for key, each in found.items()
         if key not in ("command", "problem", "settings", "path", "software", "created")
     }
+    kept["said"] = told
     # Residuals and errors of an iteration that ends early are of the size of what ends it.
     assert_kept(f"numbers/report-{name}", steady(kept), write=pytestconfig.getoption("keep"), absolute=1e-4)

@@ -56,7 +56,7 @@ def frames_of(surface: Surface) -> tuple[list[Surface], str]:
         if len(frame.axes) != 2:
             number = len(frame.axes)
             raise PlotError(
-                f"the page shows planes, {what} has {number} ax{'i' if number == 1 else 'e'}s; "
+                f"{what} has {number} ax{'i' if number == 1 else 'e'}s, and planes are shown; "
                 "'landscape plot' draws lines"
             )
         if min(frame.shape) < 2:

@@ -36,6 +36,20 @@ def test_texts_may_stand_three_points_elsewhere_and_nothing_else_may():
     assert first_difference({"size": [10.0]}, {"size": [12.9]}, 1e-3, 1e-6) is not None
 
 
+@pytest.mark.parametrize(
+    ("found", "same"),
+    [
+        ("loss 0.124 to 2e-05 of 7 points", True),
+        ("loss 0.125 to 2e-05 of 7 points", False),
+        ("loss 0.123 to 2e-05 of 8 points", False),
+        ("loss 0.123 to 4e-05 of 7 points", False),
+        ("loss 0.123 up to 2e-05 of 7 points", False),
+    ],
+)
+def test_texts_may_differ_in_the_last_place_of_a_fraction(found, same):
+    assert (first_difference("loss 0.123 to 2e-05 of 7 points", found, 1e-3, 1e-6) is None) is same
+
+
 def test_what_is_written_is_what_is_compared_with(tmp_path, monkeypatch):
     monkeypatch.setattr(kept, "FOLDER", tmp_path)
     assert_kept("folder/name", {"x": [1, "α"], "y": (2.5,)}, write=True)

@@ -92,7 +92,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Measure each data set; print and store what was found."""
     from landscape.curvature.analysis import Settings
+    from landscape.errors import UsageError
 
+    if options.metric:
+        raise UsageError("--metric says nothing here: what is measured is the curvature of the loss")
     names = {"eigenvalues": "eigenvalues", "tolerance": "eigenvalue_tolerance", "most": "products"}
     names |= {name: name for name in ("probes", "steps", "seed")}
     settings = Settings(**{name: getattr(options, option) for name, option in names.items()})

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from landscape.commands.words import say
-from landscape.errors import StoreError, UsageError
+from landscape.errors import PlotError, StoreError, UsageError
 
 if TYPE_CHECKING:
     from landscape.surface.surface import Surface
@@ -56,6 +56,8 @@ def _content(name: str, surface: Surface) -> bytes:
     if name in MESHES:
         from landscape.plot.surfaces.meshes import build_mesh_file
 
+        if len(surface.axes) != 2:
+            raise PlotError(f"{FORMATS[name]} is of a surface over a plane, {surface.path} is none; .csv holds it")
         return build_mesh_file(surface, FORMATS[name])
     return {"csv": build_csv, "npz": build_npz, "original": build_original}[name](surface)
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from landscape.commands.options import list_of
-from landscape.commands.shown.film_options import add_film_options, write_film_file
+from landscape.commands.shown.film_options import add_film_options, refuse_film_options, write_film_file
 from landscape.commands.shown.pictures import add_scale_options, require_titles
 from landscape.commands.words import say
 from landscape.errors import UsageError
@@ -126,6 +126,7 @@ def run(options: argparse.Namespace) -> int:
     require_titles(options)
     if options.film:
         return write_film_file(options)
+    refuse_film_options(options)
     outputs = [checked_target(each) for each in options.output or [Path(options.files[0]).with_suffix(".png")]]
     if any(is_curvature(each) or is_curvature_run(each) for each in options.files):
         kind: str | None = "curvature"

@@ -11,9 +11,10 @@ from landscape.errors import UsageError
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# What is of surfaces alone.
-_OTHERS = "kind cap eps levels title columns hillshade no_interpolation marks camera independent no_subtitle"
-_NOT_CURVATURE = "kind name cap eps levels title headline columns hillshade no_interpolation marks color"
+# Options that only some pictures take, and what says that they were not given.
+_OPTIONS = """kind name scale cap eps levels colormap color title headline columns hillshade no_interpolation marks
+    camera independent no_subtitle"""
+_NOT_GIVEN = (None, False, [], "auto", "viridis")
 
 
 def draw_report(kind: str, options: argparse.Namespace) -> Figure:
@@ -36,7 +37,7 @@ def _similarity(options: argparse.Namespace) -> Figure:
     from landscape.files.reports.similarity_file import read_similarity
     from landscape.plot.representations.similarity_maps import WORDS, similarity
 
-    _refuse_others(options, "similarity", one=True)
+    _refuse_others(options, "similarity", takes=("name", "colormap", "headline"), one=True)
     found = read_similarity(options.files[0])
     known = [each.name for each in found.networks]
     chosen = list(dict.fromkeys(each for each in options.name or [] if each in known and each not in WORDS))
@@ -60,7 +61,7 @@ def _predictions(options: argparse.Namespace) -> Figure:
     from landscape.files.reports.predictions_file import read_predictions
     from landscape.plot.representations.population_figures import predictions
 
-    _refuse_others(options, "predictions", one=True)
+    _refuse_others(options, "predictions", takes=("name", "headline"), one=True)
     groups = options.name or []
     if len(groups) not in (0, 2):
         raise UsageError("a picture of predictions is of two groups: give --name twice, or leave it out")
@@ -76,7 +77,7 @@ def _robustness(options: argparse.Namespace) -> Figure:
     from landscape.files.reports.robustness_file import read_robustness
     from landscape.plot.lines.robustness_curves import robustness
 
-    _refuse_others(options, "robustness", but="title")
+    _refuse_others(options, "robustness", takes=("title", "headline"))
     return robustness(
         [read_robustness(each) for each in options.files],
         labels=options.title,
@@ -89,7 +90,7 @@ def _frequencies(options: argparse.Namespace) -> Figure:
     from landscape.files.reports.frequencies_file import read_frequencies
     from landscape.plot.lines.frequency_curves import frequencies
 
-    _refuse_others(options, "frequencies", but="title")
+    _refuse_others(options, "frequencies", takes=("title", "headline"))
     return frequencies(
         [read_frequencies(each) for each in options.files],
         labels=options.title,
@@ -102,7 +103,7 @@ def _walk(options: argparse.Namespace) -> Figure:
     from landscape.files.reports.walk_file import read_walk
     from landscape.plot.lines.walk_curves import walk
 
-    _refuse_others(options, "walks", but="title")
+    _refuse_others(options, "walks", takes=("title", "headline"))
     return walk([read_walk(each) for each in options.files], labels=options.title, **_page(options))
 
 
@@ -113,7 +114,7 @@ def _curvature(options: argparse.Namespace) -> Figure:
     from landscape.plot.spectra.run_figures import draw_curvature_run
     from landscape.plot.spectra.spectrum_figures import draw_curvature
 
-    _refuse_others(options, "curvature", one=True, names=_NOT_CURVATURE)
+    _refuse_others(options, "curvature", one=True)
     path, page = options.files[0], _page(options)
     del page["headline"]
     if is_curvature_run(path):
@@ -121,13 +122,12 @@ def _curvature(options: argparse.Namespace) -> Figure:
     return draw_curvature(read_curvature(path), **page)
 
 
-def _refuse_others(
-    options: argparse.Namespace, what: str, *, but: str = "", one: bool = False, names: str = _OTHERS
-) -> None:
+def _refuse_others(options: argparse.Namespace, what: str, *, takes: tuple[str, ...] = (), one: bool = False) -> None:
     """Refuse options that say nothing of such a picture, and several files where it is of ``one``."""
     if one and len(options.files) > 1:
         raise UsageError(f"a picture of {what} is of one file at a time")
-    given = [name for name in names.split() if name != but and getattr(options, name, None) not in (None, False, [])]
+    others = [name for name in _OPTIONS.split() if name not in takes]
+    given = [name for name in others if getattr(options, name, None) not in _NOT_GIVEN]
     if given:
         raise UsageError(f"--{given[0].replace('_', '-')} does not go with {what}, which has a picture of its own")
 
