@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 # Options that only some pictures take, and what says that they were not given.
 _OPTIONS = """kind name scale cap eps levels colormap color title headline columns hillshade no_interpolation marks
     camera independent no_subtitle"""
-_NOT_GIVEN = (None, False, [], "auto", "viridis")
+_NOT_GIVEN: tuple[Any, ...] = (None, False, [], "auto", "viridis")
 
 
 def draw_report(kind: str, options: argparse.Namespace) -> Figure:
