@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 from torch import nn
 
 from landscape.similarity.grams import Reference, Tap, look_at
@@ -63,7 +64,8 @@ class ComparedNetworks:
         reference = samples.places(0)[0][: None if settings.kernel == "rbf" else SCALED]
         for name, model in models.items():
             device = device_of(model)
-            probes = [samples.fetch(samples.places(0)[0][: min(PROBE, len(samples)) - k], device) for k in (0, 1)]
+            few = samples.places(0)[0][: min(PROBE, len(samples))]
+            probes = [samples.fetch(each, device) for each in (few, few[:-1], np.roll(few, -1))]
             found = find_layers(model, probes, which=settings.layers, name=name, data=data)
             layers, tap = found.layers, Tap(model, found, settings.tokens)
             left_out.append(found.left_out)

@@ -14,6 +14,7 @@ from landscape.engine.memory import is_out_of_memory
 from landscape.errors import EvaluationError, UsageError
 from landscape.problem.references import failure
 from landscape.similarity.layer_analysis import Analysis, Progress, Write
+from landscape.similarity.module_calls import called_one_by_one
 from landscape.similarity.partial_results import Known
 from landscape.similarity.run_cost import SimilarityCost, measured_cost
 from landscape.similarity.shuffled_batches import Samples, one_data_set
@@ -122,6 +123,7 @@ def _prepared(
     samples = Samples(source, settings.samples, settings.sample_seed, settings.batch_size)
     samples.require_same()
     with ExitStack() as stack:
+        stack.enter_context(called_one_by_one(list(models.values())))
         for model in dict.fromkeys(models.values()):
             stack.enter_context(untouched(model))
             model.eval()

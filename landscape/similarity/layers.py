@@ -1,8 +1,9 @@
 """Which layers of a network are compared, and how each one's output is one row a sample.
 
-A network is called on two small batches of different size: what grows with the number of samples tells where the
-samples are in an output, whatever else its shape is. An output may be a tensor, or a tuple, mapping or dataclass that
-holds some: its first floating tensor with samples is taken.
+A network is called on two small batches of different size, and on the samples of one of them in another order: what
+grows with the number of samples, and moves with them, tells where they are in an output, whatever else its shape is.
+An output may be a tensor, or a tuple, mapping or dataclass that holds some: its first floating tensor with samples is
+taken.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from torch import Tensor, nn
 from landscape.errors import EvaluationError, ProblemError, UsageError
 from landscape.problem.batches import batch_size_of, call_model, fit_precision, split_inputs_targets, tensors_in
 from landscape.problem.model import misfit
+from landscape.similarity.module_calls import scripted_parts
+from landscape.similarity.sample_rows import Rows, is_right, places_by_shape, rows_of
 
 TOKENS = ("flatten", "mean")
 BLOCKS = "blocks"
@@ -43,7 +46,10 @@ class Layer:
     kind: str  # the class
     tensor: int  # which of the output's floating tensors
     axis: int  # of the samples
-    fold: int  # rows of that axis which belong to one sample, as windows do; samples come one after the other
+    fold: int  # rows of that axis which belong to one sample, as windows do
+    apart: bool = (
+        False  # whether these are as far apart as there are samples, as steps are, and do not follow each other
+    )
 
     @property
     def label(self) -> str:
@@ -58,6 +64,7 @@ class _Seen:
     module: nn.Module
     shapes: tuple[tuple[int, ...], ...]
     again: bool  # whether this is a tensor that another module has given, unchanged
+    rows: tuple[tuple[Rows, ...], ...] = ()  # of each tensor
 
 
 @dataclass(frozen=True)
@@ -101,8 +108,8 @@ def find_layers(
     ----------
     model : Module
         In the mode it is measured in.
-    batches : sequence of two
-        Batches on its device, of m and m - 1 samples.
+    batches : sequence of three
+        Batches on its device: of m samples, of m - 1, and of those of the first with its first one behind all others.
     which : str, optional
         A regular expression searched in modules' names, or "blocks": residual blocks, say, and what stands between
         them (see `block_names`). By default every module without others in it, and every other one whose output is a
@@ -120,31 +127,38 @@ def find_layers(
         It gives another output each time.
     """
     whole = _needs_target(model, batches[0])
-    seen = [_observe(model, inputs_of(each, whole), name, data) for each in batches]
+    seen = [_observe(model, inputs_of(each, whole), name, data, rows=k != 1) for k, each in enumerate(batches)]
     sizes = [batch_size_of(each) for each in batches]
     names = {module: label for label, module in model.named_modules()}
     chosen = _chosen(model, which, names)
-    second = {(each.name, each.call): each for each in seen[1]}
-    calls, others = (Counter(each.name for each in half) for half in seen)
+    second, turned = ({(each.name, each.call): each for each in half} for half in seen[1:])
+    calls, others = (Counter(each.name for each in half) for half in seen[:2])
     layers: list[Layer] = []
     choosable: set[str] = set()
     without: dict[str, None] = {}
     uneven: dict[str, None] = {}
+    loose: dict[str, None] = {}
     for each in seen[0]:
         asked = _is_default(each, model) if chosen is None else each.name in chosen
         if calls[each.name] != others[each.name]:
             if asked:
                 uneven[each.name] = None
             continue
-        place = _samples_in(each.shapes, second[each.name, each.call].shapes, sizes)
+        places = places_by_shape(each.shapes, second[each.name, each.call].shapes, sizes)
+        same = turned.get((each.name, each.call))
+        place = next((p for p in places if same and is_right(p, each.rows, same.rows, sizes[0])), None)
         if place is not None:
             choosable.add(each.name)
             if asked:
-                layers.append(Layer(each.name, each.call, type(each.module).__name__, *place))
+                where = (place.tensor, place.axis, place.fold, place.apart)
+                layers.append(Layer(each.name, each.call, type(each.module).__name__, *where))
         elif each.shapes and asked:
-            without[each.name] = None
+            (loose if places else without)[each.name] = None
+    silent = dict.fromkeys(name for name in scripted_parts(model) if chosen is None or name in chosen or not layers)
     reasons = (
+        (silent, "what {} gives cannot be listened to (TorchScript)"),
         (without, "no row a sample in what {} gives"),
+        (loose, "rows of what {} gives do not go with the samples where these are given in another order"),
         (uneven, "how often {} is called depends on the samples"),
     )
     said = [words.format(listed(list(names))) for names, words in reasons if names]
@@ -240,23 +254,8 @@ def _nothing(which: str | None, names: Sequence[str], reasons: Sequence[str], ne
     )
 
 
-def _samples_in(
-    first: Sequence[tuple[int, ...]], second: Sequence[tuple[int, ...]], sizes: Sequence[int]
-) -> tuple[int, int, int] | None:
-    """Return which tensor of an output has samples, on which axis and how often; None where none has."""
-    for number, (one, other) in enumerate(zip(first, second, strict=False)):
-        if len(one) != len(other):
-            continue
-        for axis in range(min(len(one), 2)):
-            fold = one[axis] // sizes[0]
-            grows = one[axis] == fold * sizes[0] and other[axis] == fold * sizes[1]
-            if grows and fold and (axis == 0 or fold == 1):
-                return number, axis, fold
-    return None
-
-
-def _observe(model: nn.Module, inputs: Any, name: str, data: str) -> list[_Seen]:
-    """Call a network and note what its modules give."""
+def _observe(model: nn.Module, inputs: Any, name: str, data: str, *, rows: bool) -> list[_Seen]:
+    """Call a network and note what its modules give, with some numbers of their rows where asked to."""
     seen: list[_Seen] = []
     given: dict[tuple[int, int, int], list[weakref.ref[Tensor]]] = {}
     calls: Counter[str] = Counter()
@@ -268,9 +267,13 @@ def _observe(model: nn.Module, inputs: Any, name: str, data: str) -> list[_Seen]
         again = bool(keys) and any(reference() is not None for reference in given.get(keys[0], ()))
         for each, key in zip(tensors, keys, strict=True):
             given.setdefault(key, []).append(weakref.ref(each))
-        seen.append(_Seen(label, calls[label], module, tuple(tuple(each.shape) for each in tensors), again))
+        shapes = tuple(tuple(each.shape) for each in tensors)
+        some = tuple(rows_of(each.detach()) for each in tensors) if rows else ()
+        seen.append(_Seen(label, calls[label], module, shapes, again, some))
 
-    with listening(model, dict(model.named_modules()), look):
+    scripted = [part for each in scripted_parts(model).values() for part in each.modules()]
+    modules = {label: each for label, each in model.named_modules() if each not in scripted}
+    with listening(model, modules, look):
         try:
             first = call(model, inputs)
         except _FAILURES as error:
@@ -344,6 +347,8 @@ def features_of(output: Any, layer: Layer, samples: int, tokens: str = "flatten"
             f"layer {layer.label} gives {tensor.shape[0]} rows for {samples} samples, {layer.fold * samples} were "
             "expected: it does not treat samples alike; leave it out with --layers"
         )
+    if layer.apart:
+        tensor = tensor.reshape(layer.fold, samples, *tensor.shape[1:]).transpose(0, 1).flatten(0, 1)
     if tokens == "mean" and tensor.ndim == 3:
         return tensor.reshape(samples, -1, tensor.shape[2]).mean(1)
     return tensor.reshape(samples, -1)

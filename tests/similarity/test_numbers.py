@@ -101,7 +101,7 @@ def test_the_variance_of_a_pass_that_is_not_finished_is_of_the_batches_that_are_
 
 def components_of(x: Tensor, wanted: int, size: int) -> Any:
     model = nn.Sequential(nn.Identity())
-    found = find_layers(model, [x[:4], x[:3]], which=None, name="n", data="d")
+    found = find_layers(model, [x[:4], x[:3], x[[1, 2, 3, 0]]], which=None, name="n", data="d")
     batches = lambda: iter(x.split(size))  # noqa: E731
     return principal_components(Tap(model, found), [Reference(x.shape[1], 1.0)], batches, wanted=wanted)
 
