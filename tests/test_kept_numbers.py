@@ -27,12 +27,15 @@ LINE, PLANE = ["--x=-1:1.5:6"], ["--x=-1:1:4", "--y=-0.5:1:3"]
 # What the clock and the machine decide, and what is zero but for rounding.
 _CHANGES = {
     r"\d[\d.,]*(?:e-?\d+)? ?(?:µs|ms|s|min|minutes?|seconds?|hours?|h|GiB|MiB|KiB)\b": "…",
+    r"SHA-256 [0-9a-f]+": "…",
     r"\b(?=[0-9a-f]*[a-f])(?=[0-9a-f]*\d)[0-9a-f]{12,}\b": "…",
+    r"residual [\d.e-]+": "residual …",
     r"(torch|numpy|Python) \d[\w.+]*": r"\1",
     r"-?\d[\d.]*e-(?:0[7-9]|1\d)": "0",
     r"  +": "  ",
 }
 NORMS = ("filter", "layer", "weight", "dfilter", "dlayer", "model", "none")
+MANY = [*PROBLEM[:2], "--data", "train=nets.py:many", *PROBLEM[4:]]
 INPUT = [*PROBLEM, *PLANE, "--space", "input"]
 SURFACES = {
     "plane": [*BOTH, *PLANE],
@@ -57,6 +60,16 @@ SURFACES = {
     "networks": [*PROBLEM, "--directions", "b.pt,c.pt", "--axes", "orthonormal", *PLANE],
     "curvature": [*PROBLEM, "--x=-1:1:3", "--curvature"],
     "metric": [*PROBLEM, *LINE, "--metric", "nets.py:margin"],
+    "metric-of-ours": [*PROBLEM, *LINE, "--loss", "nets.py:brier", "--metric", "nets.py:margin"],
+    "standard-error": [*MANY, *LINE, "--standard-error", "0.2", "--anchors", "none"],
+    "error": [*MANY, *PLANE, "--error", "0.3", "--precision", "float32"],
+    "tolerance": [*PROBLEM, "--x=-1:1:13", "--y=-1:1:9", "--tolerance", "0.4"],
+    "volume": [*PROBLEM, "--x=-1:1:3", "--y=-1:1:3", "--z=-1:0.5:2"],
+    "seeds-of-a-plane": [*PROBLEM, *PLANE, "--repeats", "2", "--orthogonal"],
+    "low-memory": ["--low-memory", *BOTH, *PLANE],
+    "test-statistics": [*BOTH, *LINE, "--batch-norm", "recompute", "--batch-norm-data", "test"],
+    "eigenvectors": [*PROBLEM, *PLANE, "--directions", "hessian:2,hessian:-1"],
+    "universal": [*INPUT, "--directions", "universal,gradient", "--input-norm", "l2", "--epsilon", "1", "--clip=-9:9"],
     "input": [*INPUT, "--directions", "sign,random", "--samples", "20"],
     "one-input": [*INPUT, "--directions", "pgd,random", "--sample", "3", "--epsilon", "0.3"],
 }
@@ -68,6 +81,9 @@ RUNS = {
     "run-local": ["a", *PROBLEM, "--plane", "local", "--at", "12", "--points", "3"],
     "run-networks": ["a", *PROBLEM, "--plane", "a.pt,b.pt,c.pt", "--points", "3"],
     "run-square": ["a", *PROBLEM, "--plane", "a.pt,b.pt,c.pt", "--axes", "orthonormal", "--points", "3"],
+    "run-x": ["a", *PROBLEM, "--x=-1:8:4", "--points", "3"],
+    "run-states": ["c", *PROBLEM, "--move", "states", "--points", "3"],
+    "run-unordered": ["a", *PROBLEM, "--unordered", "--points", "3"],
     "run-onto": ["b", *PROBLEM[:2], "--onto", "onto.h5"],
     "run-plane-only": ["c", *PROBLEM[:2], "--plane-only"],
 }
@@ -83,6 +99,8 @@ ESTIMATES = {
 PAIR = ["a.pt", "b.pt", *PROBLEM]
 REPORTS = {
     "curvature": ["curvature", "a.pt", *PROBLEM, "--probes", "3", "--eigenvalues", "2", "--samples", "40"],
+    "curvature-slice": ["curvature", "a.pt", *PROBLEM, "--surface", "onto.h5", "--probes", "4", "--eigenvalues", "1"],
+    "curvature-part": ["curvature", "a.pt", *BOTH, "--include", "^7", "--no-gauss-newton", "--probes", "2"],
     "curvature-run": ["curvature", "a", *PROBLEM, "--probes", "2", "--eigenvalues", "1", "--samples", "40"],
     "walk": ["walk", "a", *PROBLEM, "--rate", "0.1"],
     "similarity": ["similarity", *PAIR, "--passes", "2", "--procrustes", "1", "--without-components", "1"],
@@ -90,6 +108,36 @@ REPORTS = {
     "predictions": ["predictions", "--group", "one=a.pt,b.pt", "--group", "other=c.pt", *PROBLEM],
     "robustness": ["robustness", "a.pt", *PROBLEM, "--epsilon", "0.2,0.5", "--steps", "5", "--transfer", "b.pt"],
     "robustness-l2": ["robustness", "a.pt", *PROBLEM, "--epsilon", "0.5,2", "--norm", "l2", "--steps", "5"],
+    "similarity-groups": [
+        "similarity",
+        "--group",
+        "one=a.pt,b.pt",
+        "--group",
+        "other=c.pt",
+        *PROBLEM,
+        "--tokens",
+        "mean",
+        "--no-components",
+    ],
+    "predictions-half": ["predictions", "--group", "one=a.pt,c.pt", "--group", "two=b.pt", *PROBLEM, "--half"],
+    "robustness-random": [
+        "robustness",
+        "a.pt",
+        *PROBLEM,
+        "--epsilon",
+        "0.2",
+        "--steps",
+        "3",
+        "--restarts",
+        "2",
+        "--random",
+        "3",
+        "--clip=-8:8",
+        "--samples",
+        "40",
+    ],
+    "frequencies-l2": ["frequencies", "b.pt", *PROBLEM, "--norm", "l2", "--cutoffs", "1,2,3", "--epsilon", "1"],
+    "walk-of-some": ["walk", "b", *PROBLEM, "--rate", "0.05", "--multiples", "0.5,1,4", "--samples", "50"],
     "frequencies": ["frequencies", "a.pt", *PROBLEM, "--epsilon", "0.3", "--steps", "5"],
 }
 
@@ -101,6 +149,10 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copy(kept_problem.__file__, folder / "nets.py")
     for seed, name in enumerate("abc"):
         kept_problem.train(folder / name, seed)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setattr(sys, "argv", ["landscape"])  # which files keep
+        assert main(["evaluate", "a.pt", *PROBLEM, "--x=-0.5:0.5:7", "--y=-0.5:0.5:7", "-o", "onto.h5"]) == 0
     return folder
 
 
@@ -147,8 +199,6 @@ def test_a_surface_is_what_it_was(name, place, monkeypatch, capsys, pytestconfig
 def test_a_trajectory_is_what_it_was(name, place, monkeypatch, capsys, pytestconfig):
     monkeypatch.chdir(place)
     monkeypatch.setenv("COLUMNS", "400")
-    if name == "run-onto":
-        said(["evaluate", "a.pt", *PROBLEM, *PLANE, "-o", "onto.h5", "--overwrite"], place, capsys)
     told = said(["trajectory", *RUNS[name], "-o", "runs.h5", "--overwrite"], place, capsys)
     told += said(["info", "runs.h5"], place, capsys)
     kept = steady(measured(landscape.read_surface("runs.h5")) | {"said": told})

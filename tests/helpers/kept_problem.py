@@ -31,6 +31,16 @@ def held_out() -> tuple[Tensor, Tensor]:
     return data(60, 6)
 
 
+def many() -> tuple[Tensor, Tensor]:
+    """Return so many that a point does not need them all."""
+    return data(1100, 7)
+
+
+def brier(output: Tensor, target: Tensor) -> Tensor:
+    """Return Brier's score of each sample, shape (n,)."""
+    return (output.softmax(1) - torch.nn.functional.one_hot(target, output.shape[1])).square().sum(1)
+
+
 def margin(output: Tensor, batch: tuple[Tensor, Tensor]) -> Tensor:
     """Return by how much the right class is ahead of the next, shape (n,)."""
     right = output.gather(1, batch[1][:, None])[:, 0]
