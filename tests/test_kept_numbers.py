@@ -63,7 +63,7 @@ SURFACES = {
     "metric-of-ours": [*PROBLEM, *LINE, "--loss", "nets.py:brier", "--metric", "nets.py:margin"],
     "standard-error": [*MANY, *LINE, "--standard-error", "0.2", "--anchors", "none"],
     "error": [*MANY, *PLANE, "--error", "0.3", "--precision", "float32"],
-    "tolerance": [*PROBLEM, "--x=-1:1:13", "--y=-1:1:9", "--tolerance", "0.4"],
+    "tolerance": [*PROBLEM, "--x=-1:1:21", "--y=-1:1:17", "--tolerance", "1", "--samples", "40"],
     "volume": [*PROBLEM, "--x=-1:1:3", "--y=-1:1:3", "--z=-1:0.5:2"],
     "seeds-of-a-plane": [*PROBLEM, *PLANE, "--repeats", "2", "--orthogonal"],
     "low-memory": ["--low-memory", *BOTH, *PLANE],

@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-# Without the colour that stands for accuracy there.
+# Without the colour that stands for accuracy there; and what a caption calls them.
 _COLORS = tuple(color for color in COLORS if color != VERMILLION)
+_CALLED = ("black", "pink", "yellow", "blue", "brown")
 
 
 def draw_line_steps(ax: Axes, surface: Surface, name: str) -> None:
@@ -57,16 +58,30 @@ def line_step_lines(ax: Axes, surface: Surface, name: str) -> list[str]:
     far = [shares_off_plane(surface, run).max() for run in surface.trajectories.values() if len(run.step)]
     if far:
         unordered = all(run.unordered for run in surface.trajectories.values())
-        lines.append(f"{'samples' if unordered else 'run'} up to {100 * max(far):.0f} % off the line")
+        several = "s" if len(far) > 1 else ""
+        lines.append(f"{'samples' if unordered else f'run{several}'} up to {100 * max(far):.0f} % off the line")
     return [*lines, f"{outside} of {total} steps outside the picture"] if outside else lines
 
 
 def line_step_notes(surface: Surface, name: str) -> list[str]:
     """Return a sentence for the caption, where there are steps to be seen."""
-    runs = [run_name for run_name, run in surface.trajectories.items() if losses_of(surface, run, name) is not None]
-    if not runs:
+    shown = {
+        run_name: (run, _CALLED[number % len(_CALLED)])
+        for number, (run_name, run) in enumerate(surface.trajectories.items())
+        if losses_of(surface, run, name) is not None
+    }
+    if not shown:
         return []
-    far = max(float(np.max(surface.trajectories[each].residual, initial=0.0)) for each in runs)
-    ordered = not all(surface.trajectories[each].unordered for each in runs)
-    what = f"recorded steps of {', '.join(runs)}, from circle to star" if ordered else f"samples of {', '.join(runs)}"
-    return [f"Dots: {what}, at their own loss, not the line's; they are up to {number_text(far, 3)} off the line"]
+    far = max(float(np.max(run.residual, initial=0.0)) for run, _ in shown.values())
+    parts = []
+    for unordered in (False, True):
+        names = [
+            f"{run_name} ({color})" if len(shown) > 1 else run_name
+            for run_name, (run, color) in shown.items()
+            if run.unordered is unordered
+        ]
+        if names:
+            what = "samples of {}" if unordered else "recorded steps of {}, from circle to star"
+            parts.append(what.format(", ".join(names)))
+    dots = ", and ".join(parts)
+    return [f"Dots: {dots}, at their own loss, not the line's; they are up to {number_text(far, 3)} off the line"]

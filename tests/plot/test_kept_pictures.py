@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,12 +19,13 @@ from landscape.plot.style.style import our_style
 
 import landscape
 from landscape.surface.grid import Axis
+from tests.helpers.attacks import robust
 from tests.helpers.curvatures import curvature, curvature_run
 from tests.helpers.drawn import held_by, sums
 from tests.helpers.kept import assert_kept
 from tests.helpers.plot_fixtures import half_finished_valley, line_surface, patchy, repeated, surface_of, valley
 from tests.helpers.population_results import populations
-from tests.helpers.runs_on_planes import winding, with_steps
+from tests.helpers.runs_on_planes import run_on, winding, with_steps
 from tests.helpers.similarities import similarity
 
 SPREAD = np.linspace(0.8, 1.2, 5)[:, None] * np.linspace(1, 2, 7)
@@ -44,7 +46,56 @@ def frame():
     return _lay_out(film, film.moment(1))
 
 
+def line_with_runs():
+    """Return a line between networks with a run, whose order is known or not."""
+    axis = Axis(np.linspace(-0.5, 1.5, 9), "towards a.pt", "checkpoint", {}, 2.0)
+    points = [(1.0,), (0.6,), (0.9,), (0.0,)]
+    runs = {"sgd": run_on(points, residual=[0, 1.2, 0.5, 0], own=[2.0, 1.0, 1.0, 0.5])}
+    runs["adam"] = run_on(points, own=[1.5, 1.2, 0.9, 0.6], unordered=True)
+    return surface_of({"train/loss": 0.5 + axis.values**2}, axis, trajectories=runs)
+
+
+def close_robustness():
+    """Return attacks that end close to each other."""
+    return replace(robust(), course=np.array([[1.0, 1.2, 1.3, 1.31], [1.0, 1.25, 1.3, 1.32]]))
+
+
+def convex():
+    """Return two planes with eigenvalues, of one of which nothing is to be said."""
+
+    def one(largest):
+        base = valley(9, 7)
+        found = {"eigenvalue_max": np.full((7, 9), 2.0), "eigenvalue_min": -np.linspace(0, largest, 63).reshape(7, 9)}
+        found |= {f"{name}_residual": np.full((7, 9), 0.01) for name in found}
+        return replace(base, values={**base.values, **{f"train/{name}": each for name, each in found.items()}})
+
+    return [one(0.5), one(4.0)]
+
+
+def below_zero():
+    """Return a plane whose values lie to both sides of zero."""
+    base = valley(15, 11)
+    return replace(base, values={"train/loss": base["train/loss"] - 1.0})
+
+
+def flatter():
+    """Return the plane of `valley` with half its height."""
+    base = valley(9, 7)
+    return replace(base, axes=(base.axes[0], replace(base.axes[1], values=base.axes[1].values / 2)), title="flat")
+
+
 PICTURES = {
+    "line with runs": lambda: draw(line_with_runs()),
+    "close robustnesses": lambda: landscape.plot.robustness(close_robustness()),
+    "two convexities": lambda: draw(convex(), kind="convexity", titles=["one", "other"]),
+    "two shapes": lambda: draw([valley(9, 7), flatter()], independent=True),
+    "two shapes in a column": lambda: draw([valley(9, 7), flatter()], columns=1, size="single"),
+    "cells of accuracy": lambda: draw(valley(9, 7), kind="heatmap", name="train/accuracy"),
+    "hillshade": lambda: draw(valley(15, 11), hillshade=True),
+    "unsmoothed": lambda: draw(valley(9, 7), interpolate=False),
+    "levels and a cap": lambda: draw(valley(15, 11), levels=[0.2, 0.5, 1.0], cap=2.0, kind="contour"),
+    "linear": lambda: draw(valley(15, 11), scale="linear", subtitle=False),
+    "differences": lambda: draw(below_zero(), scale="asinh"),
     "similarity": lambda: landscape.plot.similarity(similarity()),
     "predictions": lambda: landscape.plot.predictions(populations()),
     "curvature": lambda: draw_curvature({"train": curvature()}),

@@ -75,13 +75,17 @@ def print_comparison(console: Console, facts: Mapping[str, Any]) -> None:
         texts = []
         if entry["error_is_a_bound"]:
             texts.append(
-                f"at {entry['error_is_a_bound']:,} points both intervals added up: no sample differs there, or "
+                f"at {_points(entry['error_is_a_bound'])} both intervals added up: no sample differs there, or "
                 "the files do not say what their samples have in common"
             )
         if entry["error_not_known"]:
-            texts.append(f"at {entry['error_not_known']:,} points no error is known")
+            texts.append(f"at {_points(entry['error_not_known'])} no error is known")
         if texts:
             console.print(plain(f"  {name}: {'; '.join(texts)}", "dim"))
+
+
+def _points(number: int) -> str:
+    return f"{number:,} point{'' if number == 1 else 's'}"
 
 
 def _with_error(name: str, value: float | None, width: float | None) -> str:

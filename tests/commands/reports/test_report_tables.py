@@ -230,6 +230,8 @@ def test_how_two_surfaces_differ(monkeypatch: pytest.MonkeyPatch) -> None:
     assert lines[0] == ["b.h5 less a.h5: differences on the same samples"]
     assert ["train/loss", "+0.04 ± 0.01", "+0.1 ± 0.15", "2", "1", "1"] in lines
     assert ["train/accuracy", "+4 ± 1 %", "+10 ± 15 %", "2", "1", "1"] in lines
+    said = "both intervals added up: no sample differs there, or the files do not say what their samples have in common"
+    assert [f"train/loss: at 2 points {said}; at 1 point no error is known"] in lines
 
 
 def test_what_a_run_will_take() -> None:

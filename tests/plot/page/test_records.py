@@ -194,8 +194,9 @@ def test_interpolated_points_are_counted_with_their_error() -> None:
 
 
 def test_a_page_is_told_how_many_samples_the_checkpoint_was_measured_on() -> None:
-    surface = dataclasses.replace(valley(), quality={"unfinished": 7})
+    surface = dataclasses.replace(valley(), quality={"unfinished": 7, "standard_error": {"target": 0.025}})
     record = surface_record(surface, Packer())
+    assert dict(record["trust"])["samples until"] == "standard error of 2.5 % of loss + eps"
     assert record["samples"] == {"train": 1000}
     assert record["unfinished"] == "7 of 713 points lack samples"
     assert dict(trust_rows(surface, "train/loss"))["unfinished"] == "7 of 713 still lack samples"

@@ -6,6 +6,7 @@ import re
 import numpy as np
 import pytest
 from landscape.plot.figures import draw
+from landscape.plot.lines import line_steps
 from landscape.plot.lines.line_steps import line_step_lines
 from landscape.plot.paths.step_panels import steps
 from landscape.plot.paths.trajectories import paths_of
@@ -123,6 +124,24 @@ def test_steps_on_a_line_stand_at_their_own_losses(tmp_path):
         np.testing.assert_array_equal(mark.get_xydata(), dots.get_offsets()[[number]])
     # The colour of accuracy means accuracy.
     assert lines_of(ax, "end of sgd")[0].get_markerfacecolor() != "#D55E00"
+
+
+def test_several_runs_on_a_line_are_named_with_their_colours_and_only_ordered_ones_have_ends():
+    axis = Axis(np.linspace(-0.5, 1.5, 9), "towards a.pt", "checkpoint", {}, 2.0)
+    points = [(1.0,), (0.6,), (0.0,)]
+    runs = {
+        "sgd": run_on(points, residual=[0, 1.25, 0], own=[2.0, 1.0, 0.5]),
+        "draws": run_on(points, own=[1.5, 1.2, 0.6], unordered=True),
+        "adam": run_on(points, own=[1.6, 1.3, 0.7]),
+    }
+    surface = Surface((axis,), {"train/loss": 0.5 + axis.values**2}, np.ones(9, np.uint8), trajectories=runs)
+    figure = draw(surface)
+    said = (
+        "Dots: recorded steps of sgd (black), adam (yellow), from circle to star, and samples of draws (pink), at their"
+    )
+    assert f"{said} own loss, not the line's; they are up to 1.25 off the line." in recall(figure)["Description"]
+    named = {"black": "#111111", "pink": "#C2417F", "yellow": "#F0A000", "blue": "#0091E0", "brown": "#7A4B1E"}
+    assert dict(zip(line_steps._CALLED, line_steps._COLORS, strict=True)) == named
 
 
 def test_paths_of_a_line_are_not_drawn_as_planes():

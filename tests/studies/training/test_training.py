@@ -271,6 +271,7 @@ def test_the_second_pass_leaves_running_statistics_alone():
     plain(x)
     for name, each in plain.named_buffers():
         torch.testing.assert_close(dict(model.named_buffers())[name], each)
+    assert model[1].momentum == plain[1].momentum
 
 
 def test_a_walk_along_a_quadratic_is_known_in_closed_form():
