@@ -182,26 +182,26 @@ def test_what_a_run_takes_is_counted_and_its_time_is_that_of_what_is_left(monkey
     how: dict[str, Any] = {"batch_size": 20, "passes": 2, "procrustes": 2, "without_components": 1}
     kept: list[Any] = []
     whole = landscape.similarity(networks, data, **how, write=lambda *each: kept.append(each), write_every=0.0)
-    # Everything that is timed takes a second.
-    clock = types.SimpleNamespace(perf_counter=itertools.count().__next__)
+    # Everything that is timed takes two seconds.
+    clock = types.SimpleNamespace(perf_counter=itertools.count(0, 2).__next__)
     monkeypatch.setattr("landscape.similarity.run_cost.time", clock)
     cost = similarity_cost(networks, data, **how)
     assert (cost.networks, cost.layers, cost.samples, cost.ranks) == (2, 4, 50, 1)
     assert (cost.batches, cost.done) == (2 * 3 * 2 + 2, 0)
-    assert cost.seconds == 14 + 2 * 3  # all batches for each network's components
+    assert cost.seconds == 2 * (14 + 2 * 3)  # all batches for each network's components
     assert cost.matrix_bytes == 10 * 8 * 4**2
     assert cost.gram_bytes == 8 * 4 * (17 * 16 // 2)
     assert cost.feature_bytes == 2 * 4 * 9 * 17
     assert not cost.on_disk
     alone = similarity_cost(networks, data, batch_size=20, components=False)
-    assert (alone.seconds, alone.component_bytes) == (alone.batches, 0)
+    assert (alone.seconds, alone.component_bytes) == (2 * alone.batches, 0)
     seen = set()
     for known in kept:
         left = similarity_cost(networks, data, **how, known=known)
         done = 14 if known[0].complete else left.done
         seen.add(done)
         missing = sum(f"components.{number}" not in known[1][1] for number in (0, 1)) * (not known[0].complete)
-        assert (left.batches, left.done, left.seconds) == (14, done, 14 - done + 3 * missing)
+        assert (left.batches, left.done, left.seconds) == (14, done, 2 * (14 - done + 3 * missing))
     assert seen == set(range(15))
     assert similarity_cost(networks, data, **how, known=(whole, ({}, {}))).seconds == 0
 

@@ -26,12 +26,11 @@ from landscape.surface.surface import Surface
 class Radii:
     """Where lines leave a basin, each way."""
 
-    values: Floats  # (2 * lines,): left and right of each, in units of the axis; inf where not within reach
-    reach: float  # how far the shorter way was measured
+    values: Floats  # (2 * lines,): left and right of each, in units of the axis; inf where not within the line
 
     @property
     def beyond(self) -> float:
-        """The share of ways that do not leave the basin within reach."""
+        """The share of ways that do not leave the basin."""
         return float(np.isinf(self.values).mean())
 
     def quantile(self, share: float) -> float:
@@ -39,7 +38,7 @@ class Radii:
 
         Examples
         --------
-        >>> Radii(np.array([1.0, 2.0, np.inf]), 3.0).quantile(0.5)
+        >>> Radii(np.array([1.0, 2.0, np.inf])).quantile(0.5)
         2.0
         """
         # The lower of both neighbours and the upper one: a mean with what is not known is not known.
@@ -79,7 +78,7 @@ def radii(surface: Surface, name: str, change: float) -> Radii:
         raise UsageError(f"the line has no point at 0, the nearest is {x[at]:g}: use a range such as -1:1:41")
     lines = np.atleast_2d(surface[name])
     found = [_crossing(np.abs(x[way]), line[way], change) for line in lines for way in _ways(at, len(x))]
-    return Radii(np.array(found), float(min(-x[0], x[-1])))
+    return Radii(np.array(found))
 
 
 def _ways(at: int, number: int) -> tuple[slice, slice]:
