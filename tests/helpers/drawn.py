@@ -34,7 +34,9 @@ def held_by(figure: Figure) -> dict[str, Any]:
             "ticks": [[tick.get_text() for tick in axis.get_ticklabels() if tick.get_visible()] for axis in (x, y)],
             "at": [_rounded(axis.get_majorticklocs()) for axis in (x, y)],
             "sizes": [[axis.label.get_size(), *{each.get_size() for each in axis.get_ticklabels()}] for axis in (x, y)],
-            "spines": [name for name, spine in ax.spines.items() if ax.axison and spine.get_visible()],
+            "spines": {
+                name: spine.get_linewidth() for name, spine in ax.spines.items() if ax.axison and spine.get_visible()
+            },
         }
         shown = [
             each for each in ax.get_children() if each.get_visible() and each not in (ax.patch, *ax.spines.values())
@@ -50,6 +52,7 @@ def held_by(figure: Figure) -> dict[str, Any]:
 
 def _artist(each: Any) -> Any:
     common = {"gid": each.get_gid(), "z": each.get_zorder()} if hasattr(each, "get_zorder") else {}
+    common |= {"effects": effects} if (effects := _effects(each)) else {}
     if isinstance(each, Text):
         return _text(each) if each.get_text() else None
     if isinstance(each, Line2D):
@@ -86,7 +89,14 @@ def _artist(each: Any) -> Any:
 def _text(text: Text) -> list[Any]:
     look = [to_hex(text.get_color()), text.get_alpha(), text.get_fontweight(), *_rounded([text.get_fontsize()])]
     box = text.get_window_extent().get_points() * 72 / text.get_figure(root=True).dpi
+    look += _effects(text)
     return [text.get_text(), *look, {"points": _rounded(box.mean(axis=0))}, {"turn": _rounded(text.get_rotation())}]
+
+
+def _effects(each: Any) -> list[Any]:
+    """Return what is drawn around an artist: how wide, in which colour."""
+    settings = [getattr(effect, "_gc", None) for effect in each.get_path_effects() or ()]
+    return [[one.get("linewidth"), one.get("foreground"), one.get("alpha")] for one in settings if one]
 
 
 def _colours(colours: Any) -> list[Any]:
