@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 from pathlib import Path
 
 import pytest
 import torch
 
-from landscape.cli import main
+from landscape.cli import build_parser, main
 from landscape.files.reports.curvature_file import write_curvature
 from landscape.files.reports.curvature_run_file import write_curvature_run
 from landscape.files.reports.frequencies_file import write_frequencies
@@ -87,3 +88,23 @@ def test_a_comparison_says_what_it_said(tmp_path, monkeypatch, capsys, pytestcon
     words = ["info", "--compare", "0.h5", "1.h5"]
     found = json.loads(said([*words, "--json"], capsys)[0]) | {"words": said(words, capsys)}
     assert_kept("said/comparison", steady(found), write=pytestconfig.getoption("keep"))
+
+
+def test_every_option_is_what_it_was(pytestconfig):
+    """Not as a terminal shows them, which each version of Python does in its own way."""
+    commands: dict[str, argparse.ArgumentParser] = {}
+    for action in build_parser()._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            commands = action.choices
+    names = ("option_strings", "dest", "nargs", "metavar", "help")
+    found = {
+        f"{command} {each.dest}": [
+            {name: getattr(each, name) for name in names},
+            repr(each.default),
+            list(map(str, each.choices or ())),
+        ]
+        for command, parser in commands.items()
+        for each in parser._actions
+    }
+    found |= {f"{command} --help": [parser.description, parser.epilog] for command, parser in commands.items()}
+    assert_kept("said/options", steady(found), write=pytestconfig.getoption("keep"))

@@ -28,6 +28,7 @@ from tests.helpers.population_results import populations
 from tests.helpers.runs_on_planes import run_on, winding, with_steps
 from tests.helpers.similarities import similarity
 
+SECOND = Axis(np.linspace(-1, 1, 5), "β (random direction 2)", "random", {"seed": 7, "index": 1}, 2.0)
 SPREAD = np.linspace(0.8, 1.2, 5)[:, None] * np.linspace(1, 2, 7)
 SCORES, UNKNOWN = np.array([0.5, 0.8, 0.2]), np.full(3, np.nan)
 
@@ -86,6 +87,7 @@ def flatter():
 
 PICTURES = {
     "line with runs": lambda: draw(line_with_runs()),
+    "second axis alone": lambda: draw(surface_of({"train/loss": np.arange(5.0) ** 2}, SECOND)),
     "close robustnesses": lambda: landscape.plot.robustness(close_robustness()),
     "two convexities": lambda: draw(convex(), kind="convexity", titles=["one", "other"]),
     "two shapes": lambda: draw([valley(9, 7), flatter()], independent=True),

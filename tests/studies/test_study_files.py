@@ -308,7 +308,8 @@ def test_a_chain_is_several_comparisons_and_nonsense_is_refused():
 
 
 def test_the_tests_own_study_is_one(tmp_path):
-    assert len(read_study(tiny_study.write(tmp_path)).variants) == 2
+    study = read_study(path := tiny_study.write(tmp_path))
+    assert (len(study.variants), study.path) == (2, str(path))
 
 
 def test_what_a_study_leaves_open_stays_as_it_was_when_its_results_were_written_down():

@@ -13,12 +13,26 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from landscape.errors import UsageError
+from landscape.trajectory import callbacks
 from landscape.trajectory.record_losses import put_record
+from landscape.trajectory.recorder import Recorder
 from landscape.trajectory.runs import find_run
 from tests.helpers import jobs
 
 # What the libraries and what they import say of each other is not ours to change.
 pytestmark = pytest.mark.filterwarnings("ignore")
+
+
+def test_the_end_of_a_training_closes_what_records_it(tmp_path, monkeypatch):
+    closed = []
+    close = Recorder.close
+    monkeypatch.setattr(Recorder, "close", lambda self: (closed.append(self), close(self)))
+    recording = callbacks._Recording(tmp_path / "run", {"every": 2})
+    recording.begin(nn.Linear(2, 1), 0, 10)
+    recording.end(3)
+    recording.end(4)  # a trainer may say so twice
+    assert len(closed) == 1
+    assert [record.step for record in find_run(tmp_path / "run").records] == [0, 3]
 
 
 @pytest.fixture

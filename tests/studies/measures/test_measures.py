@@ -189,8 +189,11 @@ def test_what_the_tasks_cost_is_beside_the_bound(networks, data, tmp_path):
     ]  # of the first task, after each
     assert found["forgotten"] == pytest.approx(first[0] - first[2])
     assert first[0] != first[2]
-    with pytest.raises(UsageError, match="one task"):
+    with pytest.raises(UsageError, match="nothing is forgotten where there is one task"):
         measured("forgetting", networks[:1], data, tmp_path)
+    single = dataclasses.replace(networks[2], recipe=dataclasses.replace(networks[2].recipe, tasks={"number": 1}))
+    with pytest.raises(UsageError, match="two tasks or more"):
+        measured("forgetting", [single], data, tmp_path)
 
 
 @pytest.fixture(scope="module")
