@@ -36,8 +36,8 @@ FLOORS = [
 ]
 # The same within what has rooms of its own: those, and the files beside them.
 INSIDE = {
-    "problem": "references tensor_layouts batches attributes buffers copies chunks params stale_values data losses "
-    "checkpoints named_data model",
+    "problem": "references tensor_layouts batches attributes buffers repeated_passes copies chunks params stale_values "
+    "data losses checkpoints named_data model",
     "surface": "recipes grid heights statistics anchors surface unmeasured other_networks derived reports",
     "plot": "scale style figures paths planes lines surfaces spectra representations comparisons page films saving "
     "notebook",

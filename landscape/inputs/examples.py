@@ -19,21 +19,33 @@ Clip = tuple[float, float]
 def moved_part(inputs: Any) -> Tensor:
     """Return the tensor of a batch's inputs that is moved: the only, or first, one of floating point.
 
+    What is called a mask, or has two different numbers at most, is not moved where there is another.
+
     Raises
     ------
     ProblemError
         There is none: token numbers cannot be moved by a fraction.
     """
-    parts = (
-        inputs.values() if isinstance(inputs, Mapping) else inputs if isinstance(inputs, (tuple, list)) else [inputs]
+    several = isinstance(inputs, (Mapping, tuple, list))
+    named = (
+        inputs.items() if isinstance(inputs, Mapping) else [("", each) for each in (inputs if several else [inputs])]
     )
-    for part in parts:
-        if isinstance(part, Tensor) and part.is_floating_point() and part.ndim > 1:
-            return part
+    parts = [
+        (str(name), part)
+        for name, part in named
+        if isinstance(part, Tensor) and part.is_floating_point() and part.ndim > 1
+    ]
+    if parts:
+        found = parts if len(parts) == 1 else [pair for pair in parts if not _is_mask(*pair)] or parts
+        return found[0][1]
     raise ProblemError(
         f"an input can be moved where it is a tensor of floating point, one row a sample; this one is "
         f"{describe_batch(inputs)}"
     )
+
+
+def _is_mask(name: str, part: Tensor) -> bool:
+    return "mask" in name.lower() or bool(((part == part.min()) | (part == part.max())).all())
 
 
 def with_moved(inputs: Any, moved: Tensor) -> Any:
@@ -120,7 +132,13 @@ class Examples:
             leaf = change.detach().clone().requires_grad_()
             output = self.output(leaf)
             losses = self.losses(output)
-            (gradient,) = torch.autograd.grad(losses.double().sum(), leaf)
+            followed = losses.requires_grad
+            (gradient,) = torch.autograd.grad(losses.double().sum(), leaf, allow_unused=True) if followed else (None,)
+        if gradient is None:
+            raise ProblemError(
+                "the loss has no gradient by the input: on its way through the network it is detached, rounded or "
+                "computed without gradients"
+            )
         if not bool(torch.isfinite(gradient).all()):
             raise ProblemError("the gradient of the loss by the input is not finite for some examples")
         return losses.detach(), gradient, output.detach()

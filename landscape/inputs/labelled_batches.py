@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,14 +14,15 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from landscape.directions.displacement import untouched
-from landscape.errors import UsageError
+from landscape.errors import EvaluationError, UsageError
 from landscape.inputs.examples import Clip, Examples, moved_part
 from landscape.inputs.stored_units import in_stored_units
-from landscape.problem.batches import split_inputs_targets, to_device
+from landscape.problem.batches import slice_batch, split_inputs_targets, to_device
 from landscape.problem.data.datasets import choose, describe_data, fingerprint
 from landscape.problem.data.samples import Data
 from landscape.problem.losses.losses import Loss
 from landscape.problem.named_data import named_data
+from landscape.problem.repeated_passes import depends_on_others, require_repeatable
 
 
 def one_data_set(data: Any, samples: int | None, seed: int) -> tuple[str, Data, NDArray[np.int64]]:
@@ -64,16 +66,38 @@ def in_eval_mode(model: nn.Module | None) -> Iterator[torch.device]:
 def class_examples(
     model: nn.Module, source: Data, batch: Any, device: torch.device, loss: Loss, clip: Clip | None
 ) -> Examples:
-    """Return labelled examples in stored units; UsageError where targets are no classes."""
+    """Return labelled examples in stored units.
+
+    Raises
+    ------
+    UsageError
+        Targets are no classes.
+    EvaluationError
+        The network has other answers when it is asked again, or where other examples are in the batch.
+    """
     if source.normalize is not None:
         model, batch = in_stored_units(model, batch, source.normalize, device)
     examples = Examples(model, loss, to_device(batch, device), clip)
-    with torch.no_grad():
-        output = examples.output(torch.zeros_like(examples.start))
-    if examples.target.is_floating_point() or examples.target.ndim != 1 or output.ndim != 2 or output.shape[1] < 2:
+    start, target = examples.start, examples.target
+
+    @torch.no_grad()
+    def ask(some: Examples) -> Tensor:
+        return some.output(torch.zeros_like(some.start))
+
+    (output,) = require_repeatable(
+        examples.network, lambda: [ask(examples)], "the network", "there is no example that one pass gets right"
+    )
+    of_classes = output.ndim == 2 and output.shape[1] > 1 and len(output) == len(start)
+    if target.is_floating_point() or target.ndim != 1 or not of_classes:
         raise UsageError(
             f"an attack turns one class into another: it takes outputs of shape (n, classes) and whole numbers as "
-            f"targets, not outputs of shape {tuple(output.shape)} and targets of shape {tuple(examples.target.shape)}"
+            f"targets, not outputs of shape {tuple(output.shape)} and targets of shape {tuple(target.shape)}"
+        )
+    few = len(start) // 2
+    if few and depends_on_others(output, ask(replace(examples, batch=slice_batch(examples.batch, 0, few)))):
+        raise EvaluationError(
+            "the network's output for an example depends on the others in its batch, in eval mode (batch norm without "
+            "running statistics, say): what is done to one is done to all"
         )
     return examples
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -16,12 +17,16 @@ from landscape.directions.displacement import untouched
 from landscape.errors import EvaluationError, ProblemError, UsageError
 from landscape.parallel.comm import current_comm
 from landscape.parallel.progress import Progress, progress_of
-from landscape.problem.batches import describe_batch, output_logits, split_inputs_targets
+from landscape.problem.batches import batch_size_of, describe_batch, output_logits, split_inputs_targets
+from landscape.problem.buffers import Buffers
 from landscape.problem.data.datasets import fingerprint
 from landscape.problem.model import misfit
+from landscape.problem.repeated_passes import depends_on_others, require_repeatable
 from landscape.similarity.layers import call
 from landscape.similarity.shuffled_batches import Samples, device_of, one_data_set
 from landscape.surface.reports.populations import Populations
+
+log = logging.getLogger(__name__)
 
 OUTPUTS = ("logits", "probabilities")
 # Images that are kept of examples where groups differ most.
@@ -194,31 +199,54 @@ def predicted(model: nn.Module, samples: Samples, name: str, outputs: str = "log
     ProblemError
         The network does not take the samples, or its output is not one number a class.
     EvaluationError
-        Outputs are not finite.
+        Outputs are not finite, or other ones when the network is asked again.
     """
-    parts = []
-    for batch in samples.in_order(device_of(model)):
+    device = device_of(model)
+
+    def ask(batch: Any) -> Tensor:
         inputs = split_inputs_targets(batch)[0]
         try:
-            output = output_logits(call(model, inputs))
+            return output_logits(call(model, inputs))
         except (RuntimeError, ValueError, TypeError, LookupError, AttributeError) as error:
             said = misfit(model, inputs, samples.data.name, error)
             if not said:
                 raise
             raise ProblemError(f"{name}: {said}") from error
-        parts.append(_probabilities(output, name, outputs))
+
+    parts: list[Tensor] = []
+    buffers = Buffers(model)
+    for batch in samples.in_order(device):
+        if not parts:
+            give = lambda batch=batch: [ask(batch)]  # noqa: E731
+            (output,) = require_repeatable(model, give, name, "its answers are of one pass")
+        else:
+            with buffers.kept():  # no batch is measured with what those before it left
+                output = ask(batch)
+        parts.append(_probabilities(output, batch_size_of(batch), name, outputs))
+        if len(parts) == 1 and len(output) > 1:
+            few = samples.fetch(np.arange(len(output) // 2), device)
+            with buffers.kept():
+                if depends_on_others(output, ask(few)):
+                    log.warning(
+                        "%s: answers depend on which samples share a batch, in eval mode (batch norm without running "
+                        "statistics, say), and so on the batch size, %d",
+                        name,
+                        samples.batch_size,
+                    )
     return torch.cat(parts).numpy()
 
 
-def _probabilities(output: Tensor, name: str, outputs: str) -> Tensor:
-    if output.ndim != 2 or output.shape[1] < 2:
+def _probabilities(output: Tensor, number: int, name: str, outputs: str) -> Tensor:
+    if output.ndim != 2 or output.shape[1] < 2 or len(output) != number:
         raise ProblemError(
-            f"{name} returns {describe_batch(output)}: (samples, classes) of two classes or more is needed"
+            f"{name} returns {describe_batch(output)} for {number} samples: (samples, classes) of two classes or more "
+            "is needed"
         )
     wide = output.double().cpu()
     if not bool(torch.isfinite(wide).all()):
         raise EvaluationError(f"{name} returns numbers that are not finite")
-    is_share = bool((wide >= 0).all()) and bool(((wide.sum(1) - 1).abs() < 1e-3).all())
+    room = max(1e-3, torch.finfo(output.dtype).eps) if output.is_floating_point() else 1e-3  # of bfloat16 0.8 %
+    is_share = bool((wide >= 0).all()) and bool(((wide.sum(1) - 1).abs() < room).all())
     if outputs == "probabilities":
         if not is_share:
             raise UsageError(f"{name} returns no probabilities: rows are negative somewhere, or do not add up to 1")

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from landscape.problem.batches import batch_size_of
+from landscape.problem.buffers import Buffers
 from landscape.similarity.hsic import (
     centred_gram,
     is_rounding,
@@ -99,6 +100,7 @@ class Tap:
         self._modules = {name: named[name] for name in dict.fromkeys(layer.name for layer in layers)}
         self._rows = {(layer.name, layer.call): number for number, layer in enumerate(layers)}
         self._scratch = torch.empty(0)
+        self._buffers = Buffers(model)  # no batch is measured with what those before it left
 
     def room(self, features: Tensor) -> Tensor:
         """Return memory for a layer's features, the same for all layers one after the other."""
@@ -137,7 +139,7 @@ class Tap:
                 return
             take(row, given)
 
-        with listening(self._model, self._modules, heard):
+        with self._buffers.kept(), listening(self._model, self._modules, heard):
             call(self._model, inputs_of(batch, self._found.whole))
         for (name, _), row in self._rows.items():
             if calls[name] != self._found.calls[name] and failed is not None:

@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from landscape.errors import EvaluationError, ProblemError, UsageError
 from landscape.problem.batches import batch_size_of, call_model, fit_precision, split_inputs_targets, tensors_in
 from landscape.problem.model import misfit
+from landscape.problem.repeated_passes import require_repeatable
 from landscape.similarity.module_calls import scripted_parts
 from landscape.similarity.sample_rows import Rows, is_right, places_by_shape, rows_of
 
@@ -275,19 +276,14 @@ def _observe(model: nn.Module, inputs: Any, name: str, data: str, *, rows: bool)
     modules = {label: each for label, each in model.named_modules() if each not in scripted}
     with listening(model, modules, look):
         try:
-            first = call(model, inputs)
+            call(model, inputs)
         except _FAILURES as error:
             said = misfit(model, inputs, data, error)
             if not said:
                 raise
             raise ProblemError(f"{name}: {said}") from error
-    second = call(model, inputs)
-    for one, other in zip(floating_tensors(first), floating_tensors(second), strict=True):
-        if not torch.allclose(one, other, rtol=1e-3, atol=1e-5, equal_nan=True):
-            raise EvaluationError(
-                f"{name} gives another output each time it is asked, in eval mode: it draws random numbers, and its "
-                "layers cannot be compared"
-            )
+    give = lambda: floating_tensors(call(model, inputs))  # noqa: E731
+    require_repeatable(model, give, name, "its layers cannot be compared")
     return seen
 
 

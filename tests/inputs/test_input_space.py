@@ -164,6 +164,29 @@ def test_the_first_numbers_with_a_row_a_sample_are_moved_and_nothing_else_of_a_b
     assert all(changed[each] is inputs[each] for each in others)
 
 
+def test_a_mask_is_not_moved_wherever_it_stands_unless_it_is_all_there_is():
+    x, bits = torch.rand(3, 4), (torch.rand(3, 4, generator=torch.Generator().manual_seed(0)) > 0.5).float()
+    for mask in (bits, torch.where(bits > 0, 0.0, -torch.inf), torch.ones(3, 4)):
+        assert moved_part((mask, x)) is x
+        assert moved_part({"m": mask, "x": x}) is x
+        assert moved_part((mask,)) is mask
+        assert moved_part(mask) is mask
+    assert moved_part((bits, bits + 1)) is bits
+    soft = torch.rand(3, 4)
+    assert moved_part({"attention_mask": soft, "x": x}) is x
+    assert moved_part({"attention_mask": soft}) is soft
+    moved = with_moved({"attention_mask": bits, "x": x}, x + 1)
+    assert moved["attention_mask"] is bits
+    assert torch.equal(moved["x"], x + 1)
+
+
+@pytest.mark.parametrize("cut", [lambda x: x.detach(), lambda x: torch.zeros(2, 2, requires_grad=True)])
+def test_a_network_that_cuts_the_gradient_off_is_refused_in_words(cut):
+    x, y = torch.ones(2, 2), torch.tensor([0, 1])
+    with pytest.raises(ProblemError, match="no gradient by the input"):
+        Examples(cut, resolve_loss("cross_entropy"), (x, y)).gradient(torch.zeros_like(x))
+
+
 def test_examples_without_a_gradient_are_not_followed():
     x, y = torch.tensor([[1.0, 1.0], [0.0, 1.0]]), torch.tensor([0, 1])
     network = lambda inputs: torch.sqrt(inputs)  # noqa: E731 - its slope at 0 is infinite

@@ -82,7 +82,7 @@ def test_an_error_keeps_what_was_done_and_says_so(networks, data):
                 raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory")
             return self.inner(x)
 
-        count, most = 0, 20
+        count, most = 0, 26
 
     torch.manual_seed(3)
     model = Breaks()

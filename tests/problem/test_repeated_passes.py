@@ -1,0 +1,172 @@
+"""Networks whose answers are none of a sample's own: refused, or said, wherever answers are counted."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+import landscape
+from landscape.errors import EvaluationError, ProblemError, UsageError
+from landscape.problem.repeated_passes import depends_on_others, require_repeatable
+
+N = 30
+
+
+def draw(*shape: int, seed: int = 1) -> Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+X, Y = draw(N, 1, 4, 4), torch.arange(N) % 3
+
+
+class Net(nn.Module):
+    """Calls one function on its way."""
+
+    def __init__(self, change: Callable[[Net, Tensor], Tensor]) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.change, self.body = change, nn.Linear(16, 3)
+        self.kept: Tensor | None = None
+        self.register_buffer("mean", torch.zeros(16))
+
+    def forward(self, x: Tensor) -> Tensor:
+        found: Tensor = self.body(self.change(self, x.flatten(1)))
+        return found
+
+
+def noisy(net: Net, x: Tensor) -> Tensor:
+    return x + 0.1 * torch.randn_like(x)
+
+
+def drifting(net: Net, x: Tensor, by: float = 0.1) -> Tensor:
+    net.mean.lerp_(x.mean(0).detach() + 10, by)
+    return x - net.mean
+
+
+def keeping(net: Net, x: Tensor) -> Tensor:
+    x = x if net.kept is None else x + net.kept
+    net.kept = x.detach().mean(0)
+    return x
+
+
+def centred(net: Net, x: Tensor) -> Tensor:
+    return x - x.mean(0)
+
+
+MEASURES: dict[str, Callable[[nn.Module], Any]] = {
+    "similarity": lambda net: landscape.similarity(net, (X, Y)),
+    "predictions": lambda net: landscape.predictions({"a": [net]}, (X, Y)),
+    "robustness": lambda net: landscape.robustness(net, (X, Y), epsilons=[0.1], steps=2),
+    "frequencies": lambda net: landscape.frequencies(net, (X, Y)),
+}
+
+
+@pytest.mark.parametrize("measure", MEASURES.values(), ids=MEASURES)
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (noisy, "it draws random numbers"),
+        (drifting, r"depends on those before \(it changes the buffer mean \(Net\)\)"),
+        (keeping, r"depends on those before \(by random numbers or attributes\)"),
+    ],
+)
+def test_a_network_that_answers_otherwise_when_asked_again_is_refused(
+    measure: Callable[[nn.Module], Any], change: Callable[[Net, Tensor], Tensor], why: str
+) -> None:
+    net = Net(change)
+    with pytest.raises(EvaluationError, match=f"gives another output each time it is asked, in eval mode: .*{why}"):
+        measure(net)
+    assert not net.mean.any()
+    assert net.kept is None
+    measure(Net(lambda net, x: x))
+
+
+@pytest.mark.parametrize("name", ["robustness", "frequencies"])
+def test_attacks_on_examples_that_depend_on_each_other_are_refused(name: str) -> None:
+    with pytest.raises(EvaluationError, match="for an example depends on the others in its batch"):
+        MEASURES[name](Net(centred))
+
+
+def test_predictions_that_depend_on_who_shares_a_batch_say_so(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING):
+        landscape.predictions({"a": [Net(lambda net, x: x)]}, (X, Y), batch_size=8)
+        assert not caplog.messages
+        landscape.predictions({"a": [Net(centred)]}, (X, Y), batch_size=8)
+    (said,) = caplog.messages
+    assert said.startswith("a/0: answers depend on which samples share a batch")
+    assert said.endswith("the batch size, 8")
+
+
+def slow(net: Net, x: Tensor) -> Tensor:
+    return drifting(net, x, 1e-6)
+
+
+def test_what_a_batch_leaves_in_a_buffer_is_not_there_for_the_next() -> None:
+    """A drift that two passes do not show moves the last of many batches."""
+    x = X.repeat(20, 1, 1, 1)
+    data = (x, Y.repeat(20))
+    steady = Net(lambda net, x: x)
+    wanted = landscape.predictions({"a": [steady]}, data, batch_size=1).probabilities[0]
+    found = landscape.predictions({"a": [Net(slow)]}, data, batch_size=1).probabilities[0]
+    np.testing.assert_allclose(found, wanted, atol=2e-5)
+    bent = {"a": Net(lambda net, x: torch.tanh(3 * x)), "b": Net(lambda net, x: torch.tanh(3 * slow(net, x)))}
+    cka = landscape.similarity(bent, x, passes=40, batch_size=4, components=False).cka
+    np.testing.assert_allclose(cka, 1.0, atol=1e-7)
+
+
+def test_an_output_that_has_not_a_row_a_sample_is_no_prediction() -> None:
+    class Rows(nn.Linear):
+        def __init__(self, change: Callable[[Tensor], Tensor]) -> None:
+            super().__init__(16, 3)
+            self.change = change
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.change(super().forward(x.flatten(1)))
+
+    one, twice = Rows(lambda out: out.mean(0, keepdim=True)), Rows(lambda out: torch.cat([out, out]))
+    for net, rows in ((one, 1), (twice, 60)):
+        with pytest.raises(ProblemError, match=f"returns float32 {rows} x 3 for 30 samples"):
+            landscape.predictions({"a": [net]}, (X, Y))
+        with pytest.raises(UsageError, match=rf"not outputs of shape \({rows}, 3\)"):
+            landscape.robustness(net, (X, Y), epsilons=[0.1])
+
+
+def test_probabilities_of_a_coarse_network_are_told_from_logits() -> None:
+    """In bfloat16 they add up to 1 within 0.4 %, and a softmax of them would be flat."""
+    net = nn.Sequential(nn.Flatten(), nn.Linear(16, 3), nn.Softmax(1)).bfloat16()
+    nn.init.normal_(net[1].weight, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        assert float((net(X.bfloat16()).double().sum(1) - 1).abs().max()) > 1e-3
+    with pytest.raises(UsageError, match="rows that add up to 1"):
+        landscape.predictions({"a": [net]}, (X, Y))
+    found = landscape.predictions({"a": [net]}, (X, Y), outputs="probabilities")
+    np.testing.assert_allclose(found.probabilities[0], net(X.bfloat16()).detach().float().numpy())
+
+
+def test_repeatability_is_of_every_output() -> None:
+    net = Net(lambda net, x: x)
+    passes = iter([[torch.ones(2)], [torch.ones(2), torch.ones(2)], [torch.ones(2)], [torch.ones(3)]])
+    for _ in range(2):
+        with pytest.raises(EvaluationError, match="n gives another output"):
+            require_repeatable(net, lambda: next(passes), "n", "so")
+    same = [torch.tensor([1.0, torch.nan])]
+    assert require_repeatable(net, lambda: same, "n", "so") is same
+
+
+def test_another_batch_may_round_otherwise_and_no_more() -> None:
+    whole = draw(8, 3)
+    most = float(whole[:4].abs().max())
+    assert not depends_on_others(whole, whole[:4] + 0.009 * most)
+    assert depends_on_others(whole, whole[:4] + 0.011 * most)
+    assert not depends_on_others(whole.bfloat16(), (whole[:4] + 0.05 * most).bfloat16())
+    assert depends_on_others(whole, whole[:4, :2])
+    assert depends_on_others(whole[:2], whole)
+    whole[1, 1] = torch.nan
+    assert not depends_on_others(whole, whole[:4])
+    assert depends_on_others(whole, whole[:4].nan_to_num())
