@@ -12,7 +12,7 @@ import numpy as np
 from landscape.surface.derived.projected_runs import shares_off_plane
 from landscape.surface.surface import Surface
 
-from ..paths.path_words import losses_of
+from ..paths.path_words import losses_of, records_of
 from ..paths.trajectories import COLORS, ramp
 from ..scale.levels import number_text
 from ..style.style import VERMILLION
@@ -57,9 +57,9 @@ def line_step_lines(ax: Axes, surface: Surface, name: str) -> list[str]:
         outside, total = outside + int((~inside).sum()), total + len(x)
     far = [shares_off_plane(surface, run).max() for run in surface.trajectories.values() if len(run.step)]
     if far:
-        unordered = all(run.unordered for run in surface.trajectories.values())
-        several = "s" if len(far) > 1 else ""
-        lines.append(f"{'samples' if unordered else f'run{several}'} up to {100 * max(far):.0f} % off the line")
+        kind = records_of(surface.trajectories.values())
+        whose = {"steps": "run" if len(far) == 1 else "runs", "samples": "samples"}.get(kind, "runs and samples")
+        lines.append(f"{whose} up to {100 * max(far):.0f} % off the line")
     return [*lines, f"{outside} of {total} steps outside the picture"] if outside else lines
 
 

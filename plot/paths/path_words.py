@@ -18,7 +18,7 @@ from landscape.surface.surface import Surface, Trajectory
 
 from ..scale.levels import number_text
 from ..scale.scale import values_label
-from .trajectories import drops_of, known_values, paths_of
+from .trajectories import Path, drops_of, known_values, paths_of
 
 _TOLD = 0.005  # of the way from the checkpoint; what lies nearer to the plane would read as 0 %
 
@@ -36,13 +36,19 @@ def path_lines(surface: Surface) -> list[str]:
         shares_off_plane(surface, path.run).max() for path in paths_of(surface) if shares is None or path.name in others
     ]
     if far and max(far) > _TOLD:
-        unordered = all(path.run.unordered for path in paths_of(surface))
-        whose = ", ".join(others) if others else "samples" if unordered else "path"
+        kind = {"steps": "path", "samples": "samples"}.get(records_of(each.run for each in paths_of(surface)))
+        whose = ", ".join(others) if others else kind or "paths and samples"
         lines.append(f"{whose} up to {100 * max(far):.0f} % off the plane")
     beyond = sum(int((~_inside(surface, path.points)).sum()) for path in paths_of(surface))
     total = sum(len(path.points) for path in paths_of(surface))
-    what = "samples" if all(path.run.unordered for path in paths_of(surface)) else "steps"
+    what = records_of(path.run for path in paths_of(surface))
     return [*lines, f"{beyond} of {total} {what} outside the picture"] if beyond else lines
+
+
+def records_of(runs: Iterable[Trajectory]) -> str:
+    """Return what the records of some runs are: steps where their order is known, else samples."""
+    unordered = {run.unordered for run in runs}
+    return "steps and samples" if len(unordered) > 1 else "samples" if unordered == {True} else "steps"
 
 
 def runs_notes(surfaces: Sequence[Surface], name: str, *, marks: Sequence[int] = (), hidden: bool = False) -> list[str]:
@@ -56,11 +62,13 @@ def runs_notes(surfaces: Sequence[Surface], name: str, *, marks: Sequence[int] =
     if not runs:
         return []
     words = tick_words(runs, marks, "step")
-    if all(run.unordered for run in runs):
+    records = records_of(runs)
+    if records == "samples":
         return ["Dots: samples, projected onto each plane"]
+    dots = "" if records == "steps" else "; dots: samples, in no order"
     return [
-        f"Paths: recorded steps of training runs, from circle to star, projected onto each plane; {_shades(hidden)}"
-        + (f"; ticks across: {words}" if words else "")
+        f"Paths: recorded steps of training runs, from circle to star{dots}, projected onto each plane; "
+        f"{_shades(hidden)}" + (f"; ticks across: {words}" if words else "")
     ]
 
 
@@ -77,14 +85,8 @@ def path_notes(surface: Surface, name: str, *, marks: Sequence[int] = (), hidden
     paths = paths_of(surface)
     if not paths:
         return []
-    many = len(paths) > 1
-    ends = f"{paths[0].name}, {paths[0].unit} {paths[0].run.step[0]} (circle) to {paths[0].run.step[-1]} (star)"
-    which = f"{', '.join(path.name for path in paths)}, each from circle to star" if many else ends
-    notes = [f"Path{'s' if many else ''}: {which}, projected onto the plane; {_shades(hidden)}"]
-    records = "steps"
-    if all(path.run.unordered for path in paths):
-        records = "samples"
-        notes = [f"Dots: {', '.join(path.label for path in paths)}, in no order, projected onto the plane"]
+    records = records_of(path.run for path in paths)
+    notes = [_which(paths) + ", projected onto the plane" + ("" if records == "samples" else f"; {_shades(hidden)}")]
     if words := tick_words([path.run for path in paths], marks, paths[0].unit):
         notes[0] += f"; ticks across: {words}"
     far = [(path.run.residual.max(), shares_off_plane(surface, path.run)[path.run.residual.argmax()]) for path in paths]
@@ -109,6 +111,24 @@ def path_notes(surface: Surface, name: str, *, marks: Sequence[int] = (), hidden
     if lost:
         notes.append(f"The own {values_label(name)} of {lost} of {total} {records} is not finite")
     return notes
+
+
+def _which(paths: Sequence[Path]) -> str:
+    """Return which runs are drawn, as paths where the order of their records is known, else as dots."""
+    ordered = [path for path in paths if not path.run.unordered]
+    loose = [path for path in paths if path.run.unordered]
+    parts = []
+    if len(paths) == len(ordered) == 1:
+        (path,) = ordered
+        steps = f"{path.unit} {path.run.step[0]} (circle) to {path.run.step[-1]} (star)"
+        parts.append(f"Path: {path.name}, {steps}")
+    elif ordered:
+        several = len(ordered) > 1
+        names = ", ".join(path.name for path in ordered)
+        parts.append(f"Path{'s' if several else ''}: {names},{' each' if several else ''} from circle to star")
+    if loose:
+        parts.append(f"{'dots' if parts else 'Dots'}: {', '.join(path.label for path in loose)}, in no order")
+    return "; ".join(parts)
 
 
 def tick_words(runs: Iterable[Trajectory], marks: Sequence[int], unit: str) -> str:

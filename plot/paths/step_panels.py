@@ -31,7 +31,7 @@ from ..style.paper import page_size
 from ..style.placement import Box, Room, to_points
 from ..style.style import BLUE, HAIRLINE, SOFT_INK, VERMILLION, Look, look, new_figure, our_style, text_width
 from ..style.titles import write_caption
-from .path_words import explained, losses_of, require_marks, tick_words
+from .path_words import explained, losses_of, records_of, require_marks, tick_words
 from .step_layout import HEAD_LINE, HEAD_PAD, LEFT, RIGHT, StepLayout, lay_out_steps, legend_columns
 from .trajectories import COLORS, drops_of
 
@@ -328,8 +328,8 @@ def _whole(surface: Surface) -> tuple[tuple[str, Any], ...]:
 
 
 def _own(surface: Surface) -> tuple[tuple[str, Any], ...]:
-    own = "the sample's own" if _unordered(surface) else "the step's own"
-    return (own, "-"), (f"the {_flat(surface)}'s below it", (0, (3, 1.5)))
+    own = {"steps": "step", "samples": "sample"}.get(records_of(surface.trajectories.values()), "record")
+    return (f"the {own}'s own", "-"), (f"the {_flat(surface)}'s below it", (0, (3, 1.5)))
 
 
 def _explain(ax: Axes, surface: Surface, styles: tuple[tuple[str, Any], ...]) -> None:

@@ -421,7 +421,8 @@ def _holes(surface: Surface, names: Sequence[str], scale: Scale | None) -> str:
     if missing:
         details.append(f"{missing} not computed")
     if capped and scale is not None and scale.cap is not None:
-        details.append(f"{capped} above the cap of {number_text(scale.cap)} (hatched)")
+        shown = "not drawn" if len(part.directions) == 1 else "hatched"
+        details.append(f"{capped} above the cap of {number_text(scale.cap)} ({shown})")
     to_come = sum(
         int((not_measured_yet(part, name) & ~np.isfinite(part[name])).sum()) for name in names if name in part.values
     )

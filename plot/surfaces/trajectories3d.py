@@ -17,7 +17,7 @@ from matplotlib.lines import Line2D
 
 from landscape.surface.grid import Floats
 
-from ..paths.path_words import losses_of
+from ..paths.path_words import losses_of, records_of
 from ..paths.trajectories import CASING, WIDTH, Path, gradient, handlers_of, marked, paths_of
 from ..style.style import SOFT_INK
 from .panel3d import Panel
@@ -246,5 +246,6 @@ def _own_words(panel: Panel) -> str:
     """Return what dots are, and the other marks in their place."""
     markers = {line.get_marker() for line in panel.axes.lines}
     words = (["triangle: beyond"] if markers & {"^", "v"} else []) + (["cross: not finite"] if "x" in markers else [])
-    what = "sample" if all(run.unordered for run in panel.scene.sheet.whole.trajectories.values()) else "step"
+    records = records_of(panel.scene.sheet.whole.trajectories.values())
+    what = {"steps": "step", "samples": "sample"}.get(records, "record")
     return f"a {what}'s own loss" + (f" ({', '.join(words)})" if words else "")

@@ -19,13 +19,14 @@ from landscape.plot.style.style import our_style
 
 import landscape
 from landscape.surface.grid import Axis
+from landscape.surface.surface import COMPUTED, INTERPOLATED, NOT_COMPUTED
 from tests.helpers.attacks import robust
 from tests.helpers.curvatures import curvature, curvature_run
 from tests.helpers.drawn import held_by, sums
 from tests.helpers.kept import assert_kept
 from tests.helpers.plot_fixtures import half_finished_valley, line_surface, patchy, repeated, surface_of, valley
 from tests.helpers.population_results import populations
-from tests.helpers.runs_on_planes import run_on, winding, with_steps
+from tests.helpers.runs_on_planes import principal_surface, run_on, winding, with_steps
 from tests.helpers.similarities import similarity
 
 SECOND = Axis(np.linspace(-1, 1, 5), "β (random direction 2)", "random", {"seed": 7, "index": 1}, 2.0)
@@ -54,6 +55,12 @@ def line_with_runs():
     runs = {"sgd": run_on(points, residual=[0, 1.2, 0.5, 0], own=[2.0, 1.0, 1.0, 0.5])}
     runs["adam"] = run_on(points, own=[1.5, 1.2, 0.9, 0.6], unordered=True)
     return surface_of({"train/loss": 0.5 + axis.values**2}, axis, trajectories=runs)
+
+
+def mixed_runs():
+    """Return a plane with a run, and with samples in no order."""
+    sgd = run_on([[0.0, 0.0], [2.0, 1.0], [4.0, 2.0]], own=[1.0, 2.0, 3.0], residual=[0.0, 1.0, 0.0])
+    return principal_surface({"sgd": sgd, "draws": run_on([[3.0, -1.0], [1.0, 1.0]], own=[1.5, 2.0], unordered=True)})
 
 
 def close_robustness():
@@ -85,7 +92,23 @@ def flatter():
     return replace(base, axes=(base.axes[0], replace(base.axes[1], values=base.axes[1].values / 2)), title="flat")
 
 
+def broken_line(*, title="resnet20"):
+    """Return a line with holes of each kind: lost, infinite, interpolated, above a cap, short of samples."""
+    base = line_surface(17)
+    loss, state = base["train/loss"].copy(), base.state.copy()
+    loss[3], loss[8] = np.inf, np.nan
+    state[5], state[6], state[8] = NOT_COMPUTED, INTERPOLATED, COMPUTED
+    values = {**base.values, "train/loss": loss}
+    return replace(base, values=values, state=state, title=title, quality={"unfinished": 4})
+
+
 PICTURES = {
+    "broken line": lambda: draw(broken_line(), cap=3.0),
+    "broken lines": lambda: draw([broken_line(), broken_line(title="other")], independent=True),
+    "percent": lambda: draw(line_surface(17), name=["train/accuracy", "test/accuracy"]),
+    "mixed runs": lambda: draw(mixed_runs()),
+    "mixed runs on a solid": lambda: draw(mixed_runs(), kind="surface"),
+    "steps of mixed runs": lambda: draw(mixed_runs(), kind="steps"),
     "line with runs": lambda: draw(line_with_runs()),
     "second axis alone": lambda: draw(surface_of({"train/loss": np.arange(5.0) ** 2}, SECOND)),
     "close robustnesses": lambda: landscape.plot.robustness(close_robustness()),
