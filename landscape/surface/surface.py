@@ -129,15 +129,17 @@ class Surface:
         )
         cosines = self.axes[-1].recipe.get("cosines")
         return dataclasses.replace(
-            self._at(number, axes), cosines=None if cosines is None else np.asarray(cosines[number], dtype=np.float64)
+            self.part_at(number, axes),
+            cosines=None if cosines is None else np.asarray(cosines[number], dtype=np.float64),
         )
 
     def select(self, *kept: NDArray[np.intp]) -> Surface:
         """Return the surface on some indices of each axis, x first."""
         axes = (dataclasses.replace(axis, values=axis.values[keep]) for axis, keep in zip(self.axes, kept, strict=True))
-        return self._at(np.ix_(*reversed(kept)), tuple(axes))
+        return self.part_at(np.ix_(*reversed(kept)), tuple(axes))
 
-    def _at(self, index: Any, axes: tuple[Axis, ...]) -> Surface:
+    def part_at(self, index: Any, axes: tuple[Axis, ...]) -> Surface:
+        """Return what all arrays hold at an index (of ``state``, say), over the axes that are left of it."""
         parts: dict[str, Any] = {
             group: {name: array[index] for name, array in getattr(self, group).items()} for group in _OVER_THE_GRID
         }

@@ -253,15 +253,7 @@ def _slices(surface: Surface) -> list[Surface]:
     third = surface.axes[2]
     return [
         dataclasses.replace(
-            surface,
-            axes=surface.axes[:2],
-            values={name: array[k] for name, array in surface.values.items()},
-            state=surface.state[k],
-            stderr={name: array[k] for name, array in surface.stderr.items()},
-            paired_stderr={name: array[k] for name, array in surface.paired_stderr.items()},
-            counts={name: array[k] for name, array in surface.counts.items()},
-            anchored={name: array[k] for name, array in surface.anchored.items()},
-            tails={name: array[k] for name, array in surface.tails.items()},
+            surface.part_at(k, surface.axes[:2]),
             trajectories={},
             title=_titled(surface, f"{GREEK[2]} = {number_text(float(place))}"),
         )

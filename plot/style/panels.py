@@ -89,16 +89,7 @@ def _slices(volume: Surface, title: str, notes: list[str], *, only_middle: bool)
     for k in numbers:
         name = f"{GREEK[2]} = {number_text(float(z.values[k]), 3)}"
         surface = dataclasses.replace(
-            volume,
-            axes=volume.axes[:2],
-            values={key: array[k] for key, array in volume.values.items()},
-            state=volume.state[k],
-            stderr={key: array[k] for key, array in volume.stderr.items()},
-            paired_stderr={key: array[k] for key, array in volume.paired_stderr.items()},
-            counts={key: array[k] for key, array in volume.counts.items()},
-            anchored={key: array[k] for key, array in volume.anchored.items()},
-            tails={key: array[k] for key, array in volume.tails.items()},
-            cosines=None if volume.cosines is None else volume.cosines[:2, :2],
+            volume.part_at(k, volume.axes[:2]), cosines=None if volume.cosines is None else volume.cosines[:2, :2]
         )
         if z.values[k] != 0:
             # The checkpoint does not lie in this slice: no star, no values at it.

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
-
-import numpy as np
 
 from landscape.surface.grid import Axis
 from landscape.surface.surface import Surface
@@ -27,27 +24,14 @@ def as_line(surface: Surface) -> Surface:
     along = 1 if len(x) == 1 and len(y) > 1 else 0
     kept, other = (y, x) if along else (x, y)
     place = float(other.values[0])
-    # Arrays are (..., ny, nx).
-    flat = -1 if along else -2
-
-    def thinned(arrays: Any) -> dict[str, Any]:
-        return {name: np.squeeze(array, axis=flat) for name, array in arrays.items()}
-
     label = _label(kept, along, other, place)
     axes = [dataclasses.replace(kept, label=label, source=kept.source if place == 0 else "file")]
     if surface.repeats > 1 or surface.axes[-1].kind == "repeat":
         axes.append(_repeats(surface.axes[-1], along, label))
     origin = dict(surface.origin) if place == 0 else {**surface.origin, "elsewhere": True}
+    only = (..., 0) if along else (..., 0, slice(None))  # arrays are (..., ny, nx)
     return dataclasses.replace(
-        surface,
-        axes=tuple(axes),
-        values=thinned(surface.values),
-        state=np.squeeze(surface.state, axis=flat),
-        stderr=thinned(surface.stderr),
-        paired_stderr=thinned(surface.paired_stderr),
-        counts=thinned(surface.counts),
-        anchored=thinned(surface.anchored),
-        tails=thinned(surface.tails),
+        surface.part_at(only, tuple(axes)),
         cosines=None,
         origin=origin,
         trajectories={},
