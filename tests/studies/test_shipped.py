@@ -18,6 +18,7 @@ from landscape.studies.study import TRAINING, Study
 from landscape.studies.study_files import read_study, shipped
 from landscape.studies.study_tables import OVERRIDES
 from landscape.studies.tasks.task_work import find_measure
+from tests.helpers.kept import assert_kept
 
 SHIPPED = shipped()
 # Sizes of networks and data that are made smaller, where a study names them.
@@ -74,7 +75,9 @@ def test_a_shipped_study_says_what_it_asks_and_from_where(name: str) -> None:
 @pytest.mark.slow
 @pytest.mark.usefixtures("coarse_pictures")
 @pytest.mark.parametrize("name", SHIPPED)
-def test_a_shipped_study_runs_in_miniature(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_shipped_study_runs_in_miniature(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pytestconfig: pytest.Config
+) -> None:
     if name != "trajectory-shape":  # one of them draws its pictures, others take far longer
         monkeypatch.setattr("landscape.studies.report.report.draw_pictures", lambda result: [])
     whole = read_study(SHIPPED[name], smoke=True)
@@ -92,3 +95,7 @@ def test_a_shipped_study_runs_in_miniature(name: str, tmp_path: Path, monkeypatc
     page = result.page.read_text()
     assert "no picture" not in page
     assert "All numbers" in page
+    # What it measures, of whom, and which files each task leaves; its numbers are those of miniatures.
+    found = {f"value {key}": {group: len(seeds) for group, seeds in by.items()} for key, by in result.values.items()}
+    found |= {f"task {task.name}": sorted(result.outcomes[task.folder].files) for task in result.tasks}
+    assert_kept(f"said/shipped-{name}", found, write=pytestconfig.getoption("keep"))
