@@ -45,7 +45,7 @@ def edit(path: Path, change: Callable[[h5py.File], None]) -> None:
     path.write_bytes(f"landscape 1\n{hashlib.sha256(body).hexdigest()}\n".encode().ljust(512, b"\0") + body)
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(surfaces())
 def test_every_field_comes_back(tmp_path_factory, surface):
     path = tmp_path_factory.mktemp("store") / "net.h5"

@@ -212,7 +212,7 @@ def test_an_interval_of_its_own_is_read(tmp_path):
     assert study.hypotheses[0].interval == "own"
 
 
-@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_a_file_with_anything_wrong_in_it_is_refused_in_one_line_or_read(tmp_path, data):
     """Lines dropped, doubled, swapped, cut, or with a letter changed: never a traceback of ours."""

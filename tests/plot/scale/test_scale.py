@@ -8,7 +8,7 @@ import sys
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from landscape.plot.scale.levels import MOST_LEVELS, linear_steps, log_levels, number_text
 from landscape.plot.scale.scale import (
@@ -59,6 +59,7 @@ def test_heights_and_colours_rise_with_the_loss(values):
 ANY = st.one_of(st.floats(-1e300, 1e300), st.floats(0, 1e-300), st.floats(0.999, 1.001))
 
 
+@settings(max_examples=40)
 @given(st.lists(ANY, min_size=1, max_size=12), st.sampled_from(["auto", "linear", "asinh"]))
 def test_any_finite_values_have_a_scale_with_levels_and_ticks(values, kind):
     scale = scale_of(values, kind=kind)
