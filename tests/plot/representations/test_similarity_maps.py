@@ -101,7 +101,7 @@ def test_what_is_not_there_is_refused():
         landscape.plot.similarity(found, networks=["c"])
     with pytest.raises(UsageError, match="no values 'procrustes'"):
         landscape.plot.similarity(found, values="procrustes")
-    with pytest.raises(PlotError, match="nothing to draw"):
+    with pytest.raises(PlotError, match=r"no value of CKA is finite: there is nothing to draw"):
         landscape.plot.similarity(dataclasses.replace(found, cka=np.full_like(found.cka, np.nan)))
 
 
