@@ -19,7 +19,7 @@ from landscape.evaluation.quantities import Quantity
 from landscape.evaluation.setup import Setup
 from landscape.problem.data.datasets import describe_data, fingerprint
 from landscape.problem.model import describe_model
-from landscape.problem.params import floating_buffers
+from landscape.problem.params import floating_buffers, normalised_by_batch
 from landscape.surface.grid import grid_shape
 from landscape.surface.surface import NOT_COMPUTED, Surface
 
@@ -42,14 +42,16 @@ def now() -> str:
 def statistics(model: nn.Module, recomputed_on: str | None) -> dict[str, Any]:
     """Return what a network keeps beside its parameters, so that a caption speaks of nothing that is not there.
 
-    How many layers keep running statistics, which other floating buffers there are, and of which data set statistics
-    are recomputed, if they are.
+    How many layers keep running statistics, which other floating buffers there are, of which data set statistics are
+    recomputed, if they are, and how many layers take each batch's, if there are such.
     """
     norms = (m for m in model.modules() if isinstance(m, nn.modules.batchnorm._NormBase))
     layers = [norm for norm in norms if norm.running_mean is not None]
+    by_batch = len(normalised_by_batch(model))
     inside = {id(buffer) for layer in layers for buffer in layer.buffers(recurse=False)}
     others = [name for name, buffer in floating_buffers(model).items() if id(buffer) not in inside]
-    return {"batch_norm": len(layers), "other": others, "recomputed_on": recomputed_on if layers else None}
+    found = {"batch_norm": len(layers), "other": others, "recomputed_on": recomputed_on if layers else None}
+    return found | ({"by_batch": by_batch} if by_batch else {})
 
 
 def header(setup: Setup, losses: LossesAndMetrics, quantities: Sequence[Quantity]) -> Surface:

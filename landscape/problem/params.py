@@ -22,6 +22,12 @@ from landscape.problem.chunks import bytes_of, digest_header, dot, zip_chunks
 MOVES = ("weights", "states")
 
 
+def normalised_by_batch(model: nn.Module) -> list[str]:
+    """Return the names of batch norms without running statistics, which normalise by each batch in eval mode, too."""
+    norms = nn.modules.batchnorm._BatchNorm
+    return [name for name, each in model.named_modules() if isinstance(each, norms) and each.running_mean is None]
+
+
 def floating_buffers(model: nn.Module) -> dict[str, Tensor]:
     """Return the buffers of real or complex numbers that belong to a model's state: running means, say."""
     require_network(model)

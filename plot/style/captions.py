@@ -227,6 +227,8 @@ def _batch_norm(surface: Surface) -> str:
         texts += [f"{' and '.join(named)} {moved}"] if named else []
     elif kind and layers != 0:
         texts.append(f"batch-norm statistics {kind}")
+    if known.get("by_batch"):
+        texts.append("batch norm by each batch alone")
     if surface.problem.get("mode") == "train":
         texts.append("network in training mode")
     return ", ".join(texts)

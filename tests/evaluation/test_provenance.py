@@ -10,10 +10,11 @@ import torch
 from torch import Tensor, nn
 
 import landscape
+from landscape.errors import SurfaceMismatch
 from landscape.evaluation import provenance
 from landscape.evaluation.provenance import fingerprints, statistics
 from landscape.problem.data.datasets import as_data
-from landscape.problem.params import digest
+from landscape.problem.params import digest, normalised_by_batch
 
 
 class Masked(nn.Module):
@@ -43,11 +44,9 @@ def normed(**options: bool) -> nn.Module:
     ],
 )
 def test_layers_that_keep_statistics_and_other_buffers_are_told_apart(model, layers, others):
-    assert statistics(model, "train") == {
-        "batch_norm": layers,
-        "other": others,
-        "recomputed_on": "train" if layers else None,
-    }
+    found = statistics(model, "train")
+    assert found.pop("by_batch", 0) == len(normalised_by_batch(model))
+    assert found == {"batch_norm": layers, "other": others, "recomputed_on": "train" if layers else None}
 
 
 @pytest.mark.parametrize(("model", "said"), [(nn.Linear(4, 3), False), (Masked(), False), (normed(), True)])
@@ -55,6 +54,20 @@ def test_a_caption_names_batch_norm_only_where_there_is_some(model, said):
     data = (torch.randn(20, 4), torch.randint(0, 3, (20,)))
     surface = landscape.evaluate(model.eval(), data, x="-1:1:3")
     assert ("batch-norm statistics frozen" in landscape.plot.caption(surface)) == said
+
+
+def test_of_norms_without_statistics_a_warning_and_a_caption_say_that_the_batch_size_counts(caplog, tmp_path):
+    data = (torch.randn(20, 4), torch.randint(0, 3, (20,)))
+    model = nn.Sequential(normed(track_running_stats=False), nn.InstanceNorm1d(3, track_running_stats=False)).eval()
+    assert normalised_by_batch(model) == ["0.1"], "another kind of norm is of each sample alone"
+    model = normed(track_running_stats=False).eval()
+    with caplog.at_level("WARNING"):
+        surface = landscape.evaluate(model, data, x="-1:1:3", batch_size=10, path=tmp_path / "net.h5")
+    assert "no running statistics are kept in 1 (track_running_stats=False)" in caplog.text
+    assert "so that the loss depends on the batch size, 10 here" in caplog.text
+    assert "batch norm by each batch alone" in landscape.plot.caption(surface)
+    with pytest.raises(SurfaceMismatch, match="its batch size is 10, 20 was asked for"):
+        landscape.evaluate(model, data, x="-1:1:3", batch_size=20, path=tmp_path / "net.h5")
 
 
 def test_a_caption_says_of_which_data_set_statistics_were_recomputed():

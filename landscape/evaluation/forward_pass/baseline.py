@@ -23,6 +23,7 @@ from landscape.evaluation.forward_pass.objective import Objective
 from landscape.evaluation.forward_pass.sample_values import Chunk, SampleValues
 from landscape.parallel.scheduler import Span
 from landscape.problem.data.datasets import fingerprint
+from landscape.problem.params import normalised_by_batch
 from landscape.problem.references import failure
 
 logger = logging.getLogger(__name__)
@@ -106,6 +107,13 @@ def measure_baseline(objective: Objective) -> Baseline:
         raise EvaluationError(_why_not_repeatable(objective, few, first, again))
     if all(not np.isfinite(v).any() for (_, metric), v in samples.values.items() if metric == "loss"):
         logger.warning("the loss at the checkpoint itself is not finite for any sample")
+    if objective.mode == "eval" and (layers := normalised_by_batch(objective.model)):
+        logger.warning(
+            "no running statistics are kept in %s (track_running_stats=False): each batch is normalised by its own "
+            "samples, so that the loss depends on the batch size, %d here",
+            ", ".join(layers[:3]),
+            objective.batch_size,
+        )
     return Baseline(samples, spans, seconds)
 
 
