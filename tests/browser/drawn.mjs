@@ -77,6 +77,7 @@ export class Element {
     /** @type {any} */ this.style = { setProperty: (/** @type {string} */ name, /** @type {string} */ value) => { this.style[name] = value; } };
     /** @type {Record<string, string>} */ this.dataset = {};
     const classes = new Set();
+    Object.defineProperty(this, "classes", { get: () => [...classes].map((name) => `.${name}`) });
     this.classList = { toggle: (/** @type {string} */ name, /** @type {boolean} */ on) => (on ? classes.add(name) : classes.delete(name)), add: (/** @type {string[]} */ ...names) => names.forEach((name) => classes.add(name)), contains: (/** @type {string} */ name) => classes.has(name) };
     [this.clientWidth, this.clientHeight, this.hidden, this.value, this.checked] = [300, 320, false, "", false];
     this.context = recorder();
@@ -102,6 +103,10 @@ export class Element {
   getBoundingClientRect() { return { left: 0, top: 0, width: this.clientWidth, height: this.clientHeight }; }
   /** @param {number} pointer */
   setPointerCapture(pointer) { this.holds = pointer; }
+  /** @param {any} other */
+  contains(other) { return this.all.includes(other); }
+  /** @param {string} tag */
+  querySelector(tag) { return this.all.find((each) => each.tag === tag) ?? null; }
   focus() { Object.assign(globalThis.document, { activeElement: this }); }
   click() { this.heard.click?.({}); }
   /** Tell it of an event; whether the browser was kept from doing its own. @param {string} name @param {any} [event] */

@@ -194,11 +194,13 @@ test("what the pointer leaves is left, unless it is held, and the browser's own 
 });
 
 test("keys turn, tilt and enlarge by their arrows, by less with shift, and leave the browser its own", () => {
-  const turned = (/** @type {string} */ key, more = {}) => keyTurn(/** @type {any} */ ({ key, ...more }), EYE);
+  const turned = (/** @type {string} */ key, more = {}) => keyTurn(/** @type {any} */ ({ key, ...more }), EYE, FIRST_EYE);
   assert.deepEqual(["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown"].map((key) => turned(key)), [{ azimuth: 5 }, { azimuth: 15 }, { elevation: 35 }, { elevation: 25 }]);
   assert.deepEqual(turned("ArrowUp", { shiftKey: true }), { elevation: 31 });
   assert.deepEqual([turned("+")?.zoom, turned("=")?.zoom, turned("-")?.zoom], [1.15, 1.15, 1 / 1.15]);
   assert.deepEqual([turned("x"), turned("ArrowUp", { ctrlKey: true }), turned("ArrowUp", { metaKey: true })], [null, null, null]);
+  assert.deepEqual([turned("0"), turned("Home")], [FIRST_EYE, FIRST_EYE]);
+  for (const key of ["0", "Home"]) assert.deepEqual([turned(key, { ctrlKey: true }), turned(key, { metaKey: true })], [null, null], "the browser's own size");
 });
 
 test("a drag on a map is the section from its beginning to its end, within the map; one at an end moves that end", () => {

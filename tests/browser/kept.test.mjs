@@ -1,122 +1,99 @@
 /** What a page holds and draws in each of its states is what it held and drew: `LANDSCAPE_KEEP=1 node --test` writes it anew. */
-import assert from "node:assert/strict";
-import { createHash } from "node:crypto";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import test from "node:test";
-import { Element } from "./drawn.mjs";
-import { browser, frames, named, ring, run, stage, whole } from "./whole.mjs";
+import { card, rich, standing } from "./rich.mjs";
+import { assertKept, changes, drawings, outline } from "./told.mjs";
+import { browser, frames, named, ring, run } from "./whole.mjs";
 
-const FOLDER = new URL("../baseline/script/", import.meta.url);
-const NEAR = 1e-6;
+const EYE = { azimuth: 60, elevation: 12, zoom: 1.5, panX: 0.1, panY: -0.2 };
+/** What each state is: what is asked for, or what is done to the page. @type {Record<string, any>} */
+const STATES = {
+  "another height": { height: "test/loss" }, "a colour of its own": { colour: "train/accuracy" }, log: { kind: "log" }, linear: { kind: "linear" }, asinh: { kind: "asinh", eps: 0.5 },
+  "a cap": { cap: 3 }, "a cap that is chosen": { cap: "auto" }, "a cap below all": { cap: -5 }, exaggerated: { exaggeration: 2 }, "scales of their own": { shared: false }, "no paths": { paths: false }, cividis: { colormap: "cividis" },
+  smooth: { smooth: true }, "smooth with much on it": { smooth: true, colour: "train/convexity", pins: [[1, 0]], section: [0, 0, 1, 0.5] }, "no lines": { lines: false }, "no floor": { floor: false }, "no box": { box: false }, drops: { drops: true }, "a headlight": { headlight: true, eyes: [EYE] },
+  "half of the run": { step: 0.5, drops: true }, "before the run": { step: 0 }, pins: { pins: [[1, 0], [1.5, 1], [9, 9]] }, section: { section: [0, 0, 1, 0.5] }, "a section upwards": { section: [0.75, 1, 0.75, -0.75] }, "next frame": { frame: 1 },
+  "from the side": { eyes: [EYE] }, "from above": { eyes: [{ ...EYE, azimuth: -90, elevation: 90, zoom: 1 }] }, level: { eyes: [{ ...EYE, azimuth: 0, elevation: 0, zoom: 0.8 }] }, "each its eye": { linked: false, eyes: [EYE, { ...EYE, azimuth: 130 }] },
+  accuracy: { height: "train/accuracy" }, gap: { height: "gap/loss" }, convexity: { colour: "train/convexity" }, difference: { difference: "0-1" }, "the other difference": { difference: "1-0", height: "train/accuracy" },
+  adjust: { drawer: "adjust" }, trust: { drawer: "trust", cap: 3 }, curvature: { drawer: "curvature" }, dark: { theme: "dark", section: [0, 0, 1, 0] },
+  "a cross-hair": (/** @type {any} */ app) => (app.point(app.views[0], { i: 1, j: 2 }), () => app.point(app.views[0], null)),
+  "a cross-hair in a hole": (/** @type {any} */ app) => (app.point(app.views[0], { i: 3, j: 0 }), () => app.point(app.views[0], null)),
+  "a small window": (/** @type {any} */ app) => {
+    const sizes = app.allViews.flatMap(({ map, scene, mapTop, sceneTop }) => [[map, 120, 130], [mapTop, 120, 130], [scene, 260, 240], [sceneTop, 260, 240]]).map(([each, wide, tall]) => {
+      const before = [each.clientWidth, each.clientHeight];
+      [each.clientWidth, each.clientHeight] = [wide, tall];
+      return () => ([each.clientWidth, each.clientHeight] = before);
+    });
+    return () => sizes.forEach((back) => back());
+  },
+  "a large window": (/** @type {any} */ app) => {
+    for (const { scene } of app.allViews) [scene.clientWidth, scene.clientHeight] = [900, 600];
+    app.bar.clientWidth = 60;
+    Object.assign(globalThis, { devicePixelRatio: 2 });
+    return () => {
+      for (const { scene } of app.allViews) [scene.clientWidth, scene.clientHeight] = [300, 320];
+      app.bar.clientWidth = 300;
+      Object.assign(globalThis, { devicePixelRatio: 1 });
+    };
+  },
+  "a lost card": (/** @type {any} */ app) => app.stage && (app.stage.lost = true, () => { app.stage.lost = false; }),
+};
 
-/** All numbers below a value as their count and a sum in which their order counts, and a digest of all texts. @param {any} value */
-function told(value) {
-  /** @type {string[]} */ const texts = [];
-  let number = 0, sum = 0;
-  const seen = new Set();
-  const see = (/** @type {any} */ each, /** @type {number} */ depth) => {
-    if (typeof each === "bigint") each = Number(each);
-    if (typeof each === "boolean") each = each ? 3 : 7;
-    if (typeof each === "number") {
-      number++;
-      // A colour of eight digits must not hide what a length of one does.
-      sum += Math.sin(number) * (Number.isFinite(each) ? Math.asinh(100 * each) : Number.isNaN(each) ? 0.123 : Math.sign(each) * 45.6);
-    } else if (typeof each === "string") {
-      texts.push(each);
-    } else if (each && typeof each === "object" && depth < 7 && !(each instanceof Element) && !seen.has(each)) {
-      seen.add(each);
-      if (ArrayBuffer.isView(each) || Array.isArray(each)) for (const one of /** @type {any} */ (each)) see(one, depth + 1);
-      else if (each instanceof Map || each instanceof Set) for (const one of each) see(one, depth + 1);
-      else for (const key of Object.keys(each).sort()) if (!["uuid", "id"].includes(key)) see(each[key], depth + 1);
-    }
-  };
-  see(value, 0);
-  return [number, Number(sum.toPrecision(9)), texts.length && createHash("sha256").update(texts.join("|")).digest("hex").slice(0, 8)];
-}
-
-/** What stands in an element and all below it, a line each. @param {Element} element @param {string} [indent] @returns {string[]} */
-function outline(element, indent = "") {
-  const own = element.children.filter((child) => !(child instanceof Element)).join(" ");
-  const attributes = Object.entries(element.attributes).filter(([name]) => name !== "src").map(([name, value]) => `${name}=${value}`);
-  const more = ["hidden", "value", "checked", "title"].filter((name) => /** @type {any} */ (element)[name]).map((name) => `.${name}=${/** @type {any} */ (element)[name]}`);
-  const line = [`${indent}${element.tag}`, ...attributes, ...more, own].join(" ").trimEnd();
-  return [line, ...element.children.flatMap((child) => (child instanceof Element ? outline(child, `${indent} `) : []))];
-}
-
-/** What is drawn on all canvases below an element: each kind of call with its numbers and texts. @param {Element} root */
-function drawings(root) {
-  return root.all.filter((each) => each.tag === "canvas" && each.context.calls.length).map((canvas) => {
-    /** @type {Record<string, any[]>} */ const kinds = {};
-    for (const [kind, ...given] of canvas.context.calls.splice(0)) (kinds[kind === "set" ? `set ${given[0]}` : kind] ??= []).push(given);
-    return Object.fromEntries(Object.entries(kinds).map(([kind, calls]) => [kind, [calls.length, ...told(calls)]]));
-  });
-}
-
-/** Where two values differ first. @param {any} kept @param {any} found @param {string} [place] @returns {string} */
-function difference(kept, found, place = "") {
-  if (typeof kept === "number" && typeof found === "number") {
-    return Math.abs(kept - found) <= NEAR * Math.max(1, Math.abs(kept)) ? "" : `${place}: ${kept} is kept, ${found} found`;
-  }
-  if (kept && found && typeof kept === "object" && typeof found === "object") {
-    for (const key of new Set([...Object.keys(kept), ...Object.keys(found)])) {
-      const said = difference(kept[key], found[key], `${place}/${key}`);
-      if (said) return said;
-    }
-    return "";
-  }
-  return kept === found ? "" : `${place}: ${JSON.stringify(kept)} is kept, ${JSON.stringify(found)} found`;
-}
-
-/** @param {string} name @param {Record<string, any>} found */
-function assertKept(name, found) {
-  const file = new URL(`${name}.json`, FOLDER);
-  if (process.env.LANDSCAPE_KEEP === "1") {
-    mkdirSync(FOLDER, { recursive: true });
-    writeFileSync(file, `{\n${Object.entries(found).map(([key, each]) => `${JSON.stringify(key)}: ${JSON.stringify(each)}`).join(",\n")}\n}\n`);
-  }
-  assert.equal(difference(JSON.parse(readFileSync(file, "utf8")), JSON.parse(JSON.stringify(found))), "", name);
-}
-
-const STATES = /** @type {Record<string, any>} */ ({
-  "another height": { height: "test/loss" }, "a colour of its own": { colour: "train/accuracy" }, log: { kind: "log" }, linear: { kind: "linear" },
-  "a cap": { cap: 3 }, exaggerated: { exaggeration: 2 }, "scales of their own": { shared: false }, "no paths": { paths: false }, cividis: { colormap: "cividis" },
-  smooth: { smooth: true }, "no lines": { lines: false }, "no floor": { floor: false }, "no box": { box: false }, drops: { drops: true }, "a headlight": { headlight: true },
-  "half of the run": { step: 0.5 }, pins: { pins: [[1, 0], [2, 1]] }, section: { section: [0, 0, 1, 1] }, "next frame": { frame: 1 }, trust: { drawer: "trust" },
-  "from the side": { eyes: [{ azimuth: 0.4, elevation: 0.1, zoom: 1.5, x: 0.1, y: -0.2 }] },
+// What one of several panes, or a page whose frames differ, shows otherwise than one alone.
+const SOME = /** @type {Record<string, string[]>} */ ({
+  later: ["next frame", "adjust", "half of the run"],
+  two: ["another height", "a cap", "scales of their own", "no paths", "smooth", "half of the run", "pins", "section", "next frame", "each its eye", "gap", "difference", "the other difference", "trust", "curvature", "dark", "a cross-hair", "a small window", "a large window"],
 });
 
-const PAGES = /** @type {Record<string, () => any>} */ ({
+const grid = { x: Float64Array.of(-1, 0, 1, 9), y: Float64Array.of(0, 1, 2), paths: [run("only", [0, 0.5, 3], [0.2, 1, 1.8], { unordered: true, unit: "epoch" })] };
+
+/** @type {Record<string, () => [any[][], any, any]>} */
+const PAGES = {
   one: () => [[[named("a")]], {}, null],
-  "one in 3D": () => [[[named("a")]], {}, stage()],
-  two: () => [[[named("a", { paths: [run("sgd", [-0.5, 0, 1], [0, 0.5, 1.5])] }), named("a2")], [named("b", {}, { trust: [["not finite", "1 of 12"]], caption: "b." })]], {}, stage()],
-  log: () => [[[named("a")], [named("b")]], { start: { kind: "log", smooth: true, lines: true, colour: "train/accuracy" } }, stage()],
-});
+  later: () => [[[named("a"), named("a2", { paths: [run("sgd", [-0.5, 0, 1], [0, 0.5, 1.5])] })]], {}, null],
+  "one in 3D": () => [[[rich("a")]], {}, card()],
+  two: () => [[[rich("a"), rich("a, later", {}, { unfinished: "40 of 88 points" }, 3)], [rich("b", { paths: [] }, { origin: {}, networks: [], curvature: [], centred: true }, 5)]], {}, card()],
+  strip: () => [[[named("a", grid, { centred: false })], [named("b", { paths: [run("sgd", [-1, 0, 1], [0, 0.5, 1.5])] }), named("b2", { state: new Uint8Array(12) })], [named("c", { values: { "test/loss": named("c").values["test/loss"] } })]], { start: { kind: "log", colour: "train/accuracy" } }, card()],
+};
+
+/** What differs from what was there before. @param {any} before @param {any} after @returns {any} */
+function differing(before, after) {
+  if (JSON.stringify(before) === JSON.stringify(after)) return undefined;
+  if (!before || !after || Array.isArray(after) || typeof after !== "object") return after ?? "not drawn";
+  return Object.fromEntries([...new Set([...Object.keys(before), ...Object.keys(after)])].map((key) => [key, differing(before[key], after[key])]).filter(([, value]) => value !== undefined));
+}
+
+const numbered = (/** @type {any[]} */ list) => Object.fromEntries(list.map((each, k) => [k, each]));
 
 for (const [name, make] of Object.entries(PAGES)) {
   test(`page ${name}`, () => {
     browser();
-    const [panes, content, drawing] = make();
-    const app = whole(panes, content, drawing);
-    const root = /** @type {any} */ (globalThis.document.body), all = new Element("all");
-    all.append(app.main ?? root, ...app.views.map((/** @type {any} */ view) => view.map));
-    for (const { map } of app.views) [map.clientWidth, map.clientHeight] = [260, 220];
+    const [panes, content, drawing] = make(), { app, all } = standing(panes, content, drawing);
+    const seen = () => {
+      frames();
+      ring();
+      return { lines: outline(all), drawn: numbered(drawings(all)), shots: numbered(drawing?.shots.splice(0) ?? []) };
+    };
     frames();
-    ring();
     const before = { ...app.state };
-    const base = outline(all);
-    /** @type {Record<string, any>} */ const found = { outline: base, drawn: drawings(all), shots: told(drawing?.shots.splice(0)) };
-    for (const [state, change] of Object.entries(STATES)) {
-      app.store.set(change);
+    // What panels hold stays in them when they are closed.
+    for (const change of [{ section: [0, 0, 1, 1] }, { drawer: "curvature" }, { drawer: "trust" }, before]) app.store.set(change), frames(), ring();
+    for (const canvas of all.all) canvas.context.calls.splice(0);
+    drawing?.shots.splice(0);
+    app.redraw("figures");
+    const base = seen();
+    /** @type {Record<string, any>} */ const found = { ...base };
+    for (const [state, change] of Object.entries(STATES).filter(([each]) => SOME[name]?.includes(each) ?? true)) {
+      const back = typeof change === "function" ? change(app) : app.store.set(change);
+      const { lines, drawn, shots } = seen();
+      found[state] = { changed: changes(base.lines, lines), drawn: differing(base.drawn, drawn), shots: differing(base.shots, shots) };
+      back?.();
+      app.store.set(before);
+      if (back) app.redraw("scenes", "maps", "tops");
       frames();
-      ring();
-      const changed = outline(all).filter((line) => !base.includes(line));
-      found[state] = { changed, drawn: drawings(all), shots: told(drawing?.shots.splice(0)) };
-      app.store.set(Object.fromEntries(Object.keys(change).map((key) => [key, before[key]])));
-      frames();
-      ring();
-      drawings(all);
+      for (const canvas of all.all) canvas.context.calls.splice(0);
       drawing?.shots.splice(0);
     }
+    app.redraw("figures");
+    found["as at first"] = differing(base, seen()) ?? "as it was";
     assertKept(name.replaceAll(" ", "-"), found);
   });
 }

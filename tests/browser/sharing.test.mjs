@@ -18,8 +18,6 @@ function sharing(panes = [[named("a")], [named("b")]], content = {}, drawing = s
   Object.assign(URL, { createObjectURL: (/** @type {any} */ blob) => (offered.push(blob), `blob:${offered.length}`), revokeObjectURL: (/** @type {string} */ address) => offered.push(address) });
   Object.assign(Element.prototype, {
     toBlob(/** @type {any} */ done, /** @type {string} */ type) { done({ type, canvas: this }); },
-    contains(/** @type {any} */ other) { return /** @type {any} */ (this).all.includes(other); },
-    querySelector(/** @type {string} */ tag) { return /** @type {any} */ (this).all.find((/** @type {any} */ each) => each.tag === tag); },
     click() { /** @type {any} */ (this).heard.click?.({}); if (/** @type {any} */ (this).tag === "a") offered.push({ .../** @type {any} */ (this).attributes }); },
   });
   const menu = /** @type {any} */ (shareMenu(app)), [details, said] = menu.children;

@@ -305,7 +305,7 @@ export class App {
     });
     view.sceneTop.addEventListener("dblclick", () => this.turn(number, { ...this.store.start.eyes[0] }));
     view.sceneTop.addEventListener("keydown", (event) => {
-      const change = event.key === "0" || event.key === "Home" ? { ...this.store.start.eyes[0] } : keyTurn(event, this.eyeOf(number));
+      const change = keyTurn(event, this.eyeOf(number), this.store.start.eyes[0]);
       if (!change) return;
       event.preventDefault();
       this.turn(number, change);

@@ -103,9 +103,9 @@ function enlarged(eye, factor, x, y, size) {
 
 /**
  * What a key does to the eye; null where it does nothing.
- * @param {KeyboardEvent} event @param {Eye} eye @returns {Partial<Eye> | null}
+ * @param {KeyboardEvent} event @param {Eye} eye @param {Eye} first  where it stood at the start @returns {Partial<Eye> | null}
  */
-export function keyTurn(event, eye) {
+export function keyTurn(event, eye, first) {
   if (event.ctrlKey || event.metaKey || event.altKey) return null;
   const step = event.shiftKey ? 1 : 5;
   switch (event.key) {
@@ -115,6 +115,7 @@ export function keyTurn(event, eye) {
     case "ArrowDown": return { elevation: eye.elevation - step };
     case "+": case "=": return { zoom: eye.zoom * 1.15 };
     case "-": case "_": return { zoom: eye.zoom / 1.15 };
+    case "0": case "Home": return { ...first };
     default: return null;
   }
 }
