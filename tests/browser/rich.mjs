@@ -12,8 +12,8 @@ export function chance(seed) {
   return () => (now = (now * 16807) % 2147483647) / 2147483647;
 }
 
-const EDGES = [-100, -10, -1, 1, 10, 100];
-const SPECTRUM = { title: "raw", edges: EDGES, counts: [0, 0.2, 5, 40, 1], errors: [0, 0, 1, 4, 0.5], eigenvalues: [50, 3, -5], converged: [true, true, false] };
+const EDGES = [-1e4, -1000, -100, -10, -1, 1, 10, 100, 1000, 1e4];
+const SPECTRUM = { title: "raw", edges: EDGES, counts: [0, 0, 0, 0.2, 5, 40, 1, 0, 0], errors: [0, 0, 0, 0, 1, 4, 0.5, 0, 0], eigenvalues: [50, 3, -5], converged: [true, true, false] };
 const REPORT = {
   title: "train", verdict: "Saddle.", rows: [["greatest", "9", "0.9"], ["least", "-2", "-0.1"]], facts: ["Of 500 samples."], slice: [["x", "2", "3", "40 %"]], left: 3,
   layers: [{ name: "conv1", trace: 4, error: 0.5, normalised: 1.5, normalisedError: 0.2 }, { name: "fc", trace: -2, error: 0.5, normalised: -0.5, normalisedError: 0.02 }],
