@@ -214,3 +214,14 @@ def test_a_parameter_reaches_what_it_is_about(name, parameter, changes, call, tm
 def test_every_parameter_is_tried(name):
     parameters = set(inspect.signature(getattr(landscape, name)).parameters)
     assert parameters == OTHERS[name] | set(CHANGE[name]) | set(SAME[name])
+
+
+@pytest.mark.parametrize("name", [name for name in SAME if "progress" in SAME[name]])
+def test_a_function_is_told_how_far_it_is_until_all_is_done(name, call):
+    told: list[tuple[float, float]] = []
+    more = {"samples": 40, "anchors": "none"} if name == "evaluate" else {}
+    call(name, progress=lambda done, total: told.append((done, total)), **more)
+    done = [each for each, _ in told]
+    assert len({total for _, total in told}) == 1
+    assert done == sorted(done)
+    assert told[-1][0] == told[-1][1] >= 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -196,3 +197,8 @@ def test_ranks_share_it_and_a_killed_run_is_completed(tmp_path):
     torch.manual_seed(0)
     exact = norms_by_hand(tiny_problem.net().eval(), tiny_problem.data(), got)
     np.testing.assert_allclose(got["train/gradient_norm"], exact, rtol=1e-10)
+
+
+def test_a_point_has_all_samples_of_a_data_set_where_its_last_step_ends():
+    steps = [[("train", 0, 256), ("test", 0, 100)], [("train", 256, 512)], [("train", 512, 700)]]
+    assert quantities.samples_of(SimpleNamespace(steps=steps)) == {"train": 700, "test": 100}
