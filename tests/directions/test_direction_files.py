@@ -168,3 +168,13 @@ def test_a_file_that_lacks_a_direction_of_its_axes_is_refused(tied, data, tmp_pa
     axes = landscape.read_surface(path).directions
     with pytest.raises(DirectionError, match="holds 1 of the directions of its 2 axes"):
         _stored_plane(tied, path, axes, read_directions(path)[:1])
+
+
+@pytest.mark.parametrize("number", [-1, 1])
+def test_a_2018_file_with_a_tensor_more_or_less_than_the_network_is_refused(tied, tmp_path, number):
+    arrays = [np.ones(tuple(each.shape)) for each in tied.parameters()]
+    arrays = arrays[:number] if number < 0 else [*arrays, np.ones((2, 2))]
+    write_2018(tmp_path / "directions.h5", [arrays])
+    said = f"as parameters, it has {len(arrays)} tensors, the network {len(list(tied.parameters()))}"
+    with pytest.raises(DirectionError, match=said):
+        landscape.read_plane(tied, tmp_path / "directions.h5")

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from landscape.cli import main
-from landscape.commands.reports.network_options import by_group, given_networks
+from landscape.commands.reports.network_options import by_group, given_networks, load_networks
 from landscape.errors import UsageError
 from landscape.problem.losses.losses import Loss
 from landscape.similarity.similarity_settings import Settings
@@ -183,6 +183,21 @@ def test_what_one_group_has_of_its_own_is_not_for_the_others() -> None:
     assert by_group(texts[1:], ["A", "B"], "--model-args") == {"A": "", "B": '{"width": 3}'}
     with pytest.raises(UsageError, match="given twice for B"):
         by_group([*texts, texts[1]], ["A", "B"], "--model-args")
+
+
+def test_networks_of_a_group_are_built_with_its_own_model_and_arguments(tmp_path: Path) -> None:
+    (tmp_path / "nets.py").write_text("from torch.nn import Linear\ndef net(width=1):\n    return Linear(width, 2)\n")
+    for width in (2, 3):
+        torch.save(torch.nn.Linear(width, 2).state_dict(), tmp_path / f"{width}.pt")
+    options = argparse.Namespace(
+        checkpoints=[], group=[f"A={tmp_path}/2.pt", f"B={tmp_path}/3.pt"], model=[f"{tmp_path}/nets.py:net"],
+        model_args=['{"width": 2}', 'B={"width": 3}'], checkpoint_key=None, trust_checkpoint=False, device="cpu",
+    )  # fmt: skip
+    models, about = load_networks(options, given_networks(options))
+    assert [models[name].in_features for name in ("2", "3")] == [2, 3]
+    options.model = [f"B={tmp_path}/nets.py:net"]
+    with pytest.raises(UsageError, match="--model says not what builds group A"):
+        load_networks(options, given_networks(options))
 
 
 def test_the_size_of_predictions_is_told_before_they_are_made(
