@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,12 +15,15 @@ from landscape.problem.batches import call_model, describe_batch, fit_precision,
 from landscape.problem.losses.losses import Loss
 
 Clip = tuple[float, float]
+# Names of what says which parts of an input count: attention_mask, key_padding_mask, but not masked_image. Values would
+# not tell: they may be two in one batch and more in the next.
+_MASK = re.compile(r"(?:^|_)masks?$")
 
 
 def moved_part(inputs: Any) -> Tensor:
     """Return the tensor of a batch's inputs that is moved: the only, or first, one of floating point.
 
-    What is called a mask, or has two different numbers at most, is not moved where there is another.
+    What is called a mask, as ``attention_mask``, is not moved where there is another.
 
     Raises
     ------
@@ -36,16 +40,12 @@ def moved_part(inputs: Any) -> Tensor:
         if isinstance(part, Tensor) and part.is_floating_point() and part.ndim > 1
     ]
     if parts:
-        found = parts if len(parts) == 1 else [pair for pair in parts if not _is_mask(*pair)] or parts
-        return found[0][1]
+        found = [part for name, part in parts if not _MASK.search(name.lower())]
+        return (found or [parts[0][1]])[0]
     raise ProblemError(
         f"an input can be moved where it is a tensor of floating point, one row a sample; this one is "
         f"{describe_batch(inputs)}"
     )
-
-
-def _is_mask(name: str, part: Tensor) -> bool:
-    return "mask" in name.lower() or bool(((part == part.min()) | (part == part.max())).all())
 
 
 def with_moved(inputs: Any, moved: Tensor) -> Any:

@@ -17,7 +17,7 @@ from landscape.directions.displacement import untouched
 from landscape.errors import EvaluationError, UsageError
 from landscape.inputs.examples import Clip, Examples, moved_part
 from landscape.inputs.stored_units import in_stored_units
-from landscape.problem.batches import slice_batch, split_inputs_targets, to_device
+from landscape.problem.batches import concatenate, slice_batch, split_inputs_targets, to_device
 from landscape.problem.data.datasets import choose, describe_data, fingerprint
 from landscape.problem.data.samples import Data
 from landscape.problem.losses.losses import Loss
@@ -93,8 +93,9 @@ def class_examples(
             f"an attack turns one class into another: it takes outputs of shape (n, classes) and whole numbers as "
             f"targets, not outputs of shape {tuple(output.shape)} and targets of shape {tuple(target.shape)}"
         )
-    few = len(start) // 2
-    if few and depends_on_others(output, ask(replace(examples, batch=slice_batch(examples.batch, 0, few)))):
+    few, rest = len(start) // 2, len(start) - len(start) // 2
+    halves = [slice_batch(examples.batch, 0, stop) for stop in (few, rest)] if few else []
+    if few and depends_on_others(output, ask(replace(examples, batch=concatenate(halves)))):
         raise EvaluationError(
             "the network's output for an example depends on the others in its batch, in eval mode (batch norm without "
             "running statistics, say): what is done to one is done to all"

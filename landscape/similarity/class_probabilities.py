@@ -21,7 +21,7 @@ from landscape.problem.batches import batch_size_of, describe_batch, output_logi
 from landscape.problem.buffers import Buffers
 from landscape.problem.data.datasets import fingerprint
 from landscape.problem.model import misfit
-from landscape.problem.repeated_passes import depends_on_others, require_repeatable
+from landscape.problem.repeated_passes import among_themselves, depends_on_others, require_repeatable
 from landscape.similarity.layers import call
 from landscape.similarity.shuffled_batches import Samples, device_of, one_data_set
 from landscape.surface.reports.populations import Populations
@@ -224,9 +224,8 @@ def predicted(model: nn.Module, samples: Samples, name: str, outputs: str = "log
                 output = ask(batch)
         parts.append(_probabilities(output, batch_size_of(batch), name, outputs))
         if len(parts) == 1 and len(output) > 1:
-            few = samples.fetch(np.arange(len(output) // 2), device)
             with buffers.kept():
-                if depends_on_others(output, ask(few)):
+                if depends_on_others(output, ask(samples.fetch(np.array(among_themselves(len(output))), device))):
                     log.warning(
                         "%s: answers depend on which samples share a batch, in eval mode (batch norm without running "
                         "statistics, say), and so on the batch size, %d",

@@ -36,7 +36,7 @@ def draw_line_steps(ax: Axes, surface: Surface, name: str) -> None:
         color = _COLORS[number % len(_COLORS)]
         shades = [color] * len(x) if run.unordered else ramp(color, len(x))
         dots = ax.scatter(x, own, s=9.0, c=shades, edgecolors="white", linewidths=0.4, zorder=3.5)
-        dots.set_label(f"steps of {run_name}")
+        dots.set_label(f"{'samples' if run.unordered else 'steps'} of {run_name}")
         if run.unordered:
             continue
         ax.plot(x, own, color=color, lw=0.6, alpha=0.6, zorder=3.4)

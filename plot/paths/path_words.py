@@ -118,14 +118,12 @@ def _which(paths: Sequence[Path]) -> str:
     ordered = [path for path in paths if not path.run.unordered]
     loose = [path for path in paths if path.run.unordered]
     parts = []
-    if len(paths) == len(ordered) == 1:
+    if len(ordered) == 1:
         (path,) = ordered
         steps = f"{path.unit} {path.run.step[0]} (circle) to {path.run.step[-1]} (star)"
         parts.append(f"Path: {path.name}, {steps}")
     elif ordered:
-        several = len(ordered) > 1
-        names = ", ".join(path.name for path in ordered)
-        parts.append(f"Path{'s' if several else ''}: {names},{' each' if several else ''} from circle to star")
+        parts.append(f"Paths: {', '.join(path.name for path in ordered)}, each from circle to star")
     if loose:
         parts.append(f"{'dots' if parts else 'Dots'}: {', '.join(path.label for path in loose)}, in no order")
     return "; ".join(parts)

@@ -82,7 +82,6 @@ REFUSED = {
         evaluate a.pt {LINE} --metric nets.py:absent
         evaluate a.pt {LINE} --metric nets.py:margin --metric nets.py:margin
         evaluate a.pt {LINE} --device gpu
-        evaluate a.pt {LINE} --device cuda
         evaluate a.pt {LINE} --checkpoint-key ema
     """,
     "checkpoints": f"""
@@ -273,6 +272,7 @@ REFUSED = {
         plot plane.h5 --film orbit -o film.webp --color convexity
         plot plane.h5 --film orbit -o film.webp --hillshade
         plot plane.h5 --film orbit -o film.webp --font serif
+        plot plane.h5 --film orbit -o film.webp --dpi 100
         plot plane.h5 --film orbit -o film.webp --for icml
         plot plane.h5 --film orbit -o film.webp --size 10by20
         plot plane.h5 --film orbit -o film.webp --size 2x2
@@ -320,6 +320,7 @@ REFUSED = {
         export plane.h5 -o thesis.h5
         export curvature.h5 -o curvature.vtp
         export line.h5 -o line.vtp
+        export seeds.h5 -o seeds.vts
         export absent.h5 -o absent.csv
         export seeds.h5 -o seeds.li2018.h5
         study

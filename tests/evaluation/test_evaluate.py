@@ -260,7 +260,7 @@ def test_a_standard_error_needs_values_of_each_sample_in_all_data_sets():
         return values if int(target[0]) >= 0 else values.mean()
 
     data = {"train": (x, y + 3), "test": (x, -y - 3)}
-    with pytest.raises(UsageError, match="standard_error=.* needs a loss that gives one value a sample, no mean"):
+    with pytest.raises(UsageError, match=r"standard_error=.* needs a loss that gives one value a sample, no mean"):
         landscape.evaluate(model, data, x="0:1:3", loss=loss, standard_error=0.1)
 
 

@@ -186,3 +186,19 @@ def test_what_cannot_be_done_is_one_line_and_leaves_nothing(net, tmp_path, monke
     assert said.err.count("\n") == 1
     assert words in said.err
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_planes_and_volumes_are_exported_as_meshes_and_lines_and_seeds_are_not(tmp_path, capsys):
+    axes = [Axis(np.linspace(-1, 1, number), f"direction {number}") for number in (4, 3, 2)]
+    repeat = Axis(np.arange(2.0), "repetition", kind="repeat")
+    for name, over in (("plane", axes[:2]), ("volume", axes), ("line", axes[:1]), ("seeds", [*axes[:2], repeat])):
+        shape = tuple(len(axis) for axis in reversed(over))
+        values = {"train/loss": 1.0 + np.arange(np.prod(shape)).reshape(shape)}
+        write_surface(tmp_path / f"{name}.h5", Surface(tuple(over), values, np.ones(shape, np.uint8)))
+    for name in ("plane", "volume"):
+        assert export(tmp_path / f"{name}.h5", "-o", tmp_path / f"{name}.vts") == 0
+        assert (tmp_path / f"{name}.vts").stat().st_size > 100
+    for name, said in (("line", "is of a plane or volume, "), ("seeds", "holds 2 seeds; draw one")):
+        capsys.readouterr()
+        assert export(tmp_path / f"{name}.h5", "-o", tmp_path / f"{name}.vts") == 1
+        assert said in capsys.readouterr().err

@@ -164,17 +164,16 @@ def test_the_first_numbers_with_a_row_a_sample_are_moved_and_nothing_else_of_a_b
     assert all(changed[each] is inputs[each] for each in others)
 
 
-def test_a_mask_is_not_moved_wherever_it_stands_unless_it_is_all_there_is():
+def test_what_is_called_a_mask_is_not_moved_unless_it_is_all_there_is():
     x, bits = torch.rand(3, 4), (torch.rand(3, 4, generator=torch.Generator().manual_seed(0)) > 0.5).float()
-    for mask in (bits, torch.where(bits > 0, 0.0, -torch.inf), torch.ones(3, 4)):
-        assert moved_part((mask, x)) is x
-        assert moved_part({"m": mask, "x": x}) is x
-        assert moved_part((mask,)) is mask
-        assert moved_part(mask) is mask
-    assert moved_part((bits, bits + 1)) is bits
-    soft = torch.rand(3, 4)
-    assert moved_part({"attention_mask": soft, "x": x}) is x
-    assert moved_part({"attention_mask": soft}) is soft
+    for name in ("mask", "attention_mask", "key_padding_mask", "Masks"):
+        assert moved_part({name: bits, "x": x}) is x
+        assert moved_part({name: bits}) is bits
+    # Two numbers are no mask yet: a batch of two samples of one number has no more, an image of ink neither.
+    for name in ("x", "one_hot", "masked_image", "masking"):
+        assert moved_part({name: bits, "age": x}) is bits
+    assert moved_part((bits, x)) is bits
+    assert moved_part((torch.zeros(3, 0), x)).numel() == 0
     moved = with_moved({"attention_mask": bits, "x": x}, x + 1)
     assert moved["attention_mask"] is bits
     assert torch.equal(moved["x"], x + 1)

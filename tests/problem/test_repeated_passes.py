@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 import landscape
 from landscape.errors import EvaluationError, ProblemError, UsageError
-from landscape.problem.repeated_passes import depends_on_others, require_repeatable
+from landscape.problem.repeated_passes import among_themselves, depends_on_others, require_repeatable
 
 N = 30
 
@@ -104,19 +104,19 @@ def test_predictions_that_depend_on_who_shares_a_batch_say_so(caplog: pytest.Log
 
 
 def slow(net: Net, x: Tensor) -> Tensor:
-    return drifting(net, x, 1e-6)
+    return drifting(net, x, 4e-6)
 
 
 def test_what_a_batch_leaves_in_a_buffer_is_not_there_for_the_next() -> None:
     """A drift that two passes do not show moves the last of many batches."""
-    x = X.repeat(20, 1, 1, 1)
-    data = (x, Y.repeat(20))
+    x = X.repeat(5, 1, 1, 1)
+    data = (x, Y.repeat(5))
     steady = Net(lambda net, x: x)
     wanted = landscape.predictions({"a": [steady]}, data, batch_size=1).probabilities[0]
     found = landscape.predictions({"a": [Net(slow)]}, data, batch_size=1).probabilities[0]
     np.testing.assert_allclose(found, wanted, atol=2e-5)
     bent = {"a": Net(lambda net, x: torch.tanh(3 * x)), "b": Net(lambda net, x: torch.tanh(3 * slow(net, x)))}
-    cka = landscape.similarity(bent, x, passes=40, batch_size=4, components=False).cka
+    cka = landscape.similarity(bent, x, passes=10, batch_size=4, components=False).cka
     np.testing.assert_allclose(cka, 1.0, atol=1e-7)
 
 
@@ -161,12 +161,45 @@ def test_repeatability_is_of_every_output() -> None:
 
 def test_another_batch_may_round_otherwise_and_no_more() -> None:
     whole = draw(8, 3)
+    assert among_themselves(8) == [0, 1, 2, 3, 0, 1, 2, 3]
+    assert among_themselves(5) == [0, 1, 0, 1, 2]
     most = float(whole[:4].abs().max())
-    assert not depends_on_others(whole, whole[:4] + 0.009 * most)
-    assert depends_on_others(whole, whole[:4] + 0.011 * most)
-    assert not depends_on_others(whole.bfloat16(), (whole[:4] + 0.05 * most).bfloat16())
-    assert depends_on_others(whole, whole[:4, :2])
-    assert depends_on_others(whole[:2], whole)
+    assert not depends_on_others(whole, whole + 0.009 * most)
+    assert depends_on_others(whole, whole + 0.011 * most)
+    assert not depends_on_others(whole.bfloat16(), (whole + 0.05 * most).bfloat16())
+    assert depends_on_others(whole, whole[:, :2])
+    other = whole.clone()
+    other[4:] = 9.0  # whose outputs are not compared
+    assert not depends_on_others(whole, other)
     whole[1, 1] = torch.nan
-    assert not depends_on_others(whole, whole[:4])
-    assert depends_on_others(whole, whole[:4].nan_to_num())
+    assert not depends_on_others(whole, whole)
+    assert depends_on_others(whole, whole.nan_to_num())
+    votes = (10 * draw(6, 3)).long()
+    assert not depends_on_others(votes, votes)
+    assert depends_on_others(votes, votes + 1)
+
+
+@pytest.mark.parametrize("number", [2, 3, 6])
+def test_a_last_batch_of_a_few_samples_is_asked_as_it_will_be(number: int, caplog: pytest.LogCaptureFixture) -> None:
+    """A squeeze, or a norm over the batch, is another thing for a single sample."""
+    data = (X[: 4 + number], Y[: 4 + number])
+    squeezed = nn.Sequential(nn.Flatten(), nn.Linear(16, 3))
+    squeezed.register_forward_hook(lambda module, given, output: output.squeeze())
+    landscape.robustness(squeezed, data, epsilons=[0.1], steps=1, batch_size=4)
+    with caplog.at_level(logging.WARNING):
+        landscape.predictions({"a": [squeezed]}, data, batch_size=number)
+    assert not caplog.messages
+    normed = nn.Sequential(nn.Flatten(), nn.Linear(16, 3), nn.BatchNorm1d(3, track_running_stats=False))
+    with pytest.raises(EvaluationError, match="for an example depends on the others in its batch"):
+        landscape.robustness(normed, (X[:number], Y[:number]), epsilons=[0.1], steps=1)
+
+
+@pytest.mark.parametrize("votes", [lambda x: (5 * x).round().long(), lambda x: x == x.amax(1, keepdim=True)])
+def test_whole_numbers_are_answers_too(votes: Callable[[Tensor], Tensor]) -> None:
+    net = nn.Sequential(nn.Flatten(), nn.Linear(16, 3))
+    net.register_forward_hook(lambda module, given, output: votes(output))
+    outputs = "logits" if votes(torch.zeros(1, 3)).dtype == torch.long else "probabilities"
+    with torch.no_grad():
+        net[1].bias += torch.tensor([0.0, 1e-3, 2e-3])  # no ties
+    found = landscape.predictions({"a": [net]}, (X, Y), outputs=outputs).probabilities[0]
+    np.testing.assert_array_equal(found.argmax(1), net(X).int().argmax(1).numpy())

@@ -56,8 +56,8 @@ def _content(name: str, surface: Surface) -> bytes:
     if name in MESHES:
         from landscape.plot.surfaces.meshes import build_mesh_file
 
-        if len(surface.axes) != 2:
-            raise PlotError(f"{FORMATS[name]} is of a surface over a plane, {surface.path} is none; .csv holds it")
+        if len(surface.directions) == 1:
+            raise PlotError(f"{FORMATS[name]} is of a plane or volume, {surface.path} is a line; .csv holds it")
         return build_mesh_file(surface, FORMATS[name])
     return {"csv": build_csv, "npz": build_npz, "original": build_original}[name](surface)
 

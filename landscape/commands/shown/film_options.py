@@ -14,7 +14,7 @@ SECONDS, RATE = 8.0, 24
 # As in landscape/plot/films/films.py, which loads what help has no time for.
 FILM_SUFFIXES = (".mp4", ".webm", ".webp", ".gif")
 # What a picture has and a film has not.
-_OF_PICTURES = ("headline", "columns", "no_subtitle", "no_caption", "venue", "font", "hillshade")
+_OF_PICTURES = ("headline", "columns", "dpi", "no_subtitle", "no_caption", "venue", "font", "hillshade")
 
 
 def add_film_options(parser: argparse.ArgumentParser) -> None:

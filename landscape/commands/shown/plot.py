@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from landscape.surface.surface import Surface
 
+DOTS = 200.0
 # As in landscape/plot/style/paper.py, which loads what help has no time for.
 VENUES = ("neurips", "iclr", "jmlr", "icml", "icml-wide", "cvpr", "cvpr-wide", "single", "double")
 
@@ -66,7 +67,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--title", action="append", metavar="TEXT", help="of each panel, one for each FILE")
     group.add_argument("--headline", metavar="TEXT", help="above all panels")
     group.add_argument("--columns", type=int, metavar="N", help="panels a row")
-    group.add_argument("--dpi", type=float, default=200.0, help="dots an inch")
+    group.add_argument("--dpi", type=float, metavar="N", help=f"dots an inch (default: {DOTS:g})")
     group.add_argument("--no-subtitle", action="store_true", help="leave out the values at the checkpoint under titles")
     group.add_argument("--no-caption", action="store_true", help="keep the caption in the file's metadata only")
     sized = group.add_mutually_exclusive_group()
@@ -135,7 +136,7 @@ def run(options: argparse.Namespace) -> int:
     surfaces = [] if kind else [read_surface(each) for each in options.files]
     figure = draw_report(kind, options) if kind else _draw(surfaces, options)
     for output in outputs:
-        save_figure(figure, output, dpi=options.dpi)
+        save_figure(figure, output, dpi=DOTS if options.dpi is None else options.dpi)
     say(f"wrote {', '.join(map(str, outputs))}")
     for text in filter(None, [recall(figure).get("Description", ""), _hint(surfaces, options)]):
         say(text)

@@ -193,7 +193,7 @@ def test_networks_of_a_group_are_built_with_its_own_model_and_arguments(tmp_path
         checkpoints=[], group=[f"A={tmp_path}/2.pt", f"B={tmp_path}/3.pt"], model=[f"{tmp_path}/nets.py:net"],
         model_args=['{"width": 2}', 'B={"width": 3}'], checkpoint_key=None, trust_checkpoint=False, device="cpu",
     )  # fmt: skip
-    models, about = load_networks(options, given_networks(options))
+    models, _ = load_networks(options, given_networks(options))
     assert [models[name].in_features for name in ("2", "3")] == [2, 3]
     options.model = [f"B={tmp_path}/nets.py:net"]
     with pytest.raises(UsageError, match="--model says not what builds group A"):

@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 from landscape.plot.figures import draw
-from landscape.plot.paths.path_words import explained, losses_of, path_lines, path_notes, records_of, runs_notes
+from landscape.plot.paths.path_words import explained, losses_of, path_lines, path_notes
 from landscape.plot.paths.step_panels import steps
 from landscape.plot.paths.trajectories import CASING, COLORS, WIDTH, gradient, paths_of
 from landscape.plot.planes.contours import contour
@@ -445,26 +445,3 @@ def test_samples_in_no_order_are_dots_that_nothing_joins():
     assert note == "Dots: ensemble: 4 samples, in no order, projected onto the plane"
     assert "random walk" not in describe_paths(surface)
     assert paths_of(surface)[0].ends() == []
-
-
-def test_of_runs_with_and_without_an_order_only_those_with_one_have_ends_and_steps():
-    sgd = run_on([[0.0, 0.0], [2.0, 1.0], [9.0, 2.0]], own=[1.0, 2.0, 3.0], residual=[0.0, 1.0, 0.0])
-    draws = run_on([[3.0, -1.0], [1.0, 1.0]], own=[1.0, np.nan], unordered=True)
-    surface = principal_surface({"sgd": sgd, "draws": draws})
-    notes = path_notes(surface, "train/loss")
-    assert notes[0] == (
-        "Path: sgd, from circle to star; dots: draws: 2 samples, in no order, projected onto the plane; paler: earlier"
-    )
-    assert notes[1].startswith("The steps and samples lie up to 1 off the plane")
-    assert notes[-1].endswith("of 1 of 5 steps and samples is not finite")
-    assert "1 of 5 steps and samples outside the picture" in path_lines(surface)
-    adam = dataclasses.replace(surface, trajectories={"sgd": sgd, "adam": sgd, "draws": draws})
-    assert path_notes(adam, "train/loss")[0].startswith("Paths: sgd, adam, each from circle to star; dots: draws")
-    both = runs_notes([surface, surface], "train/loss")
-    said = (
-        "Paths: recorded steps of training runs, from circle to star; dots: samples, in no order, projected onto each"
-    )
-    assert both == [f"{said} plane; paler: earlier"]
-    loose = dataclasses.replace(surface, trajectories={"draws": draws})
-    assert runs_notes([loose, loose], "train/loss") == ["Dots: samples, projected onto each plane"]
-    assert records_of([sgd, sgd]) == "steps"
