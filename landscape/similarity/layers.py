@@ -48,9 +48,8 @@ class Layer:
     tensor: int  # which of the output's floating tensors
     axis: int  # of the samples
     fold: int  # rows of that axis which belong to one sample, as windows do
-    apart: bool = (
-        False  # whether these are as far apart as there are samples, as steps are, and do not follow each other
-    )
+    # Whether these are as far apart as there are samples, as steps are, and do not follow each other.
+    apart: bool = False
 
     @property
     def label(self) -> str:

@@ -292,6 +292,7 @@ REFUSED = {
         plot plane.h5 --dpi 0
         plot similarity.h5 --scale log
         plot similarity.h5 --color convexity
+        plot similarity.h5 --cap 0
         plot groups.h5 --colormap magma
         plot walk.h5 --name train/loss
         plot curvature.h5 --camera top

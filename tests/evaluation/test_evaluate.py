@@ -251,19 +251,6 @@ def test_common_noise_is_that_of_the_star_after_any_look(how):
     assert got.paired_stderr["train/loss"].max() < 1e-6
 
 
-def test_a_standard_error_needs_values_of_each_sample_in_all_data_sets():
-    model = nn.Linear(4, 3)
-    x, y = torch.randn(300, 4), torch.randint(0, 3, (300,))
-
-    def loss(output, target):
-        values = nn.functional.cross_entropy(output, target.abs() % 3, reduction="none")
-        return values if int(target[0]) >= 0 else values.mean()
-
-    data = {"train": (x, y + 3), "test": (x, -y - 3)}
-    with pytest.raises(UsageError, match=r"standard_error=.* needs a loss that gives one value a sample, no mean"):
-        landscape.evaluate(model, data, x="0:1:3", loss=loss, standard_error=0.1)
-
-
 def test_noise_is_another_at_each_point():
     class Noise(nn.Module):
         def __init__(self):

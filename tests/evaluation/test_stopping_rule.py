@@ -6,7 +6,11 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
+from torch import nn
 
+import landscape
+from landscape.errors import UsageError
 from landscape.evaluation.looks import looks, steps_between
 from landscape.evaluation.planner import Planner, StoppingRule
 from landscape.surface.derived.intervals import interval_factor
@@ -86,3 +90,16 @@ def test_of_estimates_the_error_is_that_of_a_finite_population_and_only_losses_s
         assert Planner._enough(planner, 0, losses, "train", 256) is met
         assert not Planner._enough(planner, 0, other, "train", 256)
         assert Planner._enough(planner, 0, other, "train", SAMPLES)
+
+
+def test_a_standard_error_needs_values_of_each_sample_in_all_data_sets():
+    model = nn.Linear(4, 3)
+    x, y = torch.randn(300, 4), torch.randint(0, 3, (300,))
+
+    def loss(output, target):
+        values = nn.functional.cross_entropy(output, target.abs() % 3, reduction="none")
+        return values if int(target[0]) >= 0 else values.mean()
+
+    data = {"train": (x, y + 3), "test": (x, -y - 3)}
+    with pytest.raises(UsageError, match=r"standard_error=.* needs a loss that gives one value a sample, no mean"):
+        landscape.evaluate(model, data, x="0:1:3", loss=loss, standard_error=0.1)

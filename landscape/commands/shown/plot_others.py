@@ -127,7 +127,9 @@ def _refuse_others(options: argparse.Namespace, what: str, *, takes: tuple[str, 
     if one and len(options.files) > 1:
         raise UsageError(f"a picture of {what} is of one file at a time")
     others = [name for name in _OPTIONS.split() if name not in takes]
-    given = [name for name in others if getattr(options, name, None) not in _NOT_GIVEN]
+    # A cap of 0 is given, though it equals False.
+    values = {name: getattr(options, name, None) for name in others}
+    given = [name for name, value in values.items() if value not in _NOT_GIVEN or type(value) in (int, float)]
     if given:
         raise UsageError(f"--{given[0].replace('_', '-')} does not go with {what}, which has a picture of its own")
 
