@@ -379,11 +379,16 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def written(folder: Path) -> list[Path]:
+    """Return all files but what Python makes of modules that it imports."""
+    return sorted(path for path in folder.rglob("*") if "__pycache__" not in path.parts)
+
+
 @pytest.mark.parametrize("kind", REFUSED)
 def test_what_cannot_be_done_is_refused_in_the_same_words(kind, place, monkeypatch, capsys, pytestconfig):
     monkeypatch.chdir(place)
     monkeypatch.setenv("COLUMNS", "110")
-    before = sorted(place.rglob("*"))
+    before = written(place)
     found = {}
     for line in filter(None, (each.strip() for each in REFUSED[kind].splitlines())):
         try:
@@ -396,5 +401,5 @@ def test_what_cannot_be_done_is_refused_in_the_same_words(kind, place, monkeypat
         # Newer versions of Python name choices without quotation marks.
         told = re.sub(r"\(choose from .*?\)", lambda choices: choices[0].replace("'", ""), captured.err)
         found[line.replace(f" {PROBLEM}", " …")] = [code, told.replace(f"{place}/", "").splitlines()]
-    assert sorted(place.rglob("*")) == before
+    assert written(place) == before
     assert_kept(f"said/refused-{kind}", steady(found), write=pytestconfig.getoption("keep"))
