@@ -11,6 +11,10 @@ import pytest
 import torch
 
 import landscape
+from landscape.curvature import analysis
+from landscape.curvature.analysis import measure_curvature
+from landscape.similarity.layer_similarity import measure_similarity
+from landscape.similarity.similarity_settings import Settings
 from tests.helpers import kept_problem
 from tests.helpers.kept_problem import brier, data, margin, network, train
 
@@ -46,6 +50,35 @@ CHANGE: dict[str, dict[str, tuple[dict[str, Any], Any]]] = {
         "include": ({}, "^7"),
         "exclude": ({}, "^7"),
         "ignore": ({}, "biasbn"),
+    },
+    "curvature": {
+        "loss": ({}, brier),
+        "samples": ({}, 40),
+        "sample_seed": (SOME, 3),
+        "include": ({}, "^7"),
+        "exclude": ({}, "^7"),
+        "ignore": ({}, "biasbn"),
+        "batch_size": ({}, 17),  # errors from samples are told from batches
+        "gauss_newton": ({}, False),
+        "eigenvalues": ({}, 2),
+        "tolerance": ({}, 0.5),
+        "most": ({}, 3),
+        "probes": ({}, 3),
+        "steps": ({}, 3),
+        "seed": ({}, 5),
+    },
+    "similarity": {
+        "layers": ({}, "^7"),
+        "samples": ({}, 40),
+        "sample_seed": (SOME, 3),
+        "batch_size": ({}, 20),
+        "passes": ({}, 2),
+        "kernel": ({}, "rbf"),
+        "rbf_width": ({"kernel": "rbf"}, 0.5),
+        "components": ({}, False),
+        "without_components": ({}, 1),
+        "without_dominant": ({}, 2),
+        "procrustes": ({}, 1),
     },
     "measure_run_walk": {
         "rate": ({}, 0.3),
@@ -110,6 +143,7 @@ SAME: dict[str, dict[str, tuple[dict[str, Any], Any]]] = {
         "precision": ({}, "float32"),  # these weights are double, and stay so
     },
     "hessian": {"batch_size": ({}, 17)},
+    "curvature": {"memory": ({}, 2.0**30)},
     "measure_run_walk": {"batch_size": ({}, 17), "progress": ({}, None)},
     "predictions": {"batch_size": ({}, 17), "progress": ({}, None)},
     "robustness": {"progress": ({}, None)},
@@ -120,6 +154,20 @@ SAME: dict[str, dict[str, tuple[dict[str, Any], Any]]] = {
 OTHERS = {
     "evaluate": {"model", "data", "plane", "compile", "trajectories", "quantities"},
     "hessian": {"model", "data"},
+    "curvature": {"model", "data", "settings", "plane", "surface", "comm", "progress"},
+    "similarity": {
+        "networks",
+        "data",
+        "groups",
+        "about",
+        "settings",
+        "progress",
+        "known",
+        "write",
+        "write_every",
+        "scratch",
+        "tokens",
+    },
     "measure_run_walk": {"model", "data", "run"},
     "predictions": {"groups", "data", "about", "outputs", "known", "write"},
     "robustness": {"model", "data", "transfer"},
@@ -174,6 +222,10 @@ def call(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., list[Any]]:
     functions: dict[str, Callable[..., Any]] = {
         "evaluate": surface,
         "hessian": product,
+        "curvature": lambda **more: landscape.curvature(
+            model, few, **{"eigenvalues": 1, "probes": 2, "steps": 4, "most": 30, **more}
+        ),
+        "similarity": lambda **more: landscape.similarity(nets, few, **{"batch_size": 32, "passes": 1, **more}),
         "measure_run_walk": lambda **more: landscape.measure_run_walk(model, few, run, **{"rate": 0.1, **more}),
         "predictions": lambda **more: landscape.predictions({"both": nets}, few, **more),
         "robustness": lambda **more: landscape.robustness(model, few, **{"epsilons": [0.1, 0.5], "steps": 3, **more}),
@@ -212,8 +264,10 @@ def test_a_parameter_reaches_what_it_is_about(name, parameter, changes, call, tm
 
 @pytest.mark.parametrize("name", OTHERS)
 def test_every_parameter_is_tried(name):
-    parameters = set(inspect.signature(getattr(landscape, name)).parameters)
-    assert parameters == OTHERS[name] | set(CHANGE[name]) | set(SAME[name])
+    behind = {"curvature": (measure_curvature, analysis.Settings), "similarity": (measure_similarity, Settings)}
+    functions = behind.get(name) or [getattr(landscape, name)]
+    found = {each for function in functions for each in inspect.signature(function).parameters}
+    assert found - {"numbers", "options"} == OTHERS[name] | set(CHANGE[name]) | set(SAME.get(name, {}))
 
 
 @pytest.mark.parametrize("name", [name for name in SAME if "progress" in SAME[name]])

@@ -46,7 +46,7 @@ def draw_line_steps(ax: Axes, surface: Surface, name: str) -> None:
 
 def line_step_lines(ax: Axes, surface: Surface, name: str) -> list[str]:
     """Return what the corner has to say: how far the runs are off the line, and what lies outside the picture."""
-    lines, outside, total = [], 0, 0
+    lines, outside, total, records = [], 0, 0, records_of(surface.trajectories.values())
     (left, right), (low, high) = ax.get_xlim(), sorted(ax.get_ylim())
     for run in surface.trajectories.values():
         found = losses_of(surface, run, name)
@@ -57,10 +57,9 @@ def line_step_lines(ax: Axes, surface: Surface, name: str) -> list[str]:
         outside, total = outside + int((~inside).sum()), total + len(x)
     far = [shares_off_plane(surface, run).max() for run in surface.trajectories.values() if len(run.step)]
     if far:
-        kind = records_of(surface.trajectories.values())
-        whose = {"steps": "run" if len(far) == 1 else "runs", "samples": "samples"}.get(kind, "runs and samples")
+        whose = {"steps": "run" if len(far) == 1 else "runs", "samples": "samples"}.get(records, "runs and samples")
         lines.append(f"{whose} up to {100 * max(far):.0f} % off the line")
-    return [*lines, f"{outside} of {total} steps outside the picture"] if outside else lines
+    return [*lines, f"{outside} of {total} {records} outside the picture"] if outside else lines
 
 
 def line_step_notes(surface: Surface, name: str) -> list[str]:

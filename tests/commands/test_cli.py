@@ -293,8 +293,10 @@ def test_help_names_every_command_and_its_defaults(capsys):
 
 def test_the_command_line_offers_what_the_library_knows():
     """The choices are written down twice, so that help need not load torch or matplotlib."""
+    from landscape.plot.films.films import FORMATS
     from landscape.plot.films.flights import FlightName
 
+    from landscape.commands.shown.film_options import FILM_SUFFIXES
     from landscape.evaluation.settings import BATCH_NORMS, MODES, PRECISIONS
 
     commands = next(action for action in build_parser()._actions if action.dest == "command").choices
@@ -303,6 +305,7 @@ def test_the_command_line_offers_what_the_library_knows():
         return next(tuple(action.choices) for action in commands[command]._actions if action.dest == name)
 
     assert offered("plot", "film") == get_args(FlightName)
+    assert tuple(FORMATS) == FILM_SUFFIXES
     for command in ("evaluate", "trajectory"):
         assert offered(command, "batch_norm") == BATCH_NORMS
         assert (offered(command, "mode"), offered(command, "precision")) == (MODES, PRECISIONS)

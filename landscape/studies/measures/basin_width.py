@@ -26,11 +26,11 @@ from landscape.surface.surface import Surface
 class Radii:
     """Where lines leave a basin, each way."""
 
-    values: Floats  # (2 * lines,): left and right of each, in units of the axis; inf where not within the line
+    values: Floats  # (2 * lines,): left and right of each, in units of the axis; inf where it is not on the line
 
     @property
     def beyond(self) -> float:
-        """The share of ways that do not leave the basin."""
+        """The share of ways that do not leave the basin on the line."""
         return float(np.isinf(self.values).mean())
 
     def quantile(self, share: float) -> float:

@@ -140,6 +140,9 @@ def test_several_runs_on_a_line_are_named_with_their_colours_and_only_ordered_on
         "Dots: recorded steps of sgd (black), adam (yellow), from circle to star, and samples of draws (pink), at their"
     )
     assert f"{said} own loss, not the line's; they are up to 1.25 off the line." in recall(figure)["Description"]
+    assert line_step_lines(figure.axes[0], surface, "train/loss")[0].startswith("runs and samples up to ")
+    figure.axes[0].set_xlim(0.5, 1.5)
+    assert line_step_lines(figure.axes[0], surface, "train/loss")[1] == "3 of 9 steps and samples outside the picture"
     named = {"black": "#111111", "pink": "#C2417F", "yellow": "#F0A000", "blue": "#0091E0", "brown": "#7A4B1E"}
     assert dict(zip(line_steps._CALLED, line_steps._COLORS, strict=True)) == named
 
