@@ -69,7 +69,7 @@ def test_a_call_that_is_repeated_measures_nothing_again(problem, tmp_path, monke
 @pytest.mark.parametrize("name", ["coordinates", "residual", "step"])
 def test_losses_of_another_path_are_not_taken_for_those_of_this_one(problem, tmp_path, name):
     model, (x, y), run = problem
-    path, sets = tmp_path / "run.h5", {"other": (x[:9], y[:9]), "train": (x, y)}
+    path, sets = tmp_path / "run.h5", {"other": (x[:9], y[:9]), "train": (x, y), "third": (x[9:30], y[9:30])}
     first = evaluate_runs(model, sets, run, points=2, path=path)
     found = first.trajectories["fast"]
     assert found.attributes["loss_name"] == "train/loss"
