@@ -84,6 +84,7 @@ def test_a_result_is_of_measured_finite_points_and_counts_the_others():
     assert "cosine between the directions 0.0123; length of x 3.5, y 3.5" in said
     assert any(line.startswith("interpolated 1 of 35 points") for line in said)
     assert said[-1] == "wrote net.h5 (not complete)"
+    state[1, 2] = INTERPOLATED  # every point has a value: only what some of them lack makes the file unfinished
     counts = {"train": np.where(state == 1, np.arange(35).reshape(5, 7) + 700, 9)}
     how = {"state": state, "counts": counts, "quality": {"unfinished": 3, "standard_error": {"target": 0.02}}}
     assert describe_result(dataclasses.replace(surface, **how)).splitlines()[-2:] == [
