@@ -27,6 +27,7 @@ from torch import Tensor, nn
 
 from landscape.errors import UsageError
 from landscape.problem.attributes import Attributes
+from landscape.problem.buffers import Buffers
 from landscape.surface.reports.gradient_walks import Walks
 
 MULTIPLES = (0.5, 1.0, 2.0, 4.0)
@@ -67,12 +68,12 @@ def gradient_walk(
         raise UsageError("no parameter of the network asks for a gradient (requires_grad): there is none to walk along")
     start = [each.detach().clone() for each in parameters]
     attributes = Attributes(model)
-    buffers = {name: each.detach().clone() for name, each in model.named_buffers()}
+    buffers = Buffers(model)
     devices = sorted({each.device for each in parameters if each.device.type == "cuda"}, key=str)
     with torch.random.fork_rng(devices=devices):
         state, drawn = torch.get_rng_state(), [torch.cuda.get_rng_state(each) for each in devices]
         parts = loss if isinstance(loss, Sequence) else [loss]
-        value, gradient = _gradient(parts, parameters, attributes)
+        value, gradient = _gradient(parts, parameters, attributes, buffers)
         losses, changes = [value], []
         length = _norm(gradient)
         try:
@@ -84,7 +85,7 @@ def gradient_walk(
                     for parameter, at, along in zip(parameters, start, gradient, strict=True):
                         parameter.copy_(at - rate * multiple * along)
                 moved = _norm([each.detach() - at for each, at in zip(parameters, start, strict=True)])
-                value, there = _gradient(parts, parameters, attributes)
+                value, there = _gradient(parts, parameters, attributes, buffers)
                 losses.append(value)
                 change = _norm([b - a for a, b in zip(gradient, there, strict=True)])
                 changes.append(
@@ -95,19 +96,20 @@ def gradient_walk(
             with torch.no_grad():
                 for parameter, at in zip(parameters, start, strict=True):
                     parameter.copy_(at)
-                for name, each in model.named_buffers():
-                    each.copy_(buffers[name])
     distances = rate * np.abs(np.array(multiples, dtype=np.float64)) * length
     return Walks(np.array(losses), np.array(length), np.array(changes, dtype=np.float64), distances)
 
 
 def _gradient(
-    parts: Sequence[Callable[[], Tensor]], parameters: Sequence[nn.Parameter], attributes: Attributes
+    parts: Sequence[Callable[[], Tensor]],
+    parameters: Sequence[nn.Parameter],
+    attributes: Attributes,
+    buffers: Buffers,
 ) -> tuple[float, list[Tensor]]:
     total, sums = 0.0, [torch.zeros_like(each) for each in parameters]
     for part in parts:
         attributes.restore()  # what an earlier pass left was computed from other weights, and has a graph of its own
-        with torch.enable_grad():
+        with torch.enable_grad(), buffers.kept():  # nor does a pass go by what one before wrote into them
             value = part()
             found = torch.autograd.grad(value, list(parameters), allow_unused=True)
         total += float(value.detach())

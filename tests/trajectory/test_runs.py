@@ -286,6 +286,26 @@ def test_files_that_cannot_be_mapped_are_read_all_the_same(tmp_path):
     assert all(torch.equal(each.tensors["turned"], turned * each.step) for each in run.records)
 
 
+@pytest.mark.parametrize(
+    "form",
+    [
+        lambda state, step: [state, step],
+        lambda state, step: {"state_dict": state, 0: step, "info": {"step": step, 1: 2}},
+    ],
+    ids=["a list", "names that are no text"],
+)
+def test_files_of_any_form_that_a_checkpoint_has_make_a_run(tmp_path, form):
+    for step in (1, 2):
+        torch.save(form(network(step).state_dict(), step), tmp_path / f"epoch{step}.pt")
+    assert steps_and_values(find_run(tmp_path)) == [(1, 1.0), (2, 2.0)]
+
+
+def test_whole_networks_that_are_trusted_make_a_run(tmp_path):
+    for step in (1, 2):
+        torch.save(network(step), tmp_path / f"epoch{step}.pt")
+    assert steps_and_values(find_run(tmp_path, trust=True)) == [(1, 1.0), (2, 2.0)]
+
+
 class Tied(nn.Module):
     def __init__(self):
         super().__init__()

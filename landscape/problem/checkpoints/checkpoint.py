@@ -126,7 +126,8 @@ def open_checkpoint(
     path = path_of(path)
     contents = read_contents(path, trust=trust)
     chosen, _ = _choose(dict(_networks(contents)), key, path)
-    return {name: value for name, value in chosen.items() if isinstance(value, Tensor)}, _metadata(contents)
+    metadata = _metadata(_members(contents))
+    return {name: value for name, value in chosen.items() if isinstance(value, Tensor)}, metadata
 
 
 def apply_checkpoint(model: nn.Module, checkpoint: Checkpoint) -> None:
@@ -226,7 +227,7 @@ def _choose_by_key(found: Mapping[str, Mapping[str, Any]], key: str, path: Path)
     )
 
 
-def _metadata(contents: Any) -> dict[str, Any]:
+def _metadata(contents: Mapping[str, Any]) -> dict[str, Any]:
     """Return numbers and short texts of the outer two levels of a file, but nothing out of a network."""
     metadata: dict[str, Any] = {}
     for prefix, level in (("", contents), *_deeper(contents)):

@@ -52,14 +52,15 @@ def test_losses_by_name_are_pytorchs(name, output, target, wanted):
     assert ("accuracy" in values) == (name == "nll")
 
 
-@pytest.mark.parametrize("as_criterion", [False, True])
-def test_ctc_takes_flat_and_padded_targets_and_divides_by_their_lengths(as_criterion):
+@pytest.mark.parametrize("reduction", [None, "mean", "none"])
+def test_ctc_takes_flat_and_padded_targets_and_divides_by_their_lengths(reduction):
     output, lengths = draw(9, 3, 5).log_softmax(2), torch.tensor([2, 3, 0])  # nothing is said in the last
-    padded = whole(4, 3, 3) + 1
+    padded, given, options = whole(4, 3, 3) + 1, torch.tensor([9, 9, 8]), {}
+    if reduction is not None:  # the criterion's own blank, and no infinity where there is less time than is said
+        padded, given, options = padded - 1, torch.tensor([9, 2, 8]), {"blank": 4, "zero_infinity": True}
     flat = torch.cat([row[:n] for row, n in zip(padded, lengths, strict=True)])
-    given = torch.tensor([9, 9, 8])
-    wanted = F.ctc_loss(output, padded, given, lengths)
-    loss = resolve_loss(nn.CTCLoss() if as_criterion else "ctc")
+    wanted = F.ctc_loss(output, padded, given, lengths, reduction=reduction or "mean", **options).mean()
+    loss = resolve_loss("ctc" if reduction is None else nn.CTCLoss(reduction=reduction, **options))
     for batch in ((output, padded, given, lengths), (output, (flat, given, lengths))):
         values = loss(lambda x: x, batch, number=3)["loss"]
         torch.testing.assert_close(values.mean(), wanted)
