@@ -155,7 +155,7 @@ def differences(stored: Surface, asked: Surface) -> Iterator[str]:
                 yield f"its {name} has {key} {_words(was)}, {_words(wanted)} was asked for"
     yield from _quality_difference("precision", stored, asked)
     problem = asked.problem
-    by_batch = problem.get("batch_norm") == "recompute" or "by_batch" in problem.get("statistics", {})
+    by_batch = problem.get("batch_norm") == "recompute" or problem.get("loss_by_batch")
     if by_batch or problem.get("mode") == "train" or problem.get("noise"):
         # Statistics are of batches, and noise is drawn for each: there the division changes values.
         yield from _quality_difference("batch_size", stored, asked)

@@ -116,7 +116,9 @@ def _first_measurement(setup: Setup) -> tuple[Objective, Forward, Baseline]:
             install(objective, forward, setup.displacement.start)
             baseline = measure_baseline(objective)
             objective.watch_caches()
-            if known is None and not last and baseline.seconds * _points(setup) >= WORTH_TIMING:
+            # A size that values depend on is not chosen by the clock: it would be another on the next machine.
+            free = known is None and not baseline.by_batch
+            if free and not last and baseline.seconds * _points(setup) >= WORTH_TIMING:
                 batch_size = time_batch_sizes(objective)
                 objective.watch_caches()  # what trying left in the network is none of it for the next objective
                 if batch_size != objective.batch_size:

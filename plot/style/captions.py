@@ -227,8 +227,8 @@ def _batch_norm(surface: Surface) -> str:
         texts += [f"{' and '.join(named)} {moved}"] if named else []
     elif kind and layers != 0:
         texts.append(f"batch-norm statistics {kind}")
-    if known.get("by_batch"):
-        texts.append("batch norm by each batch alone")
+    whole = "batch norm by each batch alone" if known.get("by_batch") else "each sample's loss by its whole batch"
+    texts += [whole] if known.get("by_batch") or surface.problem.get("loss_by_batch") else []
     if surface.problem.get("mode") == "train":
         texts.append("network in training mode")
     return ", ".join(texts)

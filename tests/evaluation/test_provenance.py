@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 import landscape
 from landscape.errors import SurfaceMismatch
-from landscape.evaluation import provenance
+from landscape.evaluation import provenance, startup
 from landscape.evaluation.provenance import fingerprints, statistics
 from landscape.problem.data.datasets import as_data
 from landscape.problem.params import digest, normalised_by_batch
@@ -68,6 +68,36 @@ def test_of_norms_without_statistics_a_warning_and_a_caption_say_that_the_batch_
     assert "batch norm by each batch alone" in landscape.plot.caption(surface)
     with pytest.raises(SurfaceMismatch, match="its batch size is 10, 20 was asked for"):
         landscape.evaluate(model, data, x="-1:1:3", batch_size=20, path=tmp_path / "net.h5")
+
+
+class Centred(nn.Linear):
+    """Takes the mean of its batch off, and so knows no sample alone."""
+
+    def forward(self, batch: Tensor) -> Tensor:
+        return super().forward(batch - batch.mean(0))
+
+
+def test_a_loss_that_goes_by_its_whole_batch_is_found_by_asking(caplog, tmp_path):
+    data, path = (torch.randn(20, 4), torch.randint(0, 3, (20,))), tmp_path / "net.h5"
+    with caplog.at_level("WARNING"):
+        surface = landscape.evaluate(Centred(4, 3), data, x="-1:1:3", batch_size=10, path=path)
+        assert "depends on which others share its batch, in eval mode, and so on the batch size, 10 here" in caplog.text
+        caplog.clear()
+        alone = landscape.evaluate(nn.Linear(4, 3), data, x="-1:1:3")
+        assert not caplog.text
+    assert "each sample's loss by its whole batch" in landscape.plot.caption(surface)
+    assert "whole batch" not in landscape.plot.caption(alone)
+    with pytest.raises(SurfaceMismatch, match="its batch size is 10, 20 was asked for"):
+        landscape.evaluate(Centred(4, 3), data, x="-1:1:3", batch_size=20, path=path)
+
+
+@pytest.mark.parametrize("model", [Centred(4, 3), normed(track_running_stats=False), nn.Linear(4, 3)])
+def test_a_batch_size_that_values_depend_on_is_not_chosen_by_the_clock(model, monkeypatch):
+    data, timed = (torch.randn(20, 4), torch.randint(0, 3, (20,))), []
+    monkeypatch.setattr(startup, "WORTH_TIMING", 0.0)
+    monkeypatch.setattr(startup, "time_batch_sizes", lambda objective: timed.append(1) or objective.batch_size)
+    landscape.evaluate(model.eval(), data, x="-1:1:3")
+    assert bool(timed) == (type(model) is nn.Linear)
 
 
 def test_a_caption_says_of_which_data_set_statistics_were_recomputed():

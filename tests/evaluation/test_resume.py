@@ -121,8 +121,7 @@ def test_repeated_planes_are_compared_by_all_their_directions(classifier, images
 def test_precision_is_compared_and_the_batch_size_where_values_depend_on_it(stored):
     (found,) = differences(stored, changed(stored, "quality", precision="bfloat16"))
     assert found == "its precision is float64, bfloat16 was asked for"
-    by_batch = {"statistics": {"batch_norm": 0, "other": [], "by_batch": 1}}
-    for setting in ({"batch_norm": "recompute"}, {"mode": "train"}, {"noise": "fresh"}, by_batch):
+    for setting in ({"batch_norm": "recompute"}, {"mode": "train"}, {"noise": "fresh"}, {"loss_by_batch": True}):
         one = changed(stored, "problem", **setting)
         (found,) = differences(one, changed(one, "quality", batch_size=7))
         assert found == "its batch size is 256, 7 was asked for"

@@ -47,6 +47,7 @@ class Baseline:
     samples: SampleValues
     spans: tuple[Span, ...]  # all samples of all data sets
     seconds: float  # what one point takes
+    by_batch: bool = False  # whether a sample's loss goes by which others share its batch, in eval mode
 
     def metrics(self, others: Sequence[str] = ()) -> dict[str, tuple[str, ...]]:
         """Return the names of the metrics of each data set, the loss first."""
@@ -107,14 +108,29 @@ def measure_baseline(objective: Objective) -> Baseline:
         raise EvaluationError(_why_not_repeatable(objective, few, first, again))
     if all(not np.isfinite(v).any() for (_, metric), v in samples.values.items() if metric == "loss"):
         logger.warning("the loss at the checkpoint itself is not finite for any sample")
-    if objective.mode == "eval" and (layers := normalised_by_batch(objective.model)):
+    return Baseline(samples, spans, seconds, _goes_by_batch(objective))
+
+
+def _goes_by_batch(objective: Objective) -> bool:
+    """Whether the loss of a sample depends on which others share its batch, in eval mode; says so if it does."""
+    if objective.mode != "eval":
+        return False
+    if layers := normalised_by_batch(objective.model):
         logger.warning(
             "no running statistics are kept in %s (track_running_stats=False): each batch is normalised by its own "
             "samples, so that the loss depends on the batch size, %d here",
             ", ".join(layers[:3]),
             objective.batch_size,
         )
-    return Baseline(samples, spans, seconds)
+    elif objective.goes_by_batch():
+        logger.warning(
+            "the loss of a sample depends on which others share its batch, in eval mode, and so on the batch size, "
+            "%d here",
+            objective.batch_size,
+        )
+    else:
+        return False
+    return True
 
 
 def _measure_few(objective: Objective, few: list[Span]) -> SampleValues:
