@@ -52,16 +52,19 @@ def test_a_point_that_is_not_computed_is_measured_whatever_else_a_file_says_of_i
 
 
 def test_more_samples_extend_a_file_exactly(classifier, images, tmp_path):
-    few = landscape.evaluate(classifier, images, x="-1:1:5", samples=9, path=tmp_path / "s.h5")
+    data = {"test": tuple(each[:5] for each in images), "train": images, "other": images}
+    few = landscape.evaluate(classifier, data, x="-1:1:5", samples=9, path=tmp_path / "s.h5")
     assert (few.counts["train"] == 9).all()
-    more = landscape.evaluate(classifier, images, x="-1:1:5", path=tmp_path / "s.h5")
-    at_once = landscape.evaluate(classifier, images, x="-1:1:5")
+    assert (few.counts["test"] == 5).all()  # all there are: of this one nothing is left to add
+    more = landscape.evaluate(classifier, data, x="-1:1:5", path=tmp_path / "s.h5")
+    at_once = landscape.evaluate(classifier, data, x="-1:1:5")
     assert (more.counts["train"] == 23).all()
+    assert more.origin["values"] == pytest.approx(at_once.origin["values"])
     for name in at_once.values:
         np.testing.assert_allclose(more[name], at_once[name], rtol=1e-12)
         np.testing.assert_allclose(more.stderr[name], at_once.stderr[name], rtol=1e-10)
         np.testing.assert_allclose(more.paired_stderr[name], at_once.paired_stderr[name], rtol=1e-9, atol=1e-15)
-    assert landscape.read_surface(tmp_path / "s.h5").problem["data"]["train"]["samples"] == 23
+    assert landscape.read_surface(tmp_path / "s.h5").problem["data"] == at_once.problem["data"]
 
 
 def test_more_samples_extend_a_file_of_a_criterion_with_class_weights_exactly(classifier, images, tmp_path):
