@@ -90,6 +90,7 @@ def test_of_an_eigenvalue_pair_both_marks_make_a_point_missing(tmp_path):
     surface = read_surface(tmp_path / "s.h5")
     np.testing.assert_array_equal(surface["train/min_eig"], [np.nan, -4.0, 1.0])
     np.testing.assert_array_equal(surface["train/max_eig"], [np.nan, -1.0, 9.0])
+    np.testing.assert_array_equal(surface.state, 1)  # losses are there at all three
 
 
 def test_test_values_are_read_unless_they_are_only_room_for_some(tmp_path):

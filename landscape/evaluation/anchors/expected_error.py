@@ -57,16 +57,17 @@ def expected_errors(
     order = order[(point_coordinates(setup.axes, order)[:, : len(setup.plane.directions)] != 0).any(axis=1)]
     worker = Worker(setup, [losses])
     points = [int(order[k]) for k in np.linspace(0, len(order) - 1, number).round().astype(int)]
-    part = losses.steps[0]
-    results = list(worker(WorkItem(0, tuple(points), part, part, losses.name)))
     found = {}
-    for name, whole in losses.anchored.items():
-        values = _samples(results, name)
-        if values is None:
-            continue
-        start = losses.baseline.samples.values[name, "loss"][: values.shape[1]]
-        share = math.sqrt(values.shape[1] / losses.objective.sizes[name] * (1 - losses.objective.sizes[name] / whole))
-        found[name] = _expected(np.vstack([start, values]), whole, anchors, share)
+    for part in losses.steps:  # several where not all data sets fit into memory at once
+        names = [name for name, start, _ in part if start == 0 and name in losses.anchored]
+        results = list(worker(WorkItem(0, tuple(points), part, part, losses.name))) if names else []
+        for name in names:
+            values, measured, whole = _samples(results, name), losses.objective.sizes[name], losses.anchored[name]
+            if values is None:
+                continue
+            start = losses.baseline.samples.values[name, "loss"][: values.shape[1]]
+            share = math.sqrt(values.shape[1] / measured * (1 - measured / whole))
+            found[name] = _expected(np.vstack([start, values]), whole, anchors, share)
     return found
 
 

@@ -23,6 +23,7 @@ from landscape.engine.prepare import PRECISIONS, Engine, prepare
 from landscape.errors import ProblemError
 from landscape.evaluation.forward_pass.objective import DEFAULT_BATCH_SIZE, Objective
 from landscape.evaluation.forward_pass.precision import choose_batch_size, choose_precision
+from landscape.evaluation.forward_pass.sample_values import SampleValues
 from landscape.evaluation.forward_pass.stand_in import StandIn
 from landscape.parallel.scheduler import Span
 from landscape.problem.batches import split_inputs_targets
@@ -148,8 +149,11 @@ def choose(
             install(objective, Forward(precision, low_memory=low_memory), displacement.start)
             current = precision
         displacement.move_to(point)
-        values = objective.measure(objective.load(objective.groups(few)[0])).values
-        return {f"{data}/{metric}": float(each.mean()) for (data, metric), each in values.items() if metric == "loss"}
+        found = SampleValues()
+        for group in objective.groups(few):  # not all fit into memory at once, where there is little
+            found = found.joined(objective.measure(objective.load(group)))
+        losses = {data: each for (data, metric), each in found.values.items() if metric == "loss"}
+        return {f"{data}/loss": float(each.mean()) for data, each in losses.items()}
 
     try:
         losses = np.array([value for point in points for value in measure_at(point, "float32").values()])

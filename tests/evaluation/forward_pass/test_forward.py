@@ -52,10 +52,12 @@ def test_the_engine_runs_and_gives_what_the_network_gives(network, data, monkeyp
     np.testing.assert_allclose(fast["train/loss"], own["train/loss"], rtol=1e-5)
 
 
-def test_low_precision_is_near_and_says_so(network, data):
+@pytest.mark.parametrize("room", [1 << 30, 2000], ids=["resident", "streamed"])
+def test_low_precision_is_near_and_says_so(network, data, monkeypatch, room):
+    monkeypatch.setattr("landscape.evaluation.forward_pass.objective.resident_budget", lambda device, users: room)
     grid = {"x": "-1:1:3", "y": "-0.5:0.5:3"}
     exact = landscape.evaluate(network, data, **grid)["train/loss"]
-    low = landscape.evaluate(network, data, **grid, precision="bfloat16")
+    low = landscape.evaluate(network, data, **grid, precision="bfloat16", batch_size=8)
     assert low.quality["precision"] == "bfloat16"
     assert not np.array_equal(low["train/loss"], exact)
     # bfloat16 keeps 8 bits; a few layers average most of that away.
