@@ -141,8 +141,19 @@ def test_a_lock_that_says_nothing_counts_while_it_is_young(tmp_path, text):
         pass
 
 
-def test_signs_of_life_are_given(tmp_path):
+def test_signs_of_life_are_given_also_after_a_file_server_did_not_answer(tmp_path, monkeypatch):
+    asked = threading.Semaphore(0)
+
+    def stale(path):
+        asked.release()
+        raise OSError(errno.ESTALE, "Stale file handle")
+
     with Lock(tmp_path / "net.h5", heartbeat=0.02) as lock:
+        with monkeypatch.context() as patch:
+            patch.setattr("landscape.files.locks._read_note", stale)
+            patch.setattr(os, "utime", stale)
+            lock.check()
+            assert all(asked.acquire(timeout=20) for _ in range(5))  # by this, and by two heartbeats that also write
         os.utime(lock.path, (0, 0))
         deadline = time.monotonic() + 20
         while lock.path.stat().st_mtime == 0:
