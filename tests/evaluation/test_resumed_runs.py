@@ -185,11 +185,13 @@ def test_a_loss_that_changed_by_a_thousandth_is_refused_in_any_precision(classif
             landscape.evaluate(model, data, loss=scaled(factor), **settings)
 
 
-def test_fewer_samples_than_the_file_has_leave_it_as_it_is(classifier, images, tmp_path):
+def test_fewer_samples_than_the_file_has_leave_it_as_it_is(classifier, images, tmp_path, caplog):
     path = tmp_path / "s.h5"
-    whole = landscape.evaluate(classifier, images, x="-1:1:5", samples=15, path=path)
-    again = landscape.evaluate(classifier, images, x="-1:1:5", samples=9, path=path)
+    data = {"few": tuple(each[:5] for each in images), "train": images, "some": tuple(each[:11] for each in images)}
+    whole = landscape.evaluate(classifier, data, x="-1:1:5", samples=15, path=path)
+    again = landscape.evaluate(classifier, data, x="-1:1:5", samples=9, path=path)
     np.testing.assert_array_equal(again["train/loss"], whole["train/loss"])
+    assert "has 15 samples a point already, and goes on with them" in caplog.text
     assert (landscape.read_surface(path).counts["train"] == 15).all()
 
 

@@ -110,12 +110,14 @@ def test_more_samples_measure_the_steps_again(problem, tmp_path):
 
 def test_fewer_samples_than_the_file_has_measure_the_steps_on_as_many_in_such_batches_as_the_surface(problem, tmp_path):
     model, data, run = problem
+    data = {"few": tuple(each[:12] for each in data), "train": data, "some": tuple(each[:25] for each in data)}
     path = tmp_path / "run.h5"
     how = {"points": 3, "path": path, "batch_norm": "recompute"}  # which batches there are changes values, too
     whole = evaluate_runs(model, data, run, **how, samples=40, batch_size=9)
     write_surface(path, dataclasses.replace(whole, trajectories={}))  # cut short before the steps
     again = evaluate_runs(model, data, run, **how, samples=10)
     np.testing.assert_allclose(again.trajectories["fast"].loss, whole.trajectories["fast"].loss, rtol=1e-6)
+    assert again.trajectories["fast"].loss[-1] == pytest.approx(again.origin["values"]["train/loss"])  # theta* itself
 
 
 def test_the_steps_are_measured_in_the_precision_of_the_surface(problem):
