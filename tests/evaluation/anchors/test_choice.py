@@ -32,12 +32,14 @@ def test_where_a_point_has_as_many_samples_as_it_needs_a_full_pass_costs_nothing
     assert most_anchors(10, SIZES, SIZES, "auto") == 800
 
 
-def chosen(anchors: Any = "auto", *, points: int = 1000, used: int = 640, stored: Any = None, **more: Any) -> Any:
-    """Return which data have anchors: of 6,400 samples each point has so many, of 100 others it has all."""
+def chosen(
+    anchors: Any = "auto", *, points: int = 1000, used: int = 640, beside: int = 100, stored: Any = None, **more: Any
+) -> Any:
+    """Return which data have anchors: of 6,400 samples each point has so many, of 100 others as a rule all."""
     sizes, per_sample = {"train": 6400, "test": 100}, more.pop("per_sample", True)
     weighs, noise, streamed = more.pop("weighs", False), more.pop("noise", None), more.pop("streamed", False)
     objective = SimpleNamespace(
-        sizes={"train": used, "test": 100},
+        sizes={"train": used, "test": beside},
         data={name: SimpleNamespace(size=size, streamed=streamed) for name, size in sizes.items()},
         loss=SimpleNamespace(weighs=weighs),
         noise=noise,
@@ -54,6 +56,8 @@ def test_of_their_own_accord_data_have_anchors_where_it_pays_and_nothing_speaks_
     # Five full passes of 5,760 more are no more than half of what the points take, 640 and 100 each, from 78 points on.
     assert (chosen(points=77), chosen(points=78)) == ({}, {"train": 6400})
     assert (chosen(used=39, points=10**6), chosen(used=40, points=10**6)) == ({}, {"train": 6400})  # 8 a slope
+    assert chosen(used=39, beside=40) == chosen(used=40, beside=39) == {}  # of each
+    assert chosen(beside=40) == {"train": 6400, "test": 100}
     for against in ({"noise": "common"}, {"per_sample": False}, {"weighs": True}, {"streamed": True}):
         assert chosen(**against) == {}
     assert chosen(error=0.02, used=6400) == {"train": 6400}  # of few samples all are measured
