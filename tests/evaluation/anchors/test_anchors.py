@@ -18,7 +18,7 @@ from landscape.evaluation.evaluate import estimate_cost
 from landscape.evaluation.forward_pass import objective
 from landscape.problem.data.datasets import as_data, choose
 from landscape.surface.heights import suitable_eps
-from landscape.surface.surface import INTERPOLATED, sampling_factor
+from landscape.surface.surface import INTERPOLATED, Trajectory, sampling_factor
 from tests.helpers.anchored_lines import LINE, SIZE
 from tests.helpers.cut_runs import interrupting, measured_samples
 
@@ -178,7 +178,8 @@ def test_a_run_cut_where_no_points_samples_fit_into_the_file_leaves_a_file_witho
 
 def test_estimators_are_not_mixed_in_one_file(linear, data, tmp_path):
     path = tmp_path / "s.h5"
-    landscape.evaluate(linear, data, samples=64, anchors=3, path=path, **LINE)
+    run = Trajectory(np.ones((2, 1)), residual=np.ones(2), loss=np.ones(2), step=np.arange(2))
+    landscape.evaluate(linear, data, samples=64, anchors=3, path=path, trajectories={"sgd": run}, **LINE)
     for other in ("none", 4):
         with pytest.raises(SurfaceMismatch, match=r"anchors is 3"):
             landscape.evaluate(linear, data, samples=64, anchors=other, path=path, **LINE)
@@ -189,6 +190,7 @@ def test_estimators_are_not_mixed_in_one_file(linear, data, tmp_path):
     assert path.read_bytes() != before
     at_once = landscape.evaluate(linear, data, samples=100, anchors=3, **LINE)
     np.testing.assert_allclose(more["train/loss"], at_once["train/loss"], rtol=1e-12)
+    assert list(more.trajectories) == ["sgd"]  # a run on it is none of what is measured again
     whole = landscape.evaluate(linear, data, path=path, **LINE)  # all of them at every point: nothing to estimate
     assert not whole.anchored
     np.testing.assert_allclose(whole["train/loss"], landscape.evaluate(linear, data, **LINE)["train/loss"], rtol=1e-12)
