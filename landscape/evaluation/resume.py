@@ -79,6 +79,12 @@ def surface_to_go_on_with(setup: Setup, losses: LossesAndMetrics, asked: Surface
     if changed:
         raise SurfaceMismatch(f"{path} was made by other code or other data: {'; '.join(changed)}. {_WHAT_TO_DO}")
     if again:
+        wanted = asked.problem.get("quantities", {})
+        if lost := [name for name in stored.problem.get("quantities", {}) if name not in wanted]:
+            raise SurfaceMismatch(
+                f"{path} has to be measured again, as with anchors its values are no means that more samples could "
+                f"join, and would lose its {', '.join(lost)}: ask for that, too. {_WHAT_TO_DO}"
+            )
         logger.warning("%s is measured again: with anchors, its values are no means that more samples could join", path)
         # The file's precision is kept, and not measured again: nor is its error.
         kept = {name: value for name, value in stored.quality.items() if name.startswith("precision")}

@@ -167,6 +167,16 @@ def test_beside_estimates_from_anchors_it_is_what_it_is_without_them(tmp_path, m
     np.testing.assert_array_equal(got["train/gradient_samples"], plain["train/gradient_samples"])
 
 
+def test_where_estimates_are_measured_again_it_is_not_lost_because_nobody_asks_for_it(tmp_path, made):
+    model, data = tiny_problem.net().eval(), tiny_problem.data()
+    how = {"x": "-1:1:3", "anchors": 2, "path": tmp_path / "s.h5"}
+    landscape.evaluate(model, data, samples=60, **how, **ASKED)
+    before = how["path"].read_bytes()
+    with pytest.raises(SurfaceMismatch, match="would lose its gradient: ask for that, too"):
+        landscape.evaluate(model, data, samples=80, **how)
+    assert how["path"].read_bytes() == before
+
+
 SCRIPT = """
 import sys, torch, landscape
 from tests.helpers import gradient_norm, tiny_problem
