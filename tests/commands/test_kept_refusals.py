@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from landscape.plot.films import films
 
 from landscape.cli import main
 from tests.commands.test_kept_words import WRITERS
@@ -388,6 +389,7 @@ def written(folder: Path) -> list[Path]:
 def test_what_cannot_be_done_is_refused_in_the_same_words(kind, place, monkeypatch, capsys, pytestconfig):
     monkeypatch.chdir(place)
     monkeypatch.setenv("COLUMNS", "110")
+    monkeypatch.setattr(films, "draw_frame", lambda *frame: pytest.fail("a film, which takes minutes, was begun"))
     before = written(place)
     found = {}
     for line in filter(None, (each.strip() for each in REFUSED[kind].splitlines())):
