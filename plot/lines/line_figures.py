@@ -89,6 +89,12 @@ def draw_lines(given: Sequence[Surface], names: Sequence[str] | None, plan: Plan
     left = list(dict.fromkeys(each for side in sides for each in side[0] or side[1]))
     right = any(side[0] and side[1] for side in sides)
     if not independent:
+        bare = [each for each, side in zip(parts, sides, strict=True) if not side[0]]
+        if 0 < len(bare) < len(parts):
+            raise PlotError(
+                f"{bare[0].path or bare[0].title or 'a line'} has no loss, and others beside it have: draw what all of "
+                "them hold, as --name train/accuracy, or each on a scale of its own, --independent"
+            )
         # Not all files hold all values: the scale is that of what each of them shows.
         left = [each for each in left if all(each in part.values for part in parts)] or left
     scales = plan.scales(line_scale, parts, [side[0] or side[1] for side in sides], left)

@@ -124,6 +124,10 @@ def test_a_dotted_line_marks_the_checkpoint_and_the_other_end():
     for ends, expected in (((0.0, 1.0), [0.0, 1.0]), ((0.0, 0.9), [0.0]), ((0.1, 1.0), [1.0])):
         axis = dataclasses.replace(interpolation().axes[0], values=np.linspace(*ends, 29))
         assert marks(dataclasses.replace(interpolation(), axes=(axis,))) == expected
+    # Where a part of the weights alone moves there is no network at 1.
+    recipe = {**interpolation().axes[0].recipe, "differs": ["fc.weight"]}
+    axis = dataclasses.replace(interpolation().axes[0], recipe=recipe)
+    assert marks(dataclasses.replace(interpolation(), axes=(axis,))) == [0.0]
 
 
 def test_bands_are_one_standard_error_of_a_sample_without_repetition():
@@ -258,6 +262,17 @@ def test_panels_of_several_lines_share_their_axes():
     assert left[0].get_ylim()[1] >= max(line_surface()["test/loss"].max(), other["test/loss"].max())
     assert left[0].get_ylabel() == "loss"
     assert left[1].get_ylabel() == ""
+
+
+def test_an_accuracy_alone_does_not_share_the_axis_of_losses_beside_it():
+    values = {name: each for name, each in line_surface().values.items() if name.endswith("accuracy")}
+    bare = dataclasses.replace(line_surface(), values=values, stderr={}, path="bare.h5", title="bare")
+    for given in ([line_surface(), bare], [bare, line_surface()]):
+        with pytest.raises(PlotError, match=r"bare\.h5 has no loss, and others beside it have: draw what all of them"):
+            draw(given)
+    left = [ax for ax in draw([line_surface(), bare], independent=True).axes if ax.get_label()]
+    assert [ax.get_ylabel() for ax in left] == ["loss", "accuracy (%)"]
+    assert draw([bare, line_surface()], name="train/accuracy").axes[0].get_ylim() == (0, 100)
 
 
 def test_a_plane_is_no_line():
