@@ -323,15 +323,18 @@ def test_a_film_does_not_depend_on_the_number_of_processes(tmp_path: Path) -> No
 def test_runs_of_different_lengths_grow_at_one_pace() -> None:
     from landscape.plot.paths.trajectories import paths_of
 
-    def run(steps: list[int]) -> Trajectory:
-        n = len(steps)
-        return Trajectory(np.linspace(0, 0.5, 2 * n).reshape(n, 2), np.zeros(n), np.zeros(n), np.array(steps))
+    def run(steps: list[int], unit: str = "step") -> Trajectory:
+        n, about = len(steps), {"unit": unit}
+        return Trajectory(np.linspace(0, 0.5, 2 * n).reshape(n, 2), np.zeros(n), np.zeros(n), np.array(steps), about)
 
     surface = dataclasses.replace(
         valley(15, 12), trajectories={"long": run([0, 10, 20, 30, 40]), "short": run([0, 10, 20])}
     )
     for until, drawn in ((0.0, (1, 1)), (0.25, (2, 2)), (0.5, (3, 3)), (0.75, (4, 3)), (1.0, (5, 3))):
         assert tuple(path.drawn for path in paths_of(surface, until=until)) == drawn
+    # Steps and epochs have no common pace: each run grows to its own end.
+    runs = {**surface.trajectories, "short": run([0, 10, 20], "epoch")}
+    assert [path.drawn for path in paths_of(dataclasses.replace(surface, trajectories=runs), until=0.5)] == [3, 2]
 
 
 def test_the_caption_speaks_of_all_surfaces_that_are_in_the_film():

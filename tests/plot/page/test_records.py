@@ -40,6 +40,9 @@ def test_seeds_and_slices_become_frames() -> None:
     frames, label = frames_of(volume)
     assert (label, frames[1].title) == ("γ", "γ = 0.5")
     np.testing.assert_array_equal(frames[1]["train/loss"], plane["train/loss"] * 2)
+    # A run through a volume lies in none of its slices.
+    run = Trajectory(np.zeros((2, 3)), np.zeros(2), np.zeros(2), np.arange(2))
+    assert not any(frame.trajectories for frame in frames_of(dataclasses.replace(volume, trajectories={"sgd": run}))[0])
 
 
 def test_an_unfinished_run_is_shown_as_far_as_it_is_whole() -> None:

@@ -52,15 +52,17 @@ def test_step_panels_show_distances_losses_shares_and_variance(two):
 
 
 def test_variance_of_one_run_stands_beside_that_of_a_walk_of_as_many_steps(one):
-    panels = {ax.get_label(): ax for ax in steps(one).axes}
-    (walk,) = (line for line in panels["variance"].lines if "random walk" in line.get_label())
-    # Six records make five components; a walk's are those of its sums about their mean.
-    sums = np.tril(np.ones((6, 6)))[:, 1:]
-    own = np.linalg.svd(sums - sums.mean(0), compute_uv=False)[:5] ** 2
-    np.testing.assert_allclose(walk.get_ydata(), own / own.sum(), rtol=1e-6)
-    np.testing.assert_array_equal(walk.get_xdata(), np.arange(1, 6))
-    losses = {line.get_label(): line for line in panels["losses"].lines}
+    shares = [*SHARES[:2], *[(1 - sum(SHARES[:2])) / 23] * 23]
     run = one.trajectories["sgd"]
+    run = dataclasses.replace(run, attributes={**run.attributes, "explained_variance": shares})
+    panels = {ax.get_label(): ax for ax in steps(dataclasses.replace(one, trajectories={"sgd": run})).axes}
+    (walk,) = (line for line in panels["variance"].lines if "random walk" in line.get_label())
+    # 26 records make 25 components, of which 20 are drawn; a walk's are those of its sums about their mean.
+    sums = np.tril(np.ones((26, 26)))[:, 1:]
+    own = np.linalg.svd(sums - sums.mean(0), compute_uv=False)[:25] ** 2
+    np.testing.assert_allclose(walk.get_ydata(), (own / own.sum())[:20], rtol=1e-6)
+    np.testing.assert_array_equal(walk.get_xdata(), np.arange(1, 21))
+    losses = {line.get_label(): line for line in panels["losses"].lines}
     below = losses["sgd, plane"]
     assert (losses["sgd, own"].get_linestyle(), below.get_linestyle()) == ("-", "--")
     (x, y), function = run.coordinates.T, lambda x, y: 1 + 0.2 * x**2 + 0.5 * (y - 0.5) ** 2 + 0.1 * x

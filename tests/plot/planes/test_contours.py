@@ -12,6 +12,7 @@ from landscape.plot.figures import draw
 from landscape.plot.planes.contours import contour, draw_contours
 from landscape.plot.planes.corner_notes import draw_corner
 from landscape.plot.planes.marks import Sheet, label_axis
+from landscape.plot.scale.levels import number_text
 from landscape.plot.scale.scale import NOT_FINITE_GREY, Scale
 from landscape.plot.style.fields import recall
 from landscape.plot.style.placement import Room
@@ -322,18 +323,18 @@ def test_hill_shading_leaves_level_ground_as_the_scale_colours_it():
     np.testing.assert_allclose(ax.images[0].get_array()[5, 5], scale.colors(3.0), atol=1e-6)
 
 
-@pytest.mark.parametrize("noise", [0.0, 2e-16])
-def test_a_constant_surface_has_the_colour_of_its_value_and_no_lowest_point(noise):
+@pytest.mark.parametrize(("value", "noise"), [(0.7, 0.0), (-0.7, 2e-16)])
+def test_a_constant_surface_has_the_colour_of_its_value_and_no_lowest_point(value, noise):
     x, y = np.linspace(-1, 1, 11), np.linspace(-1, 1, 9)
-    values = 0.7 + noise * np.random.default_rng(0).integers(-1, 2, (9, 11))
+    values = value + noise * np.random.default_rng(0).integers(-1, 2, (9, 11))
     surface = surface_of({"train/loss": values}, random_axis(x, 0), random_axis(y, 1))
     figure = draw(surface)
     ax = figure.axes[0]
     for place in [(-0.93, -0.9), (0.31, 0.52), (0.9, -0.4)]:
         # Colours come in 128 steps.
-        np.testing.assert_allclose(pixel_at(ax, *place), Scale.of(surface, "train/loss").colors(0.7)[:3], atol=0.01)
+        np.testing.assert_allclose(pixel_at(ax, *place), Scale.of(surface, "train/loss").colors(value)[:3], atol=0.01)
     assert [each.get_label() for each in ax.lines] == ["checkpoint"]
-    assert "Star: the checkpoint; every value drawn is 0.7." in recall(figure)["Description"]
+    assert f"Star: the checkpoint; every value drawn is {number_text(value)}." in recall(figure)["Description"]
     # A line through rounding would be noise.
     assert not any(isinstance(each, QuadContourSet) and not each.filled for each in ax.collections)
 

@@ -93,6 +93,8 @@ def test_a_caption_counts_the_networks_that_are_drawn():
     few = caption_of(found, shown=[1, 3])
     assert f" of {layers} layers of 2 of the 6 networks" in few
     assert "of 6 networks" in caption_of(found)
+    one_block = dataclasses.replace(found, blocks=(None, None, found.blocks[2], None, None, None))
+    assert ["Outlined" in caption_of(one_block, shown=shown) for shown in ([1, 3], [1, 2])] == [False, True]
 
 
 def test_what_is_not_there_is_refused():

@@ -69,6 +69,10 @@ def test_metadata_of_panels_tells_them_apart():
     assert fields["Title"] == "skip | plain"
     counts = [str(int((each["train/loss"] > 50).sum())) for each in surfaces]
     assert fields["Above cap"] == " | ".join(counts)
+    caps = (50.0, 20.0)
+    scales = [Scale.of(each, "train/loss", cap=cap) for each, cap in zip(surfaces, caps, strict=True)]
+    counts = [str(int((each["train/loss"] > cap).sum())) for each, cap in zip(surfaces, caps, strict=True)]
+    assert metadata(surfaces, scales)["Above cap"] == " | ".join(counts)
 
 
 def test_metadata_is_forgotten_with_its_figure():

@@ -41,6 +41,9 @@ def test_of_many_slices_that_of_the_checkpoint_takes_the_place_of_its_nearest() 
         np.testing.assert_array_equal(panel.surface.cosines, [[1, 0.1], [0.1, 1]])
         # The checkpoint and its values are in one of them alone.
         assert bool(panel.surface.origin.get("elsewhere")) == (number != 7)
+    x, y, z = volume().axes
+    beside = dataclasses.replace(volume(), axes=(x, y, dataclasses.replace(z, values=z.values + 0.02)))
+    assert all(panel.surface.origin.get("elsewhere") for panel in panels_of([beside])[0])
 
 
 def test_of_volumes_of_several_seeds_the_slice_of_the_checkpoint_is_shown() -> None:
