@@ -171,8 +171,9 @@ def test_a_study_may_be_repeated_into_a_folder_that_is_called_like_its_kind_of_d
     (place / "cifar10" / "study.json").write_text("{}")
     (place / "root").mkdir()
     (place / "root" / "test_batch").write_text("")
-    options = Namespace(command="study", study="width", data=["cifar10:root"], output="cifar10")
-    assert set(given_files(options)) == {"root/test_batch"}
+    for spelled in ("cifar10:root", "cifar10:root:test", "test=cifar10:root:test"):
+        options = Namespace(command="study", study="width", data=[spelled], output="cifar10")
+        assert set(given_files(options)) == {"root/test_batch"}, spelled
     assert list(given_files(Namespace(command="evaluate", checkpoint="cifar10/study.json"))) == ["cifar10/study.json"]
 
 

@@ -91,6 +91,15 @@ def test_every_option_of_directions_is_in_their_recipe(folder, words, recipe):
     assert not recipe.items() <= before.items()
 
 
+def test_every_option_of_what_moves_reaches_directions_towards_networks(folder):
+    given = {"move": "weights", "include": "1", "exclude": "bias"}
+    words = [word for name, value in given.items() for word in (f"--{name}", value)]
+    for axes in ("towards", "orthonormal"):
+        options = parsed("evaluate", "--directions", "b.pt,c.pt", "--axes", axes, *words)
+        plane = load_plane(options, small_network(), 2)
+        assert {name: getattr(plane, name) for name in given} == given, axes
+
+
 def test_a_folder_that_is_a_network_is_a_second_checkpoint_and_a_network_to_compare(folder):
     for name in ("here", "there"):
         (folder / "nets" / name).mkdir(parents=True)

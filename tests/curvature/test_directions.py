@@ -116,6 +116,15 @@ def test_a_file_keeps_measured_directions_and_goes_on_with_them(network, samples
         patch.setattr("landscape.curvature.directions._measured", None)
         again = landscape.evaluate(network, samples, **asked)
     np.testing.assert_array_equal(again["train/loss"], first["train/loss"])
+    with monkeypatch.context() as patch:  # those of another way of measuring are measured
+        patch.setattr("landscape.curvature.directions._measured", lambda *_: [])
+        assert len(curvature_directions(network, samples, ["hessian:0"], path=path)) == 1
+        for name, value in {
+            "loss": "nll", "samples": 20, "sample_seed": 1, "include": "1", "exclude": "bias", "ignore": "biasbn",
+            "tolerance": 0.02, "products": 90, "seed": 1,
+        }.items():  # fmt: skip
+            how = DirectionSettings(**{name: value})
+            assert not curvature_directions(network, samples, ["hessian:0"], how, path=path), name
     with pytest.raises(SurfaceMismatch, match="its direction x has index 0, 1 was asked for"):
         landscape.evaluate(network, samples, **{**asked, "directions": "hessian:1,random"})
     with torch.no_grad():

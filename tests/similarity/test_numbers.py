@@ -106,7 +106,7 @@ def components_of(x: Tensor, wanted: int, size: int) -> Any:
     return principal_components(Tap(model, found), [Reference(x.shape[1], 1.0)], batches, wanted=wanted)
 
 
-@pytest.mark.parametrize(("second", "passes"), [(0.95, 4), (0.1, 2)])
+@pytest.mark.parametrize(("second", "passes"), [(0.95, 4), (0.1, 2), (1e-3, 2)])
 def test_passes_go_on_until_the_component_is_one(monkeypatch: pytest.MonkeyPatch, second: float, passes: int) -> None:
     scales = torch.tensor([1.0, second, *torch.linspace(second, 0.3 * second, 28)])
     x = torch.randn(300, 30, generator=torch.Generator().manual_seed(1)) * scales

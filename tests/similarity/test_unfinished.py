@@ -148,7 +148,7 @@ def test_gram_matrices_that_do_not_fit_into_memory_lie_on_disk_with_the_same_res
         landscape.similarity(networks, data, **SETTINGS)
 
 
-@pytest.mark.parametrize("more", [{}, {"without_components": 1, "without_dominant": 2}])
+@pytest.mark.parametrize("more", [{}, {"without_components": 1}, {"without_dominant": 2}], ids=str)
 def test_passes_that_are_added_to_a_complete_file_give_what_all_at_once_give(networks, data, tmp_path, more):
     """To the last digit, also where the addition was cut short; and nothing that is done is measured again."""
     path = tmp_path / "sim.h5"

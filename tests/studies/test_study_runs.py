@@ -193,6 +193,19 @@ def test_code_that_has_changed_does_its_tasks_again(tmp_path, trace):
     assert lines_of(trace) == []
 
 
+@pytest.mark.parametrize("name", ["network", "training", "loss"])
+def test_each_code_of_a_recipe_that_has_changed_makes_other_tasks(tmp_path, name):
+    study, code, keys = read_study(tiny_study.write(tmp_path)), tmp_path / "code.py", []
+    recipe = dataclasses.replace(study.variants[0].recipe, **{name: f"{code}:made"})
+    study = dataclasses.replace(
+        study, variants=(dataclasses.replace(study.variants[0], recipe=recipe),), measurements=()
+    )
+    for text in ("# one", "# one", "# other"):
+        code.write_text(text)
+        keys.append(tasks.plan_tasks(study)[0].key)
+    assert keys[0] == keys[1] != keys[2]
+
+
 def test_other_samples_or_fewer_are_another_task(tmp_path, trace):
     x, y = tiny_study.data()
     np.savez(tmp_path / "a.npz", x=x.numpy(), y=y.numpy())

@@ -49,13 +49,16 @@ def after(lines: list[list[str]], *head: str) -> list[list[str]]:
 def test_similarity_of_layers() -> None:
     found = similarity(networks=3)
     rng = np.random.default_rng(1)
+    # One module is called twice; the second network has its layers in another order.
     names = found.networks[1].layers
-    turned = dataclasses.replace(found.networks[1], layers=(*names[1:], names[0]), group="wide")
+    names, calls = (*names[:3], names[2], *names[4:]), (1, 1, 1, 2, *[1] * (len(names) - 4))
+    plain = [dataclasses.replace(each, layers=names, calls=calls) for each in found.networks]
+    turned = dataclasses.replace(plain[1], layers=(*names[1:], names[0]), calls=(*calls[1:], calls[0]), group="wide")
     stderr, share_error = rng.uniform(0.01, 0.2, found.cka.shape), rng.uniform(0, 0.1, len(found.pc_share))
     dominant = found.dominant.copy()
     dominant[found.rows(2)] = dominant[found.rows(0)]
     found = dataclasses.replace(
-        found, networks=(found.networks[0], turned, found.networks[2]), stderr=stderr, pc_share_stderr=share_error,
+        found, networks=(plain[0], turned, plain[2]), stderr=stderr, pc_share_stderr=share_error,
         dominant=dominant, passes=2, batches=5, kernel="rbf",
     )  # fmt: skip
     facts = similarity_facts(found)
@@ -85,7 +88,7 @@ def test_similarity_of_layers() -> None:
     rows = after(lines, "nearest layer", "is the same one for", "mean CKA of same layers")
     pairs = [(i, j) for i in range(3) for j in range(3) if i != j]
     for row, (i, j) in zip(rows, pairs, strict=False):
-        one, other = found.networks[i].layers, found.networks[j].layers
+        one, other = found.networks[i].labels, found.networks[j].labels
         same = np.mean([found.between(i, j)[k, other.index(name)] for k, name in enumerate(one)])
         share, layers = nearest_layers(found, i, j)
         assert row == [f"{'abc'[i]} in {'abc'[j]}", f"{100 * share:.0f} % of {layers}", f"{same:.3f}"]

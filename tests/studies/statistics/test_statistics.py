@@ -11,7 +11,14 @@ from scipy import stats
 
 from landscape.errors import UsageError
 from landscape.studies.statistics.contrasts import OwnInterval, contrast, sign_flip_test
-from landscape.studies.statistics.power import detection, equivalence, power_of, resolved_difference, seeds_needed
+from landscape.studies.statistics.power import (
+    detection,
+    equivalence,
+    power_of,
+    resolved_difference,
+    seeds_for_equality,
+    seeds_needed,
+)
 from landscape.studies.statistics.seed_intervals import correlation, seed_interval
 from landscape.studies.statistics.verdicts import correct, judge, judge_correlation, judge_own, judge_together
 from landscape.studies.study import NOT_REPRODUCED, NOT_RESOLVED, REPRODUCED, Hypothesis, Relation, Verdict
@@ -297,6 +304,8 @@ def test_the_seeds_needed_are_those_for_all_questions_of_the_study():
     assert found.seeds_needed == seeds_needed(spread, 0.5, alpha=0.05 / 3)
     assert found.resolvable == pytest.approx(resolved_difference(4, spread, alpha=0.05 / 3))
     assert f"Among 3 questions 4 seeds resolve {found.resolvable:.2g}; {found.seeds_needed} would" in found.text
+    equal, *_ = judge_together([partial(judge, ask("=", margin=1.0, effect=0.2), {"a": a, "b": b})] * 3)
+    assert equal.seeds_needed == seeds_for_equality(spread, 0.2, 1.0, alpha=0.05 / 3)
 
 
 def test_the_seeds_needed_give_the_power_promised_beyond_a_margin_and_within_one():
