@@ -282,13 +282,15 @@ class Planner:
         rule = self._rule
         assert rule is not None
         coarse = np.flatnonzero(np.broadcast_to(base_points(self._coordinates), self._by_repeat))
-        # A first step each; whether it was enough is asked when eps is there.
-        losses = self._quantities[0].name
-        todo = [int(point) for point in coarse if not all(self._table.counts(int(point), losses).values())]
-        if todo:
+        # A first look each; whether it was enough is asked when eps is there.
+        first, losses = {name: ends[0] for name, ends in rule.looks_of.items()}, self._quantities[0]
+        for _ in losses.steps:  # one, or several where not all samples fit into memory at once
+            counts = {int(point): self._table.counts(int(point), losses.name) for point in coarse}
+            todo = [point for point, there in counts.items() if any(there[name] < first[name] for name in there)]
+            if not todo:
+                break
             yield todo
-        rule.eps = {name: _eps(self._table.values[f"{name}/loss"].flat[coarse]) for name in self._wanted[losses]}
-        first = {name: ends[0] for name, ends in rule.looks_of.items()}
+        rule.eps = {name: _eps(self._table.values[f"{name}/loss"].flat[coarse]) for name in self._wanted[losses.name]}
         self._table.note("standard_error", {"target": rule.target, "eps": dict(rule.eps), "first_look": first})
 
     @property

@@ -332,6 +332,19 @@ def test_data_in_parts_give_what_they_give_at_once(linear, points, monkeypatch, 
         np.testing.assert_allclose(parts.paired_stderr[name], whole.paired_stderr[name], rtol=1e-7, atol=1e-15)
 
 
+def test_where_points_stop_does_not_depend_on_how_much_fits_into_memory(linear, points, monkeypatch):
+    data = {"train": tuple(each[:900] for each in points), "test": tuple(each[:600] for each in points)}
+    settings = {"x": "-1:1:5", "standard_error": 0.04, "batch_size": 100}
+    whole = landscape.evaluate(linear, data, **settings)
+    monkeypatch.setattr(  # the first look at one data set, which is 256 samples, and none of the other's
+        "landscape.evaluation.forward_pass.objective.resident_budget", lambda device, users: 300 * 7 * 8
+    )
+    parts = landscape.evaluate(linear, data, **settings)
+    assert parts.quality["standard_error"] == whole.quality["standard_error"]
+    for name in data:
+        np.testing.assert_array_equal(parts.counts[name], whole.counts[name])
+
+
 def test_a_run_of_data_in_parts_that_is_cut_short_keeps_the_parts_it_has(linear, points, tmp_path, small_memory):
     settings = {"x": "-1:1:9", "y": "-1:1:8", "batch_size": 100, "path": tmp_path / "s.h5"}
     whole = landscape.evaluate(linear, points, x="-1:1:9", y="-1:1:8", batch_size=100)
