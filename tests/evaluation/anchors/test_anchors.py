@@ -361,6 +361,18 @@ def test_on_a_grid_that_is_looked_at_whole_the_expected_error_is_the_median_of_a
         assert expected[name].plain == pytest.approx(np.median(shares[[0, 1, 3, 4]]), rel=1e-6)
 
 
+def test_estimates_do_not_depend_on_how_much_fits_into_memory(linear, data, monkeypatch):
+    data = {"train": data, "test": tuple(each[:400] for each in data)}
+    settings = {**LINE, "samples": 50, "anchors": 3, "batch_size": 100}
+    whole = landscape.evaluate(linear, data, **settings)
+    monkeypatch.setattr(objective, "resident_budget", lambda *_: 200 * sum(each[0].nbytes for each in data["train"]))
+    parts = landscape.evaluate(linear, data, **settings)  # theta* and the anchors get all data in several steps
+    for name, values in whole.values.items():
+        np.testing.assert_allclose(parts[name], values, rtol=1e-9)
+        np.testing.assert_allclose(parts.stderr[name], whole.stderr[name], rtol=1e-6)
+    assert parts.origin["values"] == pytest.approx(whole.origin["values"])
+
+
 def test_the_error_stated_where_half_of_all_data_are_measured_is_what_estimates_are_off_by():
     chance = torch.Generator().manual_seed(5)
     x = torch.randn(SIZE, 5, generator=chance)
