@@ -167,9 +167,11 @@ def test_a_criterion_that_fails_says_on_what():
         over_batches(resolve_loss(nn.CrossEntropyLoss()), draw(N, 3), draw(N), [N])
 
 
-def test_a_criterions_own_tensors_follow_the_output_and_stay_where_they_were():
-    criterion = nn.CrossEntropyLoss(weight=WEIGHT.float())
-    loss = resolve_loss(criterion)
-    assert loss(lambda x: x, (draw(N, 3), whole(3, N)))["loss"].dtype == torch.float64
-    assert loss(lambda x: x, (draw(N, 3).bfloat16(), whole(3, N)))["loss"].dtype == torch.float32
-    assert criterion.weight.dtype == torch.float32
+@pytest.mark.parametrize("reduction", ["mean", "none"])
+def test_a_criterions_own_tensors_follow_the_output_and_stay_where_they_were(reduction):
+    criterion = nn.CrossEntropyLoss(weight=WEIGHT.float(), reduction=reduction)
+    loss, kept = resolve_loss(criterion), criterion.weight
+    for output, wanted in ((draw(N, 3), torch.float64), (draw(N, 3).bfloat16(), torch.float32)):
+        assert loss(lambda x: x, (output, whole(3, N)))["loss"].dtype == wanted
+        assert criterion.weight is kept
+        assert criterion.reduction == reduction
