@@ -58,6 +58,8 @@ def test_a_plane_that_is_kept_is_drawn_anew_from_its_recipe(classifier, images):
 def test_directions_made_for_other_weights_are_refused(classifier, images):
     plane = landscape.random_plane(classifier)
     lean = landscape.random_plane(classifier, low_memory=True)
+    behind = landscape.random_plane(classifier, exclude="^0", low_memory=True)
+    mixed = Plane.of([behind.directions[0], lean.directions[1]])
     with torch.no_grad():
         classifier[0].weight.mul_(3)
     landscape.evaluate(classifier, images, plane, **GRID)  # kept, they are what they are
@@ -65,6 +67,8 @@ def test_directions_made_for_other_weights_are_refused(classifier, images):
         landscape.evaluate(classifier, images, plane, **GRID, low_memory=True)
     with pytest.raises(DirectionError, match="other weights"):
         landscape.evaluate(classifier, images, lean, **GRID)
+    with pytest.raises(DirectionError, match="other weights"):  # of which the first direction moves none
+        landscape.evaluate(classifier, images, mixed, **GRID)
 
 
 def test_half_precision_towards_a_checkpoint_notices_other_weights(classifier, images, tmp_path):
