@@ -14,7 +14,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator, NullLocator, PercentFormatter
 
 from landscape.errors import PlotError, UsageError
-from landscape.surface.derived.projected_runs import distances, shares_off_plane
+from landscape.surface.derived.projected_runs import distances, shares_off_plane, span_name
 from landscape.surface.derived.variance_shares import plane_runs, random_walk_shares
 from landscape.surface.grid import Floats
 from landscape.surface.surface import Surface, Trajectory
@@ -173,16 +173,12 @@ def _unit(surface: Surface) -> str:
     return units.pop() if len(units) == 1 else "step"
 
 
-def _flat(surface: Surface) -> str:
-    return "plane" if len(surface.directions) > 1 else "line"
-
-
 def _titles(surface: Surface, name: str) -> list[str]:
     own, others = plane_runs(surface)
     return [
         "distance from the checkpoint",
         values_label(name),
-        f"share of that distance off the {_flat(surface)}",
+        f"share of that distance off the {span_name(surface)}",
         "variance of each component" + (f", {', '.join(own)}" if others else ""),
     ]
 
@@ -221,7 +217,7 @@ def _plot(ax: Axes, run: Trajectory, values: Floats, color: str, dashes: Any = "
 def _draw_distances(ax: Axes, surface: Surface, name: str) -> None:
     for run_name, run, color in _runs(surface):
         _plot(ax, run, distances(surface, run), color, label=f"{run_name}, distance")
-        _plot(ax, run, run.residual, color, (0, (3, 1.5)), label=f"{run_name}, off the {_flat(surface)}")
+        _plot(ax, run, run.residual, color, (0, (3, 1.5)), label=f"{run_name}, off the {span_name(surface)}")
     ax.set_ylim(bottom=0)
     _explain(ax, surface, _whole(surface))
 
@@ -233,7 +229,7 @@ def _draw_losses(ax: Axes, surface: Surface, name: str) -> None:
         if losses is None:
             continue
         found += [each[np.isfinite(each)] for each in losses]
-        _plot(ax, run, losses[1], color, (0, (3, 1.5)), label=f"{run_name}, {_flat(surface)}")
+        _plot(ax, run, losses[1], color, (0, (3, 1.5)), label=f"{run_name}, {span_name(surface)}")
         _plot(ax, run, losses[0], color, label=f"{run_name}, own")
     values = np.concatenate([*found, np.zeros(0)])
     if not values.size:
@@ -324,12 +320,12 @@ def _unordered(surface: Surface) -> bool:
 
 
 def _whole(surface: Surface) -> tuple[tuple[str, Any], ...]:
-    return ("whole", "-"), (f"off the {_flat(surface)}", (0, (3, 1.5)))
+    return ("whole", "-"), (f"off the {span_name(surface)}", (0, (3, 1.5)))
 
 
 def _own(surface: Surface) -> tuple[tuple[str, Any], ...]:
     own = {"steps": "step", "samples": "sample"}.get(records_of(surface.trajectories.values()), "record")
-    return (f"the {own}'s own", "-"), (f"the {_flat(surface)}'s below it", (0, (3, 1.5)))
+    return (f"the {own}'s own", "-"), (f"the {span_name(surface)}'s below it", (0, (3, 1.5)))
 
 
 def _explain(ax: Axes, surface: Surface, styles: tuple[tuple[str, Any], ...]) -> None:

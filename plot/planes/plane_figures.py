@@ -19,7 +19,7 @@ from ..style.captions import caption
 from ..style.colorbars import draw_colorbar
 from ..style.fields import metadata
 from ..style.layout import LEFT, Plan, grid_of, lay_out
-from ..style.panels import Panel, panels_of, titles_of
+from ..style.panels import Panel, panels_of, titles_of, without_runs_through
 from ..style.style import new_figure
 from ..style.titles import draw_title, finish
 from .clip_border import clip_notes, draw_clip_border
@@ -47,6 +47,7 @@ def draw_planes(
     kind: PlaneKind, surfaces: Sequence[Surface], names: Sequence[str] | None, plan: Plan, options: dict[str, Any]
 ) -> Figure:
     """Draw planes, volumes and their seeds as panels of one figure; see `landscape.plot.draw`."""
+    surfaces, left_out = without_runs_through(surfaces)
     require_marks(surfaces, options.get("marks", ()))
     name = single_name(names, f"a {kind.name} picture") or default_name(surfaces[0])
     panels, notes = panels_of([each.finished_part() if each.repeats > 1 else each for each in surfaces], plan.titles)
@@ -56,7 +57,7 @@ def draw_planes(
     sheets = [Sheet.of(each.surface, name, own) for each, own in zip(panels, scales, strict=True)]
     among = [] if independent else [(each.whole, name) for each in sheets]
     options = kind.prepare(sheets, **options) if kind.prepare else options
-    notes += plan.notes
+    notes += [*plan.notes, *left_out]
     floor, whole = kind.in_sight(sheets, **options) if kind.in_sight else (True, True)
     notes += _mark_notes(sheets, kind.solid is not None, floor=floor and kind.colored is None)
     notes += clip_notes(sheets, drawn=kind.solid is None)

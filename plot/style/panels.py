@@ -48,6 +48,16 @@ def panels_of(surfaces: Sequence[Surface], titles: Sequence[str] | None = None) 
     return panels, list(dict.fromkeys(notes))
 
 
+def without_runs_through(surfaces: Sequence[Surface]) -> tuple[list[Surface], list[str]]:
+    """Return surfaces of which volumes have no runs, and a sentence where some had: they lie in none of the slices."""
+    through = [bool(each.trajectories) and len(each.directions) > 2 for each in surfaces]
+    kept = [
+        dataclasses.replace(each, trajectories={}) if left_out else each
+        for each, left_out in zip(surfaces, through, strict=True)
+    ]
+    return kept, ["Runs through a volume lie in none of its slices, and are left out"] if any(through) else []
+
+
 def titles_of(surfaces: Sequence[Surface], titles: Sequence[str] | None) -> list[str]:
     """Return a title for each surface, told apart by the folder where two files are called the same."""
     if titles is not None:

@@ -22,7 +22,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from landscape.errors import PlotError, UsageError
-from landscape.surface.surface import NOT_COMPUTED
+from landscape.surface.surface import NOT_COMPUTED, Trajectory
 from tests.helpers.pictures import assert_readable
 from tests.helpers.plot_fixtures import (
     line_surface,
@@ -100,6 +100,11 @@ def test_a_volume_is_drawn_as_slices_on_one_scale():
         "γ = 1",
     ]
     assert bars_of(figure)[0].get_ylim() == pytest.approx((loss.min(), loss.max()))
+    # A run through it lies in none of its slices.
+    run = Trajectory(np.array([[0.8, 0.5, 0.9], [0.0, 0.0, 0.0]]), np.zeros(2), np.zeros(2), np.arange(2))
+    through = draw(dataclasses.replace(volume, trajectories={"sgd": run}), kind="heatmap")
+    assert "Runs through a volume lie in none of its slices, and are left out." in recall(through)["Description"]
+    assert "Path" not in recall(through)["Description"]
     # The checkpoint lies in one of the slices only.
     stars = [any(line.get_marker() == "*" for line in ax.lines) for ax in panels_of(figure)]
     assert stars == [False, False, True, False, False]

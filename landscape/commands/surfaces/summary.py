@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from landscape.surface.derived.loss_barrier import barrier
-from landscape.surface.derived.projected_runs import distances, shares_off_plane
+from landscape.surface.derived.projected_runs import distances, shares_off_plane, span_name
 from landscape.surface.derived.stated_error import stated_error, stated_words
 from landscape.surface.derived.variance_shares import plane_runs, random_walk_shares
 from landscape.surface.other_networks import networks_on
@@ -95,7 +95,7 @@ def describe_paths(surface: Surface) -> str:
     own, others = plane_runs(surface)
     if own:
         shares, number = surface.trajectories[own[0]].attributes["explained_variance"], len(surface.directions)
-        flat, outside = "plane" if number > 1 else "line", 100 * (1 - sum(shares[:number]))
+        flat, outside = span_name(surface), 100 * (1 - sum(shares[:number]))
         whose = f" of {', '.join(own)}" if others else ""
         lines.append(f"the {flat} holds {_sum(shares[:number])} of the variance{whose}, {outside:.1f} % lie outside")
         if len(own) == 1 and not surface.trajectories[own[0]].unordered:
@@ -141,7 +141,7 @@ def _path_lines(surface: Surface, run: Trajectory) -> list[str]:
     unit = run.attributes.get("unit", "step")
     off, share = run.residual, shares_off_plane(surface, run)
     far = int(off.argmax())
-    flat = "plane" if len(surface.directions) > 1 else "line"
+    flat = span_name(surface)
     away = distances(surface, run).max()
     what = (
         f"{len(run.step)} samples"

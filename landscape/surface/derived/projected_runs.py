@@ -8,6 +8,11 @@ from landscape.surface.grid import Floats
 from landscape.surface.surface import NOT_COMPUTED, Surface, Trajectory
 
 
+def span_name(surface: Surface) -> str:
+    """Return what a surface's directions span, onto which runs are projected: a line, a plane or a volume."""
+    return ("line", "plane", "volume")[min(len(surface.directions), 3) - 1]
+
+
 def distances(surface: Surface, run: Trajectory) -> Floats:
     """Return how far each step is from theta*, in weight space, shape (n,).
 

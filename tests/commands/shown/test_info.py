@@ -195,6 +195,9 @@ def test_a_run_on_a_surface_is_told_by_how_far_it_goes_and_how_far_off():
         "sgd: train/loss of its steps is, in the median, 0.1 from the plane's below them; at most 0.4 (epoch 1: 0.9, "
         "the plane 0.5)",
     ]
+    third = dataclasses.replace(run, coordinates=np.column_stack([at, np.zeros(3)]))
+    volume = Surface((x, y, y), {}, np.ones((3, 3, 5), np.uint8), trajectories={"sgd": third})
+    assert "sgd: off the volume by up to 3 (epoch 1," in describe_paths(volume)
 
 
 def test_a_value_at_theta_that_was_measured_wins_over_the_grid():
