@@ -12,7 +12,10 @@ from torch import nn
 from landscape.cli import build_parser, join_negative_values
 from landscape.commands.options import load_plane, measure_settings
 from landscape.commands.reports.network_options import given_networks
+from landscape.commands.surfaces.trajectory import _plane as plane_of_runs
 from landscape.commands.surfaces.trajectory import suitable_batch_norm
+from landscape.directions.construct import random_plane
+from landscape.trajectory.runs import find_runs
 from tests.helpers.document_examples import fill, small_network
 
 # Option -> a value that is not its default, as typed and as handed on.
@@ -91,13 +94,46 @@ def test_every_option_of_directions_is_in_their_recipe(folder, words, recipe):
     assert not recipe.items() <= before.items()
 
 
-def test_every_option_of_what_moves_reaches_directions_towards_networks(folder):
-    given = {"move": "weights", "include": "1", "exclude": "bias"}
-    words = [word for name, value in given.items() for word in (f"--{name}", value)]
-    for axes in ("towards", "orthonormal"):
-        options = parsed("evaluate", "--directions", "b.pt,c.pt", "--axes", axes, *words)
-        plane = load_plane(options, small_network(), 2)
-        assert {name: getattr(plane, name) for name in given} == given, axes
+def test_every_option_of_what_moves_reaches_directions_towards_networks_and_the_planes_of_runs(folder):
+    runs, network = find_runs(["run"]), small_network(2)  # that of step 1
+    towards, three = ["--directions", "b.pt,c.pt"], ["--plane", "a.pt,b.pt,c.pt"]
+    for command, more, move in (
+        ("evaluate", towards, "weights"),
+        ("evaluate", [*towards, "--axes", "orthonormal"], "weights"),
+        ("trajectory", three, "weights"),
+        ("trajectory", [*three, "--axes", "orthonormal"], "weights"),
+        ("trajectory", ["--line", "ends"], "weights"),
+        ("trajectory", ["--line"], "states"),
+        ("trajectory", ["--plane", "local", "--at", "1"], "states"),
+    ):
+        given = {"move": move, "include": "1", "exclude": "bias"}  # none of them the default
+        options = parsed(command, *more, *(word for name, value in given.items() for word in (f"--{name}", value)))
+        plane = (
+            load_plane(options, network, 2)
+            if command == "evaluate"
+            else plane_of_runs(options, network, runs, options.plane.split(","))
+        )
+        assert {name: getattr(plane, name) for name in given} == given, more
+
+
+def test_every_option_of_how_directions_are_measured_is_handed_on(monkeypatch):
+    asked = []
+
+    def measured(model, data, sources, how, *, path, progress):
+        asked.append((sources, how, path))
+        return list(random_plane(model).directions)
+
+    monkeypatch.setattr("landscape.curvature.directions.curvature_directions", measured)
+    given = {"samples": 7, "sample_seed": 3, "batch_size": 5, "include": "1", "exclude": "bias", "ignore": "biasbn"}
+    words = [word for name, value in given.items() for word in (f"--{name.replace('_', '-')}", str(value))]
+    for more, path in ([], "net.h5"), (["-o", "a.h5"], "a.h5"), (["--overwrite"], None):
+        options = parsed("evaluate", "--directions", "gradient,hessian", "--loss", "mse", *words, *more)
+        load_plane(options, small_network(), 2, {})
+        sources, how, known = asked.pop()
+        assert sources == ["gradient", "hessian:0"]
+        assert {name: getattr(how, name) for name in given} == given
+        assert how.loss.name == "mse"
+        assert known == path or str(known) == path
 
 
 def test_a_folder_that_is_a_network_is_a_second_checkpoint_and_a_network_to_compare(folder):
