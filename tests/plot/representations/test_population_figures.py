@@ -37,6 +37,17 @@ def test_classes_are_sorted_intervals_and_the_null_is_beside():
     assert sum(ax.get_gid() == "example" for ax in figure.axes) == 3
 
 
+def test_of_many_classes_those_at_both_ends_are_shown(monkeypatch):
+    found = populations(shift=0.5)
+    said = compare(found, "A", "B")
+    many = tuple(dataclasses.replace(said.classes[k % 4], label=k) for k in range(30))
+    several = dataclasses.replace(said, classes=many)
+    monkeypatch.setattr("landscape.plot.representations.population_figures.compare", lambda *_: several)
+    (classes,) = [ax for ax in landscape.plot.predictions(found).axes if ax.get_gid() == "classes"]
+    shown = [int(label.get_text()) for label in classes.get_yticklabels()]
+    assert shown == [*range(12), *range(17, 30)]
+
+
 def test_one_group_and_what_does_not_fit_are_refused_and_few_networks_have_no_null():
     found = populations(networks=3)
     figure = landscape.plot.predictions(found, size=7)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from landscape.plot.scale.smoothing import COARSE, refine, slopes, smooth_surface
+from landscape.plot.scale.smoothing import COARSE, refine, slopes, smooth_surface, snapped
 
 from landscape.surface.grid import Floats
 
@@ -98,6 +98,13 @@ def test_a_curve_only_rises_or_only_falls_between_two_points(values, factor):
         # Rounding of four products, each below 3 times the larger value.
         assert (steps >= -1e-14 * max(abs(start), abs(end))).all()
         assert steps.any() or start == end
+
+
+@pytest.mark.parametrize("sign", [1, -1])  # heights of losses below 1 are below 0
+def test_heights_at_a_level_but_for_rounding_are_set_to_it_and_no_others(sign):
+    level = sign * 0.3
+    heights = np.array([level, np.nextafter(level, 1), np.nextafter(level, -1), level + 1e-9, sign * 5.0, np.nan])
+    np.testing.assert_array_equal(snapped(heights, np.array([level, 7.0])), [level] * 3 + heights[3:].tolist())
 
 
 def test_nothing_is_drawn_across_a_hole():
