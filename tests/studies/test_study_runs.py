@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import dataclasses
 import json
 import re
 import subprocess
-import threading
-from collections.abc import Callable
-from concurrent.futures import BrokenExecutor, Executor, Future
+from collections.abc import Callable, Iterable
+from concurrent.futures import BrokenExecutor, Executor, Future, wait
 from pathlib import Path
 from typing import Any
 
@@ -412,35 +412,34 @@ def test_a_surface_that_an_mpi_run_of_its_own_left_is_taken(tmp_path, capsys, mo
 
 
 class Fragile(Executor):
-    """Does tasks a moment after they are handed in, as many as there are; one that kills its worker takes all along."""
+    """Does tasks that it was asked for a few times; one that kills its worker takes all along."""
 
     def __init__(self) -> None:
-        self._waiting: list[Future[Any]] = []
-        self._one_at_a_time = threading.Lock()
-        self._tried: set[str] = set()
+        self._waiting: dict[Future[Any], Callable[[], Any]] = {}
+        self._asked: collections.Counter[Future[Any]] = collections.Counter()
 
     def submit(self, function: Callable[..., Any], task: Any, /, *rest: Any) -> Future[Any]:  # type: ignore[override]
         future: Future[Any] = Future()
-        self._waiting.append(future)
+        self._waiting[future] = lambda: function(task, *rest)
         if task.name == "train/narrow/1":
-            while self._waiting:
-                self._waiting.pop().set_exception(BrokenExecutor("a process ended"))
-            return future
-
-        def do() -> None:
-            with self._one_at_a_time:  # as in processes of their own
-                if future in self._waiting:
-                    self._waiting.remove(future)
-                    future.set_result(function(task, *rest))
-
-        # What is tried once more takes long enough to be beside the other again, were it handed in, too.
-        threading.Timer(1.5 if task.name in self._tried else 0.2, do).start()
-        self._tried.add(task.name)
+            for each in self._waiting:
+                each.set_exception(BrokenExecutor("a process ended"))
+            self._waiting.clear()
         return future
+
+    def wait(self, futures: Iterable[Future[Any]], **how: Any) -> Any:
+        """Do one of those that were asked for long enough for others to be handed in beside them."""
+        self._asked.update(list(futures))
+        due = next((each for each in self._waiting if self._asked[each] > 4), None)
+        if due is not None:
+            due.set_result(self._waiting.pop(due)())
+        return wait(futures, **how)
 
 
 def test_a_task_is_not_blamed_for_the_one_beside_it_that_ends_its_worker(tmp_path, monkeypatch):
-    workers = Workers(Fragile(), 9, 0, renew=Fragile)
+    executor = Fragile()
+    workers = Workers(executor, 9, 0, renew=Fragile)
+    monkeypatch.setattr("landscape.studies.study_runs.wait", executor.wait)
     monkeypatch.setattr("landscape.studies.study_runs.open_workers", lambda *_: contextlib.nullcontext(workers))
     monkeypatch.setattr("landscape.studies.study_runs.LOOK_EVERY", 0.02)
     result = landscape.study(tiny_study.write(tmp_path), tmp_path / "out")
