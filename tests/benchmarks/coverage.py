@@ -35,7 +35,7 @@ from landscape.surface.surface import Surface
 from tests.benchmarks.anchors import images as network_and_images
 from tests.benchmarks.sampled_designs import read_truth
 
-HOLDS = (0.92, 0.985)  # of 400 draws, what 95 % may be
+HOLDS = (0.92, 0.985)  # of 200 to 400 draws, what 95 % may be
 FAR, NEARER = (0.1, 0.3, 0.7, 1.0), (0.05, 0.15, 0.25, 0.35)  # circles of points around theta*
 Measure = Callable[[Tensor, Tensor], Tensor]
 SHOWN, AXES = (np.min, np.median), ("direction", "repeat")

@@ -133,7 +133,7 @@ def assert_same_surface(one, other):
 
 @pytest.mark.slow
 def test_the_command_gives_the_same_on_several_ranks(folder, tmp_path):
-    for output, options in (("one.h5", {}), ("three.h5", {"mpi": "openmpi", "ranks": 3, "forked": False})):
+    for output, options in (("one.h5", {}), ("three.h5", {"mpi": "openmpi", "ranks": 3})):
         code, out, err = jobs.run(words_of(folder, tmp_path / output), **options)
         assert code == 0, err
         assert out.count("wrote") == 1

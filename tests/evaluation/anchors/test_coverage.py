@@ -27,7 +27,7 @@ def test_stated_intervals_hold_at_the_minimum_near_it_and_far_away(networks):
     at_start, bare = 0, []
     for kind, values in networks.items():
         for anchors in ([], [0]):
-            shares = held(values, anchors, samples=250, draws=400)
+            shares = held(values, anchors, samples=250, draws=200)
             found = by_ring(shares, "stated")
             assert all(HOLDS[0] <= each <= HOLDS[1] for each in found.values()), (kind, anchors, found)
             at_start += "theta*" in found

@@ -54,7 +54,7 @@ def test_one_error_sets_all_parts_and_what_is_stated_holds(linear, tmp_path):
     data = x, x.sum(dim=1, keepdim=True) + torch.randn(6000, 1, generator=chance, dtype=torch.float64)
     grid = {"x": "-1:1:33", "y": "-1:1:33", "loss": "mse"}
     found = landscape.evaluate(linear, data, error=0.05, path=tmp_path / "e.h5", **grid)
-    truth = landscape.evaluate(linear, data, **grid)
+    truth = landscape.evaluate(linear, data, batch_size=6000, **grid)
     name = "train/loss"
     stated = stated_error(landscape.read_surface(tmp_path / "e.h5"), name)
     assert stated.asked == 0.05
