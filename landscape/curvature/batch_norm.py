@@ -39,7 +39,7 @@ class FoldedBatchNorm(TorchFunctionMode):
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
         """Call a function of torch, or what stands in for it."""
-        kwargs = dict(kwargs or {})
+        kwargs = kwargs or {}  # of every operation of a network and of its derivatives: to copy it takes time
         if func is functional.batch_norm:
             return self._normalized(*args, **kwargs)
         result = func(*args, **kwargs)

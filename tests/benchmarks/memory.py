@@ -17,6 +17,7 @@ import json
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,28 +62,45 @@ def main() -> None:
                 print(f"{kind:15}{dtype:10}{mode:12}{mebibytes}  {found.ratio:.3f}", flush=True)
 
 
+def in_new_process(words: Sequence[str | Path]) -> tuple[int, str, str]:
+    """Run ``python WORDS``; return its exit code and what it wrote to stdout and stderr."""
+    done = subprocess.run([sys.executable, *words], cwd=ROOT, capture_output=True, text=True, timeout=900)
+    return done.returncode, done.stdout, done.stderr
+
+
 def measure(
-    kind: str, dtype: str = "float32", words: list[str] | None = None, large: dict[str, int] | None = None
+    kind: str,
+    dtype: str = "float32",
+    words: list[str] | None = None,
+    large: dict[str, int] | None = None,
+    python: Callable[[Sequence[str | Path]], tuple[int, str, str]] = in_new_process,
 ) -> Measured:
-    """Return what a network takes, and what it should; ``large`` are other sizes for it."""
+    """Return what a network takes, and what it should; ``large`` are other sizes for it, ``python`` runs a script."""
     words = words or []
     _, usual, small = KINDS[kind]
     with tempfile.TemporaryDirectory() as folder:
-        big = _start(kind, large or usual, dtype, words, folder)
-        least = _start(kind, small, dtype, words, folder)
+        big = _start(kind, large or usual, dtype, words, folder, python)
+        least = _start(kind, small, dtype, words, folder, python)
     times = 2 if "--low-memory" in words else 4
     formula = times * (big["parameters"] - least["parameters"]) + big["fused"] - least["fused"]
     return Measured(big["parameters"], big["fused"], formula, big["peak"] - least["peak"])
 
 
-def _start(kind: str, sizes: dict[str, int], dtype: str, words: list[str], folder: str) -> dict[str, int]:
+def _start(
+    kind: str,
+    sizes: dict[str, int],
+    dtype: str,
+    words: list[str],
+    folder: str,
+    python: Callable[[Sequence[str | Path]], tuple[int, str, str]],
+) -> dict[str, int]:
     save(kind, sizes, dtype, folder)
     asked = json.dumps({"kind": kind, "sizes": sizes, "words": words, "folder": folder})
     # Apart: what saving takes is not to be measured.
-    done = subprocess.run([sys.executable, __file__, asked], cwd=ROOT, capture_output=True, text=True, timeout=900)
-    if done.returncode:
-        raise RuntimeError(done.stderr)
-    found: dict[str, int] = json.loads(done.stdout.splitlines()[-1])
+    code, out, err = python([__file__, asked])
+    if code:
+        raise RuntimeError(err)
+    found: dict[str, int] = json.loads(out.splitlines()[-1])
     return found
 
 

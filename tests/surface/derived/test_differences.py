@@ -51,7 +51,7 @@ def test_the_interval_of_a_difference_is_narrower_than_both_added_up_and_holds(d
     truth = [landscape.evaluate(network(seed), data, x="-1:1:9", loss="mse")[NAME] for seed in (0, 1)]
     true = truth[1] - truth[0]
     held, narrower, off, stated = [], [], [], []
-    for seed in range(40):
+    for seed in range(28):
         first, second = pair(data, anchors=2, samples=SIZE // 2, sample_seed=seed)
         found = difference(first, second, NAME)
         chance = found.half_widths > 0
