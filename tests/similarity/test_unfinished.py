@@ -264,6 +264,7 @@ class Square(nn.Module):
         return x**2
 
 
+@pytest.mark.usefixtures("coarse_pictures")
 def test_an_addition_that_is_cut_short_leaves_the_result_of_the_passes_before(tmp_path, capsys):
     """Six rotations are a block by construction, alike in all seeds, and the square after them is not in it."""
     torch.manual_seed(0)
