@@ -91,7 +91,7 @@ def test_the_picture_is_as_sharp_as_the_file_it_goes_into():
 
 @pytest.mark.parametrize("dpi", [72, 300])
 def test_a_pdf_holds_text_vectors_and_one_picture_of_300_dots_an_inch(dpi):
-    panel = panel_of(fine_valley(), title="resnet20", colorbar=True)
+    panel = panel_of(valley(15, 12), (2.6, 2.2), title="resnet20", colorbar=True)
     buffer = io.BytesIO()
     with our_style():
         panel.axes.figure.savefig(buffer, format="pdf", dpi=dpi, metadata={"CreationDate": None})
@@ -108,7 +108,7 @@ def test_a_pdf_holds_text_vectors_and_one_picture_of_300_dots_an_inch(dpi):
 
 
 def test_an_svg_holds_text_vectors_and_one_picture():
-    figure = draw(valley(), kind="surface")
+    figure = draw(valley(15, 12), kind="surface")
     buffer = io.BytesIO()
     with our_style():
         figure.savefig(buffer, format="svg", dpi=72, metadata={"Date": None})
@@ -145,6 +145,7 @@ def composed(where: str) -> tuple[Figure, Any]:
     return figure, ax
 
 
+@pytest.mark.usefixtures("coarse_pictures")
 @pytest.mark.parametrize("where", ["grid", "tight", "inset", "subfigure"])
 def test_a_still_fills_the_place_it_is_given_whatever_becomes_of_its_size(where):
     figure, ax = composed(where)
@@ -343,9 +344,9 @@ def test_missing_points_are_spoken_of_at_a_size_that_leaves_no_room_to():
 
 
 def test_runs_that_no_legend_tells_apart_are_spoken_of_once(caplog):
-    figure = draw(with_steps("adam"), kind="surface", size=(7, 6))
+    figure = draw(with_steps("adam"), kind="surface", size=(4, 4))
     figure.set_size_inches(2.4, 1.8)
-    for dpi in (80, 60):
+    for dpi in (40, 30):
         pixels(figure, dpi)
     assert figure.axes[0].get_legend() is None
     (said,) = [each.getMessage() for each in caplog.records if "legend" in each.getMessage()]
