@@ -226,9 +226,9 @@ def _turned(points: Floats, degrees: float) -> Floats:
 def outermost(points: Floats) -> Floats:
     """Return the points that reach furthest in some direction: the others lie between these from every side."""
     turns = np.deg2rad(np.arange(0.0, 360.0, 7.5))
-    around = np.stack([np.cos(turns), np.sin(turns)])
+    reach = np.stack([np.cos(turns), np.sin(turns)], axis=1) @ points[:, :2].T
     rises = (-4.0, -1.0, -0.3, 0.0, 0.3, 1.0, 4.0)
-    found = [np.argmax(points[:, :2] @ around + rise * points[:, 2:], axis=0) for rise in rises]
+    found = [np.argmax(reach + rise * points[:, 2], axis=1) for rise in rises]
     outermost: Floats = points[np.unique(np.concatenate(found))]
     return outermost
 

@@ -48,7 +48,7 @@ TWO = {"labels": ["one", "two"], **PAGE}
 FLAT = {"name": "train/accuracy", "scale": LINEAR, "equal": False, "colorbar": False}
 # What each function draws, and its parameters with a value that makes another picture.
 DRAWN: dict[str, tuple[Any, dict[str, Any]]] = {
-    "contour": (plane(), {**FLAT, "hillshade": True, "labels": False, "interpolate": False}),
+    "contour": (plane(), {**FLAT, "hillshade": True, "labels": False, "interpolate": True}),
     "contour of a run": (RUN, {"marks": (20,)}),
     "heatmap": (plane(), FLAT),
     "heatmap of a run": (RUN, {"marks": (20,)}),
@@ -56,7 +56,7 @@ DRAWN: dict[str, tuple[Any, dict[str, Any]]] = {
     "regions": (plane(), {"margins": False, "colorbar": False}),
     "line": (lines(), {"names": ["train/loss"], "scale": LINEAR, "legend": False}),
     "surface": (plane(), {"name": "train/accuracy", "scale": LINEAR, "camera": "side", "colorbar": False,
-                          "interpolate": False, "color": "convexity"}),
+                          "interpolate": True, "color": "convexity"}),
     "surface of a run": (RUN, {"marks": (20,)}),
     "spectrum": (curvature(), {"matrix": "normalised"}),
     "layer_bars": (curvature(), {"matrix": "normalised"}),
@@ -78,6 +78,8 @@ OTHERS = {
 }  # fmt: skip
 
 
+# Without it a plane is drawn on a grid of thousands of points.
+COARSE = dict.fromkeys(("contour", "surface"), {"interpolate": False})
 # Of pictures that are put onto axes of the user's.
 BESIDE = {"colorbar", "legend"}
 
@@ -86,6 +88,7 @@ def drawn(name: str, /, **options: Any) -> str:
     """Return what a picture holds."""
     what, _ = DRAWN[name]
     function: Callable[..., Any] = getattr(plot, name.partition(" ")[0])
+    options = COARSE.get(function.__name__, {}) | options
     if BESIDE & set(options):
         options["ax"] = Figure((5, 4)).subplots()
     made = function(what, **options)
