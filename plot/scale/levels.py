@@ -105,7 +105,7 @@ def spread_ticks(
         return linear_steps(low, high, 8)
     reach = max(abs(low), abs(high))
     small = min(low, high) if low > 0 else reach * 1e-15
-    chosen: list[float] = []
+    chosen: dict[float, float] = {}  # each with its place
     candidates: list[float] = [0.0]
     for mantissa in (1, 5, 2):
         rungs = ladder(max(small, 1e-300), reach, (mantissa,))
@@ -114,11 +114,10 @@ def spread_ticks(
     if low >= 0:
         # Where a log scale ends in its linear part, 0 would push out a power of 10 for nothing.
         candidates.remove(0.0)
-    for value in candidates:
-        if low <= value <= high:
-            place = float(position(value))
-            if all(abs(place - float(position(each))) >= gap for each in chosen):
-                chosen.append(value)
+    within = [each for each in candidates if low <= each <= high]
+    for value, place in zip(within, position(within).tolist(), strict=True):
+        if all(abs(place - other) >= gap for other in chosen.values()):
+            chosen[value] = place
     if len(chosen) >= 3:
         return tuple(sorted(chosen))
     tried = [linear_steps(low, high, most) for most in range(8, 1, -1)]
@@ -126,7 +125,7 @@ def spread_ticks(
 
 
 def _stand_apart(values: Sequence[float], position: Callable[[ArrayLike], Floats], gap: float) -> bool:
-    places = [float(position(each)) for each in values]
+    places = position(values).tolist()
     return len(values) > 1 and all(second - first >= gap for first, second in pairwise(places))
 
 
