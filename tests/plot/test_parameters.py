@@ -79,7 +79,7 @@ OTHERS = {
 
 
 # Without it a plane is drawn on a grid of thousands of points.
-COARSE = dict.fromkeys(("contour", "surface"), {"interpolate": False})
+COARSE = {name: {"interpolate": False} for name in ("contour", "surface")}
 # Of pictures that are put onto axes of the user's.
 BESIDE = {"colorbar", "legend"}
 
