@@ -61,7 +61,7 @@ def network(function, dtype=torch.float64, other=nn.Tanh) -> nn.Module:
 
 
 def eigenvalues(model, data=DATA):
-    return landscape.curvature(model, data, eigenvalues=2, most=60, probes=2, steps=1).raw.eigenvalues
+    return landscape.curvature(model, data, eigenvalues=2, most=60, probes=2, steps=1, batch_size=4096).raw.eigenvalues
 
 
 def map_of_curvature(model, data=DATA):
