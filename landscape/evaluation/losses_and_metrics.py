@@ -50,7 +50,8 @@ class LossesAndMetrics:
         known = all(known for (_, metric), known in baseline.samples.per_sample.items() if metric == "loss")
         if setup.settings.standard_error is not None and not known:
             raise UsageError("--standard-error (standard_error=) needs a loss that gives one value a sample, no mean")
-        whole = 1 if objective.noise is None else objective.batch_size
+        # Where a batch is more than its samples none is cut: it would have other noise, or other losses.
+        whole = objective.batch_size if objective.noise is not None or baseline.by_batch else 1
         self.looks = {name: looks(number, whole) for name, number in objective.sizes.items()}
         self.steps: Sequence[Step] = setup.comm.broadcast(self._steps(setup.settings.standard_error is not None))
         spans = tuple(span for step in self.steps for span in step)
@@ -65,7 +66,7 @@ class LossesAndMetrics:
         }
         # Data sets whose points are estimated from anchors, with the number of all their samples. Samples themselves
         # are then part of what is measured, and an anchor is measured on all the others beside.
-        found = anchored_data(setup, objective, baseline.samples.per_sample) if setup.comm.rank == 0 else {}
+        found = anchored_data(setup, objective, baseline) if setup.comm.rank == 0 else {}
         self.anchored: Mapping[str, int] = setup.comm.broadcast(found)
         self.full_steps: Sequence[Step] = ()
         if self.anchored:

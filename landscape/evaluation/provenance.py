@@ -77,7 +77,7 @@ def header(setup: Setup, losses: LossesAndMetrics, quantities: Sequence[Quantity
     if s.noise is not None:
         problem["noise"] = s.noise
     if losses.baseline.by_batch:
-        problem["loss_by_batch"] = True
+        problem["loss_by_batch"] = True  # by layers that "statistics" counts, or by anything else
     if losses.anchored:
         # A file that is gone on with says itself how many; "auto" takes what it says.
         stored = setup.stored.problem.get("anchors") if setup.stored is not None else None

@@ -76,6 +76,8 @@ def surface_to_go_on_with(setup: Setup, losses: LossesAndMetrics, asked: Surface
     precision = str(stored.quality.get("precision", ""))
     there = stored.origin.get("sample_values") or stored.origin.get("values", {})
     changed = list(value_differences(there, measured, min(sizes.values()), precision))
+    if (cut := _cut_batches(stored, losses)) and (changed or asked.problem.get("loss_by_batch")):
+        raise SurfaceMismatch(f"{path} cannot go on with more samples: {cut}. {_WHAT_TO_DO}")
     if changed:
         raise SurfaceMismatch(f"{path} was made by other code or other data: {'; '.join(changed)}. {_WHAT_TO_DO}")
     if again:
@@ -83,7 +85,8 @@ def surface_to_go_on_with(setup: Setup, losses: LossesAndMetrics, asked: Surface
         if lost := [name for name in stored.problem.get("quantities", {}) if name not in wanted]:
             raise SurfaceMismatch(
                 f"{path} has to be measured again, as with anchors its values are no means that more samples could "
-                f"join, and would lose its {', '.join(lost)}: ask for that, too. {_WHAT_TO_DO}"
+                f"join, and would lose its {', '.join(lost)}: ask for that, too, with the same settings (as "
+                f"--curvature). {_WHAT_TO_DO}"
             )
         logger.warning("%s is measured again: with anchors, its values are no means that more samples could join", path)
         # The file's precision is kept, and not measured again: nor is its error.
@@ -122,6 +125,21 @@ def _weighed_anew(stored: Surface, objective: Objective) -> Surface:
         paired_stderr=scaled(stored.paired_stderr),
         origin={**stored.origin, "values": scaled(stored.origin.get("values", {}))},
     )
+
+
+def _cut_batches(stored: Surface, losses: LossesAndMetrics) -> str:
+    """Return which last batch more samples would join whose values go by the whole of it, empty where none would."""
+    objective = losses.objective
+    if not losses.baseline.by_batch and objective.noise is None:
+        return ""
+    for name, number in objective.sizes.items():
+        there = stored.problem.get("data", {}).get(name, {}).get("samples", 0)
+        if there < number and there % objective.batch_size:
+            return (
+                f"its last batch of {name} had {there % objective.batch_size} of {objective.batch_size} samples, and "
+                "what is measured goes by whole batches"
+            )
+    return ""
 
 
 def differences(stored: Surface, asked: Surface) -> Iterator[str]:

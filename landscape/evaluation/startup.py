@@ -116,7 +116,8 @@ def _first_measurement(setup: Setup) -> tuple[Objective, Forward, Baseline]:
             install(objective, forward, setup.displacement.start)
             baseline = measure_baseline(objective)
             objective.watch_caches()
-            # A size that values depend on is not chosen by the clock: it would be another on the next machine.
+            # A size that losses go by is not chosen by the clock: it would be another on the next machine. With noise,
+            # or statistics recomputed, it changes no more than another draw of the same does.
             free = known is None and not baseline.by_batch
             if free and not last and baseline.seconds * _points(setup) >= WORTH_TIMING:
                 batch_size = time_batch_sizes(objective)

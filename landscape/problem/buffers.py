@@ -35,8 +35,11 @@ class Buffers:
         return [self._names[k] for k in sorted(self._written)]
 
     @contextmanager
-    def kept(self, but: Collection[int] = ()) -> Iterator[None]:
-        """Put what is written into meanwhile back to what it was before, but for buffers of these ids."""
+    def kept(self, but: Collection[int] = (), *, unseen: bool = False) -> Iterator[None]:
+        """Put what is written into meanwhile back to what it was before, but for buffers of these ids.
+
+        ``unseen``: also what is written without a trace, as batch norm writes its running statistics in training mode.
+        """
         versions = [each._version for each in self._live]
         before = [kept_copy(each.detach()) for each in self._live]
         try:
@@ -44,6 +47,9 @@ class Buffers:
         finally:
             with torch.no_grad():
                 for k, each in enumerate(self._live):
-                    if each._version != versions[k] and id(each) not in but:
+                    if id(each) in but:
+                        continue
+                    if each._version != versions[k]:
                         self._written.add(k)
+                    if unseen or each._version != versions[k]:
                         each.copy_(before[k])

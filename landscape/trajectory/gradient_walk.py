@@ -109,7 +109,7 @@ def _gradient(
     total, sums = 0.0, [torch.zeros_like(each) for each in parameters]
     for part in parts:
         attributes.restore()  # what an earlier pass left was computed from other weights, and has a graph of its own
-        with torch.enable_grad(), buffers.kept():  # nor does a pass go by what one before wrote into them
+        with torch.enable_grad(), buffers.kept(unseen=True):  # nor does a pass go by what one before wrote into them
             value = part()
             found = torch.autograd.grad(value, list(parameters), allow_unused=True)
         total += float(value.detach())

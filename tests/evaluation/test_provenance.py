@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 import landscape
-from landscape.errors import SurfaceMismatch
+from landscape.errors import SurfaceMismatch, UsageError
 from landscape.evaluation import provenance, startup
 from landscape.evaluation.provenance import fingerprints, statistics
 from landscape.problem.data.datasets import as_data
@@ -89,6 +89,37 @@ def test_a_loss_that_goes_by_its_whole_batch_is_found_by_asking(caplog, tmp_path
     assert "whole batch" not in landscape.plot.caption(alone)
     with pytest.raises(SurfaceMismatch, match="its batch size is 10, 20 was asked for"):
         landscape.evaluate(Centred(4, 3), data, x="-1:1:3", batch_size=20, path=path)
+
+
+def test_batches_of_a_loss_that_goes_by_them_are_never_cut(tmp_path):
+    data, model = (torch.randn(400, 4), torch.randint(0, 3, (400,))), Centred(4, 3)
+    how = {"x": "-1:1:3", "batch_size": 30}
+    plain = landscape.evaluate(model, data, **how)
+    looked = landscape.evaluate(model, data, standard_error=1e-6, **how)
+    assert set(looked.counts["train"]) == {400}
+    np.testing.assert_allclose(looked["train/loss"], plain["train/loss"], rtol=1e-6)
+    with pytest.raises(UsageError, match=r"--anchors 2 .*which other samples share a batch"):
+        landscape.evaluate(model, data, samples=60, anchors=2, **how)
+    path = tmp_path / "net.h5"
+    landscape.evaluate(model, data, samples=60, path=path, **how)
+    more = landscape.evaluate(model, data, samples=90, path=path, **how)
+    np.testing.assert_allclose(more["train/loss"], landscape.evaluate(model, data, samples=90, **how)["train/loss"])
+    landscape.evaluate(model, data, samples=100, path=path, **how)
+    with pytest.raises(SurfaceMismatch, match="its last batch of train had 10 of 30 samples"):
+        landscape.evaluate(model, data, samples=120, path=path, **how)
+    assert landscape.evaluate(model, data, samples=100, path=path, **how).complete
+
+
+def test_noise_is_not_taken_for_what_other_samples_do(caplog):
+    class Noisy(nn.Linear):
+        def forward(self, batch: Tensor) -> Tensor:
+            return super().forward(nn.functional.dropout(batch, training=True))
+
+    data = (torch.randn(20, 4), torch.randint(0, 3, (20,)))
+    for noise in ("common", "fresh"):
+        surface = landscape.evaluate(Noisy(4, 3), data, x="-1:1:2", noise=noise)
+        assert "loss_by_batch" not in surface.problem
+    assert "share its batch" not in caplog.text
 
 
 @pytest.mark.parametrize("model", [Centred(4, 3), normed(track_running_stats=False), nn.Linear(4, 3)])

@@ -31,6 +31,7 @@ from landscape.surface.grid import Floats
 from landscape.surface.surface import COMPUTED
 
 if TYPE_CHECKING:
+    from landscape.evaluation.forward_pass.baseline import Baseline
     from landscape.evaluation.forward_pass.objective import Objective
     from landscape.evaluation.setup import Setup
 
@@ -43,7 +44,7 @@ WORTH_SAMPLING = 1024
 Wanted = Callable[[Floats], Floats]
 
 
-def anchored_data(setup: Setup, objective: Objective, per_sample: Mapping[tuple[str, str], bool]) -> dict[str, int]:
+def anchored_data(setup: Setup, objective: Objective, baseline: Baseline) -> dict[str, int]:
     """Return of which data sets points are estimated from anchors, and how many samples all of each are.
 
     Raises
@@ -54,7 +55,7 @@ def anchored_data(setup: Setup, objective: Objective, per_sample: Mapping[tuple[
     asked, stored = setup.settings.anchors, setup.stored
     if asked == "none":
         return {}
-    why = _impossible(objective, per_sample)
+    why = _impossible(objective, baseline)
     if asked != "auto":
         if why:
             raise UsageError(f"--anchors {asked} (anchors=) {why}; leave it out")
@@ -105,10 +106,12 @@ def _all_of(objective: Objective) -> dict[str, int]:
     return {name: each.size for name, each in objective.data.items() if not each.streamed}
 
 
-def _impossible(objective: Objective, per_sample: Mapping[tuple[str, str], bool]) -> str:
+def _impossible(objective: Objective, baseline: Baseline) -> str:
     """Return why there can be no anchors, empty where there can."""
-    if not all(known for (_, metric), known in per_sample.items() if metric == "loss"):
+    if not all(known for (_, metric), known in baseline.samples.per_sample.items() if metric == "loss"):
         return "needs a loss that gives one value a sample, no mean"
+    if baseline.by_batch:
+        return "needs losses that do not go by which other samples share a batch"
     if objective.loss.weighs:
         return "does not go with a loss that weighs samples by their class"
     streams = [name for name, each in objective.data.items() if each.streamed]

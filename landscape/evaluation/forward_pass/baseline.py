@@ -18,12 +18,12 @@ import torch
 from landscape.directions.displacement import untouched
 from landscape.engine.memory import is_out_of_memory
 from landscape.errors import EvaluationError, LandscapeError
+from landscape.evaluation.forward_pass.batch_dependence import goes_by_batch
 from landscape.evaluation.forward_pass.noise import draws, why_changing, why_different
 from landscape.evaluation.forward_pass.objective import Objective
 from landscape.evaluation.forward_pass.sample_values import Chunk, SampleValues
 from landscape.parallel.scheduler import Span
 from landscape.problem.data.datasets import fingerprint
-from landscape.problem.params import normalised_by_batch
 from landscape.problem.references import failure
 
 logger = logging.getLogger(__name__)
@@ -108,29 +108,7 @@ def measure_baseline(objective: Objective) -> Baseline:
         raise EvaluationError(_why_not_repeatable(objective, few, first, again))
     if all(not np.isfinite(v).any() for (_, metric), v in samples.values.items() if metric == "loss"):
         logger.warning("the loss at the checkpoint itself is not finite for any sample")
-    return Baseline(samples, spans, seconds, _goes_by_batch(objective))
-
-
-def _goes_by_batch(objective: Objective) -> bool:
-    """Whether the loss of a sample depends on which others share its batch, in eval mode; says so if it does."""
-    if objective.mode != "eval":
-        return False
-    if layers := normalised_by_batch(objective.model):
-        logger.warning(
-            "no running statistics are kept in %s (track_running_stats=False): each batch is normalised by its own "
-            "samples, so that the loss depends on the batch size, %d here",
-            ", ".join(layers[:3]),
-            objective.batch_size,
-        )
-    elif objective.goes_by_batch():
-        logger.warning(
-            "the loss of a sample depends on which others share its batch, in eval mode, and so on the batch size, "
-            "%d here",
-            objective.batch_size,
-        )
-    else:
-        return False
-    return True
+    return Baseline(samples, spans, seconds, goes_by_batch(objective))
 
 
 def _measure_few(objective: Objective, few: list[Span]) -> SampleValues:

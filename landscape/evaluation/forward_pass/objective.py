@@ -31,7 +31,6 @@ from landscape.problem.batches import batch_bytes, map_tensors, to_device
 from landscape.problem.buffers import Buffers
 from landscape.problem.data.datasets import Data, choose
 from landscape.problem.losses.losses import Loss
-from landscape.problem.repeated_passes import among_themselves, depends_on_others
 from landscape.problem.stale_values import forget_computed, require_fresh
 
 logger = logging.getLogger(__name__)
@@ -264,19 +263,6 @@ class Objective:
                 for name, each in values.items()
             )
         return False
-
-    @torch.no_grad()
-    def goes_by_batch(self) -> bool:
-        """Return whether losses of a few samples are others where others share their batch; False of a mean."""
-        name = next(iter(self.data))
-        order = self.orders[name][:8]
-        found = []
-        with self.settled(), self._cast(), generators_kept(), suppress(Exception, SystemExit):
-            for chosen in (order, order[among_themselves(len(order))]):
-                self.forget_passes()
-                values = self._values(self.network, self.ready(self.data[name].fetch(chosen)))
-                found.append(values["loss"])
-        return len(found) == 2 and found[0].ndim > 0 and depends_on_others(*found)
 
     def run_batch(self, batch: Any) -> None:
         """Measure one batch and wait for the device."""

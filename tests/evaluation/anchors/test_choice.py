@@ -38,6 +38,7 @@ def chosen(
     """Return which data have anchors: of 6,400 samples each point has so many, of 100 others as a rule all."""
     sizes, per_sample = {"train": 6400, "test": 100}, more.pop("per_sample", True)
     weighs, noise, streamed = more.pop("weighs", False), more.pop("noise", None), more.pop("streamed", False)
+    by_batch = more.pop("by_batch", False)
     objective = SimpleNamespace(
         sizes={"train": used, "test": beside},
         data={name: SimpleNamespace(size=size, streamed=streamed) for name, size in sizes.items()},
@@ -46,7 +47,8 @@ def chosen(
     )
     settings = SimpleNamespace(**{"anchors": anchors, "standard_error": None, "error": None, **more})
     setup = SimpleNamespace(settings=settings, stored=stored, axes=[range(points)])
-    return anchored_data(setup, objective, {("train", "loss"): per_sample, ("train", "own"): False})
+    samples = SimpleNamespace(per_sample={("train", "loss"): per_sample, ("train", "own"): False})
+    return anchored_data(setup, objective, SimpleNamespace(samples=samples, by_batch=by_batch))
 
 
 def test_of_their_own_accord_data_have_anchors_where_it_pays_and_nothing_speaks_against_it():
@@ -58,7 +60,9 @@ def test_of_their_own_accord_data_have_anchors_where_it_pays_and_nothing_speaks_
     assert (chosen(used=39, points=10**6), chosen(used=40, points=10**6)) == ({}, {"train": 6400})  # 8 a slope
     assert chosen(used=39, beside=40) == chosen(used=40, beside=39) == {}  # of each
     assert chosen(beside=40) == {"train": 6400, "test": 100}
-    for against in ({"noise": "common"}, {"per_sample": False}, {"weighs": True}, {"streamed": True}):
+    for against in (
+        {"noise": "common"}, {"per_sample": False}, {"weighs": True}, {"streamed": True}, {"by_batch": True}
+    ):  # fmt: skip
         assert chosen(**against) == {}
     assert chosen(error=0.02, used=6400) == {"train": 6400}  # of few samples all are measured
 
@@ -69,7 +73,8 @@ def test_asked_for_anchors_are_had_or_refused_with_the_reason():
     assert chosen(5, used=6400) == {}
     assert chosen(5, used=6400, standard_error=0.1) == {"train": 6400, "test": 100}
     for against, why in (({"per_sample": False}, "one value a sample"), ({"weighs": True}, "by their class"),
-                         ({"streamed": True}, "of the stream 'train'")):  # fmt: skip
+                         ({"streamed": True}, "of the stream 'train'"),
+                         ({"by_batch": True}, "share a batch")):  # fmt: skip
         with pytest.raises(UsageError, match=f"--anchors 5 .*{why}"):
             chosen(5, **against)
 

@@ -299,6 +299,20 @@ def test_a_walk_along_a_quadratic_is_known_in_closed_form():
     assert torch.equal(torch.get_rng_state(), state)
 
 
+def test_a_walk_leaves_statistics_of_batch_norm_as_they_were_and_begins_each_pass_with_them():
+    model, x, seen = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3), nn.Linear(3, 1)).train(), torch.rand(5, 2), []
+
+    def loss():
+        seen.append(model[1].running_mean.clone())
+        return model(x).square().sum()
+
+    before = {name: each.clone() for name, each in model.state_dict().items()}
+    gradient_walk(model, loss, 0.1)
+    for name, each in model.state_dict().items():
+        assert torch.equal(each, before[name]), name
+    assert all(torch.equal(each, seen[0]) for each in seen)
+
+
 def test_shifts_keep_the_image_and_move_it_by_one_pixel_each_way():
     x = torch.zeros(400, 2, 8, 8)
     x[:, :, 4, 4] = torch.tensor([1.0, 2.0])
