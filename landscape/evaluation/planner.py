@@ -257,7 +257,11 @@ class Planner:
             # A file may have been left in its second round, and be gone on with by a run that has one only.
             points = rounds[min(book.rounds, len(rounds) - 1)]
             new = [point for point in points if rule is None or not book.holds(point)]
-            yield [book.origin, *book.chosen, *new]
+            for _ in self._quantities[0].steps:  # as many as it takes for all data sets to have samples at each point
+                yield [book.origin, *book.chosen, *new]
+                new = [] if rule is None else self._without_first_look(points)
+                if not new:
+                    break
             book.refresh()
             book.choose(points, last=book.rounds >= len(rounds) - 1, target=target, eps=eps)
         yield [book.origin, *book.chosen]
@@ -285,13 +289,20 @@ class Planner:
         # A first look each; whether it was enough is asked when eps is there.
         first, losses = {name: ends[0] for name, ends in rule.looks_of.items()}, self._quantities[0]
         for _ in losses.steps:  # one, or several where not all samples fit into memory at once
-            counts = {int(point): self._table.counts(int(point), losses.name) for point in coarse}
-            todo = [point for point, there in counts.items() if any(there[name] < first[name] for name in there)]
+            todo = self._without_first_look(map(int, coarse))
             if not todo:
                 break
             yield todo
         rule.eps = {name: _eps(self._table.values[f"{name}/loss"].flat[coarse]) for name in self._wanted[losses.name]}
         self._table.note("standard_error", {"target": rule.target, "eps": dict(rule.eps), "first_look": first})
+
+    def _without_first_look(self, points: Iterable[int]) -> list[int]:
+        """Return those of the points at which some data set has not had its first look."""
+        assert self._rule is not None
+        first = {name: ends[0] for name, ends in self._rule.looks_of.items()}
+        name, book = self._quantities[0].name, self._book
+        counts = {point: self._table.counts(point, name) if book is None else book.counts(point) for point in points}
+        return [point for point, there in counts.items() if any(there[name] < first[name] for name in there)]
 
     @property
     def _by_repeat(self) -> tuple[int, ...]:

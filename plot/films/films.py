@@ -29,6 +29,7 @@ from ..scale.scale import Scale, default_name
 from ..style.captions import caption, panel_title
 from ..style.colorbars import draw_colorbar
 from ..style.layout import TITLE_SPACING, fitting_titles, title_lines
+from ..style.panels import THROUGH, without_runs_through
 from ..style.style import SOFT_INK, look, our_style, text_width, wrapped
 from ..surfaces.camera import Camera
 from ..surfaces.frame3d import outermost
@@ -183,6 +184,8 @@ def plan_film(
     if kind == "epochs" and (len(planes) < 2 or not same_grid(planes)):
         raise PlotError("a film over checkpoints needs several surfaces on one grid")
     if kind == "path" and all(run.unordered for plane in planes for run in plane.trajectories.values()):
+        if without_runs_through(given)[1]:
+            raise PlotError(f"there is no run to follow: {THROUGH}")
         raise PlotError("none of these surfaces has a run to follow; 'landscape trajectory' makes one")
     chosen = name or default_name(planes[0])
     parts = [plane.finished_part() for plane in planes]

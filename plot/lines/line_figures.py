@@ -91,9 +91,11 @@ def draw_lines(given: Sequence[Surface], names: Sequence[str] | None, plan: Plan
     if not independent:
         bare = [each for each, side in zip(parts, sides, strict=True) if not side[0]]
         if 0 < len(bare) < len(parts):
+            held = [name for name in parts[0].values if all(name in part.values for part in parts)]
+            shared = f"what all of them hold, as --name {held[0]}, or " if held else ""
             raise PlotError(
-                f"{bare[0].path or bare[0].title or 'a line'} has no loss, and others beside it have: draw what all of "
-                "them hold, as --name train/accuracy, or each on a scale of its own, --independent"
+                f"{bare[0].path or bare[0].title or 'a line'} has no loss, and others beside it have: draw {shared}"
+                "each on a scale of its own, --independent"
             )
         # Not all files hold all values: the scale is that of what each of them shows.
         left = [each for each in left if all(each in part.values for part in parts)] or left

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from landscape.errors import UsageError
 from landscape.surface.surface import Surface
 
 from ..figures import single_name
@@ -19,7 +20,7 @@ from ..style.captions import caption
 from ..style.colorbars import draw_colorbar
 from ..style.fields import metadata
 from ..style.layout import LEFT, Plan, grid_of, lay_out
-from ..style.panels import Panel, panels_of, titles_of, without_runs_through
+from ..style.panels import THROUGH, Panel, panels_of, titles_of, without_runs_through
 from ..style.style import new_figure
 from ..style.titles import draw_title, finish
 from .clip_border import clip_notes, draw_clip_border
@@ -48,6 +49,8 @@ def draw_planes(
 ) -> Figure:
     """Draw planes, volumes and their seeds as panels of one figure; see `landscape.plot.draw`."""
     surfaces, left_out = without_runs_through(surfaces)
+    if options.get("marks") and left_out and not any(each.trajectories for each in surfaces):
+        raise UsageError(f"marks are on the paths of training runs, and {THROUGH}")
     require_marks(surfaces, options.get("marks", ()))
     name = single_name(names, f"a {kind.name} picture") or default_name(surfaces[0])
     panels, notes = panels_of([each.finished_part() if each.repeats > 1 else each for each in surfaces], plan.titles)

@@ -48,6 +48,10 @@ def panels_of(surfaces: Sequence[Surface], titles: Sequence[str] | None = None) 
     return panels, list(dict.fromkeys(notes))
 
 
+# Of runs that are there, and yet not to be seen.
+THROUGH = "runs through a volume lie in none of its slices"
+
+
 def without_runs_through(surfaces: Sequence[Surface]) -> tuple[list[Surface], list[str]]:
     """Return surfaces of which volumes have no runs, and a sentence where some had: they lie in none of the slices."""
     through = [bool(each.trajectories) and len(each.directions) > 2 for each in surfaces]
@@ -55,7 +59,7 @@ def without_runs_through(surfaces: Sequence[Surface]) -> tuple[list[Surface], li
         dataclasses.replace(each, trajectories={}) if left_out else each
         for each, left_out in zip(surfaces, through, strict=True)
     ]
-    return kept, ["Runs through a volume lie in none of its slices, and are left out"] if any(through) else []
+    return kept, [f"R{THROUGH[1:]}, and are left out"] if any(through) else []
 
 
 def titles_of(surfaces: Sequence[Surface], titles: Sequence[str] | None) -> list[str]:

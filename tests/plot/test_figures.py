@@ -105,6 +105,8 @@ def test_a_volume_is_drawn_as_slices_on_one_scale():
     through = draw(dataclasses.replace(volume, trajectories={"sgd": run}), kind="heatmap")
     assert "Runs through a volume lie in none of its slices, and are left out." in recall(through)["Description"]
     assert "Path" not in recall(through)["Description"]
+    with pytest.raises(UsageError, match="the paths of training runs, and runs through a volume lie in none of its"):
+        draw(dataclasses.replace(volume, trajectories={"sgd": run}), kind="heatmap", marks=[1])
     # The checkpoint lies in one of the slices only.
     stars = [any(line.get_marker() == "*" for line in ax.lines) for ax in panels_of(figure)]
     assert stars == [False, False, True, False, False]

@@ -19,7 +19,7 @@ from landscape.cli import main
 from landscape.errors import PlotError, UsageError
 from landscape.files.store import write_surface
 from landscape.surface.surface import Surface, Trajectory
-from tests.helpers.plot_fixtures import repeated, valley
+from tests.helpers.plot_fixtures import random_axis, repeated, surface_of, valley
 
 SMALL: dict[str, Any] = {"seconds": 0.5, "rate": 8, "size": (421, 321)}
 
@@ -110,6 +110,11 @@ def test_a_path_grows_from_nothing_to_all_of_it() -> None:
     assert orange[1] > orange[0] + 20
     with pytest.raises(PlotError, match="landscape trajectory"):
         planned(valley(15, 12), kind="path")
+    t = np.linspace(-1, 1, 3)
+    volume = surface_of({"train/loss": np.ones((3, 3, 3))}, *(random_axis(t, k) for k in range(3)))
+    run = Trajectory(np.zeros((2, 3)), np.zeros(2), np.zeros(2), np.arange(2))
+    with pytest.raises(PlotError, match="no run to follow: runs through a volume lie in none of its slices"):
+        planned(dataclasses.replace(volume, trajectories={"SGD": run}), kind="path")
 
 
 @pytest.mark.parametrize("name", FLIGHTS)

@@ -268,11 +268,19 @@ def test_an_accuracy_alone_does_not_share_the_axis_of_losses_beside_it():
     values = {name: each for name, each in line_surface().values.items() if name.endswith("accuracy")}
     bare = dataclasses.replace(line_surface(), values=values, stderr={}, path="bare.h5", title="bare")
     for given in ([line_surface(), bare], [bare, line_surface()]):
-        with pytest.raises(PlotError, match=r"bare\.h5 has no loss, and others beside it have: draw what all of them"):
+        with pytest.raises(
+            PlotError, match=r"bare\.h5 has no loss, and others .*: draw what all .*, as --name train/accuracy, or"
+        ):
             draw(given)
     left = [ax for ax in draw([line_surface(), bare], independent=True).axes if ax.get_label()]
     assert [ax.get_ylabel() for ax in left] == ["loss", "accuracy (%)"]
     assert draw([bare, line_surface()], name="train/accuracy").axes[0].get_ylim() == (0, 100)
+    other = dataclasses.replace(bare, values={"val/accuracy": bare["train/accuracy"]})
+    with pytest.raises(PlotError, match="others beside it have: draw each on a scale of its own, --independent"):
+        draw([line_surface(), other])
+    both = dataclasses.replace(bare, values={**other.values, "test/accuracy": bare["test/accuracy"]})
+    with pytest.raises(PlotError, match="as --name test/accuracy, or each"):
+        draw([both, line_surface()])
 
 
 def test_a_plane_is_no_line():
