@@ -145,7 +145,7 @@ class ResultWriter:
             self._table.note("unfinished", lacking or None)
             if self._book is not None:
                 self._book.keep(finished)
-            surface = self._table.surface()
+            surface = self._table.whole_points()
         try:
             self._output.write(surface, self._directions)
         except BaseException:

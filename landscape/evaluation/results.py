@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import math
 from collections.abc import Mapping, Sequence
@@ -273,6 +274,20 @@ class ResultTable:
                 for name, anchors in self.anchors.items()
             },
         )
+
+    def whole_points(self) -> Surface:
+        """Return a surface without what is known of points that have samples of some data sets alone.
+
+        Where not all data fit into memory at once points are so for a while: they are not computed yet.
+        """
+        begun = self.state == COMPUTED
+        begun &= np.any([counts == 0 for counts in next(iter(self._counts.values())).values()], axis=0)
+        if not begun.any():
+            return self.surface()
+        left = copy.deepcopy(self, {id(self._surface): self._surface})
+        left._forget(begun)
+        left.state[begun] = NOT_COMPUTED
+        return left.surface()
 
 
 def _tail_names(name: str) -> tuple[str, str]:

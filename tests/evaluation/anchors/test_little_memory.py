@@ -7,6 +7,8 @@ import pytest
 
 import landscape
 from landscape.evaluation.forward_pass import objective
+from landscape.evaluation.results import ResultTable
+from landscape.files.content import check_content
 
 
 # 17 of 33 points say where anchors are, then all of them; the eps of a picture is known from 5 before.
@@ -29,3 +31,33 @@ def test_anchors_are_chosen_when_all_data_sets_have_had_a_first_look(linear, dat
     for name, values in whole.values.items():
         np.testing.assert_allclose(parts[name], values, rtol=1e-9)
         np.testing.assert_allclose(parts.stderr[name], whole.stderr[name], rtol=1e-6)
+
+
+@pytest.mark.parametrize("anchors", ["none", 3])
+def test_a_file_written_while_points_lack_a_data_set_holds_the_others_and_is_gone_on_with(
+    linear, data, monkeypatch, tmp_path, anchors
+):
+    sets, path = {"train": data, "test": tuple(each[:400] for each in data)}, tmp_path / "net.h5"
+    settings = {"x": "-1:1:9", "loss": "mse", "batch_size": 50, "anchors": anchors, "samples": 100}
+    whole = landscape.evaluate(linear, sets, **settings)
+    monkeypatch.setattr(objective, "resident_budget", lambda *_: 100 * sum(each[0].nbytes for each in data))
+    surfaces, plain = [], ResultTable.whole_points
+
+    def seen(table):
+        surface = plain(table)
+        surfaces.append((table.state.copy(), surface))
+        check_content(surface)  # which is what it takes to be written
+        return surface
+
+    def interrupt(done, total):
+        if done == 4:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(ResultTable, "whole_points", seen)
+    if anchors == "none":
+        with pytest.raises(KeyboardInterrupt):
+            landscape.evaluate(linear, sets, **settings, path=path, write_every=1e-6, progress=interrupt)
+    parts = landscape.evaluate(linear, sets, **settings, path=path, write_every=1e-6)
+    assert any((state != surface.state).any() for state, surface in surfaces), "none lacked a data set"
+    for name, values in whole.values.items():
+        np.testing.assert_allclose(parts[name], values, rtol=1e-9)
