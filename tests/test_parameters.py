@@ -19,6 +19,14 @@ from tests.helpers import kept_problem
 from tests.helpers.kept_problem import brier, data, margin, network, train
 
 SOME = {"samples": 40}
+OF_A_MATRIX: dict[str, tuple[dict[str, Any], Any]] = {
+    "loss": ({}, brier),
+    "samples": ({}, 40),
+    "sample_seed": (SOME, 3),
+    "include": ({}, "^7"),
+    "exclude": ({}, "^7"),
+    "ignore": ({}, "biasbn"),
+}
 # Which parameters change the numbers: what else is given, and what the parameter then is.
 CHANGE: dict[str, dict[str, tuple[dict[str, Any], Any]]] = {
     "evaluate": {
@@ -42,22 +50,12 @@ CHANGE: dict[str, dict[str, tuple[dict[str, Any], Any]]] = {
         "directions": ({}, "gradient"),
     },
     "hessian": {
+        **OF_A_MATRIX,
         "kind": ({}, "gauss_newton"),
         "normalised": ({}, True),
-        "loss": ({}, brier),
-        "samples": ({}, 40),
-        "sample_seed": (SOME, 3),
-        "include": ({}, "^7"),
-        "exclude": ({}, "^7"),
-        "ignore": ({}, "biasbn"),
     },
     "curvature": {
-        "loss": ({}, brier),
-        "samples": ({}, 40),
-        "sample_seed": (SOME, 3),
-        "include": ({}, "^7"),
-        "exclude": ({}, "^7"),
-        "ignore": ({}, "biasbn"),
+        **OF_A_MATRIX,
         "batch_size": ({}, 17),  # errors from samples are told from batches
         "gauss_newton": ({}, False),
         "eigenvalues": ({}, 2),

@@ -110,7 +110,7 @@ def test_batches_of_a_loss_that_goes_by_them_are_never_cut(tmp_path):
     assert landscape.evaluate(model, data, samples=100, path=path, **how).complete
 
 
-def test_noise_is_not_taken_for_what_other_samples_do(caplog):
+def test_noise_is_not_taken_for_what_other_samples_do_and_goes_by_whole_batches(caplog, tmp_path):
     class Noisy(nn.Linear):
         def forward(self, batch: Tensor) -> Tensor:
             return super().forward(nn.functional.dropout(batch, training=True))
@@ -120,6 +120,11 @@ def test_noise_is_not_taken_for_what_other_samples_do(caplog):
         surface = landscape.evaluate(Noisy(4, 3), data, x="-1:1:2", noise=noise)
         assert "loss_by_batch" not in surface.problem
     assert "share its batch" not in caplog.text
+    # Of two layers the second one's noise is drawn behind all that the first one's batch took.
+    model, how = nn.Sequential(Noisy(4, 6), Noisy(6, 3)), {"x": "-1:1:2", "noise": "common", "batch_size": 10}
+    landscape.evaluate(model, data, samples=15, path=tmp_path / "net.h5", **how)
+    with pytest.raises(SurfaceMismatch, match="its last batch of train had 5 of 10 samples"):
+        landscape.evaluate(model, data, samples=20, path=tmp_path / "net.h5", **how)
 
 
 @pytest.mark.parametrize("model", [Centred(4, 3), normed(track_running_stats=False), nn.Linear(4, 3)])

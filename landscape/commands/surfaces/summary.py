@@ -95,9 +95,9 @@ def describe_paths(surface: Surface) -> str:
     own, others = plane_runs(surface)
     if own:
         shares, number = surface.trajectories[own[0]].attributes["explained_variance"], len(surface.directions)
-        flat, outside = span_name(surface), 100 * (1 - sum(shares[:number]))
+        span, outside = span_name(surface), 100 * (1 - sum(shares[:number]))
         whose = f" of {', '.join(own)}" if others else ""
-        lines.append(f"the {flat} holds {_sum(shares[:number])} of the variance{whose}, {outside:.1f} % lie outside")
+        lines.append(f"the {span} holds {_sum(shares[:number])} of the variance{whose}, {outside:.1f} % lie outside")
         if len(own) == 1 and not surface.trajectories[own[0]].unordered:
             walk = random_walk_shares(len(shares) + 1)[:number]
             lines[-1] += f"; a random walk of as many steps: {_sum(walk)}"
@@ -141,7 +141,7 @@ def _path_lines(surface: Surface, run: Trajectory) -> list[str]:
     unit = run.attributes.get("unit", "step")
     off, share = run.residual, shares_off_plane(surface, run)
     far = int(off.argmax())
-    flat = span_name(surface)
+    span = span_name(surface)
     away = distances(surface, run).max()
     what = (
         f"{len(run.step)} samples"
@@ -150,13 +150,13 @@ def _path_lines(surface: Surface, run: Trajectory) -> list[str]:
     )
     lines = [
         f"{what}, up to {away:.4g} from theta*",
-        f"off the {flat} by up to {off[far]:.4g} ({unit} {run.step[far]}, {100 * share[far]:.0f} % of its way from "
+        f"off the {span} by up to {off[far]:.4g} ({unit} {run.step[far]}, {100 * share[far]:.0f} % of its way from "
         f"theta*), median {np.median(off):.4g}",
     ]
     if "explained_variance" not in run.attributes:
         squares = float((distances(surface, run) ** 2).sum())
         inside = 1 - float((off**2).sum()) / squares if squares else 0.0
-        lines.append(f"the {flat} holds {100 * inside:.3g} % of its squared distances from theta*")
+        lines.append(f"the {span} holds {100 * inside:.3g} % of its squared distances from theta*")
     name = run.attributes.get("loss_name")
     below = run.attributes.get("plane_values", {}).get(name)
     if below is not None:
@@ -164,7 +164,7 @@ def _path_lines(surface: Surface, run: Trajectory) -> list[str]:
         if np.isfinite(gap).any():
             most = int(np.nanargmax(gap))
             lines.append(
-                f"{name} of its steps is, in the median, {np.nanmedian(gap):.3g} from the {flat}'s below them; at most "
-                f"{gap[most]:.3g} ({unit} {run.step[most]}: {run.loss[most]:.4g}, the {flat} {below[most]:.4g})"
+                f"{name} of its steps is, in the median, {np.nanmedian(gap):.3g} from the {span}'s below them; at most "
+                f"{gap[most]:.3g} ({unit} {run.step[most]}: {run.loss[most]:.4g}, the {span} {below[most]:.4g})"
             )
     return lines
