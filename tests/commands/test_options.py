@@ -61,14 +61,13 @@ def parsed(command: str, *more: str) -> argparse.Namespace:
 @pytest.mark.parametrize("command", ["evaluate", "trajectory"])
 def test_every_option_of_measuring_is_handed_on(command):
     plain = measure_settings(parsed(command), small_network())
-    every = measure_settings(
-        parsed(command, *(word for words, _ in MEASURED.values() for word in words)), small_network()
-    )
+    words = [word for words, _ in MEASURED.values() for word in words]
+    every = measure_settings(parsed(command, *words, "--model-args", '{"width": 3}'), small_network())
     assert {name: every[name] for name in MEASURED} == {name: value for name, (_, value) in MEASURED.items()}
     assert all(plain[name] != every[name] for name in MEASURED)
     # All that `evaluate` takes beside: what differs in each command, and where the surface comes from.
     assert set(plain) - set(MEASURED) == {"checkpoint", "description", "command"}
-    assert every["description"]["reference"] == "nets.py:net"
+    assert every["description"] == {"reference": "nets.py:net", "args": {"width": 3}, "class": "Sequential"}
 
 
 @pytest.mark.parametrize(

@@ -177,6 +177,12 @@ def test_a_run_recorded_in_half_precision_is_measured_in_single(problem, folder,
     assert command(folder / "fast", "--points", 3, output=tmp_path / "fast.h5") == 0
     half, fast = (read_surface(tmp_path / f"{name}.h5").trajectories[name] for name in ("half", "fast"))
     np.testing.assert_allclose(half.loss, fast.loss, rtol=1e-2)
+    # About one of its steps the network is that of the step, and not of the end.
+    place = 2
+    local = ("--plane", "local", "--at", run.records[place].step, "--points", 3)
+    assert command(tmp_path / "half", *local, output=tmp_path / "local.h5") == 0
+    at_start = read_surface(tmp_path / "local.h5").origin["values"]["train/loss"]
+    assert at_start == pytest.approx(fast.loss[place], rel=1e-2)
 
 
 class Ranks:

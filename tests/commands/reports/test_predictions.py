@@ -50,8 +50,14 @@ def test_a_run_that_was_made_is_not_made_again_and_can_be_put_together(groups, t
 def test_other_settings_and_other_weights_do_not_continue_a_file(groups, tmp_path, capsys):
     path = str(tmp_path / "p.h5")
     assert main(["predictions", groups[0], *MODEL, "-o", path]) == 0
-    assert main(["predictions", groups[0], *MODEL, "-o", path, "--samples", "30"]) == 1
-    assert "samples is None" in capsys.readouterr().err
+    for other, was in (
+        (["--samples", "30"], "samples is None"),
+        (["--sample-seed", "3"], "sample_seed is 0"),
+        (["--outputs", "probabilities"], "outputs is logits"),
+        (["--half"], "half is False"),
+    ):
+        assert main(["predictions", groups[0], *MODEL, "-o", path, *other]) == 1
+        assert f"holds other predictions ({was})" in capsys.readouterr().err
     torch.save(tiny_problem.net().state_dict(), tmp_path / "a1.pt")
     assert main(["predictions", groups[0], *MODEL, "-o", path]) == 1
     assert "a1 has other weights" in capsys.readouterr().err

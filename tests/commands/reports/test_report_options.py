@@ -16,6 +16,7 @@ from landscape.cli import main
 from landscape.commands.reports.network_options import by_group, given_networks, load_networks
 from landscape.errors import UsageError
 from landscape.problem.losses.losses import Loss
+from landscape.problem.params import digest
 from landscape.similarity.similarity_settings import Settings
 from tests.helpers import tiny_problem
 
@@ -193,8 +194,12 @@ def test_networks_of_a_group_are_built_with_its_own_model_and_arguments(tmp_path
         checkpoints=[], group=[f"A={tmp_path}/2.pt", f"B={tmp_path}/3.pt"], model=[f"{tmp_path}/nets.py:net"],
         model_args=['{"width": 2}', 'B={"width": 3}'], checkpoint_key=None, trust_checkpoint=False, device="cpu",
     )  # fmt: skip
-    models, _ = load_networks(options, given_networks(options))
+    models, about = load_networks(options, given_networks(options))
     assert [models[name].in_features for name in ("2", "3")] == [2, 3]
+    for width in (2, 3):
+        model = {"reference": f"{tmp_path}/nets.py:net", "args": {"width": width}, "class": "Linear"}
+        sha256 = digest(models[str(width)].state_dict())
+        assert about[str(width)] == {"checkpoint": f"{tmp_path}/{width}.pt", "sha256": sha256, "model": model}
     options.model = [f"B={tmp_path}/nets.py:net"]
     with pytest.raises(UsageError, match="--model says not what builds group A"):
         load_networks(options, given_networks(options))
