@@ -161,9 +161,15 @@ def test_batches_are_alike_in_size_and_another_seed_shuffles_them_in_another_way
     places = [np.concatenate(each.places(0)).tolist() for each in (samples, other)]
     assert places[0] != places[1]
     assert sorted(places[0]) == sorted(places[1]) == list(range(50))
-    left = samples.leaving_out(samples.order[:5])
-    assert len(left) == 45
-    assert set(np.concatenate(left.places(0)).tolist()) == set(range(5, 50))
+    left = [each.leaving_out(each.order[:5]) for each in (samples, other)]
+    assert [len(each) for each in left] == [45, 45]
+    places = [np.concatenate(each.places(0)).tolist() for each in left]
+    assert places[0] != places[1]
+    assert sorted(places[0]) == sorted(places[1]) == list(range(5, 50))
+    # Of three samples there is no unbiased estimate.
+    few = Samples(as_data(torch.randn(13, 3), "d"), None, 0, 5)
+    fewer = few.leaving_out(few.order[:6])
+    assert [[len(each) for each in some.places(0)] for some in (few, fewer)] == [[5, 4, 4], [7]]
 
 
 class Small(nn.Module):

@@ -106,7 +106,7 @@ def test_an_error_keeps_what_was_done_and_says_so(networks, data):
         ({"layers": "0"}, "other layers of a"),
         ({"data": 1.0}, r"comparison \(other samples, or in another order\)"),
         ({"known": {"normalize": "0.5/0.2"}}, r"comparison \(normalize '0.5/0.2' instead of None\)"),
-        ({"about": {"a": {"sha256": "1"}}}, "a has other weights"),
+        ({"about": {"b": {"sha256": "1", "model": {}}}}, r"comparison \(b has other weights; b has another model\)"),
         ({"networks": "ax"}, "networks a, b instead of a, x"),
     ],
 )
