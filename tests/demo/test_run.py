@@ -9,13 +9,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from landscape.plot.page.html import read_page
 
 import landscape
 from landscape.cli import build_parser, join_negative_values, main
 from landscape.commands.surfaces import demo_page
 from landscape.commands.surfaces.demo import PICTURES, training_note
+from landscape.demo import networks
 from landscape.demo.run import DemoSettings, run_demo
+from landscape.demo.training import train
 from landscape.errors import LandscapeError
 from tests.helpers.plot_fixtures import random_axis, surface_of
 
@@ -39,15 +42,20 @@ def test_the_demo_trains_measures_and_draws_both_networks_on_one_scale(tmp_path,
         "landscape.commands.surfaces.demo.PICTURES", PICTURES[::3]
     )  # of a plane and of a line: to draw takes long
     folder = tmp_path / "out"
-    assert main(["demo", "-o", str(folder), *SMALL]) == 0
+    assert main(["demo", "-o", str(folder), *SMALL, "--seed", "2"]) == 0
     planes = [landscape.read_surface(folder / f"{network}-plane.h5") for network in ("residual", "plain")]
     for plane in planes:
         assert plane.shape == (5, 5)
         assert set(plane.values) == {"train/loss", "train/accuracy", "test/loss", "test/accuracy"}
         assert plane.problem["model"]["args"] == {"blocks": 1}
+        assert [axis.recipe["seed"] for axis in plane.directions] == [2, 2]
     for network in ("residual", "plain"):
         assert landscape.read_surface(folder / f"{network}-line.h5").complete
-        assert landscape.load_checkpoint(folder / f"{network}.pt").tensors
+        trained = landscape.load_checkpoint(folder / f"{network}.pt").tensors
+        # Weights, the order of training and directions are of the seed that is asked for.
+        model = getattr(networks, network)(blocks=1, seed=2)
+        train(model, *landscape.digits(), epochs=1, seed=2)
+        torch.testing.assert_close(trained, dict(model.state_dict()), rtol=0, atol=1e-2)
     for picture in ("surface", "line"):
         assert (folder / f"{picture}.pdf").read_bytes()[:4] == b"%PDF"
     # One epoch trains neither network: no picture says less.
@@ -69,12 +77,12 @@ def test_the_demo_trains_measures_and_draws_both_networks_on_one_scale(tmp_path,
 
 
 def test_the_commands_it_gives_can_be_typed():
-    for settings in (DemoSettings(), DemoSettings(blocks=2)):
+    for settings in (DemoSettings(), DemoSettings(blocks=2, seed=3, samples=7)):
         for network in ("residual", "plain"):
             for stage in ("line", "plane"):
                 options = parsed(settings.command(network, stage))
                 assert options.model == f"landscape.demo.networks:{network}"
-                assert (options.seed, options.samples) == (0, DemoSettings().samples)
+                assert (options.seed, options.samples) == (settings.seed, settings.samples)
                 assert (options.y is None) == (stage == "line")
                 assert ("blocks" in str(options.model_args)) == (settings.blocks == 2)
     for _, command in demo_page.OWN:

@@ -18,7 +18,7 @@ from landscape.cli import main
 from landscape.errors import FormatError, UsageError
 from landscape.evaluation.provenance import software
 from landscape.files.reports.robustness_file import ROBUSTNESS, read_robustness, write_robustness
-from landscape.inputs.attacks import pgd
+from landscape.inputs.attacks import fgsm, pgd
 from landscape.inputs.examples import Examples
 from landscape.inputs.robustness import adversarial_examples
 from landscape.problem.losses.losses import resolve_loss
@@ -164,6 +164,14 @@ def test_every_change_that_was_looked_at_counts():
     assert torch.equal(attacked.right, (answers == 0).all(0))
     again = examples.losses(examples.output(attacked.change))
     np.testing.assert_allclose(again, attacked.losses, rtol=1e-6)
+    # One step may lead a wrong answer out of the strip: it was wrong without any change.
+    valley.answers.clear()
+    start = torch.linspace(0, 1, 40)[:, None].expand(40, 2)
+    examples = Examples(valley, resolve_loss("cross_entropy"), (start, torch.zeros(40, dtype=torch.long)))
+    stepped = fgsm(examples, "linf", 0.4)
+    before, behind = valley.answers
+    assert ((before == 1) & (behind == 0)).any()
+    assert torch.equal(stepped.right, (before == 0) & (behind == 0))
 
 
 def test_a_broken_sample_stays_broken_at_greater_strengths(found):
