@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from landscape.directions.displacement import untouched
-from landscape.errors import EvaluationError, ProblemError, UsageError
+from landscape.errors import EvaluationError, ProblemError, SurfaceMismatch, UsageError
 from landscape.parallel.comm import current_comm
 from landscape.parallel.progress import Progress, progress_of
 from landscape.problem.batches import batch_size_of, describe_batch, output_logits, split_inputs_targets
@@ -84,6 +84,8 @@ def predictions(
         There is no network, or outputs are not what they were said to be.
     ProblemError
         A network does not take the samples, or there are no classes.
+    SurfaceMismatch
+        What is known is of other samples.
     """
     if outputs not in OUTPUTS:
         raise UsageError(f"outputs is {outputs!r}, it has to be one of {', '.join(OUTPUTS)}")
@@ -91,6 +93,12 @@ def predictions(
     _, source = one_data_set(data, models, samples, sample_seed)
     chosen = Samples(source, samples, sample_seed, batch_size, least=1)
     chosen.require_same()
+    content = fingerprint(source, chosen.order)
+    if known is not None and known.problem.get("fingerprint") != content:  # before anything is written
+        raise SurfaceMismatch(
+            f"{known.path or 'what is known'} holds predictions for other samples; write to another file, or "
+            "--overwrite it"
+        )
     labels = _labels(chosen)
     comm = current_comm()
     names = list(models)
@@ -118,7 +126,7 @@ def predictions(
                 "data": source.name,
                 "reference": source.reference,
                 "size": None if source.streamed else source.size,
-                "fingerprint": fingerprint(source, chosen.order),
+                "fingerprint": content,
                 "normalize": source.normalize,
                 "mode": "eval",
             },

@@ -141,8 +141,6 @@ def _measured(options: argparse.Namespace, given: list[NamedNetwork]) -> Populat
                 )
             )
         if comm.rank == 0:
-            if known is not None:
-                _require_same_data(options, known, found)
             write_predictions(options.output, found)
     return found
 
@@ -174,20 +172,12 @@ def _known(options: argparse.Namespace, about: dict[str, Any]) -> Populations | 
     wanted = {name: getattr(options, name) for name in ("samples", "sample_seed", "outputs", "half")}
     differs = [f"{name} is {known.settings.get(name)}" for name in wanted if known.settings.get(name) != wanted[name]]
     for name, each in zip(known.names, known.about, strict=False):
-        if name in about and about[name].get("sha256") != each.get("sha256"):
-            differs.append(f"{name} has other weights")
+        for what, words in (("sha256", "other weights"), ("model", "another model")):
+            if name in about and about[name].get(what) != each.get(what):
+                differs.append(f"{name} has {words}")
     if differs:
         raise SurfaceMismatch(
             f"{options.output} holds other predictions ({'; '.join(differs[:5])}); write to another file, or "
             "--overwrite it"
         )
     return known
-
-
-def _require_same_data(options: argparse.Namespace, known: Populations, found: Populations) -> None:
-    from landscape.errors import SurfaceMismatch
-
-    if known.problem.get("fingerprint") != found.problem.get("fingerprint"):
-        raise SurfaceMismatch(
-            f"{options.output} holds predictions for other samples; write to another file, or --overwrite it"
-        )
