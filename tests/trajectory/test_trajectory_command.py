@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from landscape.directions.construct import checkpoint_plane
+from landscape.directions.construct import checkpoint_plane, random_plane
+from landscape.evaluation.evaluate import evaluate
 from landscape.files.store import read_surface
 from landscape.trajectory.run_surface import plan_runs
 from tests.helpers import jobs
@@ -45,7 +46,7 @@ def test_the_command_measures_grid_and_steps_as_it_is_asked_to(folder, tmp_path,
     assert surface.trajectories["fast"].loss[-1] == surface.origin["values"]["train/loss"]
 
 
-def test_the_command_draws_lines_and_planes_through_checkpoints_and_files(folder, tmp_path):
+def test_the_command_draws_lines_and_planes_through_checkpoints_and_files(problem, folder, tmp_path):
     first, middle, last = (folder / "fast" / f"step-{step:08d}.safetensors" for step in (0, 6, 12))
     line = tmp_path / "line.h5"
     assert command(folder / "fast", "--line", "ends", "--points", 5, "--move", "weights", output=line) == 0
@@ -63,6 +64,12 @@ def test_the_command_draws_lines_and_planes_through_checkpoints_and_files(folder
     assert surface.problem["move"] == "states"
     assert command(folder / "slow", "--plane", tmp_path / "pca.h5", "--points", 3, output=tmp_path / "4.h5") == 0
     assert len(read_surface(tmp_path / "4.h5").axes) == 1
+    model, data, _ = problem
+    volume, grid = random_plane(model, dimensions=3), {axis: [0.0, 1.0] for axis in "xyz"}
+    evaluate(model, data, volume, **grid, path=tmp_path / "volume.h5", save_directions=True, samples=4)
+    assert command(folder / "fast", "--plane", tmp_path / "volume.h5", "--points", 2, output=tmp_path / "5.h5") == 0
+    first_two = [axis.sha256 for axis in read_surface(tmp_path / "5.h5").axes]
+    assert first_two == [each.sha256 for each in volume.directions[:2]]
 
 
 @pytest.mark.parametrize("points", [5, 20, 201])

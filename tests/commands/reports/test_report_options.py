@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +18,14 @@ from landscape.errors import UsageError
 from landscape.problem.losses.losses import Loss
 from landscape.problem.params import digest
 from landscape.similarity.similarity_settings import Settings
+from landscape.trajectory.runs import TrainingRun
 from tests.helpers import tiny_problem
 
 pytestmark = pytest.mark.usefixtures("coarse_pictures")
 
 MODEL = ["--model", "tests/helpers/tiny_problem.py:net", "--data", "test=tests/helpers/tiny_problem.py:data"]
-SAMPLES = ["--samples", "50", "--sample-seed", "2", "--batch-size", "20"]
+KEY = ["--checkpoint-key", "ema"]
+SAMPLES = ["--samples", "50", "--sample-seed", "2", "--batch-size", "20", *KEY]
 Given = Callable[..., dict[str, Any]]
 
 
@@ -31,13 +33,25 @@ Given = Callable[..., dict[str, Any]]
 def checkpoints(tmp_path: Path) -> list[str]:
     for seed, name in enumerate("ab"):
         torch.manual_seed(seed)
-        torch.save(tiny_problem.net().state_dict(), tmp_path / f"{name}.pt")
+        networks = {key: tiny_problem.net().state_dict() for key in ("model", "ema")}
+        torch.save(networks, tmp_path / f"{name}.pt")
     return [str(tmp_path / f"{name}.pt") for name in "ab"]
 
 
+def weights_in(value: Any) -> list[str]:
+    """Return the digests of networks, and of records of runs."""
+    if isinstance(value, torch.nn.Module):
+        return [digest(value.state_dict())]
+    if isinstance(value, TrainingRun):
+        return [digest(each.tensors) for each in value.records]
+    inside = value.values() if isinstance(value, Mapping) else value if isinstance(value, tuple) else ()
+    return [found for each in inside for found in weights_in(each)]
+
+
 @pytest.fixture
-def given(monkeypatch: pytest.MonkeyPatch) -> Given:
-    """Run a command up to the function that measures; return what it was called with."""
+def given(monkeypatch: pytest.MonkeyPatch, checkpoints: list[str]) -> Given:
+    """Run a command up to the function that measures; return what it was called with, networks of the key asked for."""
+    weights = {key: {digest(torch.load(each)[key]) for each in checkpoints} for key in ("model", "ema")}
 
     def run(function: str, *words: str) -> dict[str, Any]:
         seen: list[dict[str, Any]] = []
@@ -50,6 +64,9 @@ def given(monkeypatch: pytest.MonkeyPatch) -> Given:
             patch.setattr(function, measure)
             assert main(list(words)) == 2
         assert len(seen) == 1
+        held = set(weights_in(seen[0]))
+        assert held
+        assert held <= weights["ema" if KEY[0] in words else "model"]
         return seen[0]
 
     return run
@@ -75,7 +92,7 @@ def test_similarity(checkpoints: list[str], given: Given, tmp_path: Path) -> Non
     assert (found["write_every"], found["scratch"]) == (1.5, f"{path}.grams")
     for name, each in zip("ab", checkpoints, strict=True):
         assert found["about"][name]["checkpoint"] == each
-        torch.testing.assert_close(found["arguments"][0][name].state_dict(), torch.load(each))
+        torch.testing.assert_close(found["arguments"][0][name].state_dict(), torch.load(each)["ema"])
     found = given(function, *words, "--without-components", "2")
     assert found["settings"] == Settings(without_components=2, **sampled)
     found = given(function, *words, "--no-components", "--procrustes", "7")
@@ -100,7 +117,7 @@ def test_robustness_and_the_examples_that_it_saves(checkpoints: list[str], given
     how = {"norm": "l2", "steps": 3, "restarts": 4, "clip": (-9.0, 8.0), "seed": 6, "loss": "mse"}
     how |= {"samples": 50, "sample_seed": 2, "batch_size": 20}
     subset(found, {"epsilons": [0.1, 0.3], "random": 5, **how})
-    torch.testing.assert_close(found["transfer"].state_dict(), torch.load(checkpoints[1]))
+    torch.testing.assert_close(found["transfer"].state_dict(), torch.load(checkpoints[1])["ema"])
     words[words.index("mse")] = "cross_entropy"
     found = given("landscape.inputs.robustness.adversarial_examples", *words)
     subset(found, {"epsilon": 0.3, **how, "loss": "cross_entropy"})
