@@ -7,6 +7,7 @@ import pickle
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from torch import nn
 
 from landscape.errors import SurfaceMismatch, UsageError
@@ -173,6 +174,11 @@ def test_a_run_recorded_in_half_precision_is_measured_in_single(problem, folder,
         for record in run.records:
             put_record(model, record)
             recorder.record(record.step)
+    # A tensor whose numbers half precision does not hold is kept as it is.
+    for path in (tmp_path / "half").glob("*.safetensors"):
+        tensors = load_file(path)
+        name = next(name for name, each in tensors.items() if each.dtype == torch.float16)
+        save_file({**tensors, name: tensors[name].float()}, path)
     assert command(tmp_path / "half", "--points", 3, output=tmp_path / "half.h5") == 0
     assert command(folder / "fast", "--points", 3, output=tmp_path / "fast.h5") == 0
     half, fast = (read_surface(tmp_path / f"{name}.h5").trajectories[name] for name in ("half", "fast"))
