@@ -93,6 +93,13 @@ def test_every_option_of_directions_is_in_their_recipe(folder, words, recipe):
     assert not recipe.items() <= before.items()
 
 
+def test_a_third_direction_moves_what_include_says_and_not_what_that_of_y_does():
+    words = ["--include", "4", "--y-include", "1", "--x-include", "1.weight"]
+    plane = load_plane(parsed("evaluate", *words), small_network(), 3)
+    moved = [[name for name, each in one.tensors.items() if bool(each.any())] for one in plane.directions]
+    assert moved == [["1.weight"], ["1.weight"], ["4.weight"]]
+
+
 def test_every_option_of_what_moves_reaches_directions_towards_networks_and_the_planes_of_runs(folder):
     runs, network = find_runs(["run"]), small_network(2)  # that of step 1
     towards, three = ["--directions", "b.pt,c.pt"], ["--plane", "a.pt,b.pt,c.pt"]

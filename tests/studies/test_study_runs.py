@@ -310,8 +310,8 @@ def test_a_plan_says_what_is_in_no_figure_before_the_figure(tmp_path, capsys, mo
         "3 of the 13 that are left are of kinds that were not timed yet (both) and are in no fig"
     )
     assert figure.startswith("the other 10 alone: ")
-    assert main([*words, "--dry-run", "--only", "line"]) == 0
-    assert re.search(r"^about .* of work", capsys.readouterr().out.splitlines()[-1])
+    assert main([*words, "--dry-run", "--only", "line", "--jobs", "3"]) == 0
+    assert re.search(r"^about .* of work, .* with 3 tasks at a time$", capsys.readouterr().out.splitlines()[-1])
     # A miniature takes another time, which nobody measured.
     assert main([*words, "--dry-run", "--smoke"]) == 0
     assert "minutes" not in capsys.readouterr().out
@@ -324,6 +324,10 @@ def test_the_command_plans_runs_and_says_what_it_found(tmp_path, capsys, monkeyp
     out = capsys.readouterr().out
     assert "open    line/narrow/0" in out
     assert "15 tasks, 0 of them done" in out
+    other = ["--data", "train=digits:test", "--data", "test=digits:train", "--smoke"]
+    assert main(["study", str(path), "-o", "out", "--commands", *other]) == 0
+    for line in capsys.readouterr().out.splitlines():
+        assert line.startswith(f"landscape study {path} {' '.join(other)} -o out --jobs 1 --no-pages --only ")
     assert main(["study", str(path), "-o", "out", "--executor", "here"]) == 0
     out = capsys.readouterr().out
     assert "open out/index.html" in out

@@ -48,15 +48,18 @@ def test_epochs_are_frames_of_one_pane(stored: Path, tmp_path: Path) -> None:
     assert [len(pane["frames"]) for pane in content["panes"]] == [2]
 
 
-def test_a_page_may_be_called_htm_and_holds_reports_of_all_data_sets(stored: Path, tmp_path: Path) -> None:
+def test_a_page_may_be_called_htm_and_holds_reports_of_all_files_and_data_sets(stored: Path, tmp_path: Path) -> None:
     origin = valley().origin
-    reports = {name: replace(curvature(data=name), origin=origin) for name in ("train", "test")}
-    write_curvature(tmp_path / "net.curvature.h5", reports, {})
-    words = ["view", str(stored), str(tmp_path / "net.curvature.h5"), "-o", str(tmp_path / "page.htm")]
+    files = {"one.h5": ("train", "test"), "two.h5": ("other",)}
+    for file, names in files.items():
+        reports = {name: replace(curvature(data=name), origin=origin) for name in names}
+        write_curvature(tmp_path / file, reports, {})
+    words = ["view", str(stored), *(str(tmp_path / file) for file in files), "-o", str(tmp_path / "page.htm")]
     assert main(words) == 0
     content, _ = read_page(tmp_path / "page.htm")
     (pane,) = content["panes"]
-    assert [each["title"] for each in pane["frames"][0]["curvature"]] == ["train, 500 samples", "test, 500 samples"]
+    titles = [f"{name}, 500 samples" for name in ("train", "test", "other")]
+    assert [each["title"] for each in pane["frames"][0]["curvature"]] == titles
 
 
 def test_a_folder_becomes_a_gallery(stored: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
