@@ -103,6 +103,7 @@ def test_the_table_says_what_was_measured_on_which_images():
     """A cone: half a filter length away its height is a half, and a disc of that radius lies below."""
     at = np.linspace(-1, 1, 41)
     cone = np.hypot(*np.meshgrid(at, at))
+    cone[20, -1] = np.nan  # a whole filter length away
     plane = dataclasses.replace(
         surface_of({"train/loss": cone}, random_axis(at, 0), random_axis(at, 1)),
         problem={"data": {"train": {"size": 1437, "samples": 256}, "test": {"size": 360, "samples": 256}}},
