@@ -100,8 +100,9 @@ def test_a_dry_run_says_what_it_costs_and_writes_nothing(folder, capsys):
     assert "20 at each point" in out
     assert not Path("net.h5").exists()
     # Directions that are measured are so in the run alone: its start is another.
-    assert main(["evaluate", *USUAL, "--x=-1:1:11", "--directions", "gradient", "--dry-run"]) == 0
-    assert "s a point)\n" in capsys.readouterr().out
+    for directions in (["gradient"], ["random,gradient", "--y=0:1:2"]):
+        assert main(["evaluate", *USUAL, "--x=-1:1:11", "--dry-run", "--directions", *directions]) == 0
+        assert "s a point)\n" in capsys.readouterr().out
 
 
 MISUSED = [

@@ -375,12 +375,13 @@ def test_a_command_for_many_processes_asks_for_what_the_task_itself_would(tmp_pa
     from landscape.studies.study import Measurement
 
     how = {"x": "-2:2:5", "repeats": 3, "norm": "model", "samples": 7}
-    study = dataclasses.replace(
-        read_study(tiny_study.write(tmp_path)), direction_seed=9, measurements=(Measurement("wide", "line", how),)
-    )
+    changes = {"direction_seed": 9, "normalize": "0.3/0.2", "measurements": (Measurement("wide", "line", how),)}
+    changes["data"] = {"train": "digits:train", "test": "digits:test"}
+    study = dataclasses.replace(read_study(tiny_study.write(tmp_path)), **changes)
     task = next(each for each in tasks.plan_tasks(study) if each.name == "wide/narrow/1")
     command = command_of(task, tmp_path, "landscape study tiny.toml", 4)
     for words in ("mpiexec -n 4 landscape evaluate", "--x=-2:2:5", "--repeats 3", "--norm model", "--samples 7",
+                  "--normalize 0.3/0.2", "--data train=digits:train --data test=digits:test",
                   "--seed 9 --sample-seed 9", "--loss cross_entropy", "--only wide/narrow/1"):  # fmt: skip
         assert words in command, words
     assert f"-o {tmp_path / task.folder / 'line.h5'}" in command

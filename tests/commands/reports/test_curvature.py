@@ -79,9 +79,11 @@ def test_a_surface_of_other_weights_is_refused(capsys):
 
 def test_a_dry_run_says_what_it_takes_and_writes_nothing(capsys):
     base = ["curvature", "net.pt", "--model", "nets.py:small", "--data", "train=digits", "--samples", "60"]
+    base += ["--data", "test=digits:test"]
     assert main([*base, "--batch-size", "30", "--probes", "3", "--steps", "3", "-o", "dry.h5", "--dry-run"]) == 0
     said = capsys.readouterr().out
-    assert "60 samples, 310 weights" in said
+    for name in ("train", "test"):
+        assert f"{name}     60 samples, 310 weights" in said
     assert f"products at most {2 * (100 + 10 + 9)}" in said
     assert "graphs of 2 of 2 batches" in said
     assert not Path("dry.h5").exists()

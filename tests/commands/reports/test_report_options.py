@@ -188,11 +188,14 @@ def test_evaluate_over_the_input(checkpoints: list[str], given: Given, tmp_path:
     subset(found, how)
 
 
-def test_networks_of_a_folder_come_in_the_order_of_their_numbers(tmp_path: Path) -> None:
+def test_networks_of_a_folder_come_in_the_order_of_their_numbers_and_have_names_of_their_own(tmp_path: Path) -> None:
     for number in (10, 2, 1):
         torch.save(tiny_problem.net().state_dict(), tmp_path / f"net-{number}.pt")
     options = argparse.Namespace(checkpoints=[], group=[f"A={tmp_path}/net-*.pt"])
     assert [(each.name, each.group) for each in given_networks(options)] == [(f"net-{k}", "A") for k in (1, 2, 10)]
+    # As many folders stand before all names as it takes for each to have its own.
+    options = argparse.Namespace(checkpoints=[], group=["A=a/b/x.pt,a/c/x.pt", "B=a/c/y.pt"])
+    assert [each.name for each in given_networks(options)] == ["b/x", "c/x", "c/y"]
 
 
 def test_what_one_group_has_of_its_own_is_not_for_the_others() -> None:
