@@ -131,10 +131,13 @@ def _prepared(
             yield Analysis(models, name, samples, settings, groups or {}, about or {}, progress, scratch)
         except (RuntimeError, MemoryError) as error:
             if is_out_of_memory(error):
-                raise EvaluationError(
+                told = EvaluationError(
                     f"memory ran out ({failure(error)}): a smaller batch_size, fewer layers or fewer networks at a "
                     "time need less"
-                ) from error
+                )
+                for note in getattr(error, "__notes__", ()):  # of what is kept
+                    told.add_note(note)
+                raise told from error
             raise
 
 

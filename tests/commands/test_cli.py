@@ -16,6 +16,7 @@ import torch
 
 import landscape
 from landscape.cli import build_parser, join_negative_values, main
+from landscape.errors import EvaluationError
 from tests.helpers import jobs
 
 NETS = """
@@ -189,6 +190,17 @@ def test_debug_adds_the_traceback(folder, capsys):
     err = capsys.readouterr().err
     assert "Traceback" in err
     assert "nets.py" in err
+
+
+def test_what_is_kept_of_a_run_that_fails_is_said_behind_the_reason(folder, capsys, monkeypatch):
+    def fails(*_, **__):
+        error = EvaluationError("it is odd")
+        error.add_note("(net.h5 holds 3 points)")
+        raise error
+
+    monkeypatch.setattr("landscape.evaluation.evaluate.evaluate", fails)
+    assert main(["evaluate", *USUAL, "--x=-1:1:3"]) == 1
+    assert capsys.readouterr().err == "landscape: error: it is odd (net.h5 holds 3 points)\n"
 
 
 def test_a_file_of_another_surface_is_kept(folder, capsys):
