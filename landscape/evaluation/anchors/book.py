@@ -98,9 +98,10 @@ class AnchorBook:
         """Return how many samples of each data set are known at a point of the grid, or at theta*."""
         if point != self.origin:
             counts = self._table.counts(point, self.name)
-            if point in self.chosen and self.holds(point):  # some of the rest may be there, which no estimate counts
-                counts |= {name: max(counts[name], self._held(point, name)) for name in self.sizes}
-            return counts
+            # Of an anchor some of the rest may be there, which no estimate counts; and while a point is measured again,
+            # the table knows data sets of which no samples are here yet.
+            held = self.sizes.keys() - self._exact(point) if self.holds(point) else ()
+            return counts | {name: self._held(point, name) for name in held}
         known = self.knows_origin()
         return {name: size if known else self._held(point, name) for name, size in self.sizes.items()}
 
@@ -148,16 +149,19 @@ class AnchorBook:
                 points, kept = self._to_keep(name, finished)
                 self._table.anchors[name] = replace(there, kept_points=np.array(points, dtype=np.int64), kept=kept)
 
-    def _all_known(self, name: str) -> bool:
+    def _all_known(self) -> bool:
         """Return whether nothing is left to measure at anchors; of those that are not finite none comes of it."""
-        return self.settled and bool((self._counts_of(name)[self.chosen] >= self.sizes[name]).all())
+        known = [(self._counts_of(name)[self.chosen] >= size).all() for name, size in self.sizes.items()]
+        return self.settled and all(known)
 
     def _to_keep(self, name: str, finished: NDArray[np.bool_]) -> tuple[list[int], dict[str, Floats]]:
-        counts, settled = self._counts_of(name), self._all_known(name)
+        counts, settled = self._counts_of(name), self._all_known()
         points = {
             point: int(counts[point])
             for point in self._samples
-            if point != self.origin and 0 < counts[point] <= self._numbers[name] and not (settled and finished[point])
+            if point != self.origin
+            and 0 < counts[point] <= min(self._numbers[name], self._held(point, name))  # not while it is measured again
+            and not (settled and finished[point])
         }
         chosen, number = longest_rows(points, IN_FILE // (8 * len(self._keys)))
         metrics = [metric for data, metric in self._keys if data == name] if chosen else []
@@ -176,7 +180,7 @@ class AnchorBook:
                     if 0 < counts[point] <= len(values):
                         found.setdefault(int(point), {})[name, metric] = values[: counts[point]]
                 for point, values in zip(there.points, there.samples.get(metric, ()), strict=True):
-                    if point != AT_ORIGIN and not self._all_known(name):
+                    if point != AT_ORIGIN and not self._all_known():
                         found.setdefault(int(point), {})[name, metric] = values
         others = [(data, value) for data, values in losses.stores.items() for value in values]
         others = [key for key in others if key not in self._keys]
@@ -259,10 +263,11 @@ class AnchorBook:
             ):
                 found[point][key], sketches[point][key] = moments, sketch
         for point, result in found.items():
-            used = {
-                name: len(self._estimates.anchors_of(name).points) if self._held(point, name) < size else 0
-                for name, size in self.sizes.items()
-                if name not in self._exact(point)
+            there = {name: self._held(point, name) for name in self.sizes if name not in self._exact(point)}
+            used = {  # not of a data set whose samples are not here again: it stays what older anchors made of it
+                name: len(self._estimates.anchors_of(name).points) if held < self.sizes[name] else 0
+                for name, held in there.items()
+                if held
             }
             self._table.put(point, self.name, result, used, sketches[point])
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
+
 import numpy as np
 import pytest
 
 import landscape
+from landscape.evaluation.anchors import book
+from landscape.evaluation.anchors.book import AnchorBook
 from landscape.evaluation.forward_pass import objective
 from landscape.evaluation.results import ResultTable
 from landscape.files.content import check_content
@@ -54,10 +59,44 @@ def test_a_file_written_while_points_lack_a_data_set_holds_the_others_and_is_gon
             raise KeyboardInterrupt
 
     monkeypatch.setattr(ResultTable, "whole_points", seen)
-    if anchors == "none":
-        with pytest.raises(KeyboardInterrupt):
-            landscape.evaluate(linear, sets, **settings, path=path, write_every=1e-6, progress=interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        landscape.evaluate(linear, sets, **settings, path=path, write_every=1e-6, progress=interrupt)
     parts = landscape.evaluate(linear, sets, **settings, path=path, write_every=1e-6)
     assert any((state != surface.state).any() for state, surface in surfaces), "none lacked a data set"
     for name, values in whole.values.items():
         np.testing.assert_allclose(parts[name], values, rtol=1e-9)
+
+
+def test_points_that_are_measured_again_one_data_set_at_a_time_are_cut_and_estimated_from_the_anchors_there_are(
+    linear, data, monkeypatch, tmp_path
+):
+    """Samples that the file has no room for are gone with each run that is cut, while anchors are yet to come."""
+    sets, path = {"train": data, "test": tuple(each[:400] for each in data)}, tmp_path / "net.h5"
+    settings = {"x": "-1:1:9", "loss": "mse", "batch_size": 50, "anchors": 3, "samples": 100}
+    whole = landscape.evaluate(linear, sets, **settings)
+    monkeypatch.setattr(objective, "resident_budget", lambda *_: 100 * sum(each[0].nbytes for each in data))
+    added, kept, again = AnchorBook.add, [], 0
+
+    def add(self, point, result):
+        nonlocal again
+        again += point != self.origin and not self.holds(point) and any(self.counts(point).values())
+        added(self, point, result)
+        self.keep(np.zeros(9, dtype=bool))  # whoever writes may do so at any time
+        kept.extend(anchors.kept_points.size for anchors in self._table.anchors.values())
+
+    calls = itertools.count(1)
+
+    def interrupt(done, total):
+        if next(calls) % 34 == 0:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(AnchorBook, "add", add)
+    for room in (0, 0, book.IN_FILE):
+        monkeypatch.setattr(book, "IN_FILE", room)
+        with pytest.raises(KeyboardInterrupt) if not room else contextlib.nullcontext():
+            parts = landscape.evaluate(linear, sets, **settings, path=path, progress=None if room else interrupt)
+    assert again > 4
+    assert any(kept)
+    for name, values in whole.values.items():
+        np.testing.assert_allclose(parts[name], values, rtol=1e-9)
+        np.testing.assert_allclose(parts.stderr[name], whole.stderr[name], rtol=1e-6)
