@@ -9,6 +9,8 @@ from torch import nn
 
 import landscape
 from landscape.errors import EvaluationError, ProblemError, UsageError
+from landscape.problem.data.datasets import choose, fingerprint
+from landscape.problem.data.sources import resolve_data
 
 
 def networks(number: int, seed: int = 0) -> list[nn.Module]:
@@ -32,6 +34,24 @@ def test_probabilities_are_the_networks_own_in_the_samples_order(data):
         ]
     np.testing.assert_allclose(found.probabilities, torch.stack(wanted).numpy(), rtol=1e-5, atol=1e-7)
     np.testing.assert_array_equal(found.labels, data[1].numpy()[found.numbers])
+
+
+def test_a_result_says_of_which_samples_it_is_and_how_they_were_normalised():
+    normalize = ((0.3,), (0.2,))
+    data = resolve_data(["test=digits:test"], normalize=normalize)
+    network = nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
+    for found in (
+        landscape.predictions({"A": [network]}, data, samples=30, sample_seed=2),
+        landscape.similarity([network], data, samples=30, sample_seed=2, components=False, passes=1),
+    ):
+        assert found.problem == {
+            "data": "test",
+            "reference": "digits:test",
+            "size": 360,
+            "fingerprint": fingerprint(data["test"], choose(data["test"], 30, 2)),
+            "normalize": normalize,
+            "mode": "eval",
+        }
 
 
 def test_networks_that_are_done_are_not_measured_again(data):
