@@ -166,6 +166,12 @@ def test_a_study_that_ships_may_be_repeated_into_a_folder_of_its_name(place):
     assert list(given_files(Namespace(command="study", study="mine.toml", output="dropout"))) == ["mine.toml"]
 
 
+def test_names_with_commas_colons_and_equal_signs_in_them_are_looked_at_whole(place):
+    for name in ("a,b.pt", "a=b.pt", "a:b.pt", "a,b=c:d.pt"):
+        (place / name).write_text("")
+        assert list(given_files(Namespace(command="evaluate", checkpoint=name))) == [name]
+
+
 def test_a_study_may_be_repeated_into_a_folder_that_is_called_like_its_kind_of_data(place):
     (place / "cifar10").mkdir()
     (place / "cifar10" / "study.json").write_text("{}")

@@ -106,7 +106,7 @@ def test_the_table_says_what_was_measured_on_which_images():
     cone[20, -1] = np.nan  # a whole filter length away
     plane = dataclasses.replace(
         surface_of({"train/loss": cone}, random_axis(at, 0), random_axis(at, 1)),
-        problem={"data": {"train": {"size": 1437, "samples": 256}, "test": {"size": 360, "samples": 256}}},
+        problem={"data": {"train": {"size": 1437, "samples": 256}, "test": {"size": 360, "samples": 200}}},
         origin={"values": {"train/loss": 0.25}},
     )
     scores = {"train/accuracy": 0.987, "test/accuracy": 0.654, "train/loss": 0.032, "test/loss": 1.1}

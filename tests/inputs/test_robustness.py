@@ -18,7 +18,7 @@ from landscape.cli import main
 from landscape.errors import FormatError, UsageError
 from landscape.evaluation.provenance import software
 from landscape.files.reports.robustness_file import ROBUSTNESS, read_robustness, write_robustness
-from landscape.inputs.attacks import fgsm, pgd
+from landscape.inputs.attacks import fgsm, pgd, pgd_restarts
 from landscape.inputs.examples import Examples
 from landscape.inputs.robustness import adversarial_examples
 from landscape.problem.losses.losses import resolve_loss
@@ -77,6 +77,20 @@ def test_intervals_are_those_of_a_share_of_samples(found):
     middle, reach = (0.8 + z**2 / 20) / (1 + z**2 / 10), z * np.sqrt(0.8 * 0.2 / 10 + z**2 / 400) / (1 + z**2 / 10)
     assert wilson(8, 10) == pytest.approx((middle - reach, middle + reach))
     assert found.interval()[0] == pytest.approx(wilson(round(64 * found.accuracy()[0]), 64))
+
+
+def test_each_attack_has_the_steps_and_starts_that_are_asked_for_and_its_check_twice_the_steps(
+    linear, points, monkeypatch
+):
+    called = []
+
+    def noted(*given, steps, restarts, **how):
+        called.append((steps, restarts))
+        return pgd_restarts(*given, steps=steps, restarts=restarts, **how)
+
+    monkeypatch.setattr("landscape.inputs.robustness.pgd_restarts", noted)
+    landscape.robustness(linear, points, epsilons=[0.1], steps=3, restarts=2, transfer=linear)
+    assert called == [(3, 2)] * 4 + [(6, 1)]  # beyond any range, up the loss, up the margin, of the other network
 
 
 def test_no_attack_leaves_the_valid_range():
