@@ -67,8 +67,10 @@ def test_a_linear_networks_accuracy_is_the_share_of_points_farther_from_the_boun
     # From any input to any other that there is, or that the valid range has.
     corners = points[0].shape[1] ** 0.5 if norm == "l2" else 1.0
     assert result.far_epsilon == pytest.approx(float(np.ptp(points[0][result.numbers].numpy())) * corners)
-    ranged = landscape.robustness(linear, points, epsilons=[0.1], norm=norm, clip=(-9, 8), steps=1, random=0)
-    assert ranged.far_epsilon == pytest.approx(17 * corners)
+    how = {"norm": norm, "clip": (-9, 8), "steps": 1, "random": 0}
+    assert landscape.robustness(linear, points, epsilons=[0.1], **how).far_epsilon == pytest.approx(17 * corners)
+    # And farther than any attack.
+    assert landscape.robustness(linear, points, epsilons=[1, 30], **how).far_epsilon == pytest.approx(60)
 
 
 def test_intervals_are_those_of_a_share_of_samples(found):
