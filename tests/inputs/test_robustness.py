@@ -21,6 +21,7 @@ from landscape.files.reports.robustness_file import ROBUSTNESS, read_robustness,
 from landscape.inputs.attacks import fgsm, pgd, pgd_restarts
 from landscape.inputs.examples import Examples
 from landscape.inputs.robustness import adversarial_examples
+from landscape.problem.data.datasets import as_data, fingerprint
 from landscape.problem.losses.losses import resolve_loss
 from landscape.surface.reports.robustness import FEW, wilson
 
@@ -63,6 +64,12 @@ def test_a_linear_networks_accuracy_is_the_share_of_points_farther_from_the_boun
     for attack in ("fgsm", "pgd", "margin", None):
         np.testing.assert_array_equal(result.accuracy(attack), exact, err_msg=str(attack))
     assert result.clean.mean() == (far > 0).mean()
+    assert result.problem == {
+        "loss": "cross_entropy",
+        "data": {"reference": "", "size": 64, "samples": 50},
+        "sample_seed": 0,
+        "fingerprint": fingerprint(as_data(points, "train"), result.numbers),
+    }
     assert "None of" in result.verdict
     # From any input to any other that there is, or that the valid range has.
     corners = points[0].shape[1] ** 0.5 if norm == "l2" else 1.0
