@@ -16,6 +16,7 @@ from torch import Tensor, nn
 import landscape
 from landscape.errors import EvaluationError, ProblemError, UsageError
 from landscape.problem.data.datasets import as_data
+from landscape.similarity.compared_networks import ComparedNetworks
 from landscape.similarity.components import cosines, principal_components
 from landscape.similarity.grams import NotFinite, Reference, Tap, centred_features
 from landscape.similarity.hsic import lengths_of_pairs, median_distance
@@ -23,6 +24,7 @@ from landscape.similarity.layer_similarity import similarity_cost
 from landscape.similarity.layers import Layer, features_of, find_layers
 from landscape.similarity.moments import Moments, PassMoments, ratio
 from landscape.similarity.shuffled_batches import Samples
+from landscape.similarity.similarity_settings import Settings
 
 
 @pytest.fixture
@@ -170,6 +172,15 @@ def test_batches_are_alike_in_size_and_another_seed_shuffles_them_in_another_way
     few = Samples(as_data(torch.randn(13, 3), "d"), None, 0, 5)
     fewer = few.leaving_out(few.order[:6])
     assert [[len(each) for each in some.places(0)] for some in (few, fewer)] == [[5, 4, 4], [7]]
+
+
+def test_a_kernel_is_as_wide_as_so_many_median_distances_of_the_whole_first_batch() -> None:
+    x, model = torch.randn(90, 3, generator=torch.Generator().manual_seed(4)), nn.Linear(3, 4)
+    samples, settings = Samples(as_data(x, "d"), None, 0, 45), Settings(kernel="rbf", rbf_width=0.75)
+    compared = ComparedNetworks({"a": model}, "d", samples, settings, {}, {})
+    given = model(x[samples.places(0)[0]]).detach()
+    ((reference,),) = compared.references
+    assert reference.width == pytest.approx(0.75 * median_distance(given), rel=1e-5)
 
 
 class Small(nn.Module):
