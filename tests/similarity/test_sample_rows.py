@@ -202,6 +202,9 @@ def test_torchscript_is_left_out_or_refused_in_words() -> None:
     found = landscape.similarity(Outer(), draw(N, 12), passes=1)
     assert found.networks[0].layers == ("out",)
     assert found.notes == ("network: what inner gives cannot be listened to (TorchScript): left out",)
+    # What is asked for lies inside of it.
+    with pytest.raises(UsageError, match=r"a sample \(what inner gives cannot be listened to \(TorchScript\)\)"):
+        landscape.similarity(Outer(), draw(N, 12), layers="body")
     with pytest.raises(UsageError, match=r"\(what the network gives cannot be listened to \(TorchScript\)\)"):
         landscape.similarity(torch.jit.script(Windows()), draw(N, 12))
 
