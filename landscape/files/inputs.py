@@ -15,6 +15,8 @@ from pathlib import Path
 from landscape.errors import UsageError
 
 _inputs: dict[tuple[int, int], str] = {}  # device and inode -> path
+_code: dict[tuple[int, int], str] = {}  # the same of what was imported
+_asked: dict[str, int] = {}  # which modules were asked for their files: names, and what was there by them
 _guarding = False
 
 
@@ -48,10 +50,24 @@ def require_no_input(path: str | Path) -> None:
         target = os.stat(os.path.realpath(path))  # the way the file is written: A/../B though there is no A
     except (OSError, ValueError):
         return
-    code = (str(getattr(module, "__file__", None) or "") for module in list(sys.modules.values()))
-    for given in (_inputs.get((target.st_dev, target.st_ino), ""), *code):
+    _look_at_code()
+    numbers = target.st_dev, target.st_ino
+    for given in (_inputs.get(numbers), _code.get(numbers)):
         # Looked at once more: a number is given to another file when the first one is gone.
         with contextlib.suppress(OSError):
             if given and os.path.samestat(os.stat(given), target):
                 also = "" if os.fspath(path) == given else f" (given as {given})"
                 raise UsageError(f"{path} is a file that this command reads{also}; write to another one")
+
+
+def _look_at_code() -> None:
+    """Note where modules are that were imported since: there are thousands, and a run asks each time it writes."""
+    for name, module in list(sys.modules.items()):
+        if _asked.get(name) == id(module):
+            continue
+        _asked[name] = id(module)
+        with contextlib.suppress(OSError, ValueError):
+            file = str(getattr(module, "__file__", None) or "")
+            if file:
+                found = os.stat(file)
+                _code[found.st_dev, found.st_ino] = file
