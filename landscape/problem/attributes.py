@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import random
 import sys
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from operator import is_
 from types import FunctionType, MethodType, ModuleType, SimpleNamespace
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
@@ -30,8 +31,13 @@ Undo = Callable[[], bool]  # puts something back; whether it was another
 _ATOMS = (type(None), bool, int, float, complex, str, bytes, type, ModuleType, FunctionType, MethodType, torch.dtype)
 
 
+# Containers that have no attributes, or none that anybody sets: most of what a module has are such dicts of hooks.
+_PLAIN = {dict, OrderedDict, list, set, deque, tuple, frozenset}
+
 # Of every module: hooks, and what it is made of.
 _HOOKS = frozenset(name for name, value in vars(nn.Module()).items() if isinstance(value, dict))
+
+_SLOTS: WeakKeyDictionary[type, tuple[str, ...]] = WeakKeyDictionary()
 
 
 @contextmanager
@@ -109,9 +115,6 @@ class Attributes:
 
             self._undo.append(undo)
             return list(each.flat) if each.dtype == object else []
-        if state := _generator_state(each):
-            self._undo.append(state)
-            return []
         inside: list[Any] = []
         if isinstance(each, dict):
             keys, held = list(dict.keys(each)), list(dict.values(each))
@@ -124,7 +127,10 @@ class Attributes:
             self._undo.append(lambda: _put_back(each, inside, _contents(each), add))
         elif isinstance(each, (tuple, frozenset)):
             inside = _contents(each)
-        return [*inside, *self._fields(each)]
+        elif not isinstance(each, nn.Module) and (state := _generator_state(each)):
+            self._undo.append(state)
+            return []
+        return inside if type(each) in _PLAIN else [*inside, *self._fields(each)]
 
     def _fields(self, each: Any) -> list[Any]:
         """Return what an object of somebody's own class, or a module, has for attributes."""
@@ -140,9 +146,9 @@ class Attributes:
         return []
 
     def _slots(self, each: Any) -> list[Any]:
-        slots = [vars(kind).get("__slots__", ()) for kind in type(each).__mro__]
-        names = [name for own in slots for name in ((own,) if isinstance(own, str) else own)]
-        values = {name: getattr(each, name) for name in names if name != "__dict__" and hasattr(each, name)}
+        values = {name: getattr(each, name) for name in _slots_of(type(each)) if hasattr(each, name)}
+        if not values:
+            return []
 
         def undo() -> bool:
             changed = {name: value for name, value in values.items() if getattr(each, name, None) is not value}
@@ -150,8 +156,7 @@ class Attributes:
                 object.__setattr__(each, name, value)
             return bool(changed)
 
-        if values:
-            self._undo.append(undo)
+        self._undo.append(undo)
         return list(values.values())
 
     def _tensor(self, tensor: Tensor) -> None:
@@ -178,6 +183,15 @@ def kept_copy(tensor: Tensor) -> Tensor:
         with suppress(AttributeError, RuntimeError):  # memory that torch did not allocate itself
             return torch._lazy_clone(tensor)
     return tensor.clone()
+
+
+def _slots_of(kind: type) -> tuple[str, ...]:
+    """Return the names of the slots of a class and its bases; looked up once, for each module of a network asks."""
+    if (names := _SLOTS.get(kind)) is None:
+        slots = [vars(each).get("__slots__", ()) for each in kind.__mro__]
+        found = [name for own in slots for name in ((own,) if isinstance(own, str) else own)]
+        names = _SLOTS[kind] = tuple(name for name in found if name != "__dict__")
+    return names
 
 
 def _contents(each: Any) -> list[Any]:
