@@ -18,11 +18,17 @@ import socket
 import sys
 import threading
 import types
+import weakref
+
+import numpy.random  # noqa: F401
+import torch.fx.experimental.proxy_tensor
+import torch.library
 
 import landscape.cli
 import landscape.curvature.analysis
 import landscape.evaluation.evaluate
-import landscape.trajectory.steps  # noqa: F401
+import landscape.studies.study_runs
+import landscape.trajectory.steps
 
 
 def refuse_writing(event: str, given: tuple[object, ...]) -> None:
@@ -68,7 +74,8 @@ def child(words: list[str], environment: dict[str, str], folder: str, files: lis
 def end(words: list[str], environment: dict[str, str], folder: str, files: list[int]) -> None:
     """Be ``python WORDS``, and end as Python does, but for taking apart all that was loaded: that takes half a second.
 
-    An error that nobody caught takes the way that Python has for it. What C libraries do at the end is done.
+    An error that nobody caught takes the way that Python has for it. To take apart what C libraries have takes another
+    fifth of a second; but a rank that is gone so soon after MPI_Finalize, MPICH's launcher takes for one that failed.
     """
     try:
         child(words, environment, folder, files)
@@ -82,7 +89,11 @@ def end(words: list[str], environment: dict[str, str], folder: str, files: list[
     if (mpi := sys.modules.get("mpi4py.MPI")) is not None and mpi.Is_initialized() and not mpi.Is_finalized():
         mpi.Finalize()
     sys.stdout.flush(), sys.stderr.flush()
-    ctypes.CDLL(None).exit(code if isinstance(code, int) else int(code is not None))
+    number = code if isinstance(code, int) else int(code is not None)
+    if mpi is not None:
+        ctypes.CDLL(None).exit(number)
+    ctypes.CDLL(None).fflush(None)
+    os._exit(number & 0xFF)
 
 
 def tell(client: socket.socket, number: int) -> None:
@@ -93,6 +104,9 @@ def tell(client: socket.socket, number: int) -> None:
 
 def serve(name: str) -> None:
     """Fork what clients ask for until nobody is left who could ask."""
+    landscape.cli.build_parser()  # which loads all commands
+    for each in list(weakref.finalize._registry):  # operators are taken out of torch again: nobody asks for them
+        each.atexit = each.peek()[1] is not torch.library._del_library
     gc.freeze()  # what children never look at they never copy
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     listener.bind(f"\0{name}")

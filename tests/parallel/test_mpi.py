@@ -15,10 +15,9 @@ from landscape.surface.surface import COMPUTED, Surface
 from tests.helpers import jobs, tiny_problem
 
 pytestmark = pytest.mark.slow
-# What depends on how a launcher starts, connects and ends processes runs under both, in new processes (`OWN`); the rest
-# under one of them.
+# What depends on how a launcher starts, connects and ends processes runs under both, once each in new processes; the
+# rest under one of them, in forked ones, for which a client stands where the launcher looks.
 both = pytest.mark.parametrize("mpi", jobs.LAUNCHERS)
-OWN = {"forked": False}
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +40,7 @@ def errors_in(text: str) -> list[str]:
 
 @both  # three ranks: below
 def test_the_file_does_not_depend_on_the_number_of_ranks(checkpoint, whole, tmp_path, mpi):
-    code, out, err = jobs.run(jobs.evaluate(checkpoint, tmp_path / "s.h5"), mpi=mpi, ranks=2, **OWN)
+    code, out, err = jobs.run(jobs.evaluate(checkpoint, tmp_path / "s.h5"), mpi=mpi, ranks=2, forked=False)
     assert code == 0, err
     assert out.count("wrote") == 1  # one process speaks for all
     found = landscape.read_surface(tmp_path / "s.h5")
@@ -131,7 +130,7 @@ def test_a_loss_that_fails_on_one_rank_ends_the_job_with_one_message(checkpoint,
     path = tmp_path / "s.h5"
     words = jobs.evaluate(checkpoint, path, "--loss", f"{jobs.PROBLEM}:failing")
     began = time.monotonic()
-    code, out, err = jobs.run(words, mpi=mpi, ranks=2, BAD=bad, **OWN)
+    code, out, err = jobs.run(words, mpi=mpi, ranks=2, BAD=bad)
     assert time.monotonic() - began < 60
     assert code == 1
     (line,) = errors_in(err)
@@ -174,7 +173,7 @@ cli._run_on_all.__globals__["build_parser"] = lambda: type("Parser", (), {"parse
     "Options", (), {"command": "evaluate", "run": staticmethod(run)})})()
 raise SystemExit(cli.main(["evaluate"]))
 """
-    code, _, err = jobs.run(["-c", script], mpi=mpi, ranks=2, **OWN)
+    code, _, err = jobs.run(["-c", script], mpi=mpi, ranks=2)
     assert code == 1
     assert len(errors_in(err)) == 1
     assert "nobody foresaw this" in errors_in(err)[0]
@@ -221,7 +220,7 @@ def test_a_killed_rank_ends_the_job_and_the_file_goes_on(checkpoint, whole, tmp_
 def test_a_rank_that_just_exits_ends_the_job_as_a_failure(checkpoint, tmp_path, mpi, bad):
     path = tmp_path / "s.h5"
     words = jobs.evaluate(checkpoint, path, "--loss", f"{jobs.PROBLEM}:exiting", "--write-every", "1000")
-    code, out, err = jobs.run(words, mpi=mpi, ranks=2, BAD=bad, **OWN)
+    code, out, err = jobs.run(words, mpi=mpi, ranks=2, BAD=bad)
     assert code != 0
     (line,) = errors_in(err)
     assert f"rank {bad} on" in line
@@ -235,7 +234,7 @@ def test_sigterm_to_any_rank_writes_and_ends_the_job_with_143(checkpoint, tmp_pa
     path = tmp_path / "s.h5"
     # Written once at the first result, then only because of the signal.
     words = jobs.evaluate(checkpoint, path, "--loss", f"{jobs.PROBLEM}:slow", "--write-every", "1000")
-    with jobs.ended(jobs.start(words, mpi=mpi, ranks=2, SECONDS="0.02")) as job:
+    with jobs.ended(jobs.start(words, mpi=mpi, ranks=2, forked=True, SECONDS="0.02")) as job:
         first = jobs.wait_for_points(path, 1, job)
         time.sleep(2)
         os.kill(jobs.ranks_of(job)[rank], signal.SIGTERM)
