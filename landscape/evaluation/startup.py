@@ -117,8 +117,9 @@ def _first_measurement(setup: Setup) -> tuple[Objective, Forward, Baseline]:
             baseline = measure_baseline(objective)
             objective.watch_caches()
             # A size that losses go by is not chosen by the clock: it would be another on the next machine. With noise,
-            # or statistics recomputed, it changes no more than another draw of the same does.
-            free = known is None and not baseline.by_batch
+            # or statistics recomputed, it changes no more than another draw of the same does; in training mode batches
+            # are normalised by themselves, and the smaller they are the higher is the loss.
+            free = known is None and not baseline.by_batch and objective.mode == "eval"
             if free and not last and baseline.seconds * _points(setup) >= WORTH_TIMING:
                 batch_size = time_batch_sizes(objective)
                 objective.watch_caches()  # what trying left in the network is none of it for the next objective

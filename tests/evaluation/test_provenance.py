@@ -134,6 +134,9 @@ def test_a_batch_size_that_values_depend_on_is_not_chosen_by_the_clock(model, mo
     monkeypatch.setattr(startup, "time_batch_sizes", lambda objective: timed.append(1) or objective.batch_size)
     landscape.evaluate(model.eval(), data, x="-1:1:3")
     assert bool(timed) == (type(model) is nn.Linear)
+    timed.clear()
+    landscape.evaluate(model.train(), data, x="-1:1:3", mode="train")
+    assert not timed
 
 
 def test_a_caption_says_of_which_data_set_statistics_were_recomputed():
