@@ -153,6 +153,8 @@ def _networks(contents: Any) -> dict[str, Mapping[str, Any]]:
         if id(value) in around:  # it holds itself
             continue
         names = _members(value)
+        if "param_groups" in names:
+            continue  # an optimizer, whatever its name
         inner = [
             ((*place, name), each, around | {id(value)})
             for name, each in names.items()
@@ -174,7 +176,11 @@ def _members(value: Any) -> Mapping[str, Any]:
     if isinstance(value, (list, tuple)):
         return {str(number): each for number, each in enumerate(value[:_LIST]) if not isinstance(each, Tensor)}
     if isinstance(value, Mapping):
-        return {name: each for name, each in value.items() if isinstance(name, str)}
+        # By its number an epoch's network may be kept; a tensor is nobody's weight there, and a text a class's name.
+        inside = (Mapping, nn.Module)
+        numbers = {name: each for name, each in value.items() if type(name) is int and isinstance(each, inside)}
+        named = {name: each for name, each in value.items() if isinstance(name, str)}
+        return {str(number): each for number, each in numbers.items()} | named
     return {}
 
 

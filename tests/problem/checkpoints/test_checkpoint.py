@@ -84,8 +84,11 @@ def test_an_optimizer_is_never_taken_for_a_network(tmp_path, trained):
         "rng_state": torch.get_rng_state(),
         "rng": {"torch": torch.get_rng_state()},
         "queue": {"of_nothing_yet": torch.zeros(0, 4)},
+        "adam": optimizer.state_dict(),
     }
     assert load_checkpoint(saved(tmp_path / "net.pt", contents)).candidates == ("state_dict",)
+    with pytest.raises(CheckpointError, match="holds no network"):
+        load_checkpoint(saved(tmp_path / "adam.pt", optimizer.state_dict()))
 
 
 def test_a_networks_own_weights_are_preferred_to_an_average_of_them(tmp_path, trained):
@@ -117,6 +120,17 @@ def test_of_several_networks_one_has_to_be_chosen(tmp_path, trained):
     assert load_checkpoint(file, key="discriminator.deep").sha256 == digest(net(2).state_dict())
     with pytest.raises(CheckpointError, match="nothing under 'encoder'; it holds 'generator'"):
         load_checkpoint(file, key="encoder")
+
+
+def test_networks_may_be_kept_by_the_numbers_of_their_epochs(tmp_path, trained):
+    assert load_checkpoint(saved(tmp_path / "one.pt", {10: trained.state_dict()})).candidates == ("10",)
+    contents = {"epochs": {10: trained.state_dict(), 20: net(2).state_dict()}, "classes": {0: "cat", 1: "dog"}}
+    file = saved(tmp_path / "two.pt", contents)
+    with pytest.raises(CheckpointError, match=r"several networks: epochs\.10, epochs\.20; choose one with"):
+        load_checkpoint(file)
+    checkpoint = load_checkpoint(file, key="epochs.20")
+    assert checkpoint.sha256 == digest(net(2).state_dict())
+    assert not checkpoint.metadata
 
 
 def test_a_key_may_be_the_start_of_the_tensors_names(tmp_path, trained):
