@@ -6,7 +6,7 @@ one without running statistics, answers that depend on which samples share a bat
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -61,13 +61,18 @@ def _rounding_of(output: Tensor) -> float:
     return torch.finfo(output.dtype).eps if output.is_floating_point() or output.is_complex() else 0.0
 
 
-def among_themselves(number: int) -> list[int]:
-    """Return which samples of a batch make another one of that size, with its first half among themselves."""
-    return [*range(number // 2), *range(number - number // 2)]
+def among_themselves(number: int, *, in_place: bool = False) -> list[int]:
+    """Return which samples of a batch make another one of that size: its first half backwards, and some of it again.
+
+    ``in_place`` not backwards, where what is drawn for a place stays there: what goes by a batch's first sample is not
+    seen then.
+    """
+    half = number // 2
+    return [*(range(half) if in_place else reversed(range(half))), *range(number - half)]
 
 
-def depends_on_others(output: Tensor, other: Tensor) -> bool:
-    """Whether the first half of a batch has other outputs where the second is replaced by samples of the first.
+def depends_on_others(output: Tensor, other: Tensor, others: Sequence[int]) -> bool:
+    """Whether the first half of a batch has other outputs among themselves than with the second half beside it.
 
     The size stays: a last batch of two or three has norms that would fail for a single sample.
 
@@ -76,11 +81,14 @@ def depends_on_others(output: Tensor, other: Tensor) -> bool:
     output : Tensor, shape (n, ...)
         For a batch.
     other : Tensor, shape (n, ...)
-        For the samples that `among_themselves` names.
+        For ``others``.
+    others : sequence of int
+        The samples that `among_themselves` names.
     """
     if output.shape != other.shape:
         return True
-    one, same = (each[: len(output) // 2].double() for each in (output, other))
+    half = len(output) // 2
+    one, same = output[list(others[:half])].double(), other[:half].double()
     largest = float(one.abs().nan_to_num(0.0, 0.0).max()) if one.numel() else 0.0
     room = max(_ELSEWHERE, _ROUNDINGS * _rounding_of(output)) * largest
     return not torch.allclose(one, same, rtol=0.0, atol=room, equal_nan=True)

@@ -232,8 +232,9 @@ def predicted(model: nn.Module, samples: Samples, name: str, outputs: str = "log
                 output = ask(batch)
         parts.append(_probabilities(output, batch_size_of(batch), name, outputs))
         if len(parts) == 1 and len(output) > 1:
+            others = among_themselves(len(output))
             with buffers.kept():
-                if depends_on_others(output, ask(samples.fetch(np.array(among_themselves(len(output))), device))):
+                if depends_on_others(output, ask(samples.fetch(np.array(others), device)), others):
                     log.warning(
                         "%s: answers depend on which samples share a batch, in eval mode (batch norm without running "
                         "statistics, say), and so on the batch size, %d",

@@ -77,6 +77,17 @@ class Centred(nn.Linear):
         return super().forward(batch - batch.mean(0))
 
 
+def test_a_loss_that_goes_by_its_whole_batch_is_found_by_asking_each_data_set():
+    class Starts(nn.Linear):
+        def forward(self, batch: Tensor) -> Tensor:
+            return super().forward(batch - batch[:1])
+
+    sets = {name: (torch.ones(20, 4), torch.randint(0, 3, (20,))) for name in ("train", "test")}
+    assert "loss_by_batch" not in landscape.evaluate(Starts(4, 3), sets, x="-1:1:3").problem
+    sets["test"] = torch.randn(20, 4), torch.randint(0, 3, (20,))
+    assert landscape.evaluate(Starts(4, 3), sets, x="-1:1:3").problem["loss_by_batch"]
+
+
 def test_a_loss_that_goes_by_its_whole_batch_is_found_by_asking(caplog, tmp_path):
     data, path = (torch.randn(20, 4), torch.randint(0, 3, (20,))), tmp_path / "net.h5"
     with caplog.at_level("WARNING"):

@@ -89,18 +89,19 @@ def test_a_network_that_answers_otherwise_when_asked_again_is_refused(
 
 @pytest.mark.parametrize("name", ["robustness", "frequencies"])
 def test_attacks_on_examples_that_depend_on_each_other_are_refused(name: str) -> None:
-    with pytest.raises(EvaluationError, match="for an example depends on the others in its batch"):
-        MEASURES[name](Net(centred))
+    for change in (centred, lambda net, x: x - x[:1]):
+        with pytest.raises(EvaluationError, match="for an example depends on the others in its batch"):
+            MEASURES[name](Net(change))
 
 
 def test_predictions_that_depend_on_who_shares_a_batch_say_so(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
         landscape.predictions({"a": [Net(lambda net, x: x)]}, (X, Y), batch_size=8)
         assert not caplog.messages
-        landscape.predictions({"a": [Net(centred)]}, (X, Y), batch_size=8)
-    (said,) = caplog.messages
-    assert said.startswith("a/0: answers depend on which samples share a batch")
-    assert said.endswith("the batch size, 8")
+        landscape.predictions({"a": [Net(centred), Net(lambda net, x: x - x[:1])]}, (X, Y), batch_size=8)
+    for each, said in zip(("a/0", "a/1"), caplog.messages, strict=True):
+        assert said.startswith(f"{each}: answers depend on which samples share a batch")
+        assert said.endswith("the batch size, 8")
 
 
 def slow(net: Net, x: Tensor) -> Tensor:
@@ -161,22 +162,31 @@ def test_repeatability_is_of_every_output() -> None:
 
 def test_another_batch_may_round_otherwise_and_no_more() -> None:
     whole = draw(8, 3)
-    assert among_themselves(8) == [0, 1, 2, 3, 0, 1, 2, 3]
-    assert among_themselves(5) == [0, 1, 0, 1, 2]
+    assert among_themselves(8) == [3, 2, 1, 0, 0, 1, 2, 3]
+    assert among_themselves(5) == [1, 0, 0, 1, 2]
+
+    assert among_themselves(5, in_place=True) == [0, 1, 0, 1, 2]
+
+    def again(output: Tensor) -> Tensor:
+        return output[among_themselves(len(output))]
+
+    def depends(output: Tensor, other: Tensor) -> bool:
+        return depends_on_others(output, other, among_themselves(len(output)))
+
     most = float(whole[:4].abs().max())
-    assert not depends_on_others(whole, whole + 0.009 * most)
-    assert depends_on_others(whole, whole + 0.011 * most)
-    assert not depends_on_others(whole.bfloat16(), (whole + 0.05 * most).bfloat16())
-    assert depends_on_others(whole, whole[:, :2])
-    other = whole.clone()
+    assert not depends(whole, again(whole) + 0.009 * most)
+    assert depends(whole, again(whole) + 0.011 * most)
+    assert not depends(whole.bfloat16(), (again(whole) + 0.05 * most).bfloat16())
+    assert depends(whole, whole[:, :2])
+    other = again(whole)
     other[4:] = 9.0  # whose outputs are not compared
-    assert not depends_on_others(whole, other)
+    assert not depends(whole, other)
     whole[1, 1] = torch.nan
-    assert not depends_on_others(whole, whole)
-    assert depends_on_others(whole, whole.nan_to_num())
+    assert not depends(whole, again(whole))
+    assert depends(whole, again(whole).nan_to_num())
     votes = (10 * draw(6, 3)).long()
-    assert not depends_on_others(votes, votes)
-    assert depends_on_others(votes, votes + 1)
+    assert not depends(votes, again(votes))
+    assert depends(votes, again(votes) + 1)
 
 
 @pytest.mark.parametrize("number", [2, 3, 6])

@@ -15,7 +15,7 @@ from landscape.problem.repeated_passes import among_themselves, depends_on_other
 
 logger = logging.getLogger(__name__)
 
-# Samples of the first data set that are asked for among others.
+# Samples of each data set that are asked for among others.
 FEW = 8
 
 
@@ -30,7 +30,7 @@ def goes_by_batch(objective: Objective) -> bool:
             ", ".join(layers[:3]),
             objective.batch_size,
         )
-    elif _differs_among_others(objective):
+    elif any(_differs_among_others(objective, name) for name in objective.data):
         logger.warning(
             "the loss of a sample depends on which others share its batch, in eval mode, and so on the batch size, "
             "%d here",
@@ -41,14 +41,15 @@ def goes_by_batch(objective: Objective) -> bool:
     return True
 
 
-def _differs_among_others(objective: Objective) -> bool:
-    """Whether a few samples of the first data set have losses of their own, and others where others are beside them.
+def _differs_among_others(objective: Objective, name: str) -> bool:
+    """Whether a few samples of a data set have losses of their own, and others where others are beside them.
 
-    Not seen is what goes by the batch's first sample or by its size alone, and what is below a hundredth of the
-    largest loss. A loss that gives a mean is asked elsewhere whether it is one.
+    Not seen is what goes by the batch's size alone, with noise also what goes by its first sample, and what is below a
+    hundredth of the largest loss. A loss that gives a mean is asked elsewhere whether it is one.
     """
-    name = next(iter(objective.data))
     order = objective.orders[name][: min(FEW, objective.batch_size)]
+    # Of noise each place in a batch has its own.
+    others = among_themselves(len(order), in_place=objective.noise is not None)
 
     def measured(chosen: NDArray[np.int64]) -> tuple[bool, torch.Tensor]:
         batch = objective.ready(objective.data[name].fetch(chosen))
@@ -57,7 +58,7 @@ def _differs_among_others(objective: Objective) -> bool:
 
     try:
         known, one = measured(order)
-        return known and depends_on_others(one, measured(order[among_themselves(len(order))])[1])
+        return known and depends_on_others(one, measured(order[others])[1], others)
     except (Exception, SystemExit) as error:  # a network that takes batches of one size only, say
         logger.debug("whether losses go by their batch could not be asked: %s", error)
         return False
