@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from landscape.errors import ProblemError
-from landscape.problem.tensor_layouts import bytes_of, join_rows, rows_in, sides_of, slice_rows
+from landscape.problem.tensor_layouts import bytes_of, dense, join_rows, rows_in, sides_of, slice_rows
 
 Batch = Any
 
@@ -289,7 +289,7 @@ def output_logits(output: Any) -> Tensor:
         found += output[:1]
     for each in found:
         if isinstance(each, Tensor):
-            return each
+            return dense(each)
     raise ProblemError(
         f"a built-in loss needs a network that returns a tensor, or something with logits; this one returned "
         f"{describe_batch(output)}; write a loss of your own and pass it as --loss file.py:loss"

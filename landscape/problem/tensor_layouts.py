@@ -23,6 +23,11 @@ def is_sparse(tensor: Tensor) -> bool:
     return tensor.layout == torch.sparse_coo or tensor.layout in _COMPRESSED
 
 
+def dense(tensor: Tensor) -> Tensor:
+    """Return a tensor with all its zeros; itself where it is not sparse."""
+    return tensor.to_dense() if is_sparse(tensor) else tensor
+
+
 def rows_in(tensor: Tensor | Array) -> int:
     """Return how many rows there are; a nested tensor of the strided layout has no ``shape``."""
     return tensor.size(0) if isinstance(tensor, Tensor) else len(tensor)

@@ -24,6 +24,7 @@ from landscape.errors import EvaluationError, ProblemError, UsageError
 from landscape.problem.batches import batch_size_of, call_model, fit_precision, split_inputs_targets, tensors_in
 from landscape.problem.model import misfit
 from landscape.problem.repeated_passes import require_repeatable
+from landscape.problem.tensor_layouts import dense
 from landscape.similarity.module_calls import scripted_parts
 from landscape.similarity.sample_rows import Rows, is_right, places_by_shape, rows_of
 
@@ -309,8 +310,8 @@ def listening(
 
 
 def floating_tensors(output: Any) -> list[Tensor]:
-    """Return the floating and complex tensors of an output, in their order."""
-    kinds = (each for each in tensors_in(output) if isinstance(each, Tensor))
+    """Return the floating and complex tensors of an output, in their order; of sparse ones all that they stand for."""
+    kinds = (dense(each) for each in tensors_in(output) if isinstance(each, Tensor))
     return [each for each in kinds if each.is_floating_point() or each.is_complex()]
 
 

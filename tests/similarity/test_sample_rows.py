@@ -168,6 +168,24 @@ def test_an_encoder_that_makes_nested_tensors_of_padding_has_layers() -> None:
     assert torch.backends.mha.get_fastpath_enabled() is fused
 
 
+def test_what_is_sparse_within_a_network_or_what_it_gives_is_what_it_stands_for() -> None:
+    class Sparse(Windows):
+        def forward(self, x: Tensor) -> Tensor:
+            return super().forward(x).to_sparse()
+
+    torch.manual_seed(0)
+    model, x, y = Sparse().eval(), draw(N, 12), torch.arange(N) % 2
+    plain = Windows().eval()
+    plain.load_state_dict(model.state_dict())
+    found, wanted = (landscape.similarity(each, x, passes=1) for each in (model, plain))
+    np.testing.assert_array_equal(found.cka, wanted.cka)
+    for measure in (
+        lambda net: landscape.predictions({"a": [net]}, (x, y)).probabilities,
+        lambda net: landscape.evaluate(net, (x, y), x="-1:1:3")["train/loss"],
+    ):
+        np.testing.assert_array_equal(measure(model), measure(plain))
+
+
 def test_a_network_that_was_compiled_and_called_has_the_layers_it_had_before() -> None:
     torch.manual_seed(0)
     model = Windows().eval()
