@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import torch
@@ -336,11 +337,16 @@ class _Training:
 
     # What is on the disk
 
+    @cached_property
+    def digest(self) -> str:
+        """What a state of this training is known by."""
+        return recipe_digest(self.recipe, self.seed, self.sets)
+
     def save(self) -> None:
         """Keep the whole state, so that a killed training goes on from here."""
         assert self.folder is not None
         state = {
-            "recipe": recipe_digest(self.recipe, self.seed, self.sets),
+            "recipe": self.digest,
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "order": self.order.get_state(),
@@ -357,7 +363,7 @@ class _Training:
             return
         try:
             state = read_contents(path)
-            if state["recipe"] != recipe_digest(self.recipe, self.seed, self.sets):
+            if state["recipe"] != self.digest:
                 log.warning("%s is of another recipe; training starts again", path)
                 return
             self.model.load_state_dict(state["model"])

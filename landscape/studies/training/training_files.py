@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from landscape.files.atomic import replace_file
+from landscape.problem.params import digest
 from landscape.studies.study import Recipe
 
 
@@ -36,8 +37,6 @@ def write_state(contents: Mapping[str, Any], path: Path) -> None:
 
 def recipe_digest(recipe: Recipe, seed: int, sets: Mapping[str, tuple[Tensor, Tensor]]) -> str:
     """Return what tells the state of this recipe, seed and data from any other."""
-    said = json.dumps([dataclasses.asdict(recipe), seed], default=str, sort_keys=True)
-    found = hashlib.sha256(said.encode())
-    for name, (x, y) in sets.items():
-        found.update(f"{name} {tuple(x.shape)} {float(x.double().sum())!r} {float(y.double().sum())!r}".encode())
-    return found.hexdigest()
+    data = {name: digest({"inputs": x, "targets": y}) for name, (x, y) in sets.items()}
+    said = json.dumps([dataclasses.asdict(recipe), seed, data], default=str, sort_keys=True)
+    return hashlib.sha256(said.encode()).hexdigest()

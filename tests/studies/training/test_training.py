@@ -439,6 +439,7 @@ def test_a_state_is_known_for_that_of_one_recipe_seed_and_data_alone():
         recipe_digest(recipe, 1, {**sets, "train": (x + 1e-3, y)}),
         recipe_digest(recipe, 1, {**sets, "train": (x, y + 1)}),
         recipe_digest(recipe, 1, {**sets, "train": (x.reshape(3, 4), y)}),
+        recipe_digest(recipe, 1, {**sets, "train": (x.flip(0), y)}),
         recipe_digest(recipe, 1, {"train": sets["train"]}),
         recipe_digest(recipe, 1, {"train": sets["test"], "test": sets["train"]}),
     ]
