@@ -137,7 +137,8 @@ def predictions(
         name = names[todo[place]]
         with untouched(models[name]):
             models[name].eval()
-            return predicted(models[name], chosen, name, outputs).astype(dtype)
+            answers = predicted(models[name], chosen, name, outputs)
+            return _in_half(answers) if half else answers.astype(dtype)
 
     with ExitStack() as stack:
         told = stack.enter_context(progress_of(progress, "predictions", "networks"))
@@ -242,6 +243,22 @@ def predicted(model: nn.Module, samples: Samples, name: str, outputs: str = "log
                         samples.batch_size,
                     )
     return torch.cat(parts).numpy()
+
+
+def _in_half(answers: NDArray[Any]) -> NDArray[np.float16]:
+    """Return probabilities as float16, the likeliest class by itself: it is raised by a digit where others round to it.
+
+    Of equal ones the first would be the answer.
+
+    Parameters
+    ----------
+    answers : ndarray, shape (n, classes)
+    """
+    found = answers.astype(np.float16)
+    rows, likeliest = np.arange(len(found)), answers.argmax(axis=1)
+    tied = found.argmax(axis=1) != likeliest
+    found[rows[tied], likeliest[tied]] = np.nextafter(found[tied].max(axis=1), np.float16(2))
+    return found
 
 
 def _probabilities(output: Tensor, number: int, name: str, outputs: str) -> Tensor:

@@ -83,3 +83,15 @@ def test_what_is_no_classification_is_refused(data):
     nn.init.constant_(bad[2].bias, torch.nan)
     with pytest.raises(EvaluationError, match="not finite"):
         landscape.predictions({"A": [bad]}, data)
+
+
+def test_the_likeliest_class_stays_the_likeliest_in_half_precision() -> None:
+    answers = torch.tensor([[0.49999, 0.50001, 0.0], [0.6, 0.3, 0.1], [0.2, 0.4, 0.4], [0.25001, 0.25, 0.49999]])
+    network = nn.Linear(3, 3, bias=False)
+    nn.init.eye_(network.weight)
+    data = answers, torch.tensor([0, 0, 0, 2])
+    (found,) = landscape.predictions({"a": [network]}, data, half=True, outputs="probabilities").probabilities
+    assert found.dtype == np.float16
+    np.testing.assert_array_equal(found.argmax(axis=1), answers.argmax(axis=1))
+    np.testing.assert_allclose(found, answers, rtol=1e-3)
+    assert found[2, 1] == found[2, 2], "what was equal is"
