@@ -198,6 +198,9 @@ def test_a_line_between_two_networks_says_whose_values_and_which_barrier_it_give
     heights = [barrier(surface, f"{data}/loss")[0] for data in ("train", "test")]
     said = f"both ends, {heights[0]:.3g} (train), {heights[1]:.3g} (test); shaded for train."
     assert said in recall(figure)["Description"]
+    # Of the first no barrier is drawn where there is none, and none is said to be.
+    flat = dataclasses.replace(surface, values={**surface.values, "train/loss": 1 + surface.axes[0].values ** 2})
+    assert f"both ends, 0 (train), {heights[1]:.3g} (test)." in recall(draw(flat))["Description"]
     (subtitle,) = [text.get_text() for text in draw(line_surface(9)).axes[0].texts if text.get_gid() == "subtitle"]
     assert subtitle == "train loss 0.41, train accuracy 85.0 %"
 

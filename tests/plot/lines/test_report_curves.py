@@ -36,6 +36,9 @@ def test_walks_are_bands_from_the_least_to_the_greatest_loss_and_lines_of_smooth
         np.testing.assert_allclose(band(filled, range(3)), ends)
         np.testing.assert_allclose(line(smoothness, name).get_ydata(), found.smoothness)
         assert line(smoothness, name).get_color() == line(losses, name).get_color()
+    # On a logarithmic axis, but not what reaches 0 or below it.
+    below = dataclasses.replace(first, losses=first.losses - 0.2)
+    assert [ax.get_yscale() for ax in (losses, landscape.plot.walk(below).axes[0])] == ["log", "linear"]
     text = recall(figure)["Description"]
     assert text.startswith("sgd: 4 steps, 40 samples of train, mode eval; walked by 0.5, 2 steps of gradient descent")
     assert "at a rate of 0.1; 1 of them is not finite, or changes by less than is resolved, and has no band" in text
@@ -79,6 +82,10 @@ def test_attacks_are_shares_in_percent_from_no_change_on_and_losses_the_stronger
         np.testing.assert_allclose(band(filled, [0, *each.epsilons]), ends)
     assert line(ax, "a").get_color() != line(ax, "b").get_color()
     assert ax.get_xlim()[1] == pytest.approx(1.02 * 0.4)
+    dull = dataclasses.replace(found, far=np.ones(3, dtype=bool))
+    assert found.verdict != dull.verdict
+    said = recall(landscape.plot.robustness([found, dull], labels=["a", "b"]))["Description"]
+    assert f"a: {found.verdict} b: {dull.verdict}" in " ".join(said.split())
     with pytest.raises(UsageError, match="different norms"):
         landscape.plot.robustness([found, dataclasses.replace(found, norm="l2")])
 
