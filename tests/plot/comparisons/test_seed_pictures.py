@@ -16,7 +16,7 @@ from tests.helpers.pictures import assert_readable
 
 def test_seeds_are_dots_beside_their_mean_and_interval_from_the_top():
     rows = [
-        SeedValues("first", np.array([1.0, 2.0, 4.0]), 2.3, 1.1, 3.9, np.array([7.0])),
+        SeedValues("first", np.array([1.0, 2.0, 4.0]), 2.3, 1.1, 30.0, np.array([7.0])),
         SeedValues("second", np.array([3.0, 5.0]), 4.0, np.nan, np.nan),
     ]
     (ax,) = seed_values(rows, x="width", title="t").axes
@@ -30,9 +30,9 @@ def test_seeds_are_dots_beside_their_mean_and_interval_from_the_top():
     means = {float(line.get_ydata()[0]): float(line.get_xdata()[0]) for line in ax.lines if line.get_marker() == "|"}
     assert means == {-0.14: 2.3, 0.86: 4.0}
     (interval,) = (line for line in ax.lines if line.get_marker() != "|")
-    np.testing.assert_allclose(interval.get_xydata(), [(1.1, -0.14), (3.9, -0.14)])
+    np.testing.assert_allclose(interval.get_xydata(), [(1.1, -0.14), (30.0, -0.14)])
     assert ax.get_ylim() == (1.5, -0.5)  # the first row is at the top
-    np.testing.assert_allclose(ax.get_xlim(), (1 - 0.35 * 6, 7 + 0.35 * 6))
+    np.testing.assert_allclose(ax.get_xlim(), (1 - 0.35 * 6, 7 + 0.35 * 6))  # by the seeds, however wide an interval is
     assert [label.get_text() for label in ax.get_yticklabels()] == ["first", "second"]
     assert ax.get_xlabel() == "width"
 

@@ -20,6 +20,9 @@ def test_of_runs_with_and_without_an_order_only_those_with_one_have_ends_and_ste
         "paler: earlier"
     )
     assert notes[1].startswith("The steps and samples lie up to 1 off the plane")
+    far = dataclasses.replace(draws, residual=np.array([0.5, 3.0]))
+    farther = path_notes(principal_surface({"sgd": sgd, "draws": far}), "train/loss")[1]
+    assert farther.startswith("The steps and samples lie up to 3 off the plane")
     assert notes[-1].endswith("of 1 of 5 steps and samples is not finite")
     assert "1 of 5 steps and samples outside the picture" in path_lines(surface)
     adam = dataclasses.replace(surface, trajectories={"sgd": sgd, "adam": sgd, "draws": draws})
