@@ -95,6 +95,12 @@ def test_a_film_over_checkpoints_shows_each_of_them(tmp_path: Path) -> None:
     assert frames[-1] == 1.0
     titles = [title_of(_lay_out(film, dataclasses.replace(film.moment(0), frame=k / 10))) for k in range(11)]
     assert titles == 5 * [titles[0]] + 6 * ["later"]  # each as long as the other
+    # Legend and notes have one place in all frames, whichever network has the most of them.
+    run = Trajectory(np.array([[0.5, 0.4], [0.2, 0.3], [0.0, 0.0]]), np.zeros(3), np.ones(3), np.arange(3))
+    told = [*surfaces, dataclasses.replace(valley(15, 12), trajectories={"sgd": run, "a run with a long name": run})]
+    most = planned(told[::-1], kind="epochs").stills[0].strip
+    assert {still.strip for still in planned(told, kind="epochs").stills} == {most}
+    assert most > film.stills[0].strip
     with pytest.raises(PlotError, match="one grid"):
         planned([valley(15, 12), valley(9, 9)], kind="epochs")
 

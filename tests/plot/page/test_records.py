@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from landscape.plot.page.html import read_page, write_page
 from landscape.plot.page.packing import Packer, unpack
-from landscape.plot.page.records import frames_of, surface_record
+from landscape.plot.page.records import first_frame, frames_of, surface_record
 from landscape.plot.page.trust import trust_rows
 
 from landscape.surface.anchors import Anchors
@@ -40,6 +40,8 @@ def test_seeds_and_slices_become_frames() -> None:
     frames, label = frames_of(volume)
     assert (label, frames[1].title) == ("γ", "γ = 0.5")
     np.testing.assert_array_equal(frames[1]["train/loss"], plane["train/loss"] * 2)
+    behind = dataclasses.replace(volume, axes=(*plane.axes, Axis(np.array([-0.2, 1.0, 2.0]), "third")))
+    assert [first_frame(each) for each in (volume, behind, seeds)] == [1, 0, 0], "the plane of the checkpoint"
     # A run through a volume lies in none of its slices.
     run = Trajectory(np.zeros((2, 3)), np.zeros(2), np.zeros(2), np.arange(2))
     assert not any(frame.trajectories for frame in frames_of(dataclasses.replace(volume, trajectories={"sgd": run}))[0])
