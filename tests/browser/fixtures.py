@@ -54,6 +54,10 @@ def scale_cases() -> list[dict[str, Any]]:
         "constant": np.full(5, 0.7),
         "zero": np.zeros(3),
         "two values": np.array([0.4, 1e5]),
+        "one magnitude and zeros": np.append(np.linspace(0.5, 1.5, 20), np.zeros(3)),
+        "constant but for rounding": 0.7 * (1 + 1e-14 * np.arange(5.0)),
+        "less than a decade": np.linspace(320.0, 1890.0, 5),
+        "thirteen levels a side": np.array([-4e5, 2.0]),
     }
     asked: list[dict[str, Any]] = [
         {"kind": "auto"},
@@ -64,6 +68,10 @@ def scale_cases() -> list[dict[str, Any]]:
         {"kind": "log"},
         {"kind": "auto", "cap": "auto"},
     ]
+    of_one_kind = dict.fromkeys(
+        ("a small spike", "no spike yet", "one magnitude and zeros", "constant but for rounding"), asked[0]
+    )
+    of_one_kind |= {"less than a decade": asked[5], "thirteen levels a side": asked[3]}
     cases = []
     for title, values in samples.items():
         surface = Surface(
@@ -72,8 +80,8 @@ def scale_cases() -> list[dict[str, Any]]:
         for options in asked:
             if options["kind"] == "log" and values.min() <= 0:
                 continue
-            # Of what the kind depends on, the kind is enough.
-            if title in ("a small spike", "no spike yet") and options != asked[0]:
+            # Of what one kind depends on, that kind is enough.
+            if title in of_one_kind and options != of_one_kind[title]:
                 continue
             scale = Scale.of(surface, "train/loss", **options)
             probes = np.linspace(scale.low, scale.high, 9)

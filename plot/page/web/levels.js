@@ -78,7 +78,7 @@ export function linearSteps(low, high, most = MOST_LEVELS) {
 export function signedLevels(low, high, width) {
   const [below, above] = [-low, high].map((reach) => {
     const side = reach > width ? logLevels(width, reach) : [];
-    return everyNth(side, Math.max(1, Math.ceil(side.length / (MOST_LEVELS / 2))));
+    return everyNth(side, Math.max(1, Math.ceil(side.length / Math.floor(MOST_LEVELS / 2))));
   });
   const all = [...below.map((each) => -each).reverse(), 0, ...above];
   const levels = all.filter((each) => low <= each && each <= high);
@@ -106,7 +106,11 @@ export function spreadTicks(low, high, position, linear, gap = 0.07) {
     const place = position(value);
     if (chosen.every((each) => Math.abs(place - position(each)) >= gap)) chosen.push(value);
   }
-  return chosen.length >= 3 ? chosen.sort((a, b) => a - b) : linearSteps(low, high, 8);
+  chosen.sort((a, b) => a - b);
+  if (chosen.length >= 3) return chosen;
+  const apart = (/** @type {number[]} */ tried) => tried.length > 1 && tried.slice(1).every((value, k) => position(value) - position(tried[k]) >= gap);
+  const tried = [8, 7, 6, 5, 4, 3, 2].map((most) => linearSteps(low, high, most));
+  return tried.find(apart) ?? (chosen.length ? chosen : tried[tried.length - 1]);
 }
 
 /**

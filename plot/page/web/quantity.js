@@ -1,10 +1,10 @@
 /** What can be drawn: the measured values by name, and what follows from two of them. */
 import { numberText } from "./levels.js";
+import { areOne } from "./scale.js";
 
 const GAP = "gap/";
-// As in `plot/planes/marks.py`: values of which less is neither better nor worse, and what differs by rounding only.
+// As in `plot/planes/marks.py`: values of which less is neither better nor worse.
 const NO_BEST = ["spread", "predicted_class", "margin", "clipped_share", "convexity"];
-const ROUNDING = 1e-12, TINY = 1e-280;
 
 /** @type {WeakMap<Surface, Map<string, Quantity | null>>} */
 const known = new WeakMap();
@@ -96,8 +96,7 @@ export function bestOf(surface, quantity) {
     top = Math.max(top, values[k]);
     if (surface.state[k] === 1 && (best < 0 || sign * values[k] < sign * values[best])) best = k;
   }
-  const equal = top - low <= Math.max(ROUNDING * Math.max(Math.abs(low), Math.abs(top)), TINY);
-  if (best < 0 || equal || NO_BEST.includes(name.slice(name.lastIndexOf("/") + 1))) return null;
+  if (best < 0 || areOne(low, top) || NO_BEST.includes(name.slice(name.lastIndexOf("/") + 1))) return null;
   return { k: best, value: values[best], word: high ? "highest" : "lowest", high };
 }
 

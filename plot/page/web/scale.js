@@ -8,6 +8,13 @@ import { linearSteps, logLevels, numberText, signedLevels, spreadTicks } from ".
 
 export const OK = 0, MISSING = 1, CAPPED = 2, NOT_FINITE = 3;
 const PAPER_EPS = 0.1;
+// What differs by less than this share of the largest is one value, and less than this is nothing.
+const ROUNDING = 1e-12, TINY = 1e-280;
+
+/** Whether two values differ by no more than rounding. @param {number} low @param {number} high */
+export function areOne(low, high) {
+  return high - low <= Math.max(ROUNDING * Math.max(Math.abs(low), Math.abs(high)), TINY);
+}
 
 export class Scale {
   /**
@@ -122,9 +129,9 @@ function freeScale(sorted, options) {
     high = Math.max(Math.abs(low), Math.abs(high));
     low = -high;
   }
-  if (!(probe.forward(high) > probe.forward(low))) {
+  if (areOne(low, high) || !(probe.forward(high) > probe.forward(low))) {
     // A constant surface still gets a colour, from the middle of the map.
-    const margin = Math.max(Math.abs(low) * 0.1, eps) || PAPER_EPS;
+    const most = Math.max(Math.abs(low) * 0.1, eps), margin = most > TINY ? most : PAPER_EPS;
     low -= low - margin > -eps || kind !== "log" ? margin : 0;
     high += margin;
   }
