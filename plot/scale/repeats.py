@@ -29,7 +29,7 @@ def spread(surface: Surface, name: str, scale: Scale) -> tuple[Surface, Scale]:
     """Return how far the seeds of a plane differ at each point, as a surface, and the scale to draw it on.
 
     On a log scale it is the ratio of the largest to the smallest ``L + eps``, else the largest less the smallest.
-    NaN where any seed is not finite.
+    NaN where any seed is not finite. A point that is not computed, or is interpolated, for any seed is so in all.
     """
     values = surface[name]
     whole = np.isfinite(values).all(axis=0) & (surface.state != NOT_COMPUTED).all(axis=0)
@@ -42,11 +42,11 @@ def spread(surface: Surface, name: str, scale: Scale) -> tuple[Surface, Scale]:
         found = largest - smallest
         label = "largest − smallest" + (" (points)" if scale.percent else "")
     found = np.where(whole, found, np.nan)
-    first = surface.repeat(0)
+    first, missing = surface.repeat(0), (surface.state == NOT_COMPUTED).any(axis=0)
     picture = dataclasses.replace(
         first,
         values={SPREAD: found},
-        state=surface.state.min(axis=0),
+        state=np.where(missing, NOT_COMPUTED, surface.state.max(axis=0)).astype(np.uint8),
         stderr={},
         paired_stderr={},
         counts={},

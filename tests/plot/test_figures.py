@@ -22,7 +22,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from landscape.errors import PlotError, UsageError
-from landscape.surface.surface import NOT_COMPUTED, Trajectory
+from landscape.surface.surface import INTERPOLATED, NOT_COMPUTED, Trajectory
 from tests.helpers.pictures import assert_readable
 from tests.helpers.plot_fixtures import (
     line_surface,
@@ -156,9 +156,12 @@ def test_a_seed_that_diverged_leaves_a_hole_in_the_spread():
     assert np.isnan(picture[SPREAD][4, 5])
     assert np.isnan(picture[SPREAD]).sum() == 1
     state = surface.state.copy()
-    state[2, 1, 3] = NOT_COMPUTED  # and so does one that is not measured yet
+    state[2, 1, 3], state[0, 1, 3] = NOT_COMPUTED, INTERPOLATED  # and so does one that is not measured yet
+    state[1, 2, 6] = INTERPOLATED
     picture, _ = spread(dataclasses.replace(surface, state=state), "train/loss", Scale.of(surface, "train/loss"))
     assert np.argwhere(np.isnan(picture[SPREAD])).tolist() == [[1, 3]]
+    assert np.argwhere(picture.state == NOT_COMPUTED).tolist() == [[1, 3]]
+    assert np.argwhere(picture.state == INTERPOLATED).tolist() == [[2, 6]], "of seeds that were measured alone"
     middle, low, high = middle_half(loss)
     assert np.isnan([middle[4, 5], low[4, 5], high[4, 5]]).all()
 

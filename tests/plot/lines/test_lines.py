@@ -112,6 +112,13 @@ def test_losses_over_more_decades_stand_on_the_scales_own_heights():
     assert share == pytest.approx(float(scale.normalized(1.0)), abs=1e-6)
     assert left.get_ylabel() == f"training loss, {scale.formula()}"
     assert {"1", "10"} <= {text.get_text() for text in left.get_yticklabels()}
+    assert left.get_ylim()[0] >= 0, "no loss is below 0 here"
+    for values, kind in ((np.sinh(6 * x), "asinh"), (x - 0.2, "linear")):
+        left, _ = axes_of(surface_of({"train/loss": values}, random_axis(x, 0)))
+        assert left.get_ylabel().startswith(f"training loss, z = {kind}" if kind == "asinh" else "training loss")
+        ends = left.transAxes.inverted().transform(left.transData.transform([(0, values.min()), (0, values.max())]))
+        assert 0.02 < ends[0, 1] < 0.1, "the lowest loss is in the picture, and a margin below it"
+        assert 0.9 < ends[1, 1] < 0.98
 
 
 def test_a_dotted_line_marks_the_checkpoint_and_the_other_end():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
-from landscape.plot.paths.path_words import path_lines, path_notes, records_of, runs_notes
+from landscape.plot.paths.path_words import path_lines, path_notes, records_of, runs_notes, tick_words
 
 from tests.helpers.runs_on_planes import principal_surface, run_on
 
@@ -35,3 +35,6 @@ def test_of_runs_with_and_without_an_order_only_those_with_one_have_ends_and_ste
     loose = dataclasses.replace(surface, trajectories={"draws": draws})
     assert runs_notes([loose, loose], "train/loss") == ["Dots: samples, projected onto each plane"]
     assert records_of([sgd, sgd]) == "steps"
+    fell = dataclasses.replace(sgd, attributes={**sgd.attributes, "lr_drops": [10]})
+    assert tick_words([fell, draws], [], "step") == tick_words([draws, fell], [], "step") == "the learning rate fell"
+    assert not tick_words([sgd, draws], [], "step")

@@ -134,15 +134,16 @@ def test_several_runs_on_a_line_are_named_with_their_colours_and_only_ordered_on
     runs = {
         "sgd": run_on(points, residual=[0, 1.25, 0], own=[2.0, 1.0, 0.5]),
         "draws": run_on(points, own=[1.5, 1.2, 0.6], unordered=True),
-        "adam": run_on(points, own=[1.6, 1.3, 0.7]),
+        "adam": run_on(points, residual=[0, 2.5, 0], own=[1.6, 1.3, 0.7]),
     }
     surface = Surface((axis,), {"train/loss": 0.5 + axis.values**2}, np.ones(9, np.uint8), trajectories=runs)
     figure = draw(surface)
     said = (
         "Dots: recorded steps of sgd (black), adam (yellow), from circle to star, and samples of draws (pink), at their"
     )
-    assert f"{said} own loss, not the line's; they are up to 1.25 off the line." in recall(figure)["Description"]
-    assert line_step_lines(figure.axes[0], surface, "train/loss")[0].startswith("runs and samples up to ")
+    assert f"{said} own loss, not the line's; they are up to 2.5 off the line." in recall(figure)["Description"]
+    # The run that is farthest off: 0.6 of a direction of length 2 along the line, 2.5 off it.
+    assert line_step_lines(figure.axes[0], surface, "train/loss")[0] == "runs and samples up to 90 % off the line"
     figure.axes[0].set_xlim(0.5, 1.5)
     assert line_step_lines(figure.axes[0], surface, "train/loss")[1] == "3 of 9 steps and samples outside the picture"
     named = {"black": "#111111", "pink": "#C2417F", "yellow": "#F0A000", "blue": "#0091E0", "brown": "#7A4B1E"}

@@ -8,7 +8,7 @@ import pytest
 from landscape.plot.figures import draw
 from landscape.plot.paths.path_words import explained, losses_of, path_lines, path_notes
 from landscape.plot.paths.step_panels import steps
-from landscape.plot.paths.trajectories import CASING, COLORS, WIDTH, gradient, paths_of
+from landscape.plot.paths.trajectories import CASING, COLORS, WIDTH, gradient, marked, paths_of
 from landscape.plot.planes.contours import contour
 from landscape.plot.scale.scale import Scale
 from landscape.plot.style.fields import recall
@@ -74,6 +74,8 @@ def test_drops_and_marks_are_ticks_straight_across_the_path(one):
     along = np.subtract(*ax.transData.transform([BENT[3], BENT[2]]))
     assert abs(across @ along) < 1e-6 * np.linalg.norm(across) * np.linalg.norm(along)
     assert np.linalg.norm(across) == pytest.approx(9 / 72 * ax.figure.dpi)
+    (half,) = paths_of(one, until=0.5)
+    assert marked(half, [10, 20, 30]) == [(10, 1.0), (20, 2.0)], "none where a run has not come to yet"
 
 
 @pytest.mark.parametrize("kind", ["contour", "heatmap", "surface"])

@@ -91,6 +91,7 @@ def test_the_printed_eps_is_the_eps():
 def test_values_of_one_magnitude_are_linear():
     assert scale_of(np.linspace(1.0, 5.0, 50)).kind == "linear"
     assert scale_of(np.linspace(1.0, 50.0, 500)).kind == "log"
+    assert scale_of(np.r_[np.linspace(1.0, 5.0, 50), np.zeros(3)]).kind == "linear"  # 0 is of no magnitude
 
 
 def test_a_lone_spike_does_not_make_a_linear_picture_of_nothing_else():

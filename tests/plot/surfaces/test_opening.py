@@ -10,9 +10,10 @@ import pytest
 from landscape.plot.figures import draw
 from landscape.plot.films.films import plan_film
 from landscape.plot.planes.marks import Sheet
+from landscape.plot.scale.scale import Scale
 from landscape.plot.surfaces import opening
 from landscape.plot.surfaces.camera import Camera
-from landscape.plot.surfaces.opening import RISE_COST, TURN_COST, opening_camera
+from landscape.plot.surfaces.opening import RISE_COST, TURN_COST, draped, opening_camera
 from landscape.plot.surfaces.scenes import make_scene, shared_box
 
 from landscape.surface.surface import Surface, Trajectory
@@ -83,6 +84,17 @@ def test_without_a_run_or_with_one_in_sight_the_view_is_the_papers() -> None:
     bare = dataclasses.replace(BEHIND, trajectories={})
     for given in (bare, ridge(128, [(0.6, -0.2), (0.3, -0.6)])):
         assert panel_of(given, interpolate=False).frame.view.directions == pytest.approx(Camera().directions)
+
+
+def test_what_a_cap_cuts_away_has_nothing_of_a_run_to_be_seen() -> None:
+    over = ridge(0, [(-0.9, 0.1), (0.9, 0.3)])
+    sheet = Sheet.of(over, None, Scale.of(over, "train/loss", cap=2.0))
+    scene = make_scene(sheet, shared_box([sheet]), interpolate=False)
+    segments = draped(scene, over.trajectories["run"].coordinates)
+    assert segments[..., 2].max() <= scene.lid
+    lengths = np.linalg.norm(np.diff(segments[..., :2], axis=1), axis=-1)
+    # The wall is above the cap at 40 x^2 < log(9 / 1.8), for 0.4 of 1.8, up to a cell on each side.
+    assert lengths.sum() / np.hypot(1.8, 0.2) == pytest.approx(1 - 0.4 / 1.8, abs=0.08)
 
 
 def test_panels_and_frames_share_one_opening_camera_and_a_given_one_goes_before() -> None:
