@@ -46,13 +46,15 @@ def require_no_input(path: str | Path) -> None:
     """
     if not _guarding:
         return
+    real = os.path.realpath(path)  # the way the file is written: A/../B though there is no A
     try:
-        target = os.stat(os.path.realpath(path))  # the way the file is written: A/../B though there is no A
+        target = os.stat(real)
     except (OSError, ValueError):
         return
     _look_at_code()
     numbers = target.st_dev, target.st_ino
-    for given in (_inputs.get(numbers), _code.get(numbers)):
+    saved_anew = real if real in _code.values() else None  # by an editor, which gives it another number
+    for given in (_inputs.get(numbers), _code.get(numbers), saved_anew):
         # Looked at once more: a number is given to another file when the first one is gone.
         with contextlib.suppress(OSError):
             if given and os.path.samestat(os.stat(given), target):

@@ -62,17 +62,18 @@ def _rounding_of(output: Tensor) -> float:
 
 
 def among_themselves(number: int, *, in_place: bool = False) -> list[int]:
-    """Return which samples of a batch make another one of that size: its first half backwards, and some of it again.
+    """Return which samples of a batch make another one of that size: its last half backwards, and that again.
 
-    ``in_place`` not backwards, where what is drawn for a place stays there: what goes by a batch's first sample is not
-    seen then.
+    ``in_place`` its first half as it is, where what is drawn for a place stays there: what goes by a batch's first
+    sample is not seen then.
     """
     half = number // 2
-    return [*(range(half) if in_place else reversed(range(half))), *range(number - half)]
+    some = [*range(number)] if in_place else [*reversed(range(number))]
+    return some[:half] + some[: number - half]
 
 
 def depends_on_others(output: Tensor, other: Tensor, others: Sequence[int]) -> bool:
-    """Whether the first half of a batch has other outputs among themselves than with the second half beside it.
+    """Whether half of a batch has other outputs among themselves, in other places, than with the other half beside it.
 
     The size stays: a last batch of two or three has norms that would fail for a single sample.
 

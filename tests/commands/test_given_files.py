@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import re
 import shutil
@@ -131,6 +132,19 @@ def test_names_that_writing_takes_beside_the_file_are_spared_as_well(tmp_path):
                 call()
         assert (tmp_path / name).read_text() == "precious"
         (tmp_path / name).unlink()
+
+
+def test_code_that_was_saved_anew_since_it_was_imported_is_spared(tmp_path, monkeypatch):
+    path = tmp_path / "saved_anew.py"
+    path.write_text("a = 1\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    importlib.import_module("saved_anew")
+    with protected([]):
+        for _ in range(2):
+            with pytest.raises(UsageError, match=r"saved_anew\.py is a file that this command reads"):
+                require_no_input(path)
+            (tmp_path / "new").write_text("a = 2\n")
+            os.replace(tmp_path / "new", path)
 
 
 def test_outside_a_command_and_after_it_a_file_may_be_read_and_written(tmp_path):

@@ -98,10 +98,15 @@ class AnchorBook:
         """Return how many samples of each data set are known at a point of the grid, or at theta*."""
         if point != self.origin:
             counts = self._table.counts(point, self.name)
+            if not self.holds(point):
+                return counts
             # Of an anchor some of the rest may be there, which no estimate counts; and while a point is measured again,
-            # the table knows data sets of which no samples are here yet.
-            held = self.sizes.keys() - self._exact(point) if self.holds(point) else ()
-            return counts | {name: self._held(point, name) for name in held}
+            # the table knows data sets of which no samples are here yet. Of those known in full they are needed only
+            # where anchors are yet to be chosen.
+            held, exact = {name: self._held(point, name) for name in self.sizes}, self._exact(point)
+            return counts | {
+                name: there for name, there in held.items() if name not in exact or not (self.settled or there)
+            }
         known = self.knows_origin()
         return {name: size if known else self._held(point, name) for name, size in self.sizes.items()}
 
@@ -216,7 +221,7 @@ class AnchorBook:
         if whole:
             for key in held:
                 held[key] = held[key][: self._numbers[key[0]]]
-        elif self._kept > ROOM and self.settled and self._complete(point):
+        elif self._kept > ROOM and self.settled and self._complete(point) and point not in self.chosen:
             self._kept -= sum(values.nbytes for values in held.values())
             del self._samples[point]
 

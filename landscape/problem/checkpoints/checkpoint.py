@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -144,7 +144,15 @@ def apply_checkpoint(model: nn.Module, checkpoint: Checkpoint) -> None:
 
 
 def _networks(contents: Any) -> dict[str, Mapping[str, Any]]:
-    """Return everything in a file that can be a network, by the names that lead to it, outermost first."""
+    """Return everything in a file that can be a network, by the names that lead to it, outermost first.
+
+    By its number an epoch's network may be kept; where there is one by name, what has a number is none, but statistics
+    of a class, say.
+    """
+    return _networks_in(contents, _members) or _networks_in(contents, _numbered_members)
+
+
+def _networks_in(contents: Any, members: Callable[[Any], Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
     found: dict[str, Mapping[str, Any]] = {}
     loose: dict[str, Mapping[str, Any]] = {}  # tensors beside something deeper: a network only if that is none
     scalars: dict[str, Mapping[str, Any]] = {}  # no weights are all scalars, unless there is nothing else
@@ -152,9 +160,9 @@ def _networks(contents: Any) -> dict[str, Mapping[str, Any]]:
     for place, value, around in waiting:
         if id(value) in around:  # it holds itself
             continue
-        names = _members(value)
-        if "param_groups" in names:
-            continue  # an optimizer, whatever its name
+        names = members(value)
+        if members is _numbered_members and names.keys() >= {"state", "param_groups"}:
+            continue  # an optimizer, which numbers what it keeps of weights
         inner = [
             ((*place, name), each, around | {id(value)})
             for name, each in names.items()
@@ -176,12 +184,17 @@ def _members(value: Any) -> Mapping[str, Any]:
     if isinstance(value, (list, tuple)):
         return {str(number): each for number, each in enumerate(value[:_LIST]) if not isinstance(each, Tensor)}
     if isinstance(value, Mapping):
-        # By its number an epoch's network may be kept; a tensor is nobody's weight there, and a text a class's name.
-        inside = (Mapping, nn.Module)
-        numbers = {name: each for name, each in value.items() if type(name) is int and isinstance(each, inside)}
-        named = {name: each for name, each in value.items() if isinstance(name, str)}
-        return {str(number): each for number, each in numbers.items()} | named
+        return {name: each for name, each in value.items() if isinstance(name, str)}
     return {}
+
+
+def _numbered_members(value: Any) -> Mapping[str, Any]:
+    """Return members by number as well; a tensor is nobody's weight there, and a text a class's name."""
+    found: dict[str, Any] = {}
+    for name, each in value.items() if isinstance(value, Mapping) else ():
+        if type(name) is int and isinstance(each, (Mapping, nn.Module)):
+            found[str(name)] = each
+    return {**found, **_members(value)}
 
 
 def _is_network(names: Mapping[str, Any]) -> bool:

@@ -67,6 +67,45 @@ def test_a_file_written_while_points_lack_a_data_set_holds_the_others_and_is_gon
         np.testing.assert_allclose(parts[name], values, rtol=1e-9)
 
 
+def test_anchors_are_whole_where_there_is_room_for_no_other_samples(linear, data, monkeypatch):
+    sets = {"train": data, "test": tuple(each[:400] for each in data)}
+    settings = {"x": "-1:1:9", "loss": "mse", "batch_size": 50, "anchors": 3, "samples": 150}
+    whole = landscape.evaluate(linear, sets, **settings)
+    monkeypatch.setattr(objective, "resident_budget", lambda *_: 100 * sum(each[0].nbytes for each in data))
+    monkeypatch.setattr(book, "ROOM", 0)
+    calls = itertools.count()
+
+    def progress(done, total):
+        assert next(calls) < 500, "it has no end"
+
+    parts = landscape.evaluate(linear, sets, **settings, progress=progress)
+    for name, values in whole.values.items():
+        np.testing.assert_allclose(parts[name], values, rtol=1e-9)
+
+
+def test_of_a_data_set_known_in_full_samples_are_there_again_where_anchors_are_chosen(
+    linear, data, monkeypatch, tmp_path
+):
+    sets = {"train": data, "few": tuple(each[:90] for each in data)}
+    settings = {"x": "-1:1:13", "loss": "mse", "batch_size": 50, "anchors": 2, "standard_error": 0.05}
+    whole = landscape.evaluate(linear, sets, **settings)
+    calls = itertools.count(1)
+
+    def interrupt(done, total):
+        if next(calls) == 16:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(objective, "resident_budget", lambda *_: 300 * sum(each[0].nbytes for each in data))
+    room = book.IN_FILE
+    monkeypatch.setattr(book, "IN_FILE", 0)
+    with pytest.raises(KeyboardInterrupt):
+        landscape.evaluate(linear, sets, **settings, path=tmp_path / "net.h5", write_every=1e-6, progress=interrupt)
+    monkeypatch.setattr(book, "IN_FILE", room)
+    parts = landscape.evaluate(linear, sets, **settings, path=tmp_path / "net.h5")
+    for name, values in whole.values.items():
+        np.testing.assert_allclose(parts[name], values, rtol=1e-6)
+
+
 def test_points_that_are_measured_again_one_data_set_at_a_time_are_cut_and_estimated_from_the_anchors_there_are(
     linear, data, monkeypatch, tmp_path
 ):

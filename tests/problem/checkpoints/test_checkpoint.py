@@ -131,6 +131,14 @@ def test_networks_may_be_kept_by_the_numbers_of_their_epochs(tmp_path, trained):
     checkpoint = load_checkpoint(file, key="epochs.20")
     assert checkpoint.sha256 == digest(net(2).state_dict())
     assert not checkpoint.metadata
+    # Beside a network by name they are none: statistics of classes, say, or an optimizer's states.
+    groups = torch.optim.SGD(trained.parameters()).state_dict()["param_groups"]
+    for beside in (
+        {"stats": {0: {"mean": torch.ones(3)}}},
+        {"param_groups": groups, "opt": {0: {"sum": torch.ones(3)}}},
+    ):
+        found = load_checkpoint(saved(tmp_path / "beside.pt", {"encoder": trained.state_dict(), **beside}))
+        assert found.candidates == ("encoder",)
 
 
 def test_a_key_may_be_the_start_of_the_tensors_names(tmp_path, trained):
