@@ -103,6 +103,11 @@ def test_the_underside_is_lit_by_the_page_and_darker_than_the_top():
     expected = sky - light.page * normal[2] + light.fill_strength * max(normal @ fill, 0)
     assert share.mean() == pytest.approx(expected, rel=0.03)
     assert 0.4 < expected < 0.9
+    # Neither highlights nor hollows are of that side.
+    towards = dataclasses.replace(light, key=(-0.72, 0.0, -0.69), specular=0.0)  # mirrored into the eye
+    plain = render(mesh, view, SHAPE, dataclasses.replace(paint, light=towards))
+    shiny = dataclasses.replace(paint, light=dataclasses.replace(towards, specular=1.0), openness=np.full(z.size, 0.2))
+    np.testing.assert_array_equal(render(mesh, view, SHAPE, shiny), plain)
 
 
 LEVELS = np.array([0.2, 0.35, 0.6, 0.8])

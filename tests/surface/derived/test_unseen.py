@@ -252,6 +252,8 @@ def test_few_samples_that_differ_are_counted_among_the_fewer_of_both_networks():
     for both in (pair, pair[::-1]):
         widths = difference(*both, ACCURACY).half_widths
         np.testing.assert_allclose(widths, score_width(differ, 1000, np.sqrt(0.9)), rtol=1e-5)
+        # That is less than what the others may be unlike the 1,000.
+        np.testing.assert_allclose(standard_errors(*both, ACCURACY), unlike_share(1000, 10_000) / NORMAL)
 
 
 def with_sketch(surface: Surface, name: str, columns: list[float]) -> Surface:

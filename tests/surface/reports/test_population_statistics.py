@@ -213,6 +213,11 @@ def test_the_greatest_difference_of_a_class_is_bounded_by_intervals_for_all_clas
     assert said.label == int(middles.argmax())
     assert (said.value, said.high) == pytest.approx((middles.max(), highs.max()))
     assert said.low == pytest.approx(max(lows.max(), 0.0))
+    # A class of which there is no example is none of them.
+    wider = dataclasses.replace(found, probabilities=np.pad(found.probabilities, ((0, 0), (0, 0), (0, 1))))
+    assert wider.classes == 5
+    assert greatest_class_difference(wider, "A", "B") == said
+    assert compare(wider, "A", "B", resamples=1).classes == compare(found, "A", "B", resamples=1).classes
 
 
 def test_a_class_on_which_all_agree_is_as_uncertain_as_the_most_uncertain_one():
