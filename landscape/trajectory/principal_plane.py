@@ -34,6 +34,8 @@ from landscape.trajectory.runs import TrainingRun
 
 # Around the path, as a share of its extent: enough to see where it came from and what lies behind its end.
 MARGIN = 0.15
+# A learning rate fell where it is at most so much of that before: half of it, as schedulers have it, but for rounding.
+_FELL = 0.5 + 1e-6
 
 
 @dataclass(frozen=True, eq=False)
@@ -172,7 +174,7 @@ def project(model: nn.Module, run: TrainingRun, plane: Plane) -> Trajectory:
     pairs = itertools.pairwise(run.records)
     attributes: dict[str, Any] = {
         **describe_run(run),
-        "lr_drops": [after.step for before, after in pairs if after.learning_rate < 0.5 * before.learning_rate]
+        "lr_drops": [after.step for before, after in pairs if after.learning_rate <= _FELL * before.learning_rate]
         if not run.unordered
         else [],
         "logged_loss": [None if np.isnan(record.loss) else record.loss for record in run.records],

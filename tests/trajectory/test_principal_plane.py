@@ -165,7 +165,7 @@ def test_drops_of_the_learning_rate_are_kept_with_the_path(tmp_path):
     torch.manual_seed(0)
     model = network()
     with Recorder(tmp_path, model) as recorder:
-        for step, rate in enumerate([0.1, 0.09, 0.01, 0.01, 0.001]):
+        for step, rate in enumerate([0.1, 0.09, 0.01, 0.01, 0.005, 0.0026]):
             with torch.no_grad():
                 model[0].weight += torch.randn(8, 4)
             recorder.record(10 * step, lr=rate)
