@@ -141,6 +141,8 @@ def number_text(value: float, digits: int = 4) -> str:
         return str(value)
     if value == 0 or 1e-3 <= abs(value) < 1e4:
         text = f"{value + 0.0:.{digits}g}" if abs(value) < 10**digits else f"{value:.0f}"
+        if "e" in text:  # 9999.96 rounded to four digits
+            return number_text(float(text), digits)
         return text.replace("-", "−")
     mantissa, _, power = f"{value:.{digits - 1}e}".partition("e")
     mantissa = mantissa.rstrip("0").rstrip(".")

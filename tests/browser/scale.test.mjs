@@ -37,6 +37,8 @@ test("numbers read as in the stills", () => {
   assert.deepEqual([0.5, 20000, 3e6, 1e7, -1e-5, 0, 1234.5678, 1234567, -1.23456e-7, NaN, Infinity].map((each) => numberText(each)), [
     "0.5", "2·10⁴", "3·10⁶", "10⁷", "−10⁻⁵", "0", "1235", "1.235·10⁶", "−1.235·10⁻⁷", "nan", "inf",
   ]);
+  const rounded = /** @type {[number, number][]} */ ([[99.7, 2], [-999.95, 3], [9999.96, 4], [9999.96, 5]]);
+  assert.deepEqual(rounded.map((each) => numberText(...each)), ["100", "−1000", "10⁴", "10000"]);
 });
 
 test("a scale that would hide everything is refused", () => {

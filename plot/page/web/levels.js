@@ -122,7 +122,8 @@ export function numberText(value, digits = 4) {
   if (!Number.isFinite(value)) return value > 0 ? "inf" : "-inf";
   const size = Math.abs(value);
   if (value === 0 || (size >= 1e-3 && size < 1e4)) {
-    const text = size < 10 ** digits ? String(Number(value.toPrecision(digits)) + 0) : value.toFixed(0);
+    const rounded = Number(value.toPrecision(digits)), text = size < 10 ** digits ? String(rounded + 0) : value.toFixed(0);
+    if (size < 10 ** digits && Math.abs(rounded) >= 10 ** digits) return numberText(rounded, digits);
     return text.replace("-", "−");
   }
   let [mantissa, power] = value.toExponential(digits - 1).split("e");

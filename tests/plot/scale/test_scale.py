@@ -303,6 +303,8 @@ def test_numbers_are_written_for_readers():
         0.00012345: "1.23·10⁻⁴",
     }
     assert {value: number_text(value, 3) for value in fewer} == fewer
+    rounded = {(99.7, 2): "100", (-999.95, 3): "−1000", (9999.96, 4): "10⁴", (9999.96, 5): "10000"}
+    assert {each: number_text(*each) for each in rounded} == rounded
     assert [number_text(value) for value in (np.nan, np.inf, -np.inf)] == ["nan", "inf", "-inf"]
 
 
