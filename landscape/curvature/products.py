@@ -30,6 +30,7 @@ from landscape.curvature.sampled_loss import NotFiniteError, SampledLoss
 from landscape.errors import EvaluationError, UsageError
 from landscape.parallel.serial import Comm
 from landscape.problem.references import failure
+from landscape.problem.tensor_layouts import stored_in
 from landscape.surface.grid import Floats
 
 # A batch's part of a product, of a list of tensors like the leaves.
@@ -279,9 +280,10 @@ class Products:
         saved: dict[int, int] = {}
 
         def note(tensor: Tensor) -> Tensor:
-            storage = tensor.untyped_storage()
-            if storage.data_ptr() not in own:
-                saved[storage.data_ptr()] = storage.nbytes()
+            for each in stored_in(tensor.detach()):
+                storage = each.untyped_storage()
+                if storage.data_ptr() not in own:
+                    saved[storage.data_ptr()] = storage.nbytes()
             return tensor.detach()
 
         with _saying(self.loss), saved_tensors_hooks(note, lambda tensor: tensor):

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from landscape.errors import ProblemError, UsageError
 from landscape.problem.batches import call_model, describe_batch, fit_precision, output_logits, split_inputs_targets
 from landscape.problem.losses.losses import Loss
+from landscape.problem.tensor_layouts import is_strided
 
 Clip = tuple[float, float]
 # Names of what says which parts of an input count: attention_mask, key_padding_mask, but not masked_image. Values would
@@ -28,7 +29,8 @@ def moved_part(inputs: Any) -> Tensor:
     Raises
     ------
     ProblemError
-        There is none: token numbers cannot be moved by a fraction.
+        There is none: token numbers cannot be moved by a fraction, and of a sparse or ragged tensor only what is
+        stored could.
     """
     several = isinstance(inputs, (Mapping, tuple, list))
     named = (
@@ -37,13 +39,13 @@ def moved_part(inputs: Any) -> Tensor:
     parts = [
         (str(name), part)
         for name, part in named
-        if isinstance(part, Tensor) and part.is_floating_point() and part.ndim > 1
+        if isinstance(part, Tensor) and part.is_floating_point() and part.ndim > 1 and is_strided(part)
     ]
     if parts:
         found = [part for name, part in parts if not _MASK.search(name.lower())]
         return (found or [parts[0][1]])[0]
     raise ProblemError(
-        f"an input can be moved where it is a tensor of floating point, one row a sample; this one is "
+        f"an input can be moved where it is a dense tensor of floating point, one row a sample; this one is "
         f"{describe_batch(inputs)}"
     )
 

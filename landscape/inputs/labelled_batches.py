@@ -22,7 +22,7 @@ from landscape.problem.data.datasets import choose, describe_data, fingerprint
 from landscape.problem.data.samples import Data
 from landscape.problem.losses.losses import Loss
 from landscape.problem.named_data import named_data
-from landscape.problem.repeated_passes import among_themselves, depends_on_others, require_repeatable
+from landscape.problem.repeated_passes import goes_by_others, require_repeatable
 
 
 def one_data_set(data: Any, samples: int | None, seed: int) -> tuple[str, Data, NDArray[np.int64]]:
@@ -93,12 +93,15 @@ def class_examples(
             f"an attack turns one class into another: it takes outputs of shape (n, classes) and whole numbers as "
             f"targets, not outputs of shape {tuple(output.shape)} and targets of shape {tuple(target.shape)}"
         )
-    others = among_themselves(len(start))
-    another = concatenate([slice_batch(examples.batch, each, each + 1) for each in others])
-    if len(start) > 1 and depends_on_others(output, ask(replace(examples, batch=another)), others):
+
+    def ask_others(others: list[int]) -> Tensor:
+        another = concatenate([slice_batch(examples.batch, each, each + 1) for each in others])
+        return ask(replace(examples, batch=another))
+
+    if goes_by_others(output, ask_others):
         raise EvaluationError(
-            "the network's output for an example depends on the others in its batch, in eval mode (batch norm without "
-            "running statistics, say): what is done to one is done to all"
+            "the network's output for an example depends on its place in a batch or on the others there, in eval mode "
+            "(batch norm without running statistics, say): what is done to one is done to others"
         )
     return examples
 

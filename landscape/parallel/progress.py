@@ -54,6 +54,20 @@ def progress_of(
 
 
 @contextmanager
+def progresses_of(
+    given: Callable[[str, int, int], None] | bool | None, unit_of: Callable[[str], str]
+) -> Iterator[Callable[[str, int, int], None] | None]:
+    """Give what a function of several stages tells how far it is: which stage, done, in all. See `progress_of`."""
+    if callable(given):
+        yield given
+    elif given or (given is None and _watched()):
+        with progress_bars() as show:
+            yield lambda what, done, total: show(what, unit_of(what), done, total)
+    else:
+        yield None
+
+
+@contextmanager
 def progress_bar(what: str, unit: str = "points") -> Iterator[Progress]:
     """Give a function (done, in all) that shows how far something is."""
     with progress_bars() as show:

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from landscape.errors import ProblemError
-from landscape.problem.tensor_layouts import bytes_of, dense, join_rows, rows_in, sides_of, slice_rows
+from landscape.problem.tensor_layouts import bytes_of, dense, is_sparse, join_rows, rows_in, sides_of, slice_rows
 
 Batch = Any
 
@@ -300,7 +300,8 @@ def describe_batch(batch: Batch, depth: int = 2) -> str:
     """Say what a batch is made of, briefly: ``(float32 8 x 3 x 32 x 32, int64 8)``."""
     if isinstance(batch, (Tensor, np.ndarray)):
         sides = " x ".join("ragged" if side is None else str(side) for side in sides_of(batch)) or "scalar"
-        return f"{str(batch.dtype).removeprefix('torch.')} {sides}"
+        kind = " sparse" if isinstance(batch, Tensor) and is_sparse(batch) else ""
+        return f"{str(batch.dtype).removeprefix('torch.')} {sides}{kind}"
     if depth and isinstance(batch, (tuple, list)):
         shown = ", ".join(describe_batch(part, depth - 1) for part in batch[:4])
         return f"({shown}{', ...' if len(batch) > 4 else ''})"

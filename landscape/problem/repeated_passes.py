@@ -6,6 +6,7 @@ one without running statistics, answers that depend on which samples share a bat
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 
 import torch
@@ -13,6 +14,8 @@ from torch import Tensor, nn
 
 from landscape.errors import EvaluationError
 from landscape.problem.buffers import Buffers
+
+log = logging.getLogger(__name__)
 
 # Between two passes over the same samples.
 _RELATIVE, _ABSOLUTE = 1e-3, 1e-5
@@ -59,6 +62,28 @@ def _alike(one: Tensor, other: Tensor) -> bool:
 
 def _rounding_of(output: Tensor) -> float:
     return torch.finfo(output.dtype).eps if output.is_floating_point() or output.is_complex() else 0.0
+
+
+def goes_by_others(output: Tensor, ask: Callable[[list[int]], Tensor]) -> bool:
+    """Whether a sample's output goes by its place in a batch, or by the others there.
+
+    Parameters
+    ----------
+    output : Tensor, shape (n, ...)
+        For a batch.
+    ask : callable
+        Gives the output for some of its samples, by their numbers. Not known is what it raises for: a network may take
+        sequences in the order of their lengths only.
+    """
+    others = among_themselves(len(output))
+    if len(output) < 2:
+        return False
+    try:
+        other = ask(others)
+    except Exception as error:
+        log.debug("whether outputs go by their batch could not be asked: %s", error)
+        return False
+    return depends_on_others(output, other, others)
 
 
 def among_themselves(number: int, *, in_place: bool = False) -> list[int]:

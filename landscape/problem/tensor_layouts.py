@@ -23,6 +23,11 @@ def is_sparse(tensor: Tensor) -> bool:
     return tensor.layout == torch.sparse_coo or tensor.layout in _COMPRESSED
 
 
+def is_strided(tensor: Tensor) -> bool:
+    """Return whether a tensor stores all its numbers, and rows of one length."""
+    return tensor.layout == torch.strided and not tensor.is_nested
+
+
 def dense(tensor: Tensor) -> Tensor:
     """Return a tensor with all its zeros; itself where it is not sparse."""
     return tensor.to_dense() if is_sparse(tensor) else tensor
@@ -63,7 +68,7 @@ def bytes_of(tensor: Tensor) -> int:
 
 def slice_rows(tensor: Tensor, start: int, stop: int) -> Tensor:
     """Return rows ``start`` to ``stop``, as a view of a strided tensor."""
-    if tensor.layout == torch.strided and not tensor.is_nested:
+    if is_strided(tensor):
         return tensor[start:stop]
     return select_rows(tensor, torch.arange(*slice(start, stop).indices(tensor.size(0))))
 

@@ -21,7 +21,7 @@ from landscape.problem.batches import batch_size_of, describe_batch, output_logi
 from landscape.problem.buffers import Buffers
 from landscape.problem.data.datasets import fingerprint
 from landscape.problem.model import misfit
-from landscape.problem.repeated_passes import among_themselves, depends_on_others, require_repeatable
+from landscape.problem.repeated_passes import goes_by_others, require_repeatable
 from landscape.similarity.layers import call
 from landscape.similarity.shuffled_batches import Samples, device_of, one_data_set
 from landscape.surface.reports.populations import Populations
@@ -232,13 +232,12 @@ def predicted(model: nn.Module, samples: Samples, name: str, outputs: str = "log
             with buffers.kept():  # no batch is measured with what those before it left
                 output = ask(batch)
         parts.append(_probabilities(output, batch_size_of(batch), name, outputs))
-        if len(parts) == 1 and len(output) > 1:
-            others = among_themselves(len(output))
+        if len(parts) == 1:
             with buffers.kept():
-                if depends_on_others(output, ask(samples.fetch(np.array(others), device)), others):
+                if goes_by_others(output, lambda others: ask(samples.fetch(np.array(others), device))):
                     log.warning(
-                        "%s: answers depend on which samples share a batch, in eval mode (batch norm without running "
-                        "statistics, say), and so on the batch size, %d",
+                        "%s: answers depend on a sample's place in a batch, or on which others share it, in eval mode "
+                        "(batch norm without running statistics, say), and so on the batch size, %d",
                         name,
                         samples.batch_size,
                     )

@@ -39,6 +39,11 @@ _MATRICES = 10
 _WORDS = {LAYERS: "layers", COMPONENTS: "without components", DOMINATED: "without dominant samples"}
 
 
+def unit_of(stage: str) -> str:
+    """Return what is counted while a stage goes on."""
+    return "networks" if stage == "components" else "batches"
+
+
 class Analysis:
     """One run, from layers to the result.
 

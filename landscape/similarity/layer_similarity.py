@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -12,8 +12,9 @@ from landscape.arguments import require_network
 from landscape.directions.displacement import untouched
 from landscape.engine.memory import is_out_of_memory
 from landscape.errors import EvaluationError, UsageError
+from landscape.parallel.progress import progresses_of
 from landscape.problem.references import failure
-from landscape.similarity.layer_analysis import Analysis, Progress, Write
+from landscape.similarity.layer_analysis import Analysis, Progress, Write, unit_of
 from landscape.similarity.module_calls import called_one_by_one
 from landscape.similarity.partial_results import Known
 from landscape.similarity.run_cost import SimilarityCost, measured_cost
@@ -29,7 +30,7 @@ def measure_similarity(
     groups: Mapping[str, str] | None = None,
     about: Mapping[str, Mapping[str, Any]] | None = None,
     settings: Settings | None = None,
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
     known: Known | None = None,
     write: Write | None = None,
     write_every: float = 30.0,
@@ -49,8 +50,8 @@ def measure_similarity(
     about : mapping of str to mapping, optional
         What is stored of each network.
     settings : Settings, optional
-    progress : callable, optional
-        Called with what is done, how much of it, and how much there is.
+    progress : callable or bool, optional
+        Called with what is done, how much of it, and how much there is; else as `landscape.evaluate` takes it.
     known : tuple of Similarity and state, optional
         Of a run that was cut short, as it gave them to ``write``, on rank 0: what is done is not measured again.
     write : callable, optional
@@ -97,7 +98,7 @@ def similarity_cost(
     **options: Any,
 ) -> SimilarityCost:
     """Say what `measure_similarity` with the same arguments will take, from one batch; raises as it does."""
-    with _prepared(networks, data, settings or Settings(**options), groups, about, None) as analysis:
+    with _prepared(networks, data, settings or Settings(**options), groups, about, False) as analysis:
         return measured_cost(analysis, known)
 
 
@@ -108,7 +109,7 @@ def _prepared(
     settings: Settings,
     groups: Mapping[str, str] | None,
     about: Mapping[str, Mapping[str, Any]] | None,
-    progress: Callable[[str, int, int], None] | None,
+    progress: Progress | bool | None,
     scratch: str | None = None,
 ) -> Iterator[Analysis]:
     """Give a run that is ready to begin, its networks in eval mode, and give them back as they were."""
@@ -128,7 +129,8 @@ def _prepared(
             stack.enter_context(untouched(model))
             model.eval()
         try:
-            yield Analysis(models, name, samples, settings, groups or {}, about or {}, progress, scratch)
+            tell = stack.enter_context(progresses_of(progress, unit_of))
+            yield Analysis(models, name, samples, settings, groups or {}, about or {}, tell, scratch)
         except (RuntimeError, MemoryError) as error:
             if is_out_of_memory(error):
                 told = EvaluationError(

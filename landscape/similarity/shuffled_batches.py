@@ -15,6 +15,7 @@ from landscape.problem.batches import tensors_in, to_device
 from landscape.problem.data.datasets import as_data, choose, fingerprint
 from landscape.problem.data.samples import Data
 from landscape.problem.named_data import DEFAULT_NAME, named_data
+from landscape.problem.tensor_layouts import sides_of, stored_in
 from landscape.similarity.hsic import LEAST_BATCH
 from landscape.surface.grid import Floats
 
@@ -102,10 +103,13 @@ class Samples:
 
 
 def _equal(one: Tensor, other: Tensor) -> bool:
-    """Whether two tensors are the same; NaN is what NaN was."""
-    if one.shape != other.shape or one.dtype != other.dtype:
+    """Whether two tensors are the same, in any layout; NaN is what NaN was."""
+    if sides_of(one) != sides_of(other) or (one.dtype, one.layout) != (other.dtype, other.layout):
         return False
-    return bool(((one == other) | ((one != one) & (other != other))).all())
+    stored, again = stored_in(one), stored_in(other)
+    if [each.shape for each in stored] != [each.shape for each in again]:
+        return False
+    return all(bool(((a == b) | ((a != a) & (b != b))).all()) for a, b in zip(stored, again, strict=True))
 
 
 def one_data_set(data: Any, networks: Mapping[str, nn.Module], samples: int | None, seed: int) -> tuple[str, Data]:

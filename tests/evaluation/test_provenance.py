@@ -92,7 +92,8 @@ def test_a_loss_that_goes_by_its_whole_batch_is_found_by_asking(caplog, tmp_path
     data, path = (torch.randn(20, 4), torch.randint(0, 3, (20,))), tmp_path / "net.h5"
     with caplog.at_level("WARNING"):
         surface = landscape.evaluate(Centred(4, 3), data, x="-1:1:3", batch_size=10, path=path)
-        assert "depends on which others share its batch, in eval mode, and so on the batch size, 10 here" in caplog.text
+        assert "depends on its place in a batch, or on which others share it, in eval mode, and so" in caplog.text
+        assert "on the batch size, 10 here" in caplog.text
         caplog.clear()
         alone = landscape.evaluate(nn.Linear(4, 3), data, x="-1:1:3")
         assert not caplog.text
@@ -109,7 +110,7 @@ def test_batches_of_a_loss_that_goes_by_them_are_never_cut(tmp_path):
     looked = landscape.evaluate(model, data, standard_error=1e-6, **how)
     assert set(looked.counts["train"]) == {400}
     np.testing.assert_allclose(looked["train/loss"], plain["train/loss"], rtol=1e-6)
-    with pytest.raises(UsageError, match=r"--anchors 2 .*which other samples share a batch"):
+    with pytest.raises(UsageError, match=r"--anchors 2 .*a sample's place in a batch or which others share it"):
         landscape.evaluate(model, data, samples=60, anchors=2, **how)
     path = tmp_path / "net.h5"
     landscape.evaluate(model, data, samples=60, path=path, **how)
@@ -130,7 +131,7 @@ def test_noise_is_not_taken_for_what_other_samples_do_and_goes_by_whole_batches(
     for noise in ("common", "fresh"):
         surface = landscape.evaluate(Noisy(4, 3), data, x="-1:1:2", noise=noise)
         assert "loss_by_batch" not in surface.problem
-    assert "share its batch" not in caplog.text
+    assert "others share it" not in caplog.text
     # Of two layers the second one's noise is drawn behind all that the first one's batch took.
     model, how = nn.Sequential(Noisy(4, 6), Noisy(6, 3)), {"x": "-1:1:2", "noise": "common", "batch_size": 10}
     landscape.evaluate(model, data, samples=15, path=tmp_path / "net.h5", **how)

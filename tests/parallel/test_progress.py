@@ -7,7 +7,9 @@ import sys
 import types
 
 import pytest
+import torch
 from rich.progress import Progress
+from torch import nn
 
 import landscape
 
@@ -30,6 +32,21 @@ def test_python_is_silent_where_nobody_watches_unless_asked(measure, capsys):
     assert capsys.readouterr().err == ""
     measure(progress=True)
     assert "evaluating: 3 of 3 points" in capsys.readouterr().err
+
+
+def test_of_several_stages_each_is_told_and_ones_own_function_hears_them(capsys):
+    def measure(progress):
+        model = nn.Sequential(nn.Linear(6, 5), nn.Linear(5, 3))
+        landscape.similarity(model, torch.randn(40, 6), batch_size=10, passes=2, progress=progress)
+        return capsys.readouterr().err
+
+    assert measure(None) == measure(False) == ""
+    assert "layers: 8 of 8 batches" in (told := measure(True))
+    assert told.count("of 1 networks") == told.count("components") <= 1
+    heard = []
+    assert measure(lambda *what: heard.append(what)) == ""
+    assert heard[0] == ("components", 1, 1)
+    assert heard[1:] == [("layers", done, 8) for done in range(1, 9)]
 
 
 def test_a_terminal_sees_a_bar_even_within_ones_own_and_false_is_silence(measure, monkeypatch):

@@ -59,11 +59,11 @@ def centred(net: Net, x: Tensor) -> Tensor:
     return x - x.mean(0)
 
 
-MEASURES: dict[str, Callable[[nn.Module], Any]] = {
-    "similarity": lambda net: landscape.similarity(net, (X, Y)),
-    "predictions": lambda net: landscape.predictions({"a": [net]}, (X, Y)),
-    "robustness": lambda net: landscape.robustness(net, (X, Y), epsilons=[0.1], steps=2),
-    "frequencies": lambda net: landscape.frequencies(net, (X, Y)),
+MEASURES: dict[str, Callable[..., Any]] = {
+    "similarity": lambda net, x=X: landscape.similarity(net, (x, Y)),
+    "predictions": lambda net, x=X: landscape.predictions({"a": [net]}, (x, Y)),
+    "robustness": lambda net, x=X: landscape.robustness(net, (x, Y), epsilons=[0.1], steps=2),
+    "frequencies": lambda net, x=X: landscape.frequencies(net, (x, Y)),
 }
 
 
@@ -90,7 +90,7 @@ def test_a_network_that_answers_otherwise_when_asked_again_is_refused(
 @pytest.mark.parametrize("name", ["robustness", "frequencies"])
 def test_attacks_on_examples_that_depend_on_each_other_are_refused(name: str) -> None:
     for change in (centred, lambda net, x: x - x[:1]):
-        with pytest.raises(EvaluationError, match="for an example depends on the others in its batch"):
+        with pytest.raises(EvaluationError, match="depends on its place in a batch or on the others there"):
             MEASURES[name](Net(change))
 
 
@@ -102,8 +102,25 @@ def test_predictions_that_depend_on_who_shares_a_batch_say_so(caplog: pytest.Log
             caplog.clear()
             landscape.predictions({"a": [Net(centred), Net(lambda net, x: x - x[:1])]}, (X, Y), batch_size=size)
             for each, said in zip(("a/0", "a/1"), caplog.messages, strict=True):
-                assert said.startswith(f"{each}: answers depend on which samples share a batch")
+                assert said.startswith(
+                    f"{each}: answers depend on a sample's place in a batch, or on which others share it"
+                )
                 assert said.endswith(f"the batch size, {size}")
+
+
+@pytest.mark.parametrize("name", ["robustness", "frequencies", "predictions"])
+def test_a_network_that_takes_samples_in_one_order_is_asked_in_no_other(name: str) -> None:
+    class Packed(nn.GRU):
+        def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
+            packed = nn.utils.rnn.pack_padded_sequence(x.flatten(1, 2), lengths, batch_first=True)
+            last: Tensor = super().forward(packed)[1][-1]
+            return last
+
+    lengths = torch.arange(N, 0, -1) % 4 + 1
+    inputs = X, lengths.sort(descending=True).values
+    with pytest.raises(RuntimeError, match="sorted"):
+        Packed(4, 3, batch_first=True)(X, lengths)
+    MEASURES[name](Packed(4, 3, batch_first=True), inputs)
 
 
 def slow(net: Net, x: Tensor) -> Tensor:
@@ -202,7 +219,7 @@ def test_a_last_batch_of_a_few_samples_is_asked_as_it_will_be(number: int, caplo
         landscape.predictions({"a": [squeezed]}, data, batch_size=number)
     assert not caplog.messages
     normed = nn.Sequential(nn.Flatten(), nn.Linear(16, 3), nn.BatchNorm1d(3, track_running_stats=False))
-    with pytest.raises(EvaluationError, match="for an example depends on the others in its batch"):
+    with pytest.raises(EvaluationError, match="depends on its place in a batch or on the others there"):
         landscape.robustness(normed, (X[:number], Y[:number]), epsilons=[0.1], steps=1)
 
 

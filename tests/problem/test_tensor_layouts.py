@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import warnings
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
 import landscape
+from landscape.errors import ProblemError
 from landscape.problem.batches import batch_bytes, batch_size_of, concatenate, describe_batch, slice_batch
 from landscape.problem.data.datasets import Columns, fingerprint
 from landscape.problem.tensor_layouts import select_rows
@@ -58,6 +60,7 @@ def test_what_is_stored_is_what_is_counted_and_told_apart(layout):
     ]
     assert prints[0] == prints[1] != prints[2]
     assert "6 x " in describe_batch(tensor)
+    assert describe_batch(tensor).endswith(" sparse") == (layout in SPARSE)
 
 
 class Sums(nn.Module):
@@ -75,5 +78,10 @@ def test_the_loss_is_that_of_an_own_loop_in_batches_that_do_not_divide(layout):
     tensor, labels = made(layout), torch.tensor([0, 1, 1, 0, 1, 0])
     surface = landscape.evaluate(Sums(), {"train": (tensor, labels)}, x="-1:1:3", batch_size=4, progress=False)
     with torch.no_grad():
-        own = nn.functional.cross_entropy(Sums()(tensor), labels)
-    assert surface["train/loss"][1] == pytest.approx(float(own), rel=1e-6)
+        own = Sums()(tensor)
+    assert surface["train/loss"][1] == pytest.approx(float(nn.functional.cross_entropy(own, labels)), rel=1e-6)
+    answers = landscape.predictions({"a": [Sums()]}, (tensor, labels), batch_size=4).probabilities
+    np.testing.assert_allclose(answers[0], own.softmax(1), atol=1e-6)
+    assert not landscape.similarity(Sums(), tensor, components=False, passes=1).notes
+    with pytest.raises(ProblemError, match="moved where it is a dense tensor"):
+        landscape.robustness(Sums(), (tensor, labels), epsilons=[0.1])

@@ -182,6 +182,7 @@ def test_what_is_sparse_within_a_network_or_what_it_gives_is_what_it_stands_for(
     for measure in (
         lambda net: landscape.predictions({"a": [net]}, (x, y)).probabilities,
         lambda net: landscape.evaluate(net, (x, y), x="-1:1:3")["train/loss"],
+        lambda net: landscape.curvature(net, (x, y), eigenvalues=1).eigenvalues,
     ):
         np.testing.assert_array_equal(measure(model), measure(plain))
 

@@ -93,7 +93,6 @@ def run(options: argparse.Namespace) -> int:
     from landscape.files.locks import Lock
     from landscape.files.reports.similarity_file import LAYOUT, write_similarity
     from landscape.parallel.comm import current_comm
-    from landscape.parallel.progress import progress_bars
     from landscape.similarity.layer_similarity import measure_similarity, similarity_cost
     from landscape.similarity.similarity_settings import Settings
 
@@ -129,21 +128,18 @@ def run(options: argparse.Namespace) -> int:
 
     with Lock(path) if comm.rank == 0 else nullcontext():
         known = _known(path) if comm.rank == 0 and not options.overwrite else None
-        with progress_bars() as show_progress:
-            found = measure_similarity(
-                networks,
-                data,
-                groups=groups,
-                about=about,
-                settings=settings,
-                known=known,
-                write=write,
-                write_every=options.write_every,
-                scratch=f"{path}.grams",
-                progress=lambda what, done, total: show_progress(
-                    what, "networks" if what == "components" else "batches", done, total
-                ),
-            )
+        found = measure_similarity(
+            networks,
+            data,
+            groups=groups,
+            about=about,
+            settings=settings,
+            known=known,
+            write=write,
+            write_every=options.write_every,
+            scratch=f"{path}.grams",
+            progress=True,
+        )
         was_complete = known is not None and known[0].complete and known[0].passes == found.passes
     if comm.rank == 0:
         found = replace(found, path=path)

@@ -111,7 +111,7 @@ def _impossible(objective: Objective, baseline: Baseline) -> str:
     if not all(known for (_, metric), known in baseline.samples.per_sample.items() if metric == "loss"):
         return "needs a loss that gives one value a sample, no mean"
     if baseline.by_batch:
-        return "needs losses that do not go by which other samples share a batch"
+        return "needs losses that do not go by a sample's place in a batch or which others share it"
     if objective.loss.weighs:
         return "does not go with a loss that weighs samples by their class"
     streams = [name for name, each in objective.data.items() if each.streamed]

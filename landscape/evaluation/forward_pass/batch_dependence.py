@@ -20,7 +20,7 @@ FEW = 8
 
 
 def goes_by_batch(objective: Objective) -> bool:
-    """Whether the loss of a sample depends on which others share its batch, in eval mode; says so if it does."""
+    """Whether the loss of a sample depends on its place in a batch or the others there, in eval mode; says so if so."""
     if objective.mode != "eval":
         return False
     if layers := normalised_by_batch(objective.model):
@@ -32,8 +32,8 @@ def goes_by_batch(objective: Objective) -> bool:
         )
     elif any(_differs_among_others(objective, name) for name in objective.data):
         logger.warning(
-            "the loss of a sample depends on which others share its batch, in eval mode, and so on the batch size, "
-            "%d here",
+            "the loss of a sample depends on its place in a batch, or on which others share it, in eval mode, and so "
+            "on the batch size, %d here",
             objective.batch_size,
         )
     else:
@@ -42,7 +42,9 @@ def goes_by_batch(objective: Objective) -> bool:
 
 
 def _differs_among_others(objective: Objective, name: str) -> bool:
-    """Whether a few samples of a data set have losses of their own, and others where others are beside them.
+    """Whether a few samples of a data set have losses of their own, and others elsewhere, with others beside them.
+
+    A `collate_fn` that puts a batch in an order of its own counts: no loss is known to be of a sample then.
 
     Not seen is what goes by the batch's size alone, with noise also what goes by its first sample, and what is below a
     hundredth of the largest loss. A loss that gives a mean is asked elsewhere whether it is one.

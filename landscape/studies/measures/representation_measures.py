@@ -47,6 +47,7 @@ def block(
         sample_seed=context.seed,
         batch_size=batch_size,
         passes=passes,
+        progress=False,
     )
     write_similarity(context.folder / "similarity.h5", found)
     number = len(found.cka)

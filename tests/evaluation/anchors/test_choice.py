@@ -74,7 +74,7 @@ def test_asked_for_anchors_are_had_or_refused_with_the_reason():
     assert chosen(5, used=6400, standard_error=0.1) == {"train": 6400, "test": 100}
     for against, why in (({"per_sample": False}, "one value a sample"), ({"weighs": True}, "by their class"),
                          ({"streamed": True}, "of the stream 'train'"),
-                         ({"by_batch": True}, "share a batch")):  # fmt: skip
+                         ({"by_batch": True}, "place in a batch")):  # fmt: skip
         with pytest.raises(UsageError, match=f"--anchors 5 .*{why}"):
             chosen(5, **against)
 
