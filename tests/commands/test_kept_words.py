@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ from landscape.files.store import write_surface
 from tests.helpers.attacks import filtered, robust
 from tests.helpers.curvatures import curvature, curvature_run
 from tests.helpers.kept import assert_kept, steady
+from tests.helpers.mixed_surfaces import mixed
 from tests.helpers.plot_fixtures import (
     damaged_valley,
     half_finished_valley,
@@ -108,3 +110,22 @@ def test_every_option_is_what_it_was(pytestconfig):
     }
     found |= {f"{command} --help": [parser.description, parser.epilog] for command, parser in commands.items()}
     assert_kept("said/options", steady(found), write=pytestconfig.getoption("keep"))
+
+
+@pytest.mark.parametrize("start", [400, 408, 416])
+def test_info_says_of_mixed_surfaces_and_of_two_what_it_said(start, tmp_path, monkeypatch, capsys, pytestconfig):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "110")
+    monkeypatch.delenv("FORCE_COLOR", raising=False)
+    found = {}
+    for seed in range(start, start + 8):
+        surface = mixed(seed)[0]
+        write_surface("net.h5", surface)
+        (line,) = said(["info", "--json", "net.h5"], capsys)
+        found |= {f"{seed}: {key}": each for key, each in json.loads(line).items()}
+        found[f"{seed}: words"] = said(["info", "net.h5"], capsys)
+        twice = {name: 1.5 * each for name, each in surface.values.items() if name.endswith("loss")}
+        write_surface("other.h5", replace(surface, values={**surface.values, **twice}, title="other"))
+        code = main(["info", "--compare", "net.h5", "other.h5"])
+        found[f"{seed}: compared"] = [code, *[line.rstrip() for line in "".join(capsys.readouterr()).splitlines()]]
+    assert_kept(f"mixed/said-{start}", steady(found), write=pytestconfig.getoption("keep"))

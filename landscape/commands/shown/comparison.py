@@ -92,8 +92,9 @@ def _with_error(name: str, value: float | None, width: float | None) -> str:
     if value is None:
         return "-"
     scale, unit = (100, " %") if name.endswith("accuracy") else (1, "")
-    error = "" if width is None else " exact" if width == 0 else f" ± {scale * width:.2g}"
-    return f"{scale * value:+.4g}{error}{unit}"
+    if width == 0:
+        return f"{scale * value:+.4g}{unit} exact"
+    return f"{scale * value:+.4g}{'' if width is None else f' ± {scale * width:.2g}'}{unit}"
 
 
 def _median(values: Any) -> float | None:

@@ -73,7 +73,8 @@ def difference(first: Surface, second: Surface, name: str) -> Difference:
     """
     _require_comparable(first, second, name)
     both = (first.state == COMPUTED) & (second.state == COMPUTED)
-    values = np.where(both, second[name] - first[name], np.nan)
+    with np.errstate(invalid="ignore"):  # of two that are infinite
+        values = np.where(both, second[name] - first[name], np.nan)
     widths, at_most = _half_widths(first, second, name)
     starts = [_start(surface, name) for surface in (first, second)]
     return Difference(
