@@ -33,7 +33,7 @@ from numpy.typing import NDArray
 
 from landscape.evaluation.scattered import interpolate, nearest, predict_each
 from landscape.surface.grid import Floats, axis_levels
-from landscape.surface.heights import PAPER_EPS, heights_of, suitable_eps, values_of
+from landscape.surface.heights import heights_of, scale_of_losses, values_of
 
 Mask = NDArray[np.bool_]
 
@@ -66,13 +66,7 @@ class Heights:
     @classmethod
     def of(cls, name: str, values: Floats) -> Heights:
         """Return what suits the values called ``"DATA/METRIC"`` measured on a coarse grid."""
-        if not name.endswith("/loss"):
-            return cls("linear", 0.0)
-        finite = values[np.isfinite(values)]
-        if not finite.size:
-            return cls("log", PAPER_EPS)
-        kind = "log" if finite.min() >= 0 else "asinh"
-        return cls(kind, suitable_eps(finite, kind))
+        return cls(*scale_of_losses(values)) if name.endswith("/loss") else cls("linear", 0.0)
 
     def to(self, values: Floats) -> Floats:
         """Return heights; differences of them are errors relative to L + eps, or absolute where linear."""

@@ -25,7 +25,7 @@ from landscape.parallel.scheduler import Task
 from landscape.surface.derived.intervals import interval_factor
 from landscape.surface.derived.unseen import NORMAL, at_start, scatters_by_nothing
 from landscape.surface.grid import Axis, Floats, axis_levels, visiting_order
-from landscape.surface.heights import PAPER_EPS, suitable_eps
+from landscape.surface.heights import scale_of_losses
 from landscape.surface.surface import COMPUTED, INTERPOLATED
 
 # Points from whose samples anchors are chosen, at most: 9 x 9 of a plane, then 17 x 17.
@@ -293,7 +293,8 @@ class Planner:
             if not todo:
                 break
             yield todo
-        rule.eps = {name: _eps(self._table.values[f"{name}/loss"].flat[coarse]) for name in self._wanted[losses.name]}
+        values = {name: self._table.values[f"{name}/loss"].flat[coarse] for name in self._wanted[losses.name]}
+        rule.eps = {name: scale_of_losses(each)[1] for name, each in values.items()}
         self._table.note("standard_error", {"target": rule.target, "eps": dict(rule.eps), "first_look": first})
 
     def _without_first_look(self, points: Iterable[int]) -> list[int]:
@@ -318,10 +319,3 @@ class Planner:
         if self.tolerance is None or not isinstance(made_for, (int, float)) or made_for > self.tolerance:
             return False
         return bool(self.done().all())
-
-
-def _eps(losses: Floats) -> float:
-    finite = losses[np.isfinite(losses)]
-    if not finite.size:
-        return PAPER_EPS
-    return suitable_eps(finite, "log" if finite.min() >= 0 else "asinh")

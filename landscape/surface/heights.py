@@ -28,6 +28,15 @@ def suitable_eps(values: Floats, kind: str) -> float:
     return float(f"{max(found, float(np.abs(values).max()) * 1e-290, TINY):.1e}")
 
 
+def scale_of_losses(losses: Floats) -> tuple[str, float]:
+    """Return "log", or "asinh" where a loss is below 0, and the eps that suits those that are finite."""
+    finite = losses[np.isfinite(losses)]
+    if not finite.size:
+        return "log", PAPER_EPS
+    kind = "log" if finite.min() >= 0 else "asinh"
+    return kind, suitable_eps(finite, kind)
+
+
 def heights_of(values: ArrayLike, kind: str, eps: float) -> Floats:
     """Return log(L + eps), asinh(L / eps) or, where ``kind`` is "linear", L itself; NaN where a log does not exist."""
     array = np.asarray(values, dtype=np.float64)

@@ -83,11 +83,18 @@ def test_more_samples_extend_a_file_of_a_criterion_with_class_weights_exactly(cl
 
 def test_a_standard_error_goes_on_with_the_eps_that_its_file_has(tmp_path):
     torch.manual_seed(0)
-    model, data = nn.Linear(3, 2), (torch.randn(300, 3), torch.arange(300) % 2)
-    settings = {"x": "-1:1:5", "anchors": "none", "path": tmp_path / "s.h5"}
-    sets = {"train": data, "test": (3 * data[0][:280], data[1][:280])}
+    model = nn.Linear(1, 1, bias=False).double()
+    start = model.weight.detach().clone()
+
+    def own(model, batch):  # of "train" 0 at theta* and above it elsewhere, of "test" below
+        return batch[0][:, 0] * (model.weight - start).square().sum()
+
+    settings = {"x": "-1:1:5", "loss": own, "anchors": "none", "path": tmp_path / "s.h5"}
+    sets = {"train": (1 + torch.rand(300, 1).double(),), "test": (torch.rand(280, 1).double() - 3,)}
     first = landscape.evaluate(model, sets, standard_error=0.5, **settings)
-    eps = {name: suitable_eps(first[f"{name}/loss"], "log") for name in sets}  # of 256 samples each, where they stop
+    assert [int(counts[0]) for counts in first.counts.values()] == [256, 256], "where eps is taken they stop"
+    kinds = {"train": "log", "test": "asinh"}
+    eps = {name: suitable_eps(first[f"{name}/loss"], kind) for name, kind in kinds.items()}
     assert first.quality["standard_error"] == {
         "target": 0.5,
         "eps": pytest.approx(eps, rel=1e-12),

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from landscape.surface.heights import PAPER_EPS, TINY, heights_of, suitable_eps, values_of
+from landscape.surface.heights import PAPER_EPS, TINY, heights_of, scale_of_losses, suitable_eps, values_of
 
 KINDS = pytest.mark.parametrize("kind", ["log", "asinh", "linear"])
 
@@ -53,6 +53,14 @@ def test_where_half_of_the_values_are_zero_eps_is_still_a_height():
     assert suitable_eps(np.array([0.0, 0.0, 3.0]), "log") == PAPER_EPS
     assert suitable_eps(np.array([0.0, 0.0, 3.0]), "asinh") == 3.0
     assert suitable_eps(np.zeros(3), "asinh") == PAPER_EPS
+
+
+@pytest.mark.parametrize(
+    ("losses", "expected"),
+    [([0.0, 2.0, np.nan], ("log", 0.05)), ([-1.0, 3.0, np.inf], ("asinh", 2.0)), ([np.nan], ("log", PAPER_EPS))],
+)
+def test_losses_down_to_0_have_a_logarithm_and_those_that_are_not_finite_no_say(losses, expected):
+    assert scale_of_losses(np.array(losses)) == expected
 
 
 @KINDS

@@ -27,7 +27,7 @@ from landscape.evaluation.quantities import PointResult, Step
 from landscape.evaluation.results import ResultTable
 from landscape.surface.anchors import AT_ORIGIN
 from landscape.surface.grid import Floats
-from landscape.surface.heights import suitable_eps
+from landscape.surface.heights import scale_of_losses
 from landscape.surface.statistics import Moments, merge
 
 logger = logging.getLogger(__name__)
@@ -311,10 +311,7 @@ class AnchorBook:
             values = np.stack([self._samples[point][key][:number] for point in points])
             with np.errstate(all="ignore"):  # inf is a result here
                 losses = values.mean(axis=1)
-            finite = np.isfinite(losses)
-            found = (
-                suitable_eps(losses[finite], "asinh" if (losses[finite] < 0).any() else "log") if finite.any() else 1
-            )
+            _, found = scale_of_losses(losses)
             left = self._estimates.regression(key, number).residuals(values)
             with np.errstate(all="ignore"):
                 residuals.append(left / (np.abs(losses) + (eps or {}).get(name, found))[:, None])

@@ -18,7 +18,7 @@ from landscape.evaluation.setup import Setup
 from landscape.evaluation.worker import Worker
 from landscape.parallel.scheduler import WorkItem
 from landscape.surface.grid import Floats, point_coordinates, visiting_order
-from landscape.surface.heights import suitable_eps
+from landscape.surface.heights import scale_of_losses
 
 # Points that are measured for it, as many as that takes no longer than so many seconds; with fewer than the least
 # nothing is said.
@@ -80,7 +80,7 @@ def _samples(results: list[PointResult], name: str) -> Floats | None:
 def _expected(values: Floats, whole: int, anchors: int, share: float) -> ExpectedError:
     """Return errors at all rows but the first, theta*'s, each estimated from as many of the others as there may be."""
     losses = values.mean(axis=1)
-    eps = suitable_eps(losses, "asinh" if (losses < 0).any() else "log")
+    _, eps = scale_of_losses(losses)
     anchored: list[float] = []
     plain: list[float] = []
     for k in range(1, len(values)):

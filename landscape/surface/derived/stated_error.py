@@ -25,7 +25,7 @@ import numpy as np
 
 from landscape.surface.derived.intervals import half_widths
 from landscape.surface.derived.unseen import NORMAL
-from landscape.surface.heights import suitable_eps
+from landscape.surface.heights import scale_of_losses
 from landscape.surface.surface import COMPUTED, INTERPOLATED, Surface
 
 # Share of points whose error each part bounds.
@@ -121,7 +121,7 @@ def stated_error(surface: Surface, name: str) -> StatedError | None:
     eps = _mapping(_mapping(quality.get("standard_error")).get("eps")).get(name.partition("/")[0])
     losses = surface[name][measured]
     if not isinstance(eps, int | float):
-        eps = suitable_eps(losses, "log" if losses.min() >= 0 else "asinh")
+        _, eps = scale_of_losses(losses)
     relative = widths[measured] / (np.abs(losses) + eps)
     # Where no width is known none bounds the error; there may be so many of these points that none bounds 95 % of them.
     known = np.where(np.isnan(relative), math.inf, relative)
