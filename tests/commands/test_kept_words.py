@@ -6,6 +6,8 @@ import argparse
 import json
 from dataclasses import replace
 from pathlib import Path
+from random import Random
+from typing import Any
 
 import pytest
 import torch
@@ -22,6 +24,7 @@ from landscape.files.store import write_surface
 from tests.helpers.attacks import filtered, robust
 from tests.helpers.curvatures import curvature, curvature_run
 from tests.helpers.kept import assert_kept, steady
+from tests.helpers.mixed_reports import MADE
 from tests.helpers.mixed_surfaces import mixed
 from tests.helpers.plot_fixtures import (
     damaged_valley,
@@ -50,6 +53,15 @@ SURFACES = {
     "line": line_surface, "between": interpolation, "seeds": lambda: repeated(valley(9, 7), 3),
     "run": lambda: with_steps("adam"),
 }  # fmt: skip
+REPORTS = {
+    "curvature": lambda path, report: write_curvature(path, {report.data: report}, {}),
+    "curvature run": lambda path, run: write_curvature_run(path, {"train": run}, {}),
+    "similarity": write_similarity,
+    "predictions": write_predictions,
+    "robustness": write_robustness,
+    "frequencies": write_frequencies,
+    "walk": write_walk,
+}
 WRITERS = {
     **{name: lambda path, made=made: write_surface(path, made()) for name, made in SURFACES.items()},
     "curvature": lambda path: write_curvature(path, {"train": curvature()}, {}),
@@ -69,22 +81,29 @@ def said(words: list[str], capsys: pytest.CaptureFixture[str]) -> list[str]:
     return [line.rstrip() for line in capsys.readouterr().out.splitlines()]
 
 
-@pytest.mark.parametrize("name", WRITERS)
-def test_info_says_what_it_said(name, tmp_path, monkeypatch, capsys, pytestconfig):
+@pytest.fixture
+def steady_words(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "110")
     monkeypatch.delenv("FORCE_COLOR", raising=False)
+
+
+def all_said(file: str, capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
+    """Return what `info` says of a file, in JSON and in words."""
+    (line,) = said(["info", "--json", file], capsys)
+    return {**json.loads(line), "words": said(["info", file], capsys)}
+
+
+@pytest.mark.parametrize("name", WRITERS)
+@pytest.mark.usefixtures("steady_words")
+def test_info_says_what_it_said(name, capsys, pytestconfig):
     file = "net.pt" if name == "checkpoint" else "net.h5"
     WRITERS[name](Path(file))
-    (line,) = said(["info", "--json", file], capsys)
-    found = json.loads(line) | {"words": said(["info", file], capsys)}
-    assert_kept(f"said/{name}", steady(found), write=pytestconfig.getoption("keep"))
+    assert_kept(f"said/{name}", steady(all_said(file, capsys)), write=pytestconfig.getoption("keep"))
 
 
-def test_a_comparison_says_what_it_said(tmp_path, monkeypatch, capsys, pytestconfig):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "110")
-    monkeypatch.delenv("FORCE_COLOR", raising=False)
+@pytest.mark.usefixtures("steady_words")
+def test_a_comparison_says_what_it_said(tmp_path, capsys, pytestconfig):
     for seed in (0, 1):
         write_surface(tmp_path / f"{seed}.h5", noisy(9, seed))
     words = ["info", "--compare", "0.h5", "1.h5"]
@@ -113,19 +132,27 @@ def test_every_option_is_what_it_was(pytestconfig):
 
 
 @pytest.mark.parametrize("start", [400, 408, 416])
-def test_info_says_of_mixed_surfaces_and_of_two_what_it_said(start, tmp_path, monkeypatch, capsys, pytestconfig):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "110")
-    monkeypatch.delenv("FORCE_COLOR", raising=False)
+@pytest.mark.usefixtures("steady_words")
+def test_info_says_of_mixed_surfaces_and_of_two_what_it_said(start, capsys, pytestconfig):
     found = {}
     for seed in range(start, start + 8):
         surface = mixed(seed)[0]
         write_surface("net.h5", surface)
-        (line,) = said(["info", "--json", "net.h5"], capsys)
-        found |= {f"{seed}: {key}": each for key, each in json.loads(line).items()}
-        found[f"{seed}: words"] = said(["info", "net.h5"], capsys)
+        found |= {f"{seed}: {key}": each for key, each in all_said("net.h5", capsys).items()}
         twice = {name: 1.5 * each for name, each in surface.values.items() if name.endswith("loss")}
         write_surface("other.h5", replace(surface, values={**surface.values, **twice}, title="other"))
         code = main(["info", "--compare", "net.h5", "other.h5"])
         found[f"{seed}: compared"] = [code, *[line.rstrip() for line in "".join(capsys.readouterr()).splitlines()]]
+        Path("net.h5").unlink(), Path("other.h5").unlink()
     assert_kept(f"mixed/said-{start}", steady(found), write=pytestconfig.getoption("keep"))
+
+
+@pytest.mark.parametrize("kind", MADE)
+@pytest.mark.usefixtures("steady_words")
+def test_info_says_of_mixed_reports_what_it_said(kind, capsys, pytestconfig):
+    found = {}
+    for seed in range(20, 25):
+        REPORTS[kind]("net.h5", MADE[kind](Random(seed)))
+        found |= {f"{seed}: {key}": each for key, each in all_said("net.h5", capsys).items()}
+        Path("net.h5").unlink()
+    assert_kept(f"mixed/said-{kind.replace(' ', '-')}", steady(found), write=pytestconfig.getoption("keep"))

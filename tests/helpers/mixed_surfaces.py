@@ -36,11 +36,14 @@ def mixed_options(seed: int, surfaces: list[Surface]) -> dict[str, Any]:
     kinds = ["line"] if line else ["contour", "heatmap"] if several else ["contour", "heatmap", "contour", "surface"]
     if surfaces[0].trajectories and not several and chance.random() < 0.4:
         kinds = ["steps"]
+    for kind, value in (("convexity", "train/eigenvalue_max"), ("regions", "train/margin")):
+        if all(value in each.values for each in surfaces):
+            kinds = [kind]
     found: dict[str, Any] = {"kind": chance.choice(kinds)}
     names = [each for each in NAMES if all(each in one.values for one in surfaces)]
-    if chance.random() < 0.5:
+    if chance.random() < 0.5 and found["kind"] not in ("convexity", "regions"):
         found["name"] = chance.sample(names, chance.randint(1, len(names))) if line else chance.choice(names)
-    of_losses = found["kind"] != "steps" and "loss" in str(found.get("name", "loss"))
+    of_losses = found["kind"] not in ("steps", "convexity", "regions") and "loss" in str(found.get("name", "loss"))
     some: dict[str, list[Any]] = {
         "independent": [True],
         "columns": [1, 2],
@@ -76,6 +79,7 @@ def _surface(chance: Random, sides: tuple[int, ...], repeats: int) -> Surface:
             counts[data] = np.where(_noise(chance, shape) < 0.2, least, 1000).astype(np.int64)
             if chance.random() < 0.3:
                 anchored[data] = np.where(_noise(chance, shape) < 0.5, 0, chance.choice([1, 3])).astype(np.int64)
+    values |= _more(chance, shape, axes) if "train/loss" in values and len(shape) == 2 == len(axes) else {}
     for name, each in values.items():
         there = np.where(state == NOT_COMPUTED, np.nan, each)
         values[name] = _holes(chance, there, state, accuracy=name.endswith("accuracy"))
@@ -151,6 +155,20 @@ def _loss(chance: Random, axes: tuple[Axis, ...], shape: tuple[int, ...]) -> np.
         "constant": np.full_like(base, 0.7),
     }
     return np.asarray(changed[kind]).reshape(shape)
+
+
+def _more(chance: Random, shape: tuple[int, ...], axes: tuple[Axis, ...]) -> dict[str, np.ndarray]:
+    """Return what else may be measured on a plane: eigenvalues, or over the input classes and margins."""
+    if axes[0].source == "input":
+        found = {"predicted_class": np.floor(3 * _noise(chance, shape)), "margin": _noise(chance, shape) - 0.4}
+        found |= {"clipped_share": np.maximum(_noise(chance, shape) - 0.7, 0.0)} if chance.random() < 0.5 else {}
+    elif chance.random() < 0.3:
+        least = chance.choice([0.5, 3.0]) * -_noise(chance, shape)
+        found = {"eigenvalue_max": 1 + _noise(chance, shape), "eigenvalue_min": least}
+        found |= {f"{name}_residual": np.where(_noise(chance, shape) < 0.8, 0.01, 0.9) for name in list(found)}
+    else:
+        found = {}
+    return {f"train/{name}": each for name, each in found.items()}
 
 
 def _state(chance: Random, shape: tuple[int, ...]) -> np.ndarray:
