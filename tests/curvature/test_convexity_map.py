@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 import landscape
-from landscape.directions.construct import random_plane
+from landscape.directions.construct import Plane, random_plane
 from landscape.errors import UsageError
 
 NAMES = ("eigenvalue_max", "eigenvalue_min", "eigenvalue_max_residual", "eigenvalue_min_residual")
@@ -56,17 +56,19 @@ def test_both_ends_are_those_of_the_whole_hessian_at_each_point(small, images):
 
 
 def test_the_tensors_are_those_that_the_planes_directions_move(small, images):
-    for options, least, without in (
-        ({"ignore": "none"}, 1, "-"),
-        ({"exclude": "^1"}, 2, "1."),
-        ({"ignore": "none", "include": "^3"}, 1, "1."),
+    for ignored, options, least, without in (
+        (["none"], {}, 1, "-"),
+        (["biasbn"], {"exclude": "^1"}, 2, "1."),
+        (["none"], {"include": "^3"}, 1, "1."),
+        (["biasbn", "none"], {}, 1, "-"),  # one of two directions moves vectors
     ):
-        plane = random_plane(small, dimensions=1, **options)
+        drawn = [random_plane(small, dimensions=1, ignore=each, **options).directions[0] for each in ignored]
+        plane, axes = Plane.of(drawn), dict.fromkeys("xy"[: len(ignored)], "0:0:1")
         quantities = {"curvature": {"tolerance": 1e-4}}
-        found = landscape.evaluate(small, images, plane, x="0:0:1", quantities=quantities)
+        found = landscape.evaluate(small, images, plane, **axes, quantities=quantities)
         wanted = ends_by_hand(small, images, 0.0, least=least, without=without)
-        assert [found[f"train/{name}"][0] for name in NAMES[:2]] == pytest.approx(wanted[:2], rel=1e-3)
-        assert found["train/gradient_norm"][0] == pytest.approx(wanted[2], rel=1e-9)
+        assert [found[f"train/{name}"].item() for name in NAMES[:2]] == pytest.approx(wanted[:2], rel=1e-3)
+        assert found["train/gradient_norm"].item() == pytest.approx(wanted[2], rel=1e-9)
 
 
 def test_each_data_sets_curvature_is_of_the_samples_that_its_losses_are_of(small, images):

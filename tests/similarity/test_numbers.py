@@ -268,6 +268,10 @@ def test_populations_keep_what_they_are_given_and_show_where_they_differ_most() 
     assert np.sort(apart[list(found.pictured)])[::-1].tolist() == np.sort(apart)[::-1][:16].tolist()
     assert found.images is not None
     np.testing.assert_array_equal(found.images, images[found.numbers[list(found.pictured)]])
+    alone = landscape.predictions({"A": groups["A"]}, (images, targets), outputs="probabilities")
+    halved = np.abs(alone.shares("A") - 0.5)  # of one group those that half of its networks get right
+    assert np.sort(halved[list(alone.pictured)]).tolist() == np.sort(halved)[:16].tolist()
+    assert halved[list(alone.pictured)].sum() < np.sort(halved)[-16:].sum()
     with pytest.raises(ProblemError, match="classes are counted from 0"):
         landscape.predictions(groups, (images, targets[:, 0] - 1), outputs="probabilities")
     doubled = {"A": [nn.Sequential(groups["A"][0], nn.Threshold(-1.0, 0.0), Doubled())]}

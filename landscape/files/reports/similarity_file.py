@@ -76,6 +76,8 @@ def _is_whole(value: Any) -> bool:
 def _network(found: dict[str, Any]) -> NetworkLayers:
     texts = {name: tuple(_listed(found[name], str)) for name in ("layers", "kinds")}
     counts = {name: tuple(_listed(found[name], int)) for name in ("calls", "features")}
+    if not all(_is_whole(each) for numbers in counts.values() for each in numbers):
+        raise FormatError("a network's calls or features are no counts")
     if len({len(each) for each in (*texts.values(), *counts.values())}) > 1:
         raise FormatError("a network has not as many names of layers as calls, kinds and features")
     name, group, about = found["name"], found.get("group", ""), found.get("about", {})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import io
+import json
 import threading
 from pathlib import Path
 
@@ -126,6 +127,14 @@ def attribute(name, value):
     return lambda group: (group[name] if name else group).attrs.__setitem__("json", value)
 
 
+def said(name, **keys):
+    def change(group):
+        attributes = (group[name] if name else group).attrs
+        attributes["json"] = json.dumps({**json.loads(attributes["json"]), **keys})
+
+    return change
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -139,9 +148,16 @@ def attribute(name, value):
         attribute("raw", "{}"),
         attribute("raw", '{"size": -1, "greatest": 1, "tolerance": 0.1, "products": 1, "trace_samples_stderr": 0}'),
         attribute("raw", '{"size": 5, "greatest": 99, "tolerance": 0.1, "products": 1, "trace_samples_stderr": 0.0}'),
+        said("raw", size=True),
+        said("raw", tolerance=False),
+        said("raw", tolerance=float("inf")),
+        said("raw", products=2.0),
+        said("", samples=True),
+        said("", samples=2**400),
+        said("", loss=False),
+        said("", verdict=3),
         attribute("", "[]"),
         attribute("", '{"layers": [{}]}'),
-        attribute("", '{"layers": [], "verdict": 3}'),
         attribute("", '{"layers": [], "slice": {"labels": ["x"], "rank": [0.5], "hessian": [[1, 2]]}}'),
     ],
 )

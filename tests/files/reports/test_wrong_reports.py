@@ -191,7 +191,8 @@ def test_a_network_says_as_much_of_each_of_its_layers(tmp_path, name):
     write_similarity(path, similarity())
     plain, arrays = LAYOUT.read_parts(path)
     first, second = plain["networks"]
-    for wrong in (first[name][1:], [*first[name], *first[name][:1]], [None] * 12):
+    counts = ([True, *first[name][1:]], [*first[name][:-1], -1]) if name in ("calls", "features") else ()
+    for wrong in (first[name][1:], [*first[name], *first[name][:1]], [None] * 12, *counts):
         LAYOUT.write_parts(path, {**plain, "networks": [{**first, name: wrong}, second]}, arrays)
         with pytest.raises(FormatError):
             read_similarity(path)

@@ -99,8 +99,14 @@ def test_a_tied_tensor_may_be_missing_under_its_other_name_and_stays_tied(traine
 
 
 def test_tensors_that_are_one_in_the_network_and_two_in_the_file_are_refused():
+    tensors, model = net(1, tied=False).state_dict(), net(2)
     with pytest.raises(CheckpointError, match=r"embed\.weight and head\.weight are one tensor in the network"):
-        apply_checkpoint(net(2), checkpoint_of(net(1, tied=False).state_dict()))
+        apply_checkpoint(net(2), checkpoint_of(tensors))
+    tensors["embed.weight"][0] = torch.nan  # of a network that diverged
+    tensors["head.weight"] = tensors["embed.weight"].clone()
+    apply_checkpoint(model, checkpoint_of(tensors))
+    assert model.head.weight is model.embed.weight
+    torch.testing.assert_close(model.head.weight.data, tensors["head.weight"], rtol=0, atol=0, equal_nan=True)
 
 
 @pytest.mark.parametrize("precision", [torch.float16, torch.bfloat16, torch.float64])
