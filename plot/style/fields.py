@@ -53,8 +53,10 @@ def metadata(
         return lambda each: _plain(each.problem.get(key))
 
     def number(code: int) -> Callable[[Surface], str]:
+        # Beside losses an accuracy has an axis of its own, without a cap.
+        counted = [one for one in names if code != CAPPED or not one.endswith("accuracy")]
         return lambda each: str(
-            sum(value_codes(each, one, of_panel[id(each)])[code] for one in names if one in each.values)
+            sum(value_codes(each, one, of_panel[id(each)])[code] for one in counted if one in each.values)
         )
 
     fields: dict[str, Callable[[Surface], str]] = {

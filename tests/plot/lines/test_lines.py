@@ -251,6 +251,20 @@ def test_what_is_not_finite_is_a_gap_and_counted():
     assert right.texts[0].get_text() == "4 not finite in train/loss"
 
 
+def test_a_cap_is_of_losses_and_counts_no_accuracy_that_is_larger():
+    surface = line_surface()
+    figure = draw(surface, cap=0.55)
+    above = {data: int((surface[f"{data}/loss"] > 0.55).sum()) for data in ("train", "test")}
+    assert surface["train/accuracy"].max() > 0.55
+    (corner,) = [text.get_text() for ax in figure.axes for text in ax.texts if " above " in text.get_text()]
+    assert corner == "\n".join(f"{number} above 0.55 in {data}/loss" for data, number in above.items())
+    fields = recall(figure)
+    assert fields["Above cap"] == str(sum(above.values()))
+    assert f"{fields['Above cap']} above the cap of 0.55 (not drawn)" in fields["Description"]
+    (right,) = [ax for ax in figure.axes if ax.get_ylabel() == "accuracy (%)"]
+    assert np.isfinite(named(right, "train/accuracy").get_ydata()).all()
+
+
 def test_a_line_half_done_is_its_finest_complete_grid_and_says_so():
     surface = line_surface(9)
     state = np.array([1, 0, 1, 0, 1, 0, 1, 1, 1], np.uint8)

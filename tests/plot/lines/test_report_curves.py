@@ -39,6 +39,10 @@ def test_walks_are_bands_from_the_least_to_the_greatest_loss_and_lines_of_smooth
     # On a logarithmic axis, but not what reaches 0 or below it.
     below = dataclasses.replace(first, losses=first.losses - 0.2)
     assert [ax.get_yscale() for ax in (losses, landscape.plot.walk(below).axes[0])] == ["log", "linear"]
+    # What a walk reaches counts, too, not only what it starts from.
+    reached = dataclasses.replace(first, losses=np.where(first.losses == first.losses[1, 1], -0.1, first.losses))
+    assert (reached.losses[:, 0] > 0).all()
+    assert landscape.plot.walk(reached).axes[0].get_yscale() == "linear"
     text = recall(figure)["Description"]
     assert text.startswith("sgd: 4 steps, 40 samples of train, mode eval; walked by 0.5, 2 steps of gradient descent")
     assert "at a rate of 0.1; 1 of them is not finite, or changes by less than is resolved, and has no band" in text

@@ -71,6 +71,16 @@ def test_a_report_stands_beside_the_surface_of_its_network_alone(tmp_path):
     assert [layer["name"] for layer in found["layers"]] == [f"layer{k}.weight" for k in (2, 1, 0)]
 
 
+def test_a_report_stands_beside_the_one_slice_of_a_volume_that_its_network_is_in(tmp_path):
+    flat = mapped()
+    axes = (*flat.axes, dataclasses.replace(flat.axes[0], values=np.array([-1.0, 0.0, 1.0, 2.0])))
+    values = {name: np.stack([array] * 4) for name, array in flat.values.items()}
+    bare = {key: {} for key in ("stderr", "paired_stderr", "counts", "anchored", "tails")}
+    volume = dataclasses.replace(flat, axes=axes, values=values, state=np.stack([flat.state] * 4), **bare)
+    told, _ = content(tmp_path, volume, curvature=[report()])
+    assert [len(frame["curvature"]) for frame in told["panes"][0]["frames"]] == [0, 1, 0, 0]
+
+
 def test_layers_of_the_largest_traces_are_listed_whatever_their_sign():
     one, *_ = curvature().layers
     traces = {f"layer{k}": (-1) ** k * (1.0 + 0.5 * k) for k in range(14)}
