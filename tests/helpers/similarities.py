@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 
 from landscape.surface.reports.block_structure import find_block
@@ -55,6 +57,12 @@ def similarity(networks: int = 2) -> Similarity:
     )
     blocks = tuple(find_block(found.between(k, k), share[found.rows(k)]) for k in range(networks))
     return Similarity(**{**vars(found), "blocks": blocks})
+
+
+def called_twice(network: NetworkLayers) -> NetworkLayers:
+    """Return a network whose fourth layer is the second call of the third one's module."""
+    names, calls = network.layers, (*network.calls[:3], 2, *network.calls[4:])
+    return dataclasses.replace(network, layers=(*names[:3], names[2], *names[4:]), calls=calls)
 
 
 def assert_same(one: Similarity, other: Similarity, rtol: float = 0.0) -> None:

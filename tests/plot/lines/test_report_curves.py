@@ -38,7 +38,9 @@ def test_walks_are_bands_from_the_least_to_the_greatest_loss_and_lines_of_smooth
         assert line(smoothness, name).get_color() == line(losses, name).get_color()
     # On a logarithmic axis, but not what reaches 0 or below it.
     below = dataclasses.replace(first, losses=first.losses - 0.2)
-    assert [ax.get_yscale() for ax in (losses, landscape.plot.walk(below).axes[0])] == ["log", "linear"]
+    near = dataclasses.replace(first, losses=first.losses + 1.0)  # nor where the greatest is twice the least
+    scales = [ax.get_yscale() for ax in (losses, *(landscape.plot.walk(each).axes[0] for each in (below, near)))]
+    assert scales == ["log", "linear", "linear"]
     # What a walk reaches counts, too, not only what it starts from.
     reached = dataclasses.replace(first, losses=np.where(first.losses == first.losses[1, 1], -0.1, first.losses))
     assert (reached.losses[:, 0] > 0).all()
@@ -57,7 +59,7 @@ def test_walks_are_bands_from_the_least_to_the_greatest_loss_and_lines_of_smooth
 
 
 def test_attacks_are_shares_in_percent_from_no_change_on_and_losses_the_stronger_the_darker():
-    course = np.array([[1.0, 1.2, 1.3, 1.4], [1.0, 2.0, 3.0, 4.0]])
+    course = np.array([[-0.5, 1.2, 1.3, 1.4], [1.0, 2.0, 3.0, 4.0]])
     found = dataclasses.replace(robust(), course=course)
     figure = landscape.plot.robustness(found)
     shares, losses = figure.axes[:2]
@@ -71,6 +73,7 @@ def test_attacks_are_shares_in_percent_from_no_change_on_and_losses_the_stronger
     curves = [each for each in losses.lines if len(each.get_xdata()) == 4]
     np.testing.assert_allclose([each.get_ydata() for each in curves], course)
     assert curves[0].get_alpha() < curves[1].get_alpha() == 1
+    assert losses.get_ylim()[0] == -0.5
     words = {each.get_text(): each.xy for each in losses.texts}
     assert words == {"0.1": (3, 1.4), "0.2": (3, 4.0)}
     assert "3 samples of test, inputs within 0 to 1; PGD with 3 steps from 2 starts." in recall(figure)["Description"]

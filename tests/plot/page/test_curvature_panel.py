@@ -71,6 +71,12 @@ def test_a_report_stands_beside_the_surface_of_its_network_alone(tmp_path):
     assert [layer["name"] for layer in found["layers"]] == [f"layer{k}.weight" for k in (2, 1, 0)]
 
 
+def test_under_a_slider_a_report_stands_beside_the_checkpoint_that_it_is_of(tmp_path):
+    other = dataclasses.replace(mapped(), origin={**mapped().origin, "sha256": "cd" * 32})
+    told, _ = content(tmp_path, other, mapped(), epochs=True, curvature=[report()])
+    assert [len(frame["curvature"]) for frame in told["panes"][0]["frames"]] == [0, 1]
+
+
 def test_a_report_stands_beside_the_one_slice_of_a_volume_that_its_network_is_in(tmp_path):
     flat = mapped()
     axes = (*flat.axes, dataclasses.replace(flat.axes[0], values=np.array([-1.0, 0.0, 1.0, 2.0])))

@@ -11,7 +11,7 @@ from landscape.plot.page.packing import Packer, unpack
 from landscape.plot.page.similarity_records import similarity_record
 
 from landscape.errors import PlotError
-from tests.helpers.similarities import similarity
+from tests.helpers.similarities import called_twice, similarity
 
 
 def told(found):
@@ -43,13 +43,16 @@ def test_matrices_come_with_their_errors_and_the_range_of_their_colours():
 def test_each_network_has_its_rows_its_block_and_names():
     found = similarity()
     layers = dataclasses.replace(found.networks[1], layers=(*found.networks[1].layers[:-1], ""))
-    found = dataclasses.replace(found, networks=(found.networks[0], layers), blocks=(found.blocks[0], None))
+    found = dataclasses.replace(
+        found, networks=(called_twice(found.networks[0]), layers), blocks=(found.blocks[0], None)
+    )
     record, _ = told(found)
     first, second = record["networks"]
     assert (record["title"], first["name"], first["start"], second["start"]) == ("a, b", "a", 0, 12)
     assert first["block"] == [4, 8]
     assert second["block"] is None
     assert first["stages"] == [["stem", 0, 1], ["stage1", 1, 7], ["stage2", 7, 12]]
+    assert first["labels"][2:4] == ["stage1.1", "stage1.1 (2)"]
     assert (first["labels"][0], second["labels"][-1], first["kinds"][0]) == ("stem", "output", "Conv2d")
 
 

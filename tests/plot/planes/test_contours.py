@@ -372,8 +372,8 @@ def test_holes_everywhere_are_refused_and_a_heat_map_is_named(every):
     for hillshade in (False, True):
         with pytest.raises(PlotError, match=r"net\.h5 has no three neighbouring points .* --kind heatmap"):
             axes_of(broken, hillshade=hillshade)
-    # One cell is enough.
-    loss[4:6, 4:6] = 1.0
+    # Half of one cell is enough.
+    loss[4, 4:6] = loss[5, 4] = 1.0
     axes_of(broken)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from landscape.plot.spectra.run_figures import draw_curvature_run, run_caption
@@ -62,6 +64,13 @@ def test_two_over_the_learning_rate_is_drawn_where_it_is_known_and_named_where_i
     far = panels(draw_curvature_run({"train": run((1e-3, 1e-3, 1e-3))}))["eigenvalues"]
     assert any("2e+03 and above, off the axis" in line.get_label() for line in far.lines)
     assert far.get_ylim()[1] < 20
+    # Far above all steps: eigenvalues that have fallen since do not put it off the axis.
+    last = curvature(2)
+    last = dataclasses.replace(last, raw=dataclasses.replace(last.raw, eigenvalues=last.raw.eigenvalues / 5))
+    fallen = dataclasses.replace(run((0.08,) * 3), reports=(*run().reports[:2], last))
+    lines = panels(draw_curvature_run({"train": fallen}))["eigenvalues"].lines
+    edge = next(each for each in lines if each.get_label() == "2 / learning rate")
+    np.testing.assert_allclose(edge.get_ydata(), [25.0] * 3)
     none = panels(draw_curvature_run({"train": run((float("nan"),) * 3)}))["eigenvalues"]
     assert not any("learning rate" in str(line.get_label()) for line in none.lines)
 

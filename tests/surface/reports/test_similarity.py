@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 
 from landscape.surface.reports.similarity import nearest_layers
-from tests.helpers.similarities import similarity
+from tests.helpers.similarities import called_twice, similarity
 
 
 def test_the_nearest_layer_is_the_most_similar_of_the_other_network_and_holes_do_not_count():
@@ -25,10 +25,7 @@ def test_the_nearest_layer_is_the_most_similar_of_the_other_network_and_holes_do
     # From the other side only the fourth layer has a nearer one, and the third.
     assert nearest_layers(found, 1, 0) == ((number - 1 - 2) / (number - 1), number - 1)
     # The second call of a module is another layer than its first.
-    names = found.networks[0].layers
-    calls = (1, 1, 1, 2, *[1] * (number - 4))
-    again = dataclasses.replace(found.networks[0], layers=(*names[:3], names[2], *names[4:]), calls=calls)
-    twice = dataclasses.replace(found, networks=(again, dataclasses.replace(again, name="b")))
+    twice = dataclasses.replace(found, networks=tuple(map(called_twice, found.networks)))
     assert nearest_layers(twice, 0, 1) == ((number - 1 - 3) / (number - 1), number - 1)
     renamed = dataclasses.replace(found.networks[1], layers=tuple("x" + each for each in found.networks[1].layers))
     share, layers = nearest_layers(dataclasses.replace(found, networks=(found.networks[0], renamed)), 0, 1)
