@@ -298,9 +298,13 @@ def test_values_under_a_title_are_whole_on_more_lines_or_left_out():
 def test_values_above_a_narrow_panel_take_lines_and_are_not_cut_where_the_height_is_free():
     values = {"train/loss": 1.31e-4, "train/accuracy": 1.0, "test/loss": 0.0153, "test/accuracy": 0.997}
     surfaces = [dataclasses.replace(valley(9, 7), title=title, origin={"values": values}) for title in "ab"]
-    for text in texts_of(draw(surfaces, size=5.5), "subtitle"):
-        assert "…" not in text
-        assert text.endswith("99.7 %")
+    alone = [dataclasses.replace(surfaces[0], origin={}), surfaces[1]]
+    for given in (surfaces, alone, alone[::-1]):
+        texts = list(filter(None, texts_of(draw(given, size=5.5), "subtitle")))
+        assert len(texts) == sum(bool(each.origin) for each in given)
+        for text in texts:
+            assert "…" not in text
+            assert text.endswith("99.7 %")
 
 
 def test_rows_and_columns():

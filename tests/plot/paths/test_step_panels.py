@@ -18,7 +18,7 @@ from landscape.errors import PlotError, UsageError
 from landscape.files.store import write_surface
 from landscape.surface.grid import Axis
 from landscape.surface.surface import Surface
-from tests.helpers.runs_on_planes import SHARES, lines_of, run_on
+from tests.helpers.runs_on_planes import BENT, SHARES, lines_of, principal_surface, run_on
 
 
 def test_the_command_marks_steps_in_the_panels_over_steps(one, tmp_path, capsys):
@@ -49,6 +49,19 @@ def test_step_panels_show_distances_losses_shares_and_variance(two):
     assert any("81.2 % in the picture,\n18.8 % outside" in text.get_text() for text in panels["variance"].texts)
     assert {line.get_gid() for line in panels["losses"].lines} >= {"drop 25"}
     assert "Variance is about the mean" in recall(figure)["Description"]
+
+
+@pytest.mark.parametrize(
+    ("own", "scale"), [([3, 2, 1, 0.5, 0.2], "linear"), ([9, 2, 1, 0.5, 0.2], "log"), ([9, 2, 1, 0.5, -0.2], "linear")]
+)
+def test_losses_over_a_factor_of_20_stand_on_a_logarithmic_axis_where_all_are_above_0(own, scale):
+    plane = principal_surface({"sgd": run_on(BENT, own=own, below=[1.0] * 5)})
+    (losses,) = [ax for ax in steps(plane, caption=False).axes if ax.get_label() == "losses"]
+    assert losses.get_yscale() == scale
+    low, high = losses.get_ylim()
+    assert low <= min(own)
+    assert max(own) < high
+    assert scale == "log" or (low == 0) == (min(own) > 0)
 
 
 def test_variance_of_one_run_stands_beside_that_of_a_walk_of_as_many_steps(one):

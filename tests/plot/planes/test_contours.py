@@ -375,6 +375,7 @@ def test_holes_everywhere_are_refused_and_a_heat_map_is_named(every):
     # Half of one cell is enough.
     loss[4, 4:6] = loss[5, 4] = 1.0
     axes_of(broken)
+    assert Sheet.of(broken, "train/loss", None).smooth[3] == 1, "between three points there is nothing to smooth"
 
 
 def test_math_signs_in_names_are_written_as_they_are():

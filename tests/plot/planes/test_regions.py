@@ -91,6 +91,10 @@ def test_classes_of_all_panels_have_colours_and_margins_are_of_the_classes_data(
     other = {"other/margin": np.full((5, 21), 1.0), **plane.values}
     drawn = landscape.plot.draw(replace(plane, values=other), kind="regions").axes[0]
     assert any(0 in np.atleast_1d(getattr(each, "levels", ())) for each in drawn.collections)
+    # Where no answer is wrong there is no boundary, nor a warning that there is none.
+    right = {**plane.values, "train-sample-0/margin": np.abs(plane["train-sample-0/margin"]) + 1.0}
+    drawn = landscape.plot.draw(replace(plane, values=right), kind="regions").axes[0]
+    assert not any(0 in np.atleast_1d(getattr(each, "levels", ())) for each in drawn.collections)
 
 
 def test_what_has_no_regions_is_refused(plane):

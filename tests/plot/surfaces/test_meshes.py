@@ -87,6 +87,10 @@ def test_runs_are_cut_at_holes_and_at_the_border() -> None:
     assert line.points[:, 0].max() <= 1.2
     known = np.isfinite(line.own)
     np.testing.assert_allclose(line.own[known], 0.5 + line.step[known] / 50)
+    # Two records within one cell are a line, too.
+    surface = valley(15, 12)
+    near = Trajectory(np.array([[0.01, 0.01], [0.02, 0.02]]), np.zeros(2), np.ones(2), np.arange(2))
+    assert relief_of(dataclasses.replace(surface, trajectories={"near": near})).lines["near"].pieces == ((0, 2),)
 
 
 def test_a_structured_grid_holds_every_point_and_field(tmp_path: Path) -> None:
