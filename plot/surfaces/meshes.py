@@ -216,8 +216,9 @@ def build_glb(relief: Relief) -> bytes:
         "COLOR_0": buffer.add(linear.astype("<f4"), "VEC4"),
     }
     for name, array in relief.fields.items():
-        # NaN is not allowed in glTF: where a field is not finite, its largest float says so.
-        finite = np.where(np.isfinite(array), array, np.finfo("<f4").max).astype("<f4")
+        # NaN is not allowed in glTF: where a field is not finite, or too large, its largest float says so.
+        largest = np.finfo("<f4").max
+        finite = np.where(np.abs(array) <= largest, array, largest).astype("<f4")
         attributes[f"_{plain_name(name).upper()}"] = buffer.add(finite, "SCALAR")
     index = buffer.add(relief.triangles.astype("<u4").ravel(), "SCALAR", target=34963)
     meshes: list[dict[str, Any]] = [

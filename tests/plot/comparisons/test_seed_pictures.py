@@ -79,7 +79,12 @@ def test_a_band_reaches_from_its_lower_to_its_upper_end_with_runs_behind(logarit
 @pytest.mark.parametrize("width", [3.25, 5.5])
 def test_long_titles_and_captions_lie_on_nothing(width):
     words = "What is measured of networks that were trained from other seeds. " * 5
-    rows = [SeedValues(name, np.array([1.0, 2.0]), 1.5, 1.2, 1.8) for name in ("wide", "narrow")]
+    names = ("wide", "a narrow network")
+    rows = [SeedValues(name, np.array([1.0, 2.0]), 1.5, 1.2, 1.8) for name in names]
     figure = seed_values(rows, x="loss", title=words, caption=words * 2, width=width)
+    with our_style():
+        assert_readable(figure)
+    clouds = [Cloud(name * 2, np.array([1.0, 2.0]), np.array([30.0, 10.0])) for name in names * 2]
+    figure = scatter(clouds, x="sharpness", y="accuracy", title="t", width=width)
     with our_style():
         assert_readable(figure)

@@ -405,6 +405,18 @@ def test_a_title_keeps_its_words_where_the_legend_takes_its_line():
         assert title.get_text().split() == words.split()
         legend = next(ax.get_legend() for ax in figure.axes if ax.get_legend())
         figure.canvas.draw()
+        for text in (title, *(each for each in figure.axes[0].texts if each.get_gid() == "subtitle")):
+            assert not text.get_window_extent().overlaps(legend.get_window_extent())
+    # Of two panels the legend stands above the second, where only that one has two data sets.
+    values = {name: each for name, each in line_surface(17).values.items() if name.startswith("train/")}
+    alone = dataclasses.replace(line_surface(17), values=values, stderr={})
+    for words in ("without residual connections", "residual connections " * 3):
+        figure = draw([alone, line_surface(17)], titles=["short", words], size=(5.5, 2.6), caption=False)
+        second = figure.axes[[ax.get_label() for ax in figure.axes].index(words.strip())]
+        legend = next(ax.get_legend() for ax in figure.axes if ax.get_legend())
+        figure.canvas.draw()
+        (title,) = (text for text in second.texts if text.get_gid() == "title")
+        assert title.get_text().split() == words.split()
         assert not title.get_window_extent().overlaps(legend.get_window_extent())
 
 

@@ -289,7 +289,10 @@ def ridge(runs):
 
 @pytest.mark.parametrize(("azimuth", "hidden"), [(180.0, True), (0.0, False)])
 def test_a_path_behind_a_ridge_is_dashed_and_seen_from_the_other_side(azimuth, hidden):
-    surface = ridge({"behind": run_on([(2.6, 0.2), (2.6, 1.5)], own=[0.1, 0.1])})
+    runs = {"behind": run_on([(2.6, 0.2), (2.6, 1.5)], own=[0.1, 0.1])}
+    if hidden:  # a later one before the surface changes nothing
+        runs["before"] = run_on([(0.4, 0.2), (0.4, 1.5)], own=[0.1, 0.1])
+    surface = ridge(runs)
     figure = draw(surface, kind="surface", camera=(azimuth, 12))
     still = figure.axes[0].get_axes_locator()
     panel = still.panel

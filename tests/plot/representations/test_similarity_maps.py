@@ -7,9 +7,11 @@ import dataclasses
 import numpy as np
 import pytest
 from landscape.plot.representations.similarity_maps import caption_of
+from landscape.plot.style.style import our_style
 
 import landscape
 from landscape.errors import PlotError, UsageError
+from tests.helpers.pictures import assert_readable
 from tests.helpers.similarities import called_twice, similarity
 
 
@@ -96,8 +98,29 @@ def test_a_caption_counts_the_networks_that_are_drawn():
     few = caption_of(found, shown=[1, 3])
     assert f" of {layers} layers of 2 of the 6 networks" in few
     assert "of 6 networks" in caption_of(found)
+    cka, stderr = found.cka.copy(), found.stderr.copy()
+    cka[0, 0], stderr[0, 1] = np.nan, 0.7
+    bad = dataclasses.replace(found, cka=cka, stderr=stderr)
+    assert "Grey" not in caption_of(bad, shown=[1, 3])
+    assert "Grey: 1 layer " in caption_of(bad, shown=[0, 3])
+    assert ["at most 0.7" in caption_of(bad, shown=shown) for shown in ([1, 3], [0, 3])] == [False, True]
     one_block = dataclasses.replace(found, blocks=(None, None, found.blocks[2], None, None, None))
     assert ["Outlined" in caption_of(one_block, shown=shown) for shown in ([1, 3], [1, 2])] == [False, True]
+
+
+def test_names_and_titles_of_all_networks_have_room():
+    found = similarity()
+    long = tuple(f"a.stage.with.a.long.name.{each}" for each in found.networks[1].layers)
+    second = dataclasses.replace(found.networks[1], name="a network with many words in its name", layers=long)
+    blocks = (None, found.blocks[1])
+    for networks, order in (((found.networks[0], second), "ab"), ((second, found.networks[0]), "ba")):
+        named = dataclasses.replace(found, networks=networks, blocks=blocks if order == "ab" else blocks[::-1])
+        figure = landscape.plot.similarity(named, size=4.5)
+        with our_style():
+            assert_readable(figure)
+        said = " ".join(" ".join(text.get_text().split()) for text in figure.texts)
+        assert second.name in said
+        assert "…" not in said
 
 
 def test_what_is_not_there_is_refused():

@@ -173,6 +173,11 @@ def test_a_picture_in_bands_is_the_same_picture():
         np.testing.assert_array_equal(band.triangle, whole.triangle[first : first + rows])
         # A window that begins at the band's edge rounds differently.
         np.testing.assert_allclose(band.inverse_depth, whole.inverse_depth[first : first + rows], rtol=1e-14)
+        # What is hidden is so in the band that it lies in.
+        below = mesh.vertices - np.array([0.0, 0.0, 0.05])
+        inside = np.abs(view.project(below)[:, 1] - first - rows / 2) < rows / 2 - 2
+        np.testing.assert_array_equal(band.visible(below[inside]), whole.visible(below[inside]))
+    assert not whole.visible(below).all()
 
 
 def ridge(azimuth: float) -> Raster:

@@ -205,8 +205,17 @@ def test_glb_draws_a_run_as_its_segments() -> None:
     ends = points[array(primitive["indices"], "<u4").reshape(-1, 2)]
     wanted = sum(np.linalg.norm(np.diff(line.points[a:b], axis=0), axis=1).sum() for a, b in line.pieces)
     assert np.linalg.norm(ends[:, 1] - ends[:, 0], axis=1).sum() == pytest.approx(wanted, rel=1e-5)
-    relief = relief_of(broken())
+    # Beside finite losses that give the heights others may be anything: glTF has none that is not finite.
+    surface = broken()
+    other = np.full(surface.shape, 0.25)
+    other[0, :5] = np.nan, np.inf, -np.inf, 1e300, -2.0
+    data = build_mesh_file(dataclasses.replace(surface, values={**surface.values, "test/other": other}), ".glb")
+    size = struct.unpack("<I", data[12:16])[0]
+    content, body = json.loads(data[20 : 20 + size]), data[28 + size :]
     attributes = content["meshes"][0]["primitives"][0]["attributes"]
+    largest = np.finfo(np.float32).max
+    np.testing.assert_array_equal(array(attributes["_TEST_OTHER"], "<f4")[:6], [*[largest] * 4, -2.0, 0.25])
+    relief = relief_of(broken())
     x, y, z = relief.normals.T
     normals = array(attributes["NORMAL"], "<f4").reshape(-1, 3)
     np.testing.assert_allclose(normals, np.stack([x, z, -y], axis=1), atol=1e-6)
