@@ -6,6 +6,7 @@ The network is in double precision, so that only sums in another order differ be
 from __future__ import annotations
 
 import json
+import random
 import re
 import shutil
 import sys
@@ -142,6 +143,62 @@ REPORTS = {
 }
 
 
+# By a command: what it is told always, what it is told one of, and what it may be told beside; whatever goes together.
+SMALL = LINE, PLANE, PLANE, ["--x=-1:1:3", "--y=-1:1:2", "--z=-1:0.5:2"]
+WAYS = [[*LINE, "--directions", each] for each in ("b.pt", "gradient", "sharpest")]
+WAYS += [[*PLANE, "--directions", each] for each in ("b.pt,random", "b.pt,c.pt", "gradient,random")]
+FEW = [["--samples", "50"], ["--samples", "40", "--sample-seed", "3"]]
+MOVED = [["--include", "3"], ["--exclude", "0"], ["--ignore", "none"], ["--ignore", "biasbn"], ["--move", "states"]]
+MIXED: dict[str, tuple[list[str], list[list[list[str]]], list[list[list[str]]]]] = {
+    "evaluate": (
+        ["evaluate", "a.pt"],
+        [[PROBLEM, PROBLEM, BOTH, MANY], [*SMALL, *SMALL, *WAYS, [*WAYS[4], "--axes", "orthonormal"]]],
+        [
+            [*FEW, ["--samples", "60", "--anchors", "2"]], MOVED, [["--seed", "7"]],
+            [["--norm", each] for each in NORMS],
+            [["--batch-norm", "recompute"], ["--mode", "train", "--noise", "common"], ["--low-memory"]],
+            [["--repeats", "2"], ["--keep-zeros"], ["--orthogonal"], ["--y-include", "7"], ["--curvature"]],
+            [["--metric", "nets.py:margin"], ["--loss", "nets.py:brier"], ["--weight-decay", "0.01"]],
+            [["--tolerance", "0.5"], ["--standard-error", "0.3"], ["--batch-norm-data", "test"]],
+        ],
+    ),
+    "trajectory": (
+        ["trajectory", "--points", "3"],
+        [[PROBLEM, BOTH], [["a"], ["b"], ["a", "b"], ["b", "c"]]],
+        [
+            [["--line", "pca"], ["--line", "ends"], ["--plane", "local"], ["--plane", "a.pt,b.pt,c.pt"]],
+            [["--unordered"]], FEW, MOVED,
+            [["--batch-norm", "frozen"], ["--origin", "c.pt"], ["--margin", "0.4"], ["--at", "6"]],
+        ],
+    ),
+    "curvature": (
+        ["curvature", "--probes", "2", "--eigenvalues", "1"],
+        [[PROBLEM, BOTH], [["a.pt"], ["a.pt"], ["b.pt"]], FEW],
+        [MOVED, [["--surface", "onto.h5"], ["--no-gauss-newton"], ["--seed", "3"], ["--loss", "nets.py:brier"]]],
+    ),
+    "similarity": (
+        ["similarity"],
+        [[PROBLEM], [["a.pt", "b.pt"], ["a.pt", "b.pt", "c.pt"], ["c.pt"]], FEW],
+        [
+            [["--layers", "^[37]"], ["--tokens", "mean"]], [["--passes", "3"], ["--kernel", "rbf"]],
+            [["--procrustes", "1"], ["--without-dominant", "2"], ["--no-components"], ["--without-components", "1"]],
+        ],
+    ),
+    "robustness": (
+        ["robustness", "--steps", "3", "--restarts", "1", "--random", "2", "--epsilon", "0.3,0.9"],
+        [[PROBLEM], [["a.pt"], ["b.pt"]], FEW],
+        [[["--norm", "l2"], ["--clip=-9:9"]], [["--transfer", "c.pt"], ["--seed", "2"], ["--loss", "nets.py:brier"]]],
+    ),
+}  # fmt: skip
+
+
+def mixed(command: str, seed: int) -> list[str]:
+    """Return a command with some of its options, whether they go together or not."""
+    chance, (words, always, beside) = random.Random(f"{command} {seed}"), MIXED[command]
+    taken = [*always, *(each for each in beside if chance.random() < 0.35)]
+    return [*words, *(word for each in taken for word in chance.choice(each))]
+
+
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with three trained networks and their runs."""
@@ -174,14 +231,21 @@ def measured(surface: landscape.Surface) -> dict[str, Any]:
 
 def said(words: list[str], place: Path, capsys: pytest.CaptureFixture[str]) -> list[str]:
     """Run a command; return what it printed."""
+    code, told = answered(words, place, capsys)
+    assert code == 0
+    return told
+
+
+def answered(words: list[str], place: Path, capsys: pytest.CaptureFixture[str]) -> tuple[int, list[str]]:
+    """Run a command; return its exit code and what it printed."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "argv", ["landscape", *words])  # which files keep
-        assert main(words) == 0
+        code = main(words)
     captured = capsys.readouterr()
     text = captured.out.replace(f"{place}/", "") + captured.err
     for pattern, put in _CHANGES.items():
         text = re.sub(pattern, put, text)
-    return [line.rstrip() for line in text.splitlines() if "a second" not in line]
+    return code, [line.rstrip() for line in text.splitlines() if "a second" not in line]
 
 
 @pytest.mark.parametrize("name", SURFACES)
@@ -228,3 +292,24 @@ def test_a_report_is_what_it_was(name, place, monkeypatch, capsys, pytestconfig)
     kept["said"] = told
     # Residuals and errors of an iteration that ends early are of the size of what ends it.
     assert_kept(f"numbers/report-{name}", steady(kept), write=pytestconfig.getoption("keep"), absolute=1e-4)
+
+
+SEEDS = [("evaluate", range(start, start + 6)) for start in (0, 6, 12, 18)]
+SEEDS += [(command, range(4)) for command in MIXED if command != "evaluate"]
+
+
+@pytest.mark.parametrize(("command", "seeds"), SEEDS, ids=str)
+def test_mixed_options_give_and_are_answered_what_they_were(command, seeds, place, monkeypatch, capsys, pytestconfig):
+    monkeypatch.chdir(place)
+    monkeypatch.setenv("COLUMNS", "400")
+    found: dict[str, Any] = {}
+    for seed in seeds:
+        words = mixed(command, seed)
+        Path("mixed.h5").unlink(missing_ok=True)
+        code, told = answered([*words, "-o", "mixed.h5"], place, capsys)
+        found[f"{seed}: {' '.join(words)}"] = [code, told]
+        if code == 0 and command in ("evaluate", "trajectory"):
+            found |= {f"{seed}: {name}": each for name, each in measured(landscape.read_surface("mixed.h5")).items()}
+        elif code == 0:
+            found[f"{seed}: info"] = answered(["info", "mixed.h5"], place, capsys)
+    assert_kept(f"mixed/{command}-{seeds[0]}", steady(found), write=pytestconfig.getoption("keep"), absolute=1e-4)

@@ -44,7 +44,8 @@ class WeightDecay:
         if not self._factor:
             return
         trees = [direction.tensors for direction in plane.directions]
-        names = [name for name in displacement.start if name in self._parameters]
+        # Directions of derivatives have no tensor of what they leave alone.
+        names = [name for name in displacement.start if name in self._parameters and name in trees[0]]
         gram = inner_products([*trees, displacement.start], names)
         self._slopes, self._gram = gram[-1, :-1], gram[:-1, :-1]
 
