@@ -348,6 +348,19 @@ def test_dots_stand_at_the_steps_own_losses_and_are_hollow_below_the_surface():
     dots, spots = marks_like(panel, "o")
     np.testing.assert_allclose(spots, panel.project([0.0, 4.0], [0.0, 1.0], [1.8, 0.7]), atol=1e-6)
     assert [dot.get_markerfacecolor() == "none" for dot in dots] == [False, True]
+    # A step as good as in the place of the one before has no dot; one that comes back there later has.
+    _, panel, _ = own_losses([(0.0, 0.0), (0.01, 0.0), (4.0, 1.0), (0.0, 0.0)], [1.8, 1.8, 0.7, 1.8])
+    assert len(marks_like(panel, "o")[0]) == 3
+
+
+def test_dots_of_all_runs_are_in_the_picture_and_explained_where_another_has_none():
+    runs = {"low": run_on([(1.0, 1.0)], own=[1.0]), "high": run_on([(0.0, 0.0), (4.0, 1.0)], own=[2.5, 1.0])}
+    runs["bare"] = run_on([(2.0, 1.0), (1.0, 1.0)])
+    surface = principal_surface(runs, lambda x, y: 1 + 0 * x + 0.3 * y)
+    panel = draw_panel(Figure(figsize=(5, 4)), (0, 0, 1, 1), surface, "train/loss")
+    spot = panel.project(0.0, 0.0, 2.5)
+    assert np.abs(marks_like(panel, "o")[1] - spot).max(axis=1).min() < 1e-6
+    assert panel.axes.get_legend().get_texts()[-1].get_text() == "a step's own loss"
 
 
 def test_a_runs_losses_are_compared_with_the_values_that_they_are_of():
@@ -379,9 +392,10 @@ def test_losses_that_are_not_finite_are_crosses_at_the_top_and_said(lost):
 
 
 def test_losses_beyond_the_picture_are_triangles_and_said_and_there_is_room_for_those_a_little_above():
-    _, panel, said = own_losses([(0.0, 0.0), (4.0, 1.0)], [500.0, 1.0])
-    assert len(marks_like(panel, "^")[0]) == 1
-    assert said == "a step's own loss (triangle: beyond)"
+    for loss, marker in ((500.0, "^"), (-500.0, "v")):
+        _, panel, said = own_losses([(0.0, 0.0), (4.0, 1.0)], [loss, 1.0])
+        assert len(marks_like(panel, marker)[0]) == 1
+        assert said == "a step's own loss (triangle: beyond)"
     _, panel, _ = own_losses([(0.0, 0.0), (1.0, 1.0)], [2.5, 1.0])
     np.testing.assert_allclose(marks_like(panel, "o")[1][0], panel.project(0.0, 0.0, 2.5), atol=1e-6)
 

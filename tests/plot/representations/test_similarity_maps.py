@@ -7,6 +7,7 @@ import dataclasses
 import numpy as np
 import pytest
 from landscape.plot.representations.similarity_maps import caption_of
+from landscape.plot.style.fields import recall
 from landscape.plot.style.style import our_style
 
 import landscape
@@ -101,6 +102,9 @@ def test_a_caption_counts_the_networks_that_are_drawn():
     cka, stderr = found.cka.copy(), found.stderr.copy()
     cka[0, 0], stderr[0, 1] = np.nan, 0.7
     bad = dataclasses.replace(found, cka=cka, stderr=stderr)
+    alone = recall(landscape.plot.similarity(found, networks=["b"], against="d"))["Description"]
+    assert f" of {layers} layers of 2 of the 6 networks" in " ".join(alone.split())
+    assert f" of {layers // 2} layers of 1 of the 6 networks" in caption_of(found, shown=[1])
     assert "Grey" not in caption_of(bad, shown=[1, 3])
     assert "Grey: 1 layer " in caption_of(bad, shown=[0, 3])
     assert ["at most 0.7" in caption_of(bad, shown=shown) for shown in ([1, 3], [0, 3])] == [False, True]
