@@ -101,6 +101,16 @@ def test_the_loss_of_an_epoch_is_the_mean_over_its_batches(blobs: tuple[Tensor, 
     assert heard == pytest.approx([loss, loss], rel=1e-5)
 
 
+def test_each_epoch_leaves_other_samples_out_where_they_do_not_make_whole_batches() -> None:
+    model, seen = torch.nn.Linear(1, 2), []
+    model.register_forward_pre_hook(lambda _, given: seen.append(given[0].flatten().tolist()))
+    train(model, torch.arange(11.0)[:, None], torch.arange(11) % 2, epochs=8, batch_size=4, learning_rate=1e-12)
+    epochs = [first + second for first, second in zip(seen[::2], seen[1::2], strict=True)]
+    assert all(len(set(epoch)) == 8 for epoch in epochs)
+    assert {each for epoch in epochs for each in epoch} == set(range(11))
+    assert len(set(map(tuple, epochs))) == 8
+
+
 @pytest.mark.parametrize(("samples", "epochs"), [(15, 1), (64, 0)])
 def test_training_on_nothing_is_refused(blobs: tuple[Tensor, Tensor], samples: int, epochs: int) -> None:
     x, y = blobs

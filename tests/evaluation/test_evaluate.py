@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader, TensorDataset
 import landscape
 from landscape.errors import EvaluationError, ProblemError, UsageError
 from landscape.evaluation.evaluate import estimate_cost
-from landscape.problem.data.datasets import choose
+from landscape.problem.data.datasets import as_data, choose
 from landscape.problem.named_data import named_data
 from landscape.surface.surface import NOT_COMPUTED
 
@@ -202,7 +202,7 @@ def test_a_loss_that_fails_at_a_point_says_at_which(bowl):
         landscape.evaluate(bowl, data, x=[0.5], y=[-0.25], loss=failing)
 
 
-def test_losses_that_are_not_finite_are_results(bowl, tmp_path):
+def test_losses_that_are_not_finite_are_results(bowl, tmp_path, caplog):
     def wild(model, batch):
         losses = model(batch)
         return torch.where(
@@ -218,6 +218,17 @@ def test_losses_that_are_not_finite_are_results(bowl, tmp_path):
     calls = []
     landscape.evaluate(bowl, data, plane, progress=lambda done, total: calls.append((done, total)), **settings)
     assert calls == [(3, 3)], "a resume does not compute them again"
+    start = bowl.weight.detach().clone()
+
+    def lost(model, batch):
+        return model(batch) * (torch.nan if torch.equal(model.weight, start) and not batch.any() else 1.0)
+
+    sets = {name: as_data(each, name) for name, each in (("train", data), ("test", data + 1))}
+    landscape.evaluate(bowl, sets, plane, x="-1:1:3", loss=lost)
+    assert "the checkpoint itself is not finite" not in caplog.text
+    about = landscape.evaluate(bowl, data, plane, x="-1:1:3", loss=lost)
+    assert np.isfinite(about["train/loss"]).tolist() == [True, False, True]
+    assert "the loss at the checkpoint itself is not finite for any sample" in caplog.text
 
 
 def test_dropout_is_refused_in_a_loss_of_ones_own_and_seeded_in_train_mode(images):

@@ -9,7 +9,7 @@ from torch import nn
 
 import landscape
 from landscape.errors import EvaluationError, UsageError
-from landscape.problem.stale_values import forget_computed
+from landscape.problem.stale_values import StaleValueError, forget_computed, require_fresh
 from landscape.trajectory.runs import find_run
 from landscape.trajectory.walk_steps import measure_run_walk
 
@@ -117,6 +117,14 @@ class Beside(nn.Module):
     def forward(self, x):
         self.hidden = [(self.linear(x) * self.constant * (1 + self.factor) + self.hidden[0])[0].detach()]
         return self.linear(x) * self.constant * (1 + self.factor)
+
+
+def test_what_was_kept_is_refused_also_where_losses_are_not_finite():
+    model = network("attribute", called=True)
+    lost = X[:4].clone()
+    lost[1] = torch.nan
+    with torch.no_grad(), pytest.raises(StaleValueError, match=r"a change of 0\.weight changes no loss"):
+        require_fresh(model, ["0.weight"], lambda: [model(lost)])
 
 
 def test_numbers_beside_weights_that_have_an_effect_are_no_matter():

@@ -127,12 +127,23 @@ def test_files_that_no_number_tells_apart_are_counted_in_natural_order(tmp_path,
     assert run.unit == "record"
 
 
-def test_steps_in_the_files_come_before_those_in_names(tmp_path):
+@pytest.mark.parametrize("key", ["global_step", "step"])
+def test_steps_in_the_files_come_before_those_in_names(tmp_path, key):
+    still = {each: 0 for each in ("global_step", "step") if each != key}  # what never grows counts nothing
     for number, (epoch, batch) in enumerate([(3, 700), (1, 300), (2, 500)]):
-        save(tmp_path / f"run7-{number}.pt", batch, info={"epoch": epoch, "global_step": torch.tensor(batch)}, step=0)
+        save(tmp_path / f"run7-{number}.pt", batch, info={"epoch": epoch, key: torch.tensor(batch)}, **still)
     run = find_run(tmp_path)
     assert steps_and_values(run) == [(300, 300.0), (500, 500.0), (700, 700.0)]
     assert run.unit == "step"
+
+
+def test_steps_are_whole_numbers_that_all_files_say(tmp_path):
+    for number, (epoch, batch) in enumerate([(3, 700), (1, 300), (2, 500)]):
+        others = {"step": batch + 0.5, "steps": 2**60 + batch, "iteration": number > 0}
+        save(tmp_path / f"run7-{number}.pt", batch, epoch=epoch, **others, **({"global_step": batch} if number else {}))
+    run = find_run(tmp_path)
+    assert steps_and_values(run) == [(1, 300.0), (2, 500.0), (3, 700.0)]
+    assert run.unit == "epoch"
 
 
 def test_of_several_numbers_of_one_name_in_a_file_the_outermost_counts(tmp_path):

@@ -40,6 +40,13 @@ def test_one_sample_in_a_hundred_may_fall_to_the_other_side_of_an_edge():
     assert not agree(1.0, 11)
     assert not agree(1.0, 1, share=0.0)
     assert not agree(np.nan, 11)
+    # Of what is not finite both times the same samples are alike: a network may have diverged.
+    lost = SampleValues({KEY: np.full(9, np.nan), OTHER: np.array([np.inf, np.nan, 1.0])}, {})
+    moved = SampleValues({KEY: np.full(9, np.nan), OTHER: np.array([np.inf, np.nan, 2.0])}, {})
+    objective = SimpleNamespace(model=nn.Linear(2, 2))
+    assert baseline._agree(lost, lost, objective)
+    assert not baseline._agree(lost, moved, objective)
+    assert "test/loss was" in baseline._how_different(lost, moved)
     # On another processor two in a hundred of a value are no difference.
     assert agree(0.019, 1000, least=SAME_EVERYWHERE)
     assert not agree(0.022, 1000, least=SAME_EVERYWHERE)

@@ -108,6 +108,9 @@ def test_a_criterion_of_ones_own_with_a_reduction_gives_values_and_is_left_alone
     torch.testing.assert_close(values.mean(), criterion(draw(N, 3), whole(3, N)))
     assert values.shape == (N,)
     assert criterion.reduction == "mean"
+    lost = draw(N, 3)
+    lost[2] = torch.nan  # as a network gives that diverged: its mean is no number, and neither is ours
+    assert over_batches(resolve_loss(criterion), lost, whole(3, N), [7, 5]).isnan().nonzero().tolist() == [[2]]
 
 
 def test_a_criterion_whose_mean_weighs_in_a_way_that_cannot_be_known_is_refused():
