@@ -1,6 +1,6 @@
 """What a figure holds, in words and a few numbers: lines, marks, cells and texts, their colours, and where they are.
 
-Not the pixels of a lit surface, which baselines of image tests hold.
+Of a lit surface the colours of blocks of it; its pixels are held by baselines of image tests.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from landscape.plot.surfaces.scenes import SurfaceImage
 from matplotlib.collections import Collection
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
@@ -81,9 +82,20 @@ def _artist(each: Any) -> Any:
         path = each.get_path().vertices
         look = [to_hex(each.get_facecolor(), keep_alpha=True), to_hex(each.get_edgecolor()), each.get_hatch()]
         return common | {"look": look, "path": [sums(a) for a in path.T]}
+    if isinstance(each, SurfaceImage):
+        return common | {"points": _blocks(each.picture(0.8, 0.0, 0.0)[0])}
     if isinstance(each, AxesImage):
         return common | {"values": sums(each.get_array()), "limits": _rounded(each.get_extent())}
     return common or None
+
+
+def _blocks(picture: Any, number: int = 8) -> list[Any]:
+    """Return a picture's size and the mean colours of blocks of it."""
+    rows = [part for band in np.array_split(picture, number) for part in np.array_split(band, number, axis=1)]
+    return [
+        *picture.shape[:2],
+        [np.rint(part.reshape(-1, part.shape[-1]).mean(0)).astype(int).tolist() for part in rows],
+    ]
 
 
 def _text(text: Text) -> list[Any]:

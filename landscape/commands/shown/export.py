@@ -56,8 +56,10 @@ def _content(name: str, surface: Surface) -> bytes:
     if name in MESHES:
         from landscape.plot.surfaces.meshes import build_mesh_file
 
-        if len(surface.directions) == 1:
-            raise PlotError(f"{FORMATS[name]} is of a plane or volume, {surface.path} is a line; .csv holds it")
+        takes = "a plane or volume" if name == "vts" else "a plane"
+        for number, shape, other in ((1, "line", ".csv"), (3, "volume", ".vts")):
+            if len(surface.directions) == number and shape not in takes:
+                raise PlotError(f"{FORMATS[name]} is of {takes}, {surface.path} is a {shape}; {other} holds it")
         return build_mesh_file(surface, FORMATS[name])
     return {"csv": build_csv, "npz": build_npz, "original": build_original}[name](surface)
 
