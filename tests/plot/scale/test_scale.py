@@ -106,6 +106,7 @@ def test_signed_losses_are_asinh_where_they_span_magnitudes_and_linear_where_not
     assert 0.0 in scale.levels
     assert min(scale.levels) < 0 < max(scale.levels)
     assert scale_of(np.linspace(-3, 5, 40)).kind == "linear"
+    assert scale_of(np.linspace(-5, 5, 40)).kind == "linear"
     # A loss of exactly 0 has no sign: log(L + eps) shows it.
     assert scale_of(np.r_[0.0, np.geomspace(0.01, 1e4, 40)]).kind == "log"
 

@@ -26,6 +26,7 @@ def surface() -> Surface:
     found |= {f"{name}_residual": np.full(base.shape, 0.01) for name in found}
     found["eigenvalue_min_residual"][1, 2] = 0.9
     found["products"] = np.linspace(4.0, 24.0, 20).reshape(base.shape)
+    found["products"][-1, -1] = 999.0
     least[0, 0], greatest[0, 0] = -3.0, 2.0
     return dataclasses.replace(base, values={**base.values, **{f"train/{name}": each for name, each in found.items()}})
 
