@@ -129,6 +129,22 @@ def test_the_random_starts_of_saved_examples_differ_from_batch_to_batch():
     assert len(np.unique(changed[:, 0])) == 6
 
 
+def test_saved_examples_go_by_every_setting():
+    torch.manual_seed(0)
+    network, x, y = nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 3)), torch.rand(9, 4), torch.arange(9) % 3
+    how = {"epsilon": 0.5, "norm": "l2", "steps": 3, "restarts": 1, "clip": (0.0, 1.0), "samples": 6, "batch_size": 4}
+    others = {"epsilon": 0.4, "norm": "linf", "steps": 2, "restarts": 3, "clip": (0.0, 1.2), "samples": 5}
+    others |= {"batch_size": 3, "seed": 1, "sample_seed": 1}
+    others |= {"loss": lambda output, target: output[range(len(target)), (target + 1) % 3].square()}
+
+    def saved(**other: object) -> bytes:
+        return adversarial_examples(network, (x, y), **{**how, **other})[0].numpy().tobytes()
+
+    found = [saved(), *(saved(**{name: other}) for name, other in others.items())]
+    assert saved() == found[0]
+    assert len(set(found)) == len(found)
+
+
 class Scaled(nn.Module):
     """The same decisions, but a softmax without a gradient in float32."""
 

@@ -1,0 +1,74 @@
+"""Each command reads all its checkpoints as it is asked to: by a key, and trusted."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+import torch
+
+from landscape.cli import main
+from tests.helpers import kept_problem
+
+FEW = "--model nets.py:network --device cpu --data nets.py:data --samples 20"
+LINE = f"{FEW} --x=-1:1:2"
+COMMANDS = [
+    f"evaluate a.pt {LINE}",
+    f"evaluate a.pt {LINE} --directions b.pt",
+    f"evaluate a.pt {LINE} --y=-1:1:2 --directions b.pt,c.pt --axes orthonormal",
+    f"evaluate a.pt {LINE} --directions gradient",
+    f"evaluate a.pt {LINE} --y=-1:1:2 --directions own.h5",
+    f"trajectory run {FEW} --points 3",
+    f"trajectory run {FEW} --points 3 --plane own.h5 --origin a.pt",
+    f"trajectory run {FEW} --points 3 --plane a.pt,b.pt,c.pt",
+    "trajectory run --model nets.py:network --onto own.h5",
+    f"curvature a.pt {FEW} --probes 2 --eigenvalues 1 --no-gauss-newton --surface own.h5",
+    f"curvature run/0.pt run/1.pt {FEW} --probes 2 --eigenvalues 1 --no-gauss-newton --include 7",
+    f"walk run {FEW} --rate 0.1",
+    f"similarity a.pt b.pt {FEW}",
+    f"predictions --group A=a.pt --group B=b.pt {FEW}",
+    f"robustness a.pt {FEW} --epsilon 0.3 --steps 2 --restarts 1 --transfer b.pt",
+    f"frequencies a.pt {FEW} --cutoffs 2,3",
+    "info a.pt",
+]
+
+
+def write_checkpoint(path: Path, **more: object) -> None:
+    """Write weights beside others, and beside what PyTorch does not read from somebody who is not trusted."""
+    weights = kept_problem.network().state_dict()
+    others = {f"other.{name}": 2 * each for name, each in weights.items()}
+    torch.save({"model": others, "ema": weights, "rate": Fraction(1, 3), **more}, path)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with three networks, a run, and a plane through the networks."""
+    folder = tmp_path_factory.mktemp("reading")
+    shutil.copy(kept_problem.__file__, folder / "nets.py")
+    torch.manual_seed(0)
+    for name in "abc":
+        write_checkpoint(folder / f"{name}.pt")
+    (folder / "run").mkdir()
+    for step in range(3):
+        write_checkpoint(folder / "run" / f"{step}.pt", step=step)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        plane = f"evaluate a.pt {LINE} --y=-1:1:2 --directions b.pt,c.pt -o own.h5 --trust-checkpoint"
+        assert main([*shlex.split(plane), "--checkpoint-key", "ema"]) == 0
+    return folder
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_checkpoints_are_read_by_their_key_and_trusted(command, place, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(place)
+    if "--onto" in command:
+        shutil.copy("own.h5", tmp_path / "own.h5")
+    output = [] if command.startswith("info") else ["-o", str(tmp_path / "found.h5")]
+    words = [*shlex.split(command), *output]
+    assert main([*words, "--checkpoint-key", "ema"]) in (1, 2)
+    assert "holds more than tensors" in capsys.readouterr().err
+    assert main([*words, "--checkpoint-key", "ema", "--trust-checkpoint"]) == 0, capsys.readouterr().err
+    assert "other." not in capsys.readouterr().out
