@@ -338,6 +338,27 @@ def test_the_command_plans_runs_and_says_what_it_found(tmp_path, capsys, monkeyp
     assert "15 tasks, 15 of them done" in capsys.readouterr().out
 
 
+def test_the_command_hands_on_all_it_is_told(tmp_path, monkeypatch):
+    path, seen = tiny_study.write(tmp_path), []
+    monkeypatch.setattr("landscape.studies.study_runs.study", lambda *given, **how: seen.append((given, how)))
+    monkeypatch.chdir(tmp_path)
+    words = ["study", str(path), "--data", "train=digits:test", "--data", "test=digits:train", "--smoke", "-o", "out"]
+    more = ["--only", "line", "--only", "both", "--again", "--jobs", "3", "--executor", "here", "--no-pages"]
+    assert main([*words, *more]) == main(["study", str(path)]) == 0
+    (given, how), (plain, usual) = seen
+    assert (given, plain) == ((str(path), "out"), (str(path), "study-tiny"))
+    assert how.pop("command") == f"landscape {' '.join(words)}"
+    assert usual.pop("command") == f"landscape study {path} -o study-tiny"
+    assert callable(how.pop("progress"))
+    assert callable(usual.pop("progress"))
+    assert how == {
+        "data": ["train=digits:test", "test=digits:train"], "smoke": True, "only": ["line", "both"], "again": True,
+        "jobs": 3, "executor": "here", "pages": False,
+    }  # fmt: skip
+    nothing = {"data": [], "smoke": False, "only": [], "again": False}
+    assert usual == {**nothing, "jobs": 0, "executor": "", "pages": True}
+
+
 SURFACES = """
 question = "Is what many processes measured found?"
 seeds = [0]

@@ -1,4 +1,4 @@
-"""Each command reads all its checkpoints as it is asked to: by a key, and trusted."""
+"""Each command reads all its checkpoints as it is asked to, measures on that device and replaces a file when told."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import torch
 from landscape.cli import main
 from tests.helpers import kept_problem
 
+KEY = ["--checkpoint-key", "ema"]
 FEW = "--model nets.py:network --device cpu --data nets.py:data --samples 20"
 LINE = f"{FEW} --x=-1:1:2"
 COMMANDS = [
@@ -57,18 +58,36 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         plane = f"evaluate a.pt {LINE} --y=-1:1:2 --directions b.pt,c.pt -o own.h5 --trust-checkpoint"
-        assert main([*shlex.split(plane), "--checkpoint-key", "ema"]) == 0
+        assert main([*shlex.split(plane), *KEY]) == 0
     return folder
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_checkpoints_are_read_by_their_key_and_trusted(command, place, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(place)
-    if "--onto" in command:
-        shutil.copy("own.h5", tmp_path / "own.h5")
-    output = [] if command.startswith("info") else ["-o", str(tmp_path / "found.h5")]
-    words = [*shlex.split(command), *output]
-    assert main([*words, "--checkpoint-key", "ema"]) in (1, 2)
+    output = tmp_path / "found.h5"
+    words = [*shlex.split(command), *KEY, *([] if command.startswith("info") else ["-o", str(output)])]
+    assert main(words) in (1, 2)
     assert "holds more than tensors" in capsys.readouterr().err
-    assert main([*words, "--checkpoint-key", "ema", "--trust-checkpoint"]) == 0, capsys.readouterr().err
+    assert main([*words, "--trust-checkpoint"]) == 0, capsys.readouterr().err
     assert "other." not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", [each for each in COMMANDS if not each.startswith("info")])
+def test_a_file_of_something_else_is_replaced_only_where_asked(command, place, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(place)
+    (tmp_path / "found.h5").write_text("chapter one")
+    words = [*shlex.split(command), *KEY, "--trust-checkpoint", "-o", str(tmp_path / "found.h5")]
+    assert main(words) in (1, 2)
+    assert (tmp_path / "found.h5").read_text() == "chapter one"
+    assert main([*words, "--overwrite"]) == 0, capsys.readouterr().err
+    assert main(["info", str(tmp_path / "found.h5")]) == 0
+
+
+@pytest.mark.parametrize("command", [each for each in COMMANDS if "--device" in each])
+def test_a_device_on_which_nothing_can_be_computed_is_refused(command, place, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(place)
+    words = shlex.split(command.replace("--device cpu", "--device meta"))
+    assert main([*words, *KEY, "--trust-checkpoint", "-o", str(tmp_path / "found.h5")]) == 2
+    assert "--device meta: torch cannot compute on it here" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
