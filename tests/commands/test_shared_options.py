@@ -91,3 +91,12 @@ def test_a_device_on_which_nothing_can_be_computed_is_refused(command, place, tm
     assert main([*words, *KEY, "--trust-checkpoint", "-o", str(tmp_path / "found.h5")]) == 2
     assert "--device meta: torch cannot compute on it here" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("command", [each for each in COMMANDS if "--data" in each])
+def test_normalisation_is_not_lost(command, place, tmp_path, monkeypatch, capsys):
+    """Of data that a function makes it is refused, which is the soonest that a command shows what it hands on."""
+    monkeypatch.chdir(place)
+    words = [*shlex.split(command), *KEY, "--trust-checkpoint", "--normalize", "0.5/0.5"]
+    assert main([*words, "-o", str(tmp_path / "found.h5")]) == 2
+    assert "--normalize is for the built-in data sets" in capsys.readouterr().err
