@@ -268,6 +268,8 @@ REFUSED = {
         plot plane.h5 --film orbit -o film.avi
         plot plane.h5 --film orbit -o film.webp -o other.webp
         plot plane.h5 --film orbit -o film.webp --kind contour
+        plot plane.h5 --film orbit -o film.webp --size 640
+        plot plane.h5 --film orbit -o film.webp --size x480
         plot plane.h5 --film orbit -o film.webp --marks 3
         plot plane.h5 --film orbit -o film.webp --independent
         plot plane.h5 --film orbit -o film.webp --color convexity
