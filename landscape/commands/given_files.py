@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from landscape.files.atomic import read_start
 
 # Options whose text is no input: what is written, what stands in a picture, patterns; --onto's file gets the runs.
-_NO_INPUTS = ("output", "onto", "title", "headline", "include", "exclude", "run", "command")
+_NO_INPUTS = ("output", "save_examples", "onto", "title", "headline", "include", "exclude", "run", "command")
 # What stands before the colon of a data set, or alone, and is no path.
 _KINDS_OF_DATA = ("digits", "cifar10", "npz")
 _OURS = b"landscape "

@@ -224,6 +224,8 @@ REFUSED = {
         robustness a.pt {PROBLEM} --epsilon 0.1 --transfer absent.pt
         robustness a.pt {PROBLEM} --epsilon 0.1 --save-examples examples.txt
         robustness a.pt {PROBLEM} --epsilon 0.1 --save-examples unequal.npz
+        robustness a.pt {PROBLEM} --epsilon 0.1 --save-examples adv.npz -o adv.npz
+        robustness a.pt --model nets.py:network --data npz:empty.npz --epsilon 0.1 --save-examples empty.npz
         frequencies a.pt {PROBLEM} --metric nets.py:margin
         frequencies a.pt {PROBLEM} --epsilon -0.1
     """,

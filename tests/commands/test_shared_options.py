@@ -1,4 +1,4 @@
-"""Each command reads all its checkpoints as it is asked to, measures on that device and replaces a file when told."""
+"""Options that many commands share are lost in none: how checkpoints are read, what on, and which files go."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from landscape.cli import main
 from tests.helpers import kept_problem
 
 KEY = ["--checkpoint-key", "ema"]
-FEW = "--model nets.py:network --device cpu --data nets.py:data --samples 20"
+MODEL = """--model sized.py:build --model-args '{"whole": true}'"""
+FEW = f"{MODEL} --device cpu --data nets.py:data --samples 20"
 LINE = f"{FEW} --x=-1:1:2"
 COMMANDS = [
     f"evaluate a.pt {LINE}",
@@ -25,7 +26,7 @@ COMMANDS = [
     f"trajectory run {FEW} --points 3",
     f"trajectory run {FEW} --points 3 --plane own.h5 --origin a.pt",
     f"trajectory run {FEW} --points 3 --plane a.pt,b.pt,c.pt",
-    "trajectory run --model nets.py:network --onto own.h5",
+    f"trajectory run {MODEL} --onto own.h5",
     f"curvature a.pt {FEW} --probes 2 --eigenvalues 1 --no-gauss-newton --surface own.h5",
     f"curvature run/0.pt run/1.pt {FEW} --probes 2 --eigenvalues 1 --no-gauss-newton --include 7",
     f"walk run {FEW} --rate 0.1",
@@ -49,6 +50,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with three networks, a run, and a plane through the networks."""
     folder = tmp_path_factory.mktemp("reading")
     shutil.copy(kept_problem.__file__, folder / "nets.py")
+    build = "def build(whole=False):\n    return network() if whole else network()[:-1]\n"
+    (folder / "sized.py").write_text(f"from nets import network\n{build}")
     torch.manual_seed(0)
     for name in "abc":
         write_checkpoint(folder / f"{name}.pt")
@@ -76,12 +79,18 @@ def test_checkpoints_are_read_by_their_key_and_trusted(command, place, tmp_path,
 @pytest.mark.parametrize("command", [each for each in COMMANDS if not each.startswith("info")])
 def test_a_file_of_something_else_is_replaced_only_where_asked(command, place, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(place)
-    (tmp_path / "found.h5").write_text("chapter one")
-    words = [*shlex.split(command), *KEY, "--trust-checkpoint", "-o", str(tmp_path / "found.h5")]
+    path, other = tmp_path / "found.h5", tmp_path / "examples.npz"
+    for each in (path, other):
+        each.write_text("chapter one")
+    words = [*shlex.split(command), *KEY, "--trust-checkpoint", "-o", str(path)]
     assert main(words) in (1, 2)
-    assert (tmp_path / "found.h5").read_text() == "chapter one"
+    if command.startswith("robustness"):
+        words += ["--save-examples", str(other)]
+        assert main([*words, "-o", str(tmp_path / "free.h5")]) == 2
+    assert path.read_text() == other.read_text() == "chapter one"
     assert main([*words, "--overwrite"]) == 0, capsys.readouterr().err
-    assert main(["info", str(tmp_path / "found.h5")]) == 0
+    assert other.read_bytes()[:2] == (b"PK" if "--save-examples" in words else b"ch")
+    assert main(["info", str(path)]) == 0
 
 
 @pytest.mark.parametrize("command", [each for each in COMMANDS if "--device" in each])

@@ -82,7 +82,7 @@ def run(options: argparse.Namespace) -> int:
     path = options.output or str(default_output(options.checkpoint, ".robustness.h5"))
     ROBUSTNESS.check_writable(path, overwrite=options.overwrite)
     if options.save_examples:
-        _require_free(options.save_examples, options.overwrite)
+        _require_free(options.save_examples, path, options.overwrite)
     model, checkpoint, data = load_problem(options)
     device = pick_device(options.device)
     model.to(device)
@@ -114,7 +114,7 @@ def _other(options: argparse.Namespace) -> nn.Module:
     return model
 
 
-def _require_free(path: str, overwrite: bool) -> None:
+def _require_free(path: str, report: str, overwrite: bool) -> None:
     import os
 
     from landscape.files.atomic import check_place
@@ -122,6 +122,8 @@ def _require_free(path: str, overwrite: bool) -> None:
     if not path.endswith(".npz"):
         raise UsageError(f"--save-examples {path}: examples are written as .npz, with arrays x and y")
     check_place(path)
+    if os.path.realpath(path) == os.path.realpath(report):
+        raise UsageError(f"--save-examples {path} is where the report goes; write one of them elsewhere")
     if os.path.exists(path) and not overwrite:
         raise UsageError(f"{path} is there already; --overwrite replaces it")
 
