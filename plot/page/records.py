@@ -23,7 +23,8 @@ from landscape.surface.surface import NOT_COMPUTED, Surface, Trajectory
 from ..paths.path_words import explained
 from ..scale.levels import number_text
 from ..scale.scale import default_name
-from ..style.captions import bare_label, caption, panel_title
+from ..style.captions import caption, panel_title
+from ..style.direction_words import bare_label
 from ..style.shortcuts import interpolation_words, lacking_samples
 from ..style.wording import plain_text, short_name, without_folders
 from .curvature_panel import convexity_rows, open_cells

@@ -20,7 +20,7 @@ from landscape.surface.unmeasured import not_measured_yet
 from ..paths.path_words import explained
 from ..scale.levels import number_text
 from ..scale.scale import values_label
-from ..style.captions import GREEK, bare_label
+from ..style.direction_words import GREEK, bare_label
 from ..style.shortcuts import alike_words, anchor_words, interpolation_words, lacking_samples
 
 Row = tuple[str, str]

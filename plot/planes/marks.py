@@ -27,7 +27,7 @@ from ..scale.levels import number_text
 from ..scale.repeats import SPREAD
 from ..scale.scale import CAPPED, MISSING, NOT_FINITE, NOT_FINITE_GREY, OK, Scale, default_name
 from ..scale.smoothing import smooth_surface
-from ..style.captions import GREEK, bare_label
+from ..style.direction_words import GREEK, bare_label
 from ..style.style import HATCH, HATCH_GREY, INK, MISSING_GREY, look, text_width
 from ..style.wording import cleaned, plain_text, short_name
 

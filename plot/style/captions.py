@@ -7,31 +7,27 @@ is said about them.
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from landscape.surface.grid import Axis
-from landscape.surface.other_networks import listed_networks
-from landscape.surface.recipes import MEASURED, NORMALIZATIONS
 from landscape.surface.surface import COMPUTED, INTERPOLATED, NOT_COMPUTED, Surface
 from landscape.surface.unmeasured import not_measured_yet
 
 from ..scale.levels import number_text
 from ..scale.scale import CAPPED, MISSING, NOT_FINITE, Scale, default_name, values_label
+from .direction_words import angles_text, directions_text, seeds_text
 from .shortcuts import alike_words, anchor_words, error_words, interpolation_words, lacking_samples
 from .wording import cleaned, one_line
-
-GREEK = ("α", "β", "γ")
 
 # Of a title within a sentence, in letters.
 LONGEST_TITLE = 30
 # A list of more would be longer than the rest of the caption; the file's metadata has it all.
 MOST_LISTED = 4
-_COUNT_WORDS = {1: "one", 2: "two", 3: "three"}
+# Of one panel beside others that say it; alone it says nothing.
+_UNKNOWN = "not recorded"
 
 
 def caption(
@@ -65,18 +61,17 @@ def caption(
     panels = [cleaned(each) for each in ([surfaces] if isinstance(surfaces, Surface) else surfaces)]
     scales = one_each(scale, len(panels))
     names = plotted_names(panels, name)
-    titles = [each or f"panel {number + 1}" for number, each in enumerate(titles or map(panel_title, panels))]
-    titles = [_brief(one_line(each)) for each in titles]
+    titles = _told_apart([_brief(one_line(each)) for each in titles or map(panel_title, panels)])
     label = values_label(names)
     first = label[:1].upper() + label[1:]
     losses = {str(each.problem.get("loss") or "").replace("_", " ") for each in panels}
     if len(losses) == 1 and "" not in losses and any(each.endswith("loss") for each in names):
         first += f" ({losses.pop()})"
-    samples = _merged([samples_text(each, names) for each in panels], titles)
+    samples = _merged([samples_text(each, names) for each in panels], titles, _UNKNOWN)
     parts = [
         " ".join(part for part in (first, _origins(panels), f"on {samples}" if samples else "") if part),
         _merged([anchor_words(each, names) for each in panels], titles),
-        _merged([_batch_norm(each) for each in panels], titles),
+        _merged(_batch_norms(panels), titles),
         _directions_of_all(panels, titles),
     ]
     known = [each for each in scales if each is not None]
@@ -104,6 +99,13 @@ def _brief(title: str) -> str:
     return f"{title[: LONGEST_TITLE - 12].rstrip()}…{title[-10:].lstrip()}"
 
 
+def _told_apart(titles: Sequence[str]) -> list[str]:
+    """Return titles of panels, and of those that have none, or one of several, which panels they are."""
+    return [
+        each if each and list(titles).count(each) == 1 else f"panel {number}" for number, each in enumerate(titles, 1)
+    ]
+
+
 def one_each(scale: Scale | Sequence[Scale] | None, number: int) -> list[Scale | None]:
     """Return a scale for each panel."""
     if scale is None or isinstance(scale, Scale):
@@ -114,15 +116,6 @@ def one_each(scale: Scale | Sequence[Scale] | None, number: int) -> list[Scale |
 def panel_title(surface: Surface) -> str:
     """Return what to write above a panel: the title, or else the file's stem."""
     return surface.title or (Path(surface.path).stem if surface.path else "")
-
-
-def bare_label(axis: Axis) -> str:
-    """Return what an axis is called, without the letter that some files put before it."""
-    label = axis.label
-    # A plane that was read from a file of directions has got the letter twice.
-    while found := re.fullmatch(r"[αβγ]\s+\((.*)\)", label):
-        label = found.group(1)
-    return label
 
 
 def origin_text(surface: Surface) -> str:
@@ -157,13 +150,12 @@ def _mapping(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
 
 
-def _merged(texts: Sequence[str], titles: Sequence[str]) -> str:
-    """Say it once where all panels agree, else for each panel, with its title."""
+def _merged(texts: Sequence[str], titles: Sequence[str], nothing: str = "") -> str:
+    """Say it once where all panels agree, else for each panel, with its title; ``nothing`` where nothing is said."""
     if len(set(texts)) <= 1:
         return texts[0] if texts else ""
-    if len(texts) > MOST_LISTED:
-        return f"{texts[0]} ({titles[0]}), the others differ"
-    return ", ".join(f"{text or 'not recorded'} ({title})" for text, title in zip(texts, titles, strict=True))
+    told = [f"{text or nothing} ({title})" for text, title in zip(texts, titles, strict=True) if text or nothing]
+    return f"{told[0]}, the others differ" if len(told) > MOST_LISTED else ", ".join(told)
 
 
 def _origins(panels: Sequence[Surface]) -> str:
@@ -208,6 +200,14 @@ def samples_text(surface: Surface, names: Sequence[str]) -> str:
     return f"{' and '.join(texts)} {unit}{seeded}".replace("all 1 samples", "one sample") if texts else ""
 
 
+def _batch_norms(panels: Sequence[Surface]) -> list[str]:
+    """Return it for each panel: beside another one also that there is none."""
+    texts = [_batch_norm(each) for each in panels]
+    layers = [_mapping(each.problem.get("statistics")).get("batch_norm") for each in panels]
+    without = ["no batch norm" if number == 0 else _UNKNOWN for number in layers]
+    return [text or none for text, none in zip(texts, without, strict=True)] if any(texts) else texts
+
+
 def _batch_norm(surface: Surface) -> str:
     """Return what became of batch norm's statistics and of other buffers; nothing of what the network does not have."""
     known = _mapping(surface.problem.get("statistics"))
@@ -249,11 +249,11 @@ def _moved_states(surface: Surface) -> str:
 
 def _directions_of_all(panels: Sequence[Surface], titles: Sequence[str]) -> str:
     """Say what the axes are: once where all panels agree, and then only the seeds and angles for each."""
-    kinds = [_directions(each) for each in panels]
+    kinds = [directions_text(each) for each in panels]
+    seeds, angles = ([describe(each) for each in panels] for describe in (seeds_text, angles_text))
     if len(set(kinds)) > 1:
-        whole = [kind + _bracketed([_seeds(each), _angles(each)]) for kind, each in zip(kinds, panels, strict=True)]
-        return _merged(whole, titles)
-    details = [_merged([describe(each) for each in panels], titles) for describe in (_seeds, _angles)]
+        return _merged([kind + _bracketed(more) for kind, *more in zip(kinds, seeds, angles, strict=True)], titles)
+    details = [_merged(seeds, titles, _UNKNOWN), _merged(angles, titles)]
     if all(axis.recipe.get("ignore") == "biasbn" for each in panels for axis in each.directions):
         normed = [_mapping(each.problem.get("statistics")).get("batch_norm") for each in panels]
         what = (
@@ -267,117 +267,6 @@ def _directions_of_all(panels: Sequence[Surface], titles: Sequence[str]) -> str:
 
 def _bracketed(details: Sequence[str]) -> str:
     return f" ({'; '.join(filter(None, details))})" if any(details) else ""
-
-
-def _directions(surface: Surface) -> str:
-    axes = surface.directions
-    sources = {axis.source for axis in axes}
-    plural = "direction" if len(axes) == 1 else "directions"
-    many = _COUNT_WORDS.get(len(axes), str(len(axes)))
-    if sources == {"random"} and all(axis.recipe for axis in axes):
-        norms = {str(axis.recipe.get("norm")) for axis in axes}
-        norm = norms.pop() if len(norms) == 1 else "None"
-        text = f"along {many} random {plural}" + (f", {NORMALIZATIONS.get(norm, norm)}" if norm != "None" else "")
-    elif sources == {"checkpoint"}:
-        ends = [Path(str(axis.recipe.get("path") or bare_label(axis).removeprefix("towards "))).name for axis in axes]
-        left = list(dict.fromkeys(name for axis in axes for name in axis.differs))
-        whole = all(axis.reaches_checkpoint for axis in axes)
-        text = f"from the checkpoint (0) {'to' if whole else 'towards'} {' and '.join(ends)} (1)"
-        if left:
-            text += f", which differs there in {', '.join(left[:3])}{' and others' if len(left) > 3 else ''}"
-    elif sources == {"networks"}:
-        ends = [Path(str(each.get("path") or "")).name for each in listed_networks(axes[0].recipe)]
-        text = f"in the plane through the checkpoint, {' and '.join(ends)}, in distances along orthonormal axes"
-    elif sources == {"input"}:
-        return _input_ways(surface)
-    elif sources == {"local"}:
-        # "velocity at step 40: 0.03 a step": the scale of the motion stands in the label.
-        text = f"along the run's {' and '.join(bare_label(axis) for axis in axes)}, in distances"
-    elif sources == {"pca"}:
-        names = [str(run.get("name")) for run in axes[0].recipe.get("runs", ())]
-        which = f"the first {many} principal components" if len(axes) > 1 else "the first principal component"
-        # A run is called as its folder, which often is called "run".
-        whose = "the runs" if len(names) > 1 else "the run"
-        text = f"along {which} of {whose}" + ("" if names == ["run"] else f" {', '.join(names)}")
-    elif sources & {*MEASURED} or sources == {"random", "checkpoint"}:
-        text = "along " + " and ".join(map(_way, axes))
-        if sources & {*MEASURED}:
-            text += f", {'each ' if len(axes) > 1 else ''}as long as a random filter-normalised direction"
-    elif any(axis.label or axis.recipe for axis in axes):
-        files = dict.fromkeys(Path(str(axis.recipe["path"])).name for axis in axes if axis.recipe.get("path"))
-        labels = [bare_label(axis) or axis.source for axis in axes]
-        text = f"along {many} {plural} of {', '.join(files)}" if files else f"along {' and '.join(labels)}"
-    else:
-        text = f"along {many} {plural}"
-    chosen = [f"{key} {surface.problem[key]!r}" for key in ("include", "exclude") if surface.problem.get(key)]
-    return text + (f", only some parameters ({', '.join(chosen)})" if chosen else "")
-
-
-def _way(axis: Axis) -> str:
-    """Return one axis among others of another kind in words."""
-    if axis.source == "random":
-        norm = str(axis.recipe.get("norm"))
-        return "a random direction" + (f", {NORMALIZATIONS.get(norm, norm)}" if norm != "None" else "")
-    if axis.source in MEASURED:
-        return _measured_way(axis)
-    name = Path(str(axis.recipe.get("path") or bare_label(axis).removeprefix("towards "))).name
-    return f"the way {'to' if axis.reaches_checkpoint else 'towards'} {name} (1)"
-
-
-def _input_ways(surface: Surface) -> str:
-    """Say how examples are moved, where the picture is about the input and no weight moves."""
-    axes = surface.directions
-    kinds = {"sign": "the gradient's sign", "gradient": "the gradient", "random": "a random direction"}
-    kinds |= {"pgd": "the way to what projected gradient steps found", "universal": "one direction for all examples"}
-    ways = " and ".join(kinds.get(str(axis.recipe.get("kind")), "a direction") for axis in axes)
-    recipe = axes[0].recipe
-    distance = "L∞" if recipe.get("norm") == "linf" else "L2"
-    text = f"over the input, around {recipe.get('around', 'examples')}; along {ways}, in {distance} distance"
-    clip = recipe.get("clip")
-    if isinstance(clip, (list, tuple)) and len(clip) == 2 and all(isinstance(each, (int, float)) for each in clip):
-        text += f", clipped to {clip[0]:g} to {clip[1]:g}"
-    return text
-
-
-def _measured_way(axis: Axis) -> str:
-    """Return a direction that derivatives at the checkpoint gave, with its eigenvalue and whether it is one."""
-    if axis.source == "gradient":
-        return "the gradient"
-    known, place = _mapping(axis.recipe.get("measured")), axis.recipe.get("index")
-    text = "the sharpest direction in filter lengths"
-    if axis.source == "hessian":
-        ends = {0: "greatest", -1: "least"}
-        which = ends.get(place) if isinstance(place, int) else None
-        text = f"the eigenvector of the Hessian's {f'{which} eigenvalue' if which else f'eigenvalue {place}'}"
-    numbers = [known.get("eigenvalue"), known.get("residual"), axis.recipe.get("tolerance")]
-    value, residual, tolerance = (each if isinstance(each, float) else math.nan for each in numbers)
-    if math.isnan(value):
-        return text
-    sure = residual <= tolerance * abs(value)
-    return f"{text} ({number_text(value, 3)}{'' if sure else f', not converged: residual {number_text(residual, 2)}'})"
-
-
-def _seeds(surface: Surface) -> str:
-    seeds = [axis.recipe.get("seed") for axis in surface.directions]
-    if surface.repeats > 1:
-        seeds = [axis.recipe.get("seed") for number in range(surface.repeats) for axis in surface.repeat(number).axes]
-    known = [seed for seed in dict.fromkeys(seeds) if seed is not None]
-    if not known:
-        return f"{surface.repeats} seeds" if surface.repeats > 1 else ""
-    if len(known) > 1 and isinstance(known[0], int) and known == list(range(known[0], known[0] + len(known))):
-        return f"seeds {known[0]} to {known[-1]}"
-    return f"seed{'s' if len(known) > 1 else ''} {', '.join(map(str, known))}"
-
-
-def _angles(surface: Surface) -> str:
-    if surface.cosines is None or surface.repeats > 1 or len(surface.cosines) < 2:
-        return ""
-    above = surface.cosines[np.triu_indices(len(surface.cosines), 1)]
-    return f"cosine{'s' if len(above) > 1 else ''} {', '.join(_signed(each) for each in above)}"
-
-
-def _signed(value: float) -> str:
-    return "0" if abs(value) < 5e-4 else number_text(round(float(value), 3), 3)
 
 
 def value_codes(surface: Surface, name: str, scale: Scale | None) -> dict[int, int]:

@@ -12,7 +12,8 @@ from landscape.errors import PlotError
 from landscape.surface.surface import Surface
 
 from ..scale.levels import number_text
-from .captions import GREEK, origin_text, panel_title
+from .captions import origin_text, panel_title
+from .direction_words import GREEK
 
 # More slices or seeds than this would be stamps.
 MOST_PANELS = 9

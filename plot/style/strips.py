@@ -8,7 +8,7 @@ from landscape.surface.grid import Axis
 from landscape.surface.surface import Surface
 
 from ..scale.levels import number_text
-from .captions import GREEK, bare_label
+from .direction_words import GREEK, bare_label
 
 
 def as_line(surface: Surface) -> Surface:

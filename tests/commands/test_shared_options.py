@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import shutil
 from fractions import Fraction
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from landscape.cli import main
 from tests.helpers import kept_problem
 
 KEY = ["--checkpoint-key", "ema"]
-MODEL = """--model sized.py:build --model-args '{"whole": true}'"""
+MODEL = """--model nets.py:build --model-args '{"whole": true}'"""
 FEW = f"{MODEL} --device cpu --data nets.py:data --samples 20"
 LINE = f"{FEW} --x=-1:1:2"
 COMMANDS = [
@@ -49,9 +48,8 @@ def write_checkpoint(path: Path, **more: object) -> None:
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with three networks, a run, and a plane through the networks."""
     folder = tmp_path_factory.mktemp("reading")
-    shutil.copy(kept_problem.__file__, folder / "nets.py")
     build = "def build(whole=False):\n    return network() if whole else network()[:-1]\n"
-    (folder / "sized.py").write_text(f"from nets import network\n{build}")
+    (folder / "nets.py").write_text(Path(kept_problem.__file__).read_text() + build)
     torch.manual_seed(0)
     for name in "abc":
         write_checkpoint(folder / f"{name}.pt")

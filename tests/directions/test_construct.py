@@ -5,7 +5,7 @@ import copy
 import numpy as np
 import pytest
 import torch
-from landscape.plot.style.captions import _directions as describe_directions
+from landscape.plot.style.direction_words import directions_text as describe_directions
 from torch import nn
 
 import landscape

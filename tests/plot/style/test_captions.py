@@ -10,7 +10,8 @@ import pytest
 from landscape.plot.planes.corner_notes import corner_lines
 from landscape.plot.planes.marks import Sheet
 from landscape.plot.scale.scale import Scale
-from landscape.plot.style.captions import bare_label, caption, origin_text
+from landscape.plot.style.captions import caption, origin_text
+from landscape.plot.style.direction_words import bare_label
 from landscape.plot.style.fields import metadata
 from landscape.plot.style.shortcuts import anchor_words, interpolation_words
 
@@ -325,6 +326,28 @@ def test_what_only_some_panels_or_axes_have_is_not_said_of_all():
             for axis, source in zip(plain.axes, order, strict=True)
         )
         assert "statistics moved along the directions" in said(dataclasses.replace(plain, axes=mixed))
+
+
+def test_what_one_panel_has_is_not_said_to_be_unknown_of_the_others():
+    def panel(title: str, **problem: object) -> Surface:
+        return dataclasses.replace(valley(), title=title, problem={**valley().problem, **problem})
+
+    exact, bare = panel("exact"), panel("bare", statistics={"batch_norm": 0, "other": []})
+    old = dataclasses.replace(valley(), title="old", problem={}, counts={})
+    fast = dataclasses.replace(valley(), title="fast", quality={"precision": "bfloat16"})
+    for panels in ([exact, fast], [fast, exact, exact, exact, exact]):
+        text = said(panels)
+        assert "; computed in bfloat16 (fast)." in text
+        assert "not recorded" not in text
+    assert "batch-norm statistics frozen (exact), no batch norm (bare)," in said([exact, bare])
+    assert "batch norm" not in said([bare, bare]).replace("tensors", "")
+    text = said([exact, old])
+    assert "samples (seed 3) (exact), not recorded (old), batch-norm statistics frozen (exact), not recorded" in text
+
+
+def test_panels_of_one_title_are_told_apart_by_their_places():
+    panels = [network(0.1, 3, seed, title=title) for seed, title in ((1, "net"), (2, "other"), (3, "net"))]
+    assert "seed 1 (panel 1), seed 2 (other), seed 3 (panel 3)" in said(panels)
 
 
 def test_parameters_that_were_chosen_are_named_both_ways():
