@@ -17,6 +17,9 @@ import numpy as np
 
 from landscape.surface.grid import Floats
 
+# What sums leave of a spread that is none, as a share of the numbers' size.
+ROUNDING = 1e-12
+
 
 @dataclass(frozen=True)
 class Moments:
@@ -63,6 +66,18 @@ def moments_of(
             *(powers(values - mean) if tails else (math.nan, math.nan)),
             samples=values if keep else None,
         )
+
+
+def spread(values: Floats, size: float = 0.0) -> float:
+    """Return the standard deviation, with n - 1 in it; NaN for fewer than two values.
+
+    It is exactly 0 where values differ by rounding alone: by that of numbers as large as they are, or as ``size`` where
+    they are differences of such.
+    """
+    if len(values) < 2:
+        return math.nan
+    found = float(values.std(ddof=1))
+    return 0.0 if found <= ROUNDING * max(float(np.abs(values).max()), size) else found
 
 
 def standard_error(values: Floats) -> float:

@@ -23,6 +23,7 @@ from scipy import special  # scipy.stats, which has the same, takes a second to 
 from landscape.errors import UsageError
 from landscape.studies.study import ALL
 from landscape.surface.grid import Floats
+from landscape.surface.statistics import ROUNDING
 
 Values = Mapping[str, Mapping[int, float]]  # variant -> seed -> number
 
@@ -30,8 +31,6 @@ Values = Mapping[str, Mapping[int, float]]  # variant -> seed -> number
 MOST_FLIPPED = 14
 # Half an interval of 95 % of a normal distribution, in standard deviations.
 _NORMAL = float(special.ndtri(0.975))
-# Contrasts that scatter less than this, relative to their values, scatter by rounding alone.
-_ROUNDING = 1e-12
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,7 @@ class Contrast:
     @property
     def known(self) -> bool:
         """Whether anything can be said: two seeds at least, and a spread."""
-        return self.error > _ROUNDING * (1 + abs(self.estimate)) and self.freedom >= 1
+        return self.error > ROUNDING * (1 + abs(self.estimate)) and self.freedom >= 1
 
     @property
     def interval(self) -> tuple[float, float]:

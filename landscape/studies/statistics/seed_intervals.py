@@ -25,6 +25,7 @@ from scipy import special  # scipy.stats, which has the same, takes a second to 
 
 from landscape.errors import UsageError
 from landscape.surface.grid import Floats
+from landscape.surface.statistics import spread
 
 LEVEL = 0.95
 
@@ -34,7 +35,7 @@ class SeedInterval:
     """A mean over seeds, and where the mean of all seeds is expected."""
 
     estimate: float
-    low: float  # ends of the interval of 95 %; NaN for one seed
+    low: float  # ends of the interval of 95 %; NaN for one seed, and where all are equal
     high: float
     seeds: int  # that were measured
     deviation: float  # standard deviation over seeds; NaN for one
@@ -62,6 +63,8 @@ class Correlation:
 def seed_interval(values: ArrayLike, *, level: float = LEVEL) -> SeedInterval:
     """Return the mean over seeds with Student's interval.
 
+    There is none where all seeds have the same value: nothing says how far others would be.
+
     Parameters
     ----------
     values : array of float, shape (seeds,)
@@ -85,7 +88,9 @@ def seed_interval(values: ArrayLike, *, level: float = LEVEL) -> SeedInterval:
     estimate = float(known.mean())
     if len(known) < 2:
         return SeedInterval(estimate, math.nan, math.nan, 1, math.nan, left_out)
-    deviation = float(known.std(ddof=1))
+    deviation = spread(known)
+    if not deviation:
+        return SeedInterval(estimate, math.nan, math.nan, len(known), 0.0, left_out)
     reach = float(special.stdtrit(len(known) - 1, (1 + level) / 2)) * deviation / math.sqrt(len(known))
     return SeedInterval(estimate, estimate - reach, estimate + reach, len(known), deviation, left_out)
 
@@ -120,10 +125,11 @@ def correlation(x: ArrayLike, y: ArrayLike, groups: Sequence[str] | None = None)
     known = np.isfinite(first) & np.isfinite(second)
     first, second = first[known], second[known]
     named = np.array(groups if groups is not None else [""] * len(known), dtype=object)[known]
+    sizes = [float(np.abs(each).max(initial=0.0)) for each in (first, second)]
     first, second, number = _centred(first, second, named)
     # Each variant's mean that is taken out costs a degree of freedom; the common one is in the formulas already.
     counted = len(first) - (number - 1)
-    if counted < 3 or not (first.std() > 0 and second.std() > 0):
+    if counted < 3 or not (spread(first, sizes[0]) and spread(second, sizes[1])):
         return Correlation(math.nan, math.nan, math.nan, math.nan, math.nan, len(first), number)
     estimate = float(np.clip(np.corrcoef(first, second)[0, 1], -1, 1))
     rank = float(stats.spearmanr(first, second).statistic)

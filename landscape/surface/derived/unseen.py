@@ -44,12 +44,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from landscape.surface.anchors import AT_ORIGIN
 from landscape.surface.grid import Axis, Floats, grid_shape
+from landscape.surface.statistics import ROUNDING
 from landscape.surface.surface import Surface, sampling_factor
 
 # Of a normal distribution, 95 %.
 NORMAL = 1.959964
-# What sums leave of a scatter that is none, as a share of the value.
-ROUNDING = 1e-12
 # How far above 1 rounding takes a mean of values that are at most 1, and above what values are on another scale.
 ABOVE_ONE, _OTHER_SCALE = 1e-6, 2.0
 

@@ -43,6 +43,7 @@ from landscape.surface.reports.populations import (
     GroupSummary,
     Populations,
 )
+from landscape.surface.statistics import spread
 
 RESAMPLES = 500
 LEVEL = 0.95
@@ -248,12 +249,14 @@ def halves(number: int, seed: int = 0) -> tuple[NDArray[np.int64], NDArray[np.in
 
 
 def mean_and_half_width(values: Floats) -> tuple[float, float]:
-    """Return the mean over networks and half the width of its interval of 95 % (Student's t); NaN for one network."""
-    number = len(values)
-    if number < 2:
+    """Return the mean over networks and half the width of its interval of 95 % (Student's t).
+
+    It is NaN for one network, and where all are equal: nothing says how far others would be.
+    """
+    number, deviation = len(values), spread(values)
+    if not deviation > 0:
         return float(values.mean()), math.nan
-    error = float(values.std(ddof=1)) / math.sqrt(number)
-    return float(values.mean()), float(special.stdtrit(number - 1, (1 + LEVEL) / 2)) * error
+    return float(values.mean()), float(special.stdtrit(number - 1, (1 + LEVEL) / 2)) * deviation / math.sqrt(number)
 
 
 def class_differences(
@@ -318,7 +321,7 @@ def _welch(a: Floats, b: Floats, level: float = LEVEL) -> tuple[float, float, fl
     """Return the ends of an interval for the difference of means, and its p-value."""
     if min(len(a), len(b)) < 2:
         return math.nan, math.nan, math.nan
-    parts = [float(each.var(ddof=1)) / len(each) for each in (a, b)]
+    parts = [spread(each) ** 2 / len(each) for each in (a, b)]
     difference, error = float(b.mean() - a.mean()), math.sqrt(sum(parts))
     if error == 0:
         # All networks of each group are equally accurate: nothing says how far others would be.

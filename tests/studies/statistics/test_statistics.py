@@ -47,6 +47,9 @@ def test_what_is_not_finite_is_left_out_and_counted():
     found = seed_interval([1.0, math.nan, 3.0, math.inf])
     assert (found.estimate, found.seeds, found.left_out) == (2.0, 2, 2)
     assert math.isnan(seed_interval([1.0]).low)
+    same = seed_interval([0.7, 0.7, 0.7])  # whose mean is off by a bit
+    assert (same.estimate, same.deviation) == (pytest.approx(0.7), 0.0)
+    assert np.isnan([same.low, same.high]).all()
 
 
 def test_seeds_that_pair_are_tested_in_pairs_as_scipy_does():
@@ -188,6 +191,15 @@ def test_a_correlation_has_fisher_s_interval():
     assert (found.estimate, found.p_value) == pytest.approx((theirs.statistic, theirs.pvalue))
     assert (found.low, found.high) == pytest.approx(tuple(theirs.confidence_interval()))
     assert found.rank == pytest.approx(stats.spearmanr(x, y).statistic)
+
+
+def test_numbers_that_are_equal_but_for_rounding_go_together_with_nothing():
+    near = [0.1 + 0.2, 0.3, 0.3, 0.3, 0.3]
+    y = np.array([2.0, 1.0, 1.1, 0.9, 1.0])
+    assert np.isnan([correlation(near, y).estimate, correlation(y, near).p_value]).all()
+    groups = ["a"] * 5 + ["b"] * 5
+    apart = correlation([*near, *(0.4 + each for each in near)], [*y, *y], groups)
+    assert np.isnan([apart.estimate, apart.rank, apart.p_value, apart.low]).all()
 
 
 def test_a_difference_between_recipes_is_no_correlation_between_networks():

@@ -103,6 +103,22 @@ def test_classes_are_compared_as_scipy_does_and_corrected():
     assert found[0].p_value < 0.05 < found[1].p_value
 
 
+@pytest.mark.parametrize("number", [2, 3, 7])
+def test_networks_that_are_equally_accurate_but_for_rounding_show_no_spread(number):
+    """The mean of three times 0.7 is off by a bit, and so is each of them from it."""
+    a, b = (np.tile(np.arange(40) < right, (number, 1)) for right in (28, 26))
+    (found,) = class_differences(a, b, np.zeros(40, int), 1)
+    assert np.isnan([*found.half_width, found.low, found.high, found.p_value]).all()
+    assert mean_and_half_width(np.full(number, 0.7)) == pytest.approx((0.7, np.nan), nan_ok=True)
+    (same,) = class_differences(a, a, np.zeros(40, int), 1)
+    assert same.p_value == 1.0
+    # Of one group alone the other's spread is known.
+    b[0, 26] = True
+    (half,) = class_differences(a, b, np.zeros(40, int), 1)
+    assert np.isnan(half.half_width).tolist() == [True, False]
+    assert half.low < half.difference < half.high
+
+
 def found_difference(a: np.ndarray, b: np.ndarray, chosen: np.ndarray) -> float:
     return float(b[:, chosen].mean() - a[:, chosen].mean())
 
