@@ -43,6 +43,13 @@ def test_the_networks_have_38_layers_and_ten_outputs(make) -> None:
     assert model(torch.rand(3, 1, 8, 8)).shape == (3, 10)
 
 
+@pytest.mark.parametrize("batch_norm", [True, False])
+def test_convolutions_have_biases_where_no_batch_norm_has(batch_norm: bool) -> None:
+    model = DigitNetwork(shortcuts=True, blocks=1, batch_norm=batch_norm)
+    assert {each.bias is None for each in model.modules() if isinstance(each, torch.nn.Conv2d)} == {batch_norm}
+    assert any(isinstance(each, torch.nn.BatchNorm2d) for each in model.modules()) == batch_norm
+
+
 def test_the_shortcuts_are_used() -> None:
     """With every convolution of the blocks at zero, only the shortcuts carry the image to the output."""
     x = torch.rand(5, 1, 8, 8, generator=torch.Generator().manual_seed(0))

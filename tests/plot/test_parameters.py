@@ -112,6 +112,17 @@ def test_a_parameter_changes_the_picture(name, parameter, plain):
     assert drawn(name, **{parameter: DRAWN[name][1][parameter]}) != plain[key]
 
 
+@pytest.mark.parametrize("kind", ["convexity", "regions"])
+def test_steps_of_a_run_are_marked_on_maps_of_other_values(kind):
+    def held(**options: Any) -> str:
+        figure = plot.draw(replace(plane(), trajectories=RUN.trajectories), kind=kind, **options)
+        with our_style():
+            figure.draw_without_rendering()
+            return json.dumps({name: each for name, each in held_by(figure).items() if "text" not in name}, default=str)
+
+    assert held(marks=(20,)) != held()
+
+
 def test_every_parameter_is_tried():
     for name in plot.__all__:
         function = getattr(plot, name)
