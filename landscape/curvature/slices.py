@@ -19,6 +19,7 @@ from landscape.errors import UsageError
 from landscape.surface.grid import Floats
 from landscape.surface.reports.curvature import SliceCurvature
 from landscape.surface.reports.matrix_spectrum import Spectrum
+from landscape.surface.statistics import spread
 from landscape.surface.surface import COMPUTED, Surface
 
 # A direction is as long as random filter-normalised ones where its length in their units is within so much of theirs.
@@ -152,7 +153,7 @@ def _second_derivatives(points: Floats, losses: Floats, degree: int) -> Floats:
 
 def _rank(value: float, forms: Floats) -> float:
     """Return which part of random directions shows less, by the normal law of the probes' mean and spread."""
-    spread = float(forms.std(ddof=1))
-    if not spread > 0:
+    deviation = spread(forms)
+    if not deviation > 0:
         return math.nan
-    return 0.5 * (1 + math.erf((value - float(forms.mean())) / spread / math.sqrt(2)))
+    return 0.5 * (1 + math.erf((value - float(forms.mean())) / deviation / math.sqrt(2)))
