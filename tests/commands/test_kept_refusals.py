@@ -149,6 +149,7 @@ REFUSED = {
         trajectory a {PROBLEM}
         trajectory a --model nets.py:network -o new.h5
         trajectory a {PROBLEM} --plane-only --onto plane.h5 -o new.h5
+        trajectory a --model nets.py:network --onto plane.h5 --at 6 -o new.h5
         trajectory a --model nets.py:network --plane-only --dry-run -o new.h5
         trajectory a {PROBLEM} --plane-only -o new.h5
         trajectory a a/absent.pt {PROBLEM} -o new.h5

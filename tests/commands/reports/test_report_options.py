@@ -220,6 +220,10 @@ def test_networks_of_a_group_are_built_with_its_own_model_and_arguments(tmp_path
         model = {"reference": f"{tmp_path}/nets.py:net", "args": {"width": width}, "class": "Linear"}
         sha256 = digest(models[str(width)].state_dict())
         assert about[str(width)] == {"checkpoint": f"{tmp_path}/{width}.pt", "sha256": sha256, "model": model}
+    options.device = "meta"
+    with pytest.raises(UsageError, match="--device meta: torch cannot compute on it here"):
+        load_networks(options, given_networks(options))
+    options.device = "cpu"
     options.model = [f"B={tmp_path}/nets.py:net"]
     with pytest.raises(UsageError, match="--model says not what builds group A"):
         load_networks(options, given_networks(options))

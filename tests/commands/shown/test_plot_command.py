@@ -162,6 +162,7 @@ def test_a_spike_that_takes_most_of_the_colours_is_pointed_out(files, capsys):
     assert "--cap auto hatches them" in capsys.readouterr().out
     for arguments in (
         ["damaged.h5", "--cap", "auto"],
+        ["damaged.h5", "--eps", "1e9"],
         ["plane.h5"],
         ["line.h5"],
         ["plane.h5", "--name", "train/accuracy"],
