@@ -23,7 +23,7 @@ from scipy import special  # scipy.stats, which has the same, takes a second to 
 from landscape.errors import UsageError
 from landscape.studies.study import ALL
 from landscape.surface.grid import Floats
-from landscape.surface.statistics import ROUNDING
+from landscape.surface.statistics import spread
 
 Values = Mapping[str, Mapping[int, float]]  # variant -> seed -> number
 
@@ -46,7 +46,7 @@ class Contrast:
     @property
     def known(self) -> bool:
         """Whether anything can be said: two seeds at least, and a spread."""
-        return self.error > ROUNDING * (1 + abs(self.estimate)) and self.freedom >= 1
+        return self.error > 0 and self.freedom >= 1
 
     @property
     def interval(self) -> tuple[float, float]:
@@ -97,8 +97,9 @@ def contrast(weights: Mapping[str, float], values: Values) -> Contrast:
         raise UsageError(f"there are no numbers of {', '.join(missing) or 'any variant'}")
     common = sorted(set.intersection(*(set(each) for each in given.values())))
     if len(common) >= 2 or len(given) == 1:
-        paired = np.array([sum(w * given[name][seed] for name, w in weights.items()) for seed in common])
-        error = float(paired.std(ddof=1)) / math.sqrt(len(paired)) if len(paired) > 1 else math.nan
+        parts = np.array([[w * given[name][seed] for name, w in weights.items()] for seed in common])
+        paired = parts.sum(1)
+        error = spread(paired, float(np.abs(parts).max())) / math.sqrt(len(paired))
         return Contrast(float(paired.mean()), error, len(paired) - 1, len(paired), paired)
     return _welch(weights, {name: np.array(list(each.values())) for name, each in given.items()})
 
@@ -187,7 +188,7 @@ def _welch(weights: Mapping[str, float], values: Mapping[str, Floats]) -> Contra
     estimate = sum(w * float(values[name].mean()) for name, w in weights.items())
     if fewest < 2:
         return Contrast(estimate, math.nan, 0, fewest)
-    parts = {name: w**2 * float(values[name].var(ddof=1)) / len(values[name]) for name, w in weights.items()}
+    parts = {name: (w * spread(values[name])) ** 2 / len(values[name]) for name, w in weights.items()}
     total = sum(parts.values())
-    spread = sum(part**2 / (len(values[name]) - 1) for name, part in parts.items())
-    return Contrast(estimate, math.sqrt(total), total**2 / spread if spread > 0 else 0.0, fewest)
+    divided = sum(part**2 / (len(values[name]) - 1) for name, part in parts.items())
+    return Contrast(estimate, math.sqrt(total), total**2 / divided if divided > 0 else 0.0, fewest)

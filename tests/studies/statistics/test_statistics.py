@@ -193,6 +193,23 @@ def test_a_correlation_has_fisher_s_interval():
     assert found.rank == pytest.approx(stats.spearmanr(x, y).statistic)
 
 
+@pytest.mark.parametrize("size", [1e-15, 1.0, 1e15])
+def test_a_contrast_that_scatters_by_rounding_alone_is_of_no_known_spread(size):
+    a, b, other = [0.9, 0.8, 0.7], [0.8, 0.7, 0.6], [0.81, 0.7, 0.6]
+    for start in (0, 3):  # in pairs, and as Welch does
+        numbers = {
+            name: by_seed([size * each for each in values], start * (name != "a"))
+            for name, values in {"a": a, "b": b, "other": other}.items()
+        }
+        assert contrast({"a": 1, "other": -1}, numbers).known
+        assert contrast({"a": 1, "b": -1}, numbers).known == (start > 0)
+    # By rounding of what it is a difference of, which is a million times as large.
+    near = {"a": by_seed([size * each for each in a]), "b": by_seed([size * (each - 1e-7) for each in a])}
+    assert not contrast({"a": 1, "b": -1}, near).known
+    same = {name: by_seed(3 * [each], 3 * (name == "b")) for name, each in (("a", 0.7 * size), ("b", 0.1 * size))}
+    assert not contrast({"a": 1, "b": -1}, same).known
+
+
 def test_numbers_that_are_equal_but_for_rounding_go_together_with_nothing():
     near = [0.1 + 0.2, 0.3, 0.3, 0.3, 0.3]
     y = np.array([2.0, 1.0, 1.1, 0.9, 1.0])
