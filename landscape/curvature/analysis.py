@@ -55,7 +55,8 @@ class Settings:
         require_numbers(self)
         for name, least in (("eigenvalues", 1), ("most", 1), ("probes", 2), ("steps", 1), ("seed", 0)):
             if getattr(self, name) < least:
-                raise UsageError(f"{name} is {getattr(self, name)}, it has to be {least} at least")
+                shown = "most, the number of products," if name == "most" else name
+                raise UsageError(f"{shown} is {getattr(self, name)}, it has to be {least} at least")
         if not 0 < self.tolerance < 1:
             raise UsageError(f"tolerance is {self.tolerance:g}, it has to be between 0 and 1")
 
