@@ -85,7 +85,9 @@ def _artist(each: Any) -> Any:
     if isinstance(each, SurfaceImage):
         return common | {"points": _blocks(each.picture(0.8, 0.0, 0.0)[0])}
     if isinstance(each, AxesImage):
-        return common | {"values": sums(each.get_array()), "limits": _rounded(each.get_extent())}
+        values, limits = sums(each.get_array()), _rounded(each.get_extent())
+        colours = _colours(each.to_rgba(each.get_array()).reshape(-1, 4))
+        return common | {"values": values, "limits": limits, "colours": colours}
     return common or None
 
 
