@@ -274,6 +274,13 @@ def test_the_error_from_batches_is_that_of_a_weighted_mean():
     assert np.isnan(batch_error(np.array([1.0]), np.array([1.0])))
 
 
+def test_no_matrix_takes_more_products_for_its_eigenvalues_than_it_may(network, samples):
+    for most, enough in ((2, False), (100, True)):
+        found = measure_curvature(network, samples, eigenvalues=1, most=most, probes=2, steps=1)
+        assert [each.converged.all() for each in (found.raw, found.normalised)] == [enough] * 2
+        assert (found.gauss_newton_residual <= 0.01 * found.gauss_newton_greatest) == enough
+
+
 def test_a_network_is_left_as_it_was(network, samples):
     network.train()
     network[0].weight.grad = torch.ones_like(network[0].weight)
