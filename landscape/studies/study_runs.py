@@ -266,7 +266,7 @@ class _Run:
             return []
         done, _ = wait(self._running, timeout=LOOK_EVERY, return_when=FIRST_COMPLETED)
         back = []
-        for future in done:
+        for future in [each for each in self._running if each in done]:  # a set has no order
             task, _ = self._running.pop(future)
             try:
                 outcome = future.result()
