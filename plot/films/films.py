@@ -26,7 +26,7 @@ from landscape.surface.surface import Surface
 
 from ..page.records import frames_of, same_grid
 from ..scale.scale import Scale, default_name
-from ..style.captions import caption, panel_title
+from ..style.captions import caption, panel_title, told_apart
 from ..style.colorbars import draw_colorbar
 from ..style.layout import TITLE_SPACING, fitting_titles, title_lines
 from ..style.panels import THROUGH, without_runs_through
@@ -190,7 +190,9 @@ def plan_film(
     chosen = name or default_name(planes[0])
     parts = [plane.finished_part() for plane in planes]
     scale = scale or Scale.of(parts, chosen)
-    text = caption(given, scale, chosen)
+    titles = [panel_title(each) for each in given]
+    # One after the other they are no panels.
+    text = caption(given, scale, chosen, titles=told_apart(titles, "checkpoint") if kind == "epochs" else titles)
     among = [(plane, chosen) for plane in planes]
     start = Camera.of(camera)
     with our_style():

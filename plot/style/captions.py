@@ -61,7 +61,7 @@ def caption(
     panels = [cleaned(each) for each in ([surfaces] if isinstance(surfaces, Surface) else surfaces)]
     scales = one_each(scale, len(panels))
     names = plotted_names(panels, name)
-    titles = _told_apart([_brief(one_line(each)) for each in titles or map(panel_title, panels)])
+    titles = told_apart(titles or [panel_title(each) for each in panels])
     label = values_label(names)
     first = label[:1].upper() + label[1:]
     losses = {str(each.problem.get("loss") or "").replace("_", " ") for each in panels}
@@ -99,11 +99,10 @@ def _brief(title: str) -> str:
     return f"{title[: LONGEST_TITLE - 12].rstrip()}…{title[-10:].lstrip()}"
 
 
-def _told_apart(titles: Sequence[str]) -> list[str]:
-    """Return titles of panels, and of those that have none, or one of several, which panels they are."""
-    return [
-        each if each and list(titles).count(each) == 1 else f"panel {number}" for number, each in enumerate(titles, 1)
-    ]
+def told_apart(titles: Sequence[str], what: str = "panel") -> list[str]:
+    """Return what panels are called within a sentence: by their place where they have no title, or that of another."""
+    short = [_brief(one_line(each)) for each in titles]
+    return [each if each and short.count(each) == 1 else f"{what} {number}" for number, each in enumerate(short, 1)]
 
 
 def one_each(scale: Scale | Sequence[Scale] | None, number: int) -> list[Scale | None]:

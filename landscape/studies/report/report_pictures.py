@@ -145,6 +145,8 @@ class _Drawn(PictureFiles):
             if number > 1
             else "One seed: there is no interval."
         )
+        if any(len(band.runs) > 1 and (band.low == band.high).any() for band in bands):
+            caption += " Where it has no width all seeds agree, which tells no spread."
 
         def figure() -> Figure:
             return seed_bands(bands, x=x, y=y, title=title, caption=caption, logarithmic=logarithmic)
@@ -163,8 +165,11 @@ class _Drawn(PictureFiles):
             same = [y for other, y in members if other.shape == x.shape and np.allclose(other, x)]
             stack = np.array(same)
             averaged = np.log(stack) if logarithmic else stack
-            middles = [seed_interval(column).with_ends for column in averaged.T]
-            middle, low, high = np.array(middles).T if middles else np.zeros((3, 0))
+            found = [seed_interval(column) for column in averaged.T]
+            middle, low, high = np.array([each.with_ends for each in found]).reshape(-1, 3).T
+            # Where all seeds agree nothing is known of others: the band is drawn through, without a width.
+            alike = np.array([each.deviation == 0 for each in found], dtype=bool)
+            low, high = (np.where(alike, middle, end) for end in (low, high))
             if logarithmic:
                 middle, low, high = np.exp(np.clip([middle, low, high], -700, 700))  # of two seeds they may be huge
             yield Band(self.title(variant) + (", not trained" if failed else ""), x, middle, low, high, stack)

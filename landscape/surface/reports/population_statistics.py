@@ -43,7 +43,7 @@ from landscape.surface.reports.populations import (
     GroupSummary,
     Populations,
 )
-from landscape.surface.statistics import spread
+from landscape.surface.statistics import ROUNDING, spread
 
 RESAMPLES = 500
 LEVEL = 0.95
@@ -325,7 +325,7 @@ def _welch(a: Floats, b: Floats, level: float = LEVEL) -> tuple[float, float, fl
     difference, error = float(b.mean() - a.mean()), math.sqrt(sum(parts))
     if error == 0:
         # All networks of each group are equally accurate: nothing says how far others would be.
-        return math.nan, math.nan, 1.0 if difference == 0 else math.nan
+        return math.nan, math.nan, 1.0 if abs(difference) <= ROUNDING else math.nan
     freedom = sum(parts) ** 2 / sum(part**2 / (len(each) - 1) for part, each in zip(parts, (a, b), strict=True))
     reach = float(special.stdtrit(freedom, (1 + level) / 2)) * error
     return difference - reach, difference + reach, float(2 * special.stdtr(freedom, -abs(difference) / error))

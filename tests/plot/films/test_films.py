@@ -353,3 +353,10 @@ def test_the_caption_speaks_of_all_surfaces_that_are_in_the_film():
     film = planned([first, second])
     assert film.text == caption([first, second], film.scale, "train/loss")
     assert film.text != caption([first], film.scale, "train/loss")
+
+
+def test_checkpoints_of_one_title_are_told_apart_by_their_places_in_the_film():
+    few = dataclasses.replace(valley(9, 7), problem={**valley().problem, "sample_seed": 8})
+    for kind, words in (("epochs", "(checkpoint 2)"), ("orbit", "(panel 2)")):
+        film = planned([valley(9, 7), few], kind=kind)
+        assert f"(seed 8) {words}" in film.text

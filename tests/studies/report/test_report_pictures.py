@@ -41,6 +41,19 @@ def test_heights_over_decades_have_geometric_means_and_bands_above_zero(tmp_path
     assert arithmetic.low[0] < 0  # what a logarithmic axis cannot show
 
 
+@pytest.mark.parametrize("logarithmic", [True, False])
+def test_a_band_is_drawn_through_where_all_seeds_agree_and_the_caption_says_what_that_is(tmp_path, logarithmic):
+    given, saved = runs([1.0, 0.7, 2.0], [3.0, 0.7, 4.0], [2.0, 0.7, 3.0]), []
+    (band,) = drawn(tmp_path)._grouped(given, logarithmic=logarithmic)
+    assert (band.low < band.high).tolist() == [True, False, True]
+    assert band.low[1] == band.middle[1] == band.high[1]
+    listed = drawn(tmp_path)
+    listed.save = lambda section, title, figure, content, caption: saved.append(caption)
+    for each in (given, runs([1.0, 2.0, 3.0], [2.0, 1.0, 4.0]), runs([1.0, 2.0, 3.0])):
+        listed._bands("lines", "loss", each, x="x", y="y")
+    assert ["all seeds agree, which tells no spread" in each for each in saved] == [True, False, False]
+
+
 @pytest.mark.parametrize(
     ("values", "expected"), [([1.0, 1e3], True), ([1.0, 10.0], False), ([0.0, 1e3], False), ([np.nan, 1.0, 1e3], True)]
 )

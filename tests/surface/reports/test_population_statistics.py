@@ -110,8 +110,10 @@ def test_networks_that_are_equally_accurate_but_for_rounding_show_no_spread(numb
     (found,) = class_differences(a, b, np.zeros(40, int), 1)
     assert np.isnan([*found.half_width, found.low, found.high, found.p_value]).all()
     assert mean_and_half_width(np.full(number, 0.7)) == pytest.approx((0.7, np.nan), nan_ok=True)
-    (same,) = class_differences(a, a, np.zeros(40, int), 1)
-    assert same.p_value == 1.0
+    # Groups of other sizes have means that are off by other bits.
+    for other in (a, np.tile(a[0], (number + 1, 1)), np.tile(a[0], (number + 4, 1))):
+        (same,) = class_differences(a, other, np.zeros(40, int), 1)
+        assert same.p_value == 1.0
     # Of one group alone the other's spread is known.
     b[0, 26] = True
     (half,) = class_differences(a, b, np.zeros(40, int), 1)
